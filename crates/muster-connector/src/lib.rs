@@ -1,0 +1,1 @@
+//! What a connector is: specification, check, collect, sink.

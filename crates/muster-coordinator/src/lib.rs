@@ -1,0 +1,1 @@
+//! The coordinator: gRPC services, landing, dispatch.

@@ -1,0 +1,152 @@
+//! Time as the domain sees it: stamps of the coordinator's clock, moments of its monotonic clock, and intervals. Nothing here reads a clock.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A time of the coordinator's wall clock in milliseconds since the Unix epoch. Stamps of one ledger never decrease.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Stamp(u64);
+
+impl Stamp {
+    /// The time `millis` milliseconds after the Unix epoch.
+    #[must_use]
+    pub fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn millis(self) -> u64 {
+        self.0
+    }
+
+    /// The time that is `span` later.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    /// How much later this is than `earlier`; zero when it is not later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stamp({}.{:03})", self.0 / 1_000, self.0 % 1_000)
+    }
+}
+
+/// A moment of the coordinator's monotonic clock, as the time since an arbitrary start. It means nothing after a restart, so it is never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Moment(Duration);
+
+impl Moment {
+    /// The moment that is `span` after the start of the clock.
+    #[must_use]
+    pub fn from_start(span: Duration) -> Self {
+        Self(span)
+    }
+
+    /// The moment that is `span` later.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+
+    /// How much later this is than `earlier`; zero when it is not later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// The present, on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// What events are stamped with.
+    pub stamp: Stamp,
+    /// What leases and deadlines are measured with.
+    pub moment: Moment,
+}
+
+/// How often a data type is collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interval(Duration);
+
+/// An interval that is out of bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an interval of {} s is not allowed: it must be between 1 min (60 s) and 366 days (31622400 s)", .0.as_secs())]
+pub struct IntervalError(pub Duration);
+
+impl Interval {
+    /// The least: 1 min.
+    pub const LEAST: Self = Self(Duration::from_secs(60));
+    /// The most: 366 days, so that "once a year" can be said.
+    pub const MOST: Self = Self(Duration::from_secs(366 * 24 * 60 * 60));
+    /// The default of devices and users, and of data types that their connector says nothing about.
+    pub const HOUR: Self = Self(Duration::from_secs(60 * 60));
+    /// The default of software.
+    pub const DAY: Self = Self(Duration::from_secs(24 * 60 * 60));
+
+    /// The interval of this length, cut to whole seconds.
+    ///
+    /// # Errors
+    /// [`IntervalError`] when it is shorter than [`Interval::LEAST`] or longer than [`Interval::MOST`].
+    pub fn new(length: Duration) -> Result<Self, IntervalError> {
+        if length < Self::LEAST.0 || length > Self::MOST.0 {
+            return Err(IntervalError(length));
+        }
+        Ok(Self(Duration::from_secs(length.as_secs())))
+    }
+
+    /// Its length.
+    #[must_use]
+    pub fn length(self) -> Duration {
+        self.0
+    }
+
+    /// Its length in milliseconds.
+    #[must_use]
+    pub fn millis(self) -> u64 {
+        millis(self.0)
+    }
+}
+
+/// `span` in whole milliseconds; at most the 584 million years that a `u64` holds.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_have_bounds() {
+        for (seconds, allowed) in [
+            (0, false),
+            (59, false),
+            (60, true),
+            (31_622_400, true),
+            (31_622_401, false),
+        ] {
+            assert_eq!(
+                Interval::new(Duration::from_secs(seconds)).is_ok(),
+                allowed,
+                "{seconds}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stamp_does_not_overflow() {
+        assert_eq!(
+            Stamp::from_millis(u64::MAX).after(Duration::MAX),
+            Stamp::from_millis(u64::MAX)
+        );
+        assert_eq!(Stamp::from_millis(1).since(Stamp::from_millis(2)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,70 @@
+//! Who holds an execution, and the numbers that fence.
+
+use std::fmt;
+
+use super::{Counts, Cursor, RunnerId, SessionId};
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name(pub $inner);
+
+        impl $name {
+            /// The one after this.
+            #[must_use]
+            pub fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number!(
+    /// The ordinal of a claim of an execution, from 1; 0 before the first. It is the fencing token: a report for another attempt is refused.
+    Attempt(u32)
+);
+number!(
+    /// The ordinal of an integration's configuration, from 1.
+    Revision(u32)
+);
+number!(
+    /// The number of a commit batch in the journal, from 1; 0 is before the first.
+    Sequence(u64)
+);
+number!(
+    /// How many executions a runner carries out at the same time.
+    Slots(u32)
+);
+
+/// A runner's hold on an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Who holds it.
+    pub runner: RunnerId,
+    /// The session to which it was assigned; a runner that reconnects within its lease keeps the claim.
+    pub session: SessionId,
+    /// Which claim of this execution it is.
+    pub attempt: Attempt,
+}
+
+/// Names what an upload has put into the landing's invisible part; only the landing knows its form.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StagedId(pub String);
+
+/// What an upload has staged: durable, and not yet visible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// Where the landing finds it.
+    pub id: StagedId,
+    /// What it holds.
+    pub counts: Counts,
+    /// The cursor that the next execution gets; `None` when the connector gave none.
+    pub cursor: Option<Cursor>,
+}

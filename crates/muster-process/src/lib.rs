@@ -1,0 +1,1 @@
+//! What every binary of Muster does alike: configuration, telemetry, tasks, shutdown.

@@ -1,0 +1,1 @@
+//! The runner: checks in, claims executions and carries them out.

@@ -1,0 +1,1 @@
+//! Both ends of the runner's check-in as state machines without I/O.

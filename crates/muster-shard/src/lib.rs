@@ -1,0 +1,1 @@
+//! One ledger, one writer, one journal: decide, record, then act.

@@ -1,0 +1,3 @@
+//! What an operator types.
+
+fn main() {}
