@@ -8,13 +8,13 @@
 
 // pub mod decide;
 // pub mod dispatch;
-// pub mod entity;
-// pub mod event;
+pub mod entity;
+pub mod event;
 // pub mod explain;
 // pub mod index;
-// pub mod ledger;
+pub mod ledger;
 // pub mod roster;
-// pub mod schedule;
+pub mod schedule;
 // pub mod state;
 pub mod time;
 pub mod words;

@@ -1,6 +1,7 @@
 //! The words of the domain as types. Everything that Muster talks about is built from these.
 
 mod claim;
+mod configuration;
 mod failure;
 mod id;
 mod log_line;
@@ -10,10 +11,11 @@ mod principal;
 mod status;
 
 pub use claim::{Attempt, Claim, Revision, Sequence, Slots, Staged, StagedId};
+pub use configuration::{Configuration, ConfigurationError};
 pub use failure::{Category, Failure};
 pub use id::{ExecutionId, IdError, IntegrationId, RunnerId, SessionId};
 pub use log_line::{LogLevel, LogLine, LogSource};
-pub use name::{ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, PoolName};
+pub use name::{ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, Pool, PoolName};
 pub use outcome::{Counts, Cursor, CursorError, Outcome, Warning};
 pub use principal::Principal;
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Counts, Cursor, RunnerId, SessionId};
+use super::{Counts, Cursor, RunnerId};
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -48,8 +48,6 @@ number!(
 pub struct Claim {
     /// Who holds it.
     pub runner: RunnerId,
-    /// The session to which it was assigned; a runner that reconnects within its lease keeps the claim.
-    pub session: SessionId,
     /// Which claim of this execution it is.
     pub attempt: Attempt,
 }

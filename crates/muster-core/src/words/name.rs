@@ -136,6 +136,36 @@ name!(
     DataType
 );
 
+/// A runner pool and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pool {
+    /// `None` for the service's own pool, which serves any organization.
+    pub organization: Option<OrganizationId>,
+    /// Its name, unique within its owner.
+    pub name: PoolName,
+}
+
+impl Pool {
+    /// The name of the service's own pool.
+    pub const HOSTED: &str = "hosted";
+
+    /// The pool that `organization` means by `name`: `hosted` is the service's own, any other is the organization's.
+    #[must_use]
+    pub fn named(organization: &OrganizationId, name: &PoolName) -> Self {
+        let hosted = name.as_str() == Self::HOSTED;
+        Self {
+            organization: (!hosted).then(|| organization.clone()),
+            name: name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
 /// What a person calls an integration or a runner.
 ///
 /// 1 to 100 characters, none of them a control character, a mark that changes the direction of text, or `/`.

@@ -1,0 +1,26 @@
+//! The entities of the ledger. Each has its own `apply`, which reads the event and itself and nothing else.
+
+mod connector;
+mod execution;
+mod integration;
+mod runner;
+
+pub use connector::{Connector, ConnectorKey, Offer};
+pub use execution::{Execution, Finished, Phase};
+pub use integration::{Collection, Completion, Definition, Integration, Trouble};
+pub use runner::{Profile, Runner};
+
+use crate::words::{ExecutionId, IntegrationId, RunnerId};
+
+/// Names an entity of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntityKey {
+    /// An integration.
+    Integration(IntegrationId),
+    /// An open execution.
+    Execution(ExecutionId),
+    /// A runner.
+    Runner(RunnerId),
+    /// A connector, as runners offer it.
+    Connector(ConnectorKey),
+}

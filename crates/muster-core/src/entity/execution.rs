@@ -1,0 +1,217 @@
+//! One collection of one data type of one integration, while it is open.
+
+use crate::event::Event;
+use crate::time::Stamp;
+use crate::words::{
+    Attempt, Claim, ConnectorName, DataType, ExecutionId, ExecutionStatus, Failure, IntegrationId, OrganizationId,
+    Origin, Outcome, Pool, RunnerId, Staged,
+};
+
+/// Where an open execution stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Queued.
+    Created {
+        /// When it may be claimed; `None` means now. A time stands here while it backs off after a failure.
+        not_before: Option<Stamp>,
+    },
+    /// Claimed, and not yet begun.
+    Pending(Claim),
+    /// The runner is communicating with the platform.
+    Executing(Claim),
+    /// Past the landing's commit point: what was staged is being published, and nothing undoes that. People see `Executing`.
+    Landing(Claim, Staged),
+}
+
+/// An open execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// What it collects for.
+    pub integration: IntegrationId,
+    /// What it collects.
+    pub data_type: DataType,
+    /// What it needs a runner to have.
+    pub connector: ConnectorName,
+    /// Whose runners may claim it.
+    pub pool: Pool,
+    /// Why it was created.
+    pub origin: Origin,
+    /// When it was created.
+    pub created: Stamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it came to stand there.
+    pub since: Stamp,
+    /// The newest attempt.
+    pub attempt: Attempt,
+    /// When that attempt was claimed; `None` before the first.
+    pub claimed: Option<Stamp>,
+    /// When that attempt started; `None` until it did.
+    pub started: Option<Stamp>,
+    /// How many attempts have failed. Withdrawn claims do not count.
+    pub failures: u32,
+    /// The newest failure; `None` while there was none.
+    pub last_failure: Option<Failure>,
+}
+
+impl Execution {
+    /// Its status, as a person sees it.
+    #[must_use]
+    pub fn status(&self) -> ExecutionStatus {
+        match self.phase {
+            Phase::Created { .. } => ExecutionStatus::Created,
+            Phase::Pending(_) => ExecutionStatus::Pending,
+            Phase::Executing(_) | Phase::Landing(..) => ExecutionStatus::Executing,
+        }
+    }
+
+    /// The claim of the runner that works on it; `None` when nobody does, also once its records are committed.
+    #[must_use]
+    pub fn holder(&self) -> Option<Claim> {
+        match &self.phase {
+            Phase::Pending(claim) | Phase::Executing(claim) => Some(*claim),
+            Phase::Created { .. } | Phase::Landing(..) => None,
+        }
+    }
+
+    /// Applies an event that keeps it open. One that does not concern an execution changes nothing.
+    pub(crate) fn apply(&mut self, at: Stamp, event: &Event) {
+        match event {
+            Event::ExecutionClaimed { claim, .. } => {
+                self.attempt = claim.attempt;
+                self.claimed = Some(at);
+                self.started = None;
+                self.enter(Phase::Pending(*claim), at);
+            }
+            Event::ExecutionStarted { claim, .. } => {
+                self.started = Some(at);
+                self.enter(Phase::Executing(*claim), at);
+            }
+            Event::ExecutionReturned {
+                failures,
+                failure,
+                not_before,
+                ..
+            } => {
+                self.failures = *failures;
+                if let Some(failure) = failure {
+                    self.last_failure = Some(failure.clone());
+                }
+                self.enter(
+                    Phase::Created {
+                        not_before: *not_before,
+                    },
+                    at,
+                );
+            }
+            Event::ExecutionRerouted { pool, .. } => self.pool = pool.clone(),
+            Event::LandingCommitted { claim, staged, .. } => self.enter(Phase::Landing(*claim, staged.clone()), at),
+            Event::IntegrationCreated { .. }
+            | Event::IntegrationUpdated { .. }
+            | Event::IntegrationEnabled { .. }
+            | Event::IntegrationDisabled { .. }
+            | Event::IntegrationDeleted { .. }
+            | Event::ScheduleAdvanced { .. }
+            | Event::ExecutionCreated { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::RunnerCheckedIn { .. }
+            | Event::RunnerLeft { .. }
+            | Event::ConnectorOffered { .. } => {}
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, at: Stamp) {
+        self.phase = phase;
+        self.since = at;
+    }
+
+    /// What history keeps of it once it has ended.
+    pub(crate) fn finish(self, at: Stamp, outcome: Outcome) -> Finished {
+        let runner = match &self.phase {
+            Phase::Created { .. } => None,
+            Phase::Pending(claim) | Phase::Executing(claim) | Phase::Landing(claim, _) => Some(claim.runner),
+        };
+        let staged = match self.phase {
+            Phase::Landing(_, staged) => Some(staged.id),
+            Phase::Created { .. } | Phase::Pending(_) | Phase::Executing(_) => None,
+        };
+        Finished {
+            id: self.id,
+            organization: self.organization,
+            integration: self.integration,
+            data_type: self.data_type,
+            connector: self.connector,
+            pool: self.pool,
+            origin: self.origin,
+            created: self.created,
+            claimed: self.claimed,
+            started: self.started,
+            ended: at,
+            attempt: self.attempt,
+            runner,
+            failures: self.failures,
+            staged,
+            outcome,
+        }
+    }
+}
+
+/// An execution that has ended, as history keeps it. It never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Whose it was.
+    pub organization: OrganizationId,
+    /// What it collected for.
+    pub integration: IntegrationId,
+    /// What it collected.
+    pub data_type: DataType,
+    /// Which connector it needed.
+    pub connector: ConnectorName,
+    /// Whose runners could claim it.
+    pub pool: Pool,
+    /// Why it was created.
+    pub origin: Origin,
+    /// When it was created.
+    pub created: Stamp,
+    /// When its last attempt was claimed; `None` if it never was.
+    pub claimed: Option<Stamp>,
+    /// When its last attempt started; `None` if it did not.
+    pub started: Option<Stamp>,
+    /// When it ended.
+    pub ended: Stamp,
+    /// Its last attempt.
+    pub attempt: Attempt,
+    /// Who held it when it ended; `None` if nobody did.
+    pub runner: Option<RunnerId>,
+    /// How many attempts have failed.
+    pub failures: u32,
+    /// What its landing had published; `None` if it had no records.
+    pub staged: Option<crate::words::StagedId>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Finished {
+    /// Whether a report of `runner` about `attempt` is a repetition: that runner held it to its end, so its report was taken then. Any other
+    /// report is fenced.
+    #[must_use]
+    pub fn was_ended_by(&self, runner: RunnerId, attempt: Attempt) -> bool {
+        self.runner == Some(runner) && self.attempt == attempt
+    }
+
+    /// Its status, as a person sees it.
+    #[must_use]
+    pub fn status(&self) -> ExecutionStatus {
+        match self.outcome {
+            Outcome::Completed { .. } => ExecutionStatus::Completed,
+            Outcome::Error(_) => ExecutionStatus::Error,
+        }
+    }
+}

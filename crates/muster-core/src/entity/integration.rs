@@ -1,0 +1,278 @@
+//! A configured source: its connector, configuration, pool and schedule, and how its collections went.
+
+use std::collections::BTreeMap;
+
+use crate::event::Event;
+use crate::schedule::Skip;
+use crate::time::{Interval, Stamp};
+use crate::words::{
+    Category, Configuration, ConfigurationStatus, ConnectorName, Counts, Cursor, DataType, DisplayName, Enablement,
+    ExecutionId, Failure, IntegrationId, OrganizationId, Pool, Revision, Warning,
+};
+
+/// What a person says about an integration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// What people call it, unique in its organization (letter case aside).
+    pub display_name: DisplayName,
+    /// Which connector reads it. Never changes.
+    pub connector: ConnectorName,
+    /// What that connector is told.
+    pub configuration: Configuration,
+    /// Whose runners serve it.
+    pub pool: Pool,
+    /// What is collected, and how often. At least one.
+    pub intervals: BTreeMap<DataType, Interval>,
+}
+
+/// The newest good end of a data type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// Which execution it was.
+    pub execution: ExecutionId,
+    /// When it ended.
+    pub at: Stamp,
+    /// How much it brought.
+    pub counts: Counts,
+    /// What there is to say about it all the same.
+    pub warning: Option<Warning>,
+}
+
+/// A data type's newest final failure, kept until it completes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Which execution failed.
+    pub execution: ExecutionId,
+    /// When the trouble began: the first final failure after the last good end.
+    pub since: Stamp,
+    /// When it failed last.
+    pub at: Stamp,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// A data type of an integration: its schedule and how it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collection {
+    /// How often it is collected.
+    pub interval: Interval,
+    /// Which schedule this is: it counts the changes of the interval.
+    pub schedule: Revision,
+    /// The upcoming collection; `None` while the integration is not enabled.
+    pub next: Option<Stamp>,
+    /// The newest times that had no execution of their own; `None` if there were none.
+    pub skipped: Option<Skip>,
+    /// Where the next collection goes on; `None` for from the beginning.
+    pub cursor: Option<Cursor>,
+    /// The newest good end; `None` if there was none.
+    pub completed: Option<Completion>,
+    /// What is wrong; `None` if nothing is.
+    pub trouble: Option<Trouble>,
+}
+
+/// An integration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Integration {
+    /// Its id.
+    pub id: IntegrationId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// What a person says about it. The intervals stand in [`Self::collections`] too; there they are in force.
+    pub definition: Definition,
+    /// Which configuration this is: it counts the changes of the configuration.
+    pub revision: Revision,
+    /// Counts every change by a person: what an etag is made of.
+    pub version: u32,
+    /// Whether it collects.
+    pub enablement: Enablement,
+    /// When it was created.
+    pub created: Stamp,
+    /// When a person changed it last.
+    pub updated: Stamp,
+    /// Its data types.
+    pub collections: BTreeMap<DataType, Collection>,
+}
+
+impl Integration {
+    /// Its status, as a person sees it: Disabled, or Error while any data type is in trouble, or Active.
+    #[must_use]
+    pub fn status(&self) -> ConfigurationStatus {
+        match self.enablement {
+            Enablement::Draft | Enablement::Disabled => ConfigurationStatus::Disabled,
+            Enablement::Enabled if self.trouble().is_some() => ConfigurationStatus::Error,
+            Enablement::Enabled => ConfigurationStatus::Active,
+        }
+    }
+
+    /// The newest trouble of its data types; `None` if all is well.
+    #[must_use]
+    pub fn trouble(&self) -> Option<(&DataType, &Trouble)> {
+        self.collections
+            .iter()
+            .filter_map(|(data_type, collection)| Some((data_type, collection.trouble.as_ref()?)))
+            .max_by_key(|(_, trouble)| trouble.at)
+    }
+
+    pub(crate) fn created(at: Stamp, event: &Event) -> Option<Self> {
+        let Event::IntegrationCreated {
+            integration,
+            organization,
+            definition,
+            enablement,
+            next,
+        } = event
+        else {
+            return None;
+        };
+        let collections = definition
+            .intervals
+            .iter()
+            .map(|(data_type, interval)| {
+                let collection = Collection::new(*interval, Revision(1), next.get(data_type).copied());
+                (data_type.clone(), collection)
+            })
+            .collect();
+        Some(Self {
+            id: *integration,
+            organization: organization.clone(),
+            definition: definition.clone(),
+            revision: Revision(1),
+            version: 1,
+            enablement: *enablement,
+            created: at,
+            updated: at,
+            collections,
+        })
+    }
+
+    /// Applies an event that keeps it. One that does not concern an integration changes nothing.
+    pub(crate) fn apply(&mut self, at: Stamp, event: &Event) {
+        match event {
+            Event::IntegrationUpdated {
+                definition,
+                revision,
+                next,
+                ..
+            } => {
+                self.update(definition, next);
+                self.revision = *revision;
+                self.changed(at);
+            }
+            Event::IntegrationEnabled { next, .. } => {
+                self.enablement = Enablement::Enabled;
+                for (data_type, collection) in &mut self.collections {
+                    collection.next = next.get(data_type).copied();
+                }
+                self.changed(at);
+            }
+            Event::IntegrationDisabled { .. } => {
+                self.enablement = Enablement::Disabled;
+                for collection in self.collections.values_mut() {
+                    collection.next = None;
+                }
+                self.changed(at);
+            }
+            Event::ScheduleAdvanced {
+                data_type, skip, next, ..
+            } => {
+                if let Some(collection) = self.collections.get_mut(data_type) {
+                    collection.next = Some(*next);
+                    if skip.is_some() {
+                        collection.skipped.clone_from(skip);
+                    }
+                }
+            }
+            Event::ExecutionCompleted {
+                execution,
+                data_type,
+                counts,
+                cursor,
+                warning,
+                ..
+            } => {
+                if let Some(collection) = self.collections.get_mut(data_type) {
+                    if cursor.is_some() {
+                        collection.cursor.clone_from(cursor);
+                    }
+                    collection.completed = Some(Completion {
+                        execution: *execution,
+                        at,
+                        counts: *counts,
+                        warning: *warning,
+                    });
+                    collection.trouble = None;
+                }
+            }
+            Event::ExecutionFailed {
+                execution,
+                data_type,
+                failure,
+                ..
+            } => {
+                if let Some(collection) = self.collections.get_mut(data_type)
+                    && failure.category != Category::Canceled
+                {
+                    let since = collection.trouble.as_ref().map_or(at, |trouble| trouble.since);
+                    collection.trouble = Some(Trouble {
+                        execution: *execution,
+                        since,
+                        at,
+                        failure: failure.clone(),
+                    });
+                }
+            }
+            Event::IntegrationCreated { .. }
+            | Event::IntegrationDeleted { .. }
+            | Event::ExecutionCreated { .. }
+            | Event::ExecutionClaimed { .. }
+            | Event::ExecutionStarted { .. }
+            | Event::ExecutionReturned { .. }
+            | Event::ExecutionRerouted { .. }
+            | Event::LandingCommitted { .. }
+            | Event::RunnerCheckedIn { .. }
+            | Event::RunnerLeft { .. }
+            | Event::ConnectorOffered { .. } => {}
+        }
+    }
+
+    fn changed(&mut self, at: Stamp) {
+        self.updated = at;
+        self.version += 1;
+    }
+
+    fn update(&mut self, definition: &Definition, next: &BTreeMap<DataType, Stamp>) {
+        self.collections
+            .retain(|data_type, _| definition.intervals.contains_key(data_type));
+        for (data_type, interval) in &definition.intervals {
+            let next = next.get(data_type).copied();
+            match self.collections.get_mut(data_type) {
+                Some(collection) => {
+                    if collection.interval != *interval {
+                        collection.interval = *interval;
+                        collection.schedule = collection.schedule.next();
+                    }
+                    collection.next = next;
+                }
+                None => {
+                    self.collections
+                        .insert(data_type.clone(), Collection::new(*interval, Revision(1), next));
+                }
+            }
+        }
+        self.definition = definition.clone();
+    }
+}
+
+impl Collection {
+    fn new(interval: Interval, schedule: Revision, next: Option<Stamp>) -> Self {
+        Self {
+            interval,
+            schedule,
+            next,
+            skipped: None,
+            cursor: None,
+            completed: None,
+            trouble: None,
+        }
+    }
+}

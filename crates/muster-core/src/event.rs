@@ -1,0 +1,220 @@
+//! What can have happened. An event carries every value that its entities need, so that each can apply it by itself.
+
+use std::collections::BTreeMap;
+
+use crate::entity::{ConnectorKey, Definition, EntityKey, Offer, Profile};
+use crate::schedule::Skip;
+use crate::time::Stamp;
+use crate::words::{
+    Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IntegrationId, OrganizationId,
+    Origin, Pool, Principal, Revision, RunnerId, Staged, Warning,
+};
+
+/// An event as the journal keeps it: what, when and who.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// When it happened, by the coordinator's clock.
+    pub at: Stamp,
+    /// Who caused it.
+    pub by: Principal,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An integration was created, as a draft or enabled.
+    IntegrationCreated {
+        /// Its id.
+        integration: IntegrationId,
+        /// Whose it is.
+        organization: OrganizationId,
+        /// What it is.
+        definition: Definition,
+        /// Whether it collects.
+        enablement: Enablement,
+        /// The upcoming collections; empty for a draft.
+        next: BTreeMap<DataType, Stamp>,
+    },
+    /// A person changed an integration.
+    IntegrationUpdated {
+        /// Which.
+        integration: IntegrationId,
+        /// What it is now.
+        definition: Definition,
+        /// The number of its configuration, greater than before if that has changed.
+        revision: Revision,
+        /// All its upcoming collections; empty while it is not enabled.
+        next: BTreeMap<DataType, Stamp>,
+    },
+    /// An integration was switched on.
+    IntegrationEnabled {
+        /// Which.
+        integration: IntegrationId,
+        /// Its upcoming collections.
+        next: BTreeMap<DataType, Stamp>,
+    },
+    /// An integration was switched off.
+    IntegrationDisabled {
+        /// Which.
+        integration: IntegrationId,
+    },
+    /// An integration is gone.
+    IntegrationDeleted {
+        /// Which.
+        integration: IntegrationId,
+    },
+    /// Time went past nominal times of a data type.
+    ScheduleAdvanced {
+        /// Of which integration.
+        integration: IntegrationId,
+        /// Which data type.
+        data_type: DataType,
+        /// The nominal times that got no execution of their own, and why; `None` if there were none.
+        skip: Option<Skip>,
+        /// The upcoming collection.
+        next: Stamp,
+    },
+    /// An execution was queued.
+    ExecutionCreated {
+        /// Its id.
+        execution: ExecutionId,
+        /// Whose it is.
+        organization: OrganizationId,
+        /// What it collects for.
+        integration: IntegrationId,
+        /// What it collects.
+        data_type: DataType,
+        /// What it needs a runner to have.
+        connector: ConnectorName,
+        /// Whose runners may claim it.
+        pool: Pool,
+        /// Why.
+        origin: Origin,
+    },
+    /// A runner holds an execution now.
+    ExecutionClaimed {
+        /// Which.
+        execution: ExecutionId,
+        /// Who, by which attempt.
+        claim: Claim,
+    },
+    /// The runner has begun.
+    ExecutionStarted {
+        /// Which.
+        execution: ExecutionId,
+        /// Who, by which attempt.
+        claim: Claim,
+    },
+    /// An execution is queued again: its attempt has failed in a way that may pass, or its claim was withdrawn.
+    ExecutionReturned {
+        /// Which.
+        execution: ExecutionId,
+        /// How many attempts have failed by now.
+        failures: u32,
+        /// Why; `None` when a claim was withdrawn, which is no failure.
+        failure: Option<Failure>,
+        /// When it may be claimed again; `None` means at once.
+        not_before: Option<Stamp>,
+    },
+    /// An execution waits for another pool now.
+    ExecutionRerouted {
+        /// Which.
+        execution: ExecutionId,
+        /// For which.
+        pool: Pool,
+    },
+    /// The commit point of the landing: from here on the records will be published, whatever else happens.
+    LandingCommitted {
+        /// Of which execution.
+        execution: ExecutionId,
+        /// Whose records.
+        claim: Claim,
+        /// What will be published.
+        staged: Staged,
+    },
+    /// An execution has ended well.
+    ExecutionCompleted {
+        /// Which.
+        execution: ExecutionId,
+        /// Of which integration.
+        integration: IntegrationId,
+        /// Of which data type.
+        data_type: DataType,
+        /// How much it brought.
+        counts: Counts,
+        /// Where the next one goes on; `None` leaves the cursor as it was.
+        cursor: Option<Cursor>,
+        /// What there is to say about it all the same.
+        warning: Option<Warning>,
+    },
+    /// An execution has ended badly.
+    ExecutionFailed {
+        /// Which.
+        execution: ExecutionId,
+        /// Of which integration.
+        integration: IntegrationId,
+        /// Of which data type.
+        data_type: DataType,
+        /// How many attempts have failed.
+        failures: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// A runner has checked in.
+    RunnerCheckedIn {
+        /// Which.
+        runner: RunnerId,
+        /// What it says about itself.
+        profile: Profile,
+    },
+    /// A runner is not there any more.
+    RunnerLeft {
+        /// Which.
+        runner: RunnerId,
+        /// When it was last heard.
+        last_heard: Stamp,
+    },
+    /// A runner offers a connector that was unknown, or another version or specification of it.
+    ConnectorOffered {
+        /// Whose.
+        connector: ConnectorKey,
+        /// What it says about it.
+        offer: Offer,
+    },
+}
+
+impl Event {
+    /// The entities that the event concerns: one, or an execution and its integration.
+    #[must_use]
+    pub fn entities(&self) -> (EntityKey, Option<EntityKey>) {
+        match self {
+            Self::IntegrationCreated { integration, .. }
+            | Self::IntegrationUpdated { integration, .. }
+            | Self::IntegrationEnabled { integration, .. }
+            | Self::IntegrationDisabled { integration }
+            | Self::IntegrationDeleted { integration }
+            | Self::ScheduleAdvanced { integration, .. } => (EntityKey::Integration(*integration), None),
+            Self::ExecutionCreated { execution, .. }
+            | Self::ExecutionClaimed { execution, .. }
+            | Self::ExecutionStarted { execution, .. }
+            | Self::ExecutionReturned { execution, .. }
+            | Self::ExecutionRerouted { execution, .. }
+            | Self::LandingCommitted { execution, .. } => (EntityKey::Execution(*execution), None),
+            Self::ExecutionCompleted {
+                execution, integration, ..
+            }
+            | Self::ExecutionFailed {
+                execution, integration, ..
+            } => (
+                EntityKey::Execution(*execution),
+                Some(EntityKey::Integration(*integration)),
+            ),
+            Self::RunnerCheckedIn { runner, .. } | Self::RunnerLeft { runner, .. } => {
+                (EntityKey::Runner(*runner), None)
+            }
+            Self::ConnectorOffered { connector, .. } => (EntityKey::Connector(connector.clone()), None),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What is true and durable: the fold of all events. Each entity stands with the position of the last event that was applied to it, so that
+//! events may be replayed over records that were written at different times.
+
+use std::collections::BTreeMap;
+
+use crate::entity::{Connector, ConnectorKey, EntityKey, Execution, Finished, Integration, Phase, Runner};
+use crate::event::{Event, Recorded};
+use crate::words::{Attempt, ExecutionId, IntegrationId, Outcome, RunnerId, Sequence};
+
+/// The place of an event in the journal: its batch, and its place in that batch from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Position {
+    /// The number of its batch.
+    pub sequence: Sequence,
+    /// Its place within the batch.
+    pub ordinal: u32,
+}
+
+impl Position {
+    /// The position after the last event of a batch.
+    #[must_use]
+    pub fn end_of(sequence: Sequence) -> Self {
+        Self {
+            sequence,
+            ordinal: u32::MAX,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamped<T> {
+    applied: Position,
+    entity: T,
+}
+
+/// An entity, as records keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entity {
+    /// An integration.
+    Integration(Integration),
+    /// An open execution.
+    Execution(Execution),
+    /// A runner.
+    Runner(Runner),
+    /// A connector.
+    Connector(Connector),
+}
+
+/// All entities of a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    integrations: BTreeMap<IntegrationId, Stamped<Integration>>,
+    executions: BTreeMap<ExecutionId, Stamped<Execution>>,
+    runners: BTreeMap<RunnerId, Stamped<Runner>>,
+    connectors: BTreeMap<ConnectorKey, Stamped<Connector>>,
+}
+
+impl Ledger {
+    /// The integration of this id.
+    #[must_use]
+    pub fn integration(&self, id: IntegrationId) -> Option<&Integration> {
+        self.integrations.get(&id).map(|stamped| &stamped.entity)
+    }
+
+    /// The open execution of this id.
+    #[must_use]
+    pub fn execution(&self, id: ExecutionId) -> Option<&Execution> {
+        self.executions.get(&id).map(|stamped| &stamped.entity)
+    }
+
+    /// The runner of this id.
+    #[must_use]
+    pub fn runner(&self, id: RunnerId) -> Option<&Runner> {
+        self.runners.get(&id).map(|stamped| &stamped.entity)
+    }
+
+    /// The connector of this key.
+    #[must_use]
+    pub fn connector(&self, key: &ConnectorKey) -> Option<&Connector> {
+        self.connectors.get(key).map(|stamped| &stamped.entity)
+    }
+
+    /// All integrations, oldest first.
+    pub fn integrations(&self) -> impl Iterator<Item = &Integration> {
+        self.integrations.values().map(|stamped| &stamped.entity)
+    }
+
+    /// All open executions, oldest first.
+    pub fn executions(&self) -> impl Iterator<Item = &Execution> {
+        self.executions.values().map(|stamped| &stamped.entity)
+    }
+
+    /// The open executions older than `before`, newest first.
+    pub fn executions_before(&self, before: Option<ExecutionId>) -> impl Iterator<Item = &Execution> {
+        let end = before.unwrap_or(ExecutionId(u128::MAX));
+        self.executions.range(..end).rev().map(|(_, stamped)| &stamped.entity)
+    }
+
+    /// All runners, oldest first.
+    pub fn runners(&self) -> impl Iterator<Item = &Runner> {
+        self.runners.values().map(|stamped| &stamped.entity)
+    }
+
+    /// All connectors, by owner and name.
+    pub fn connectors(&self) -> impl Iterator<Item = &Connector> {
+        self.connectors.values().map(|stamped| &stamped.entity)
+    }
+
+    /// The entity of this key with the number of the last batch that changed it, for a record; `None` when there is none.
+    #[must_use]
+    pub fn entity(&self, key: &EntityKey) -> Option<(Entity, Sequence)> {
+        fn copy<T: Clone>(stamped: &Stamped<T>, wrap: impl Fn(T) -> Entity) -> (Entity, Sequence) {
+            (wrap(stamped.entity.clone()), stamped.applied.sequence)
+        }
+        match key {
+            EntityKey::Integration(id) => self.integrations.get(id).map(|found| copy(found, Entity::Integration)),
+            EntityKey::Execution(id) => self.executions.get(id).map(|found| copy(found, Entity::Execution)),
+            EntityKey::Runner(id) => self.runners.get(id).map(|found| copy(found, Entity::Runner)),
+            EntityKey::Connector(key) => self.connectors.get(key).map(|found| copy(found, Entity::Connector)),
+        }
+    }
+
+    /// Takes in a record that was written after the batch `stamp`, and contains all of it.
+    pub fn load(&mut self, entity: Entity, stamp: Sequence) {
+        let applied = Position::end_of(stamp);
+        match entity {
+            Entity::Integration(entity) => {
+                self.integrations.insert(entity.id, Stamped { applied, entity });
+            }
+            Entity::Execution(entity) => {
+                self.executions.insert(entity.id, Stamped { applied, entity });
+            }
+            Entity::Runner(entity) => {
+                self.runners.insert(entity.id, Stamped { applied, entity });
+            }
+            Entity::Connector(entity) => {
+                self.connectors.insert(entity.key.clone(), Stamped { applied, entity });
+            }
+        }
+    }
+
+    /// Applies the event at `position`, and returns the execution that it ended, if it ended one.
+    ///
+    /// An entity that already contains the event is left as it is, and so is one that does not exist (it ended later, and its end has been kept
+    /// elsewhere): so the journal may be replayed over any records that were written since.
+    pub fn apply(&mut self, position: Position, recorded: &Recorded) -> Option<Finished> {
+        match &recorded.event {
+            Event::IntegrationCreated { integration, .. } => {
+                if let Some(entity) = Integration::created(recorded.at, &recorded.event) {
+                    self.integrations.entry(*integration).or_insert(Stamped {
+                        applied: position,
+                        entity,
+                    });
+                }
+                None
+            }
+            Event::IntegrationDeleted { integration } => {
+                self.integrations.remove(integration);
+                None
+            }
+            Event::IntegrationUpdated { integration, .. }
+            | Event::IntegrationEnabled { integration, .. }
+            | Event::IntegrationDisabled { integration }
+            | Event::ScheduleAdvanced { integration, .. } => {
+                self.apply_to_integration(*integration, position, recorded);
+                None
+            }
+            Event::ExecutionCreated {
+                execution,
+                organization,
+                integration,
+                data_type,
+                connector,
+                pool,
+                origin,
+            } => {
+                self.executions.entry(*execution).or_insert_with(|| Stamped {
+                    applied: position,
+                    entity: Execution {
+                        id: *execution,
+                        organization: organization.clone(),
+                        integration: *integration,
+                        data_type: data_type.clone(),
+                        connector: connector.clone(),
+                        pool: pool.clone(),
+                        origin: origin.clone(),
+                        created: recorded.at,
+                        phase: Phase::Created { not_before: None },
+                        since: recorded.at,
+                        attempt: Attempt(0),
+                        claimed: None,
+                        started: None,
+                        failures: 0,
+                        last_failure: None,
+                    },
+                });
+                None
+            }
+            Event::ExecutionClaimed { execution, .. }
+            | Event::ExecutionStarted { execution, .. }
+            | Event::ExecutionReturned { execution, .. }
+            | Event::ExecutionRerouted { execution, .. }
+            | Event::LandingCommitted { execution, .. } => {
+                let stamped = self.executions.get_mut(execution)?;
+                if stamped.applied < position {
+                    stamped.applied = position;
+                    stamped.entity.apply(recorded.at, &recorded.event);
+                }
+                None
+            }
+            Event::ExecutionCompleted {
+                execution,
+                integration,
+                counts,
+                warning,
+                ..
+            } => {
+                self.apply_to_integration(*integration, position, recorded);
+                let ended = self.executions.remove(execution)?.entity;
+                Some(ended.finish(
+                    recorded.at,
+                    Outcome::Completed {
+                        counts: *counts,
+                        warning: *warning,
+                    },
+                ))
+            }
+            Event::ExecutionFailed {
+                execution,
+                integration,
+                failures,
+                failure,
+                ..
+            } => {
+                self.apply_to_integration(*integration, position, recorded);
+                let mut ended = self.executions.remove(execution)?.entity;
+                ended.failures = *failures;
+                Some(ended.finish(recorded.at, Outcome::Error(failure.clone())))
+            }
+            Event::RunnerCheckedIn { runner, profile } => {
+                let at = recorded.at;
+                let stamped = self.runners.entry(*runner).or_insert_with(|| Stamped {
+                    applied: Position::default(),
+                    entity: Runner {
+                        id: *runner,
+                        profile: profile.clone(),
+                        first_seen: at,
+                        checked_in: at,
+                        left: None,
+                    },
+                });
+                if stamped.applied < position {
+                    stamped.applied = position;
+                    stamped.entity.profile = profile.clone();
+                    stamped.entity.checked_in = at;
+                    stamped.entity.left = None;
+                }
+                None
+            }
+            Event::RunnerLeft { runner, last_heard } => {
+                if let Some(stamped) = self.runners.get_mut(runner)
+                    && stamped.applied < position
+                {
+                    stamped.applied = position;
+                    stamped.entity.left = Some(*last_heard);
+                }
+                None
+            }
+            Event::ConnectorOffered { connector, offer } => {
+                let newest = self
+                    .connectors
+                    .get(connector)
+                    .is_none_or(|stamped| stamped.applied < position);
+                if newest {
+                    let entity = Connector {
+                        key: connector.clone(),
+                        offer: offer.clone(),
+                        offered_at: recorded.at,
+                    };
+                    self.connectors.insert(
+                        connector.clone(),
+                        Stamped {
+                            applied: position,
+                            entity,
+                        },
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    fn apply_to_integration(&mut self, id: IntegrationId, position: Position, recorded: &Recorded) {
+        if let Some(stamped) = self.integrations.get_mut(&id)
+            && stamped.applied < position
+        {
+            stamped.applied = position;
+            stamped.entity.apply(recorded.at, &recorded.event);
+        }
+    }
+}
