@@ -1,0 +1,134 @@
+//! Log lines of the process: to stderr, as text for people or as JSON for machines.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{IsTerminal, stderr};
+use std::panic;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::SubscriberBuilder;
+
+use crate::ConfigError;
+
+/// The environment variable that holds the filter: `info`, or `info,muster_runner=debug`.
+pub const FILTER_VARIABLE: &str = "MUSTER_LOG";
+
+/// The filter where nobody gives one.
+pub const FILTER_DEFAULT: &str = "info";
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One line of text each, with colours on a terminal unless `NO_COLOR` is set.
+    Text,
+    /// One JSON object in a line each.
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Which lines: a level, or levels by target.
+    pub filter: String,
+    /// How they are written.
+    pub format: Format,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            filter: FILTER_DEFAULT.to_owned(),
+            format: Format::Auto,
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of the environment: the filter of [`FILTER_VARIABLE`], or [`FILTER_DEFAULT`] where it is unset or empty.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        match std::env::var(FILTER_VARIABLE) {
+            Ok(filter) if !filter.trim().is_empty() => Self {
+                filter,
+                ..Self::default()
+            },
+            Ok(_) | Err(_) => Self::default(),
+        }
+    }
+}
+
+/// Sets up the process's log, and has panics told in it. To be called once, before anything that may log; where a log has been set up
+/// before, as in a test, that one stays.
+///
+/// # Errors
+/// [`ConfigError::LogFilter`] when the filter cannot be understood.
+pub fn init(settings: &Settings) -> Result<(), ConfigError> {
+    let filter = EnvFilter::try_new(&settings.filter).map_err(|source| ConfigError::LogFilter {
+        filter: settings.filter.clone(),
+        source,
+    })?;
+    let terminal = stderr().is_terminal();
+    let builder: SubscriberBuilder<_, _, EnvFilter, _> =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    let installed = if settings.format.is_json(terminal) {
+        tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
+    } else {
+        let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        tracing::subscriber::set_global_default(builder.with_ansi(colours).finish())
+    };
+    if installed.is_ok() {
+        log_panics();
+    }
+    Ok(())
+}
+
+impl Format {
+    fn is_json(self, terminal: bool) -> bool {
+        match self {
+            Self::Auto => !terminal,
+            Self::Text => false,
+            Self::Json => true,
+        }
+    }
+}
+
+/// Lets a panic be a log line like any other, with its place, so that whoever collects the log has it.
+fn log_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(tracing::field::display);
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(backtrace));
+        tracing::error!(
+            panic = message,
+            place,
+            backtrace,
+            "a panic: report this fault, with the log around it"
+        );
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_not_understood_is_named() {
+        let settings = Settings {
+            filter: "info,muster=loud".to_owned(),
+            ..Settings::default()
+        };
+        let error = init(&settings).expect_err("no level");
+        assert!(error.to_string().contains("`info,muster=loud`"), "{error}");
+    }
+
+    #[test]
+    fn a_terminal_gets_text_and_a_pipe_gets_json() {
+        assert!(!Format::Auto.is_json(true));
+        assert!(Format::Auto.is_json(false));
+        assert!(Format::Json.is_json(true));
+        assert!(!Format::Text.is_json(false));
+    }
+}
