@@ -91,13 +91,19 @@ impl Started {
             match self.lines.recv_timeout(LIMIT) {
                 Ok(_) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    self.child.kill().expect("killed");
-                    panic!("the child did not end");
-                }
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("the child did not end"),
             }
         }
         self.child.wait().expect("ended").code()
+    }
+}
+
+impl Drop for Started {
+    /// A test that fails leaves no child behind.
+    fn drop(&mut self) {
+        if self.child.kill().is_ok() {
+            drop(self.child.wait());
+        }
     }
 }
 
