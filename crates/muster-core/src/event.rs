@@ -115,6 +115,8 @@ pub enum Event {
         failures: u32,
         /// Why; `None` when a claim was withdrawn, which is no failure.
         failure: Option<Failure>,
+        /// Whose own report this was; `None` when the coordinator judged.
+        reported: Option<Claim>,
         /// When it may be claimed again; `None` means at once.
         not_before: Option<Stamp>,
     },
@@ -161,6 +163,8 @@ pub enum Event {
         failures: u32,
         /// Why.
         failure: Failure,
+        /// Whose own report this was; `None` when the coordinator judged.
+        reported: Option<Claim>,
     },
     /// A runner has checked in.
     RunnerCheckedIn {

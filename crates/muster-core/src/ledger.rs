@@ -192,6 +192,7 @@ impl Ledger {
                         started: None,
                         failures: 0,
                         last_failure: None,
+                        reported: Vec::new(),
                     },
                 });
                 None
@@ -230,11 +231,13 @@ impl Ledger {
                 integration,
                 failures,
                 failure,
+                reported,
                 ..
             } => {
                 self.apply_to_integration(*integration, position, recorded);
                 let mut ended = self.executions.remove(execution)?.entity;
                 ended.failures = *failures;
+                ended.reported.extend(reported);
                 Some(ended.finish(recorded.at, Outcome::Error(failure.clone())))
             }
             Event::RunnerCheckedIn { runner, profile } => {

@@ -6,15 +6,15 @@
 //!
 //! There is no I/O here, no clock, no randomness and no task: time and chance are arguments.
 
-// pub mod decide;
-// pub mod dispatch;
+pub mod decide;
+pub mod dispatch;
 pub mod entity;
 pub mod event;
 // pub mod explain;
-// pub mod index;
+pub mod index;
 pub mod ledger;
-// pub mod roster;
+pub mod roster;
 pub mod schedule;
-// pub mod state;
+pub mod state;
 pub mod time;
 pub mod words;

@@ -4,7 +4,7 @@ use crate::event::Event;
 use crate::time::Stamp;
 use crate::words::{
     Attempt, Claim, ConnectorName, DataType, ExecutionId, ExecutionStatus, Failure, IntegrationId, OrganizationId,
-    Origin, Outcome, Pool, RunnerId, Staged,
+    Origin, Outcome, Pool, RunnerId, Staged, StagedId,
 };
 
 /// Where an open execution stands.
@@ -56,6 +56,9 @@ pub struct Execution {
     pub failures: u32,
     /// The newest failure; `None` while there was none.
     pub last_failure: Option<Failure>,
+    /// The claims whose holders have reported a failure themselves, so that a repeated report is answered as the first was. At most as many as
+    /// failures are allowed.
+    pub reported: Vec<Claim>,
 }
 
 impl Execution {
@@ -94,10 +97,12 @@ impl Execution {
             Event::ExecutionReturned {
                 failures,
                 failure,
+                reported,
                 not_before,
                 ..
             } => {
                 self.failures = *failures;
+                self.reported.extend(reported);
                 if let Some(failure) = failure {
                     self.last_failure = Some(failure.clone());
                 }
@@ -155,6 +160,7 @@ impl Execution {
             attempt: self.attempt,
             runner,
             failures: self.failures,
+            reported: self.reported,
             staged,
             outcome,
         }
@@ -192,18 +198,25 @@ pub struct Finished {
     pub runner: Option<RunnerId>,
     /// How many attempts have failed.
     pub failures: u32,
+    /// The claims whose holders have reported a failure themselves.
+    pub reported: Vec<Claim>,
     /// What its landing had published; `None` if it had no records.
-    pub staged: Option<crate::words::StagedId>,
+    pub staged: Option<StagedId>,
     /// How it ended.
     pub outcome: Outcome,
 }
 
 impl Finished {
-    /// Whether a report of `runner` about `attempt` is a repetition: that runner held it to its end, so its report was taken then. Any other
-    /// report is fenced.
+    /// Whether a report by this claim's holder is a repetition of one that was accepted. Any other report about an execution that has ended is
+    /// fenced.
     #[must_use]
-    pub fn was_ended_by(&self, runner: RunnerId, attempt: Attempt) -> bool {
-        self.runner == Some(runner) && self.attempt == attempt
+    pub fn has_accepted(&self, claim: Claim) -> bool {
+        let completed = matches!(self.outcome, Outcome::Completed { .. });
+        let ended_by = self.runner.map(|runner| Claim {
+            runner,
+            attempt: self.attempt,
+        });
+        (completed && ended_by == Some(claim)) || self.reported.contains(&claim)
     }
 
     /// Its status, as a person sees it.

@@ -1,0 +1,184 @@
+//! What a decision tells: answers to whoever asked, effects for others, and rejections.
+
+use std::time::Duration;
+
+use crate::words::{
+    Attempt, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId, IntegrationId,
+    OrganizationId, Revision, RunnerId, SessionId, Staged,
+};
+
+/// What the asker is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Answer {
+    /// It is done, or was done already.
+    #[default]
+    Done,
+    /// The integration that was created or changed.
+    Integration(IntegrationId),
+    /// The executions that were created, or are open already.
+    Executions(Vec<ExecutionId>),
+    /// The runner is welcome.
+    Welcome(Welcome),
+}
+
+/// Names the work of one attempt on an execution.
+pub type Work = (ExecutionId, Attempt);
+
+/// What a runner is told when it has checked in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Welcome {
+    /// How long it keeps what it holds when it is not heard.
+    pub lease: Duration,
+    /// Of what it says it runs: what it still holds, and so goes on with.
+    pub resumed: Vec<Work>,
+    /// Of what it says it runs: what it does not hold any more, and so stops.
+    pub fenced: Vec<Work>,
+}
+
+/// What others are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A message to the runner of a session.
+    Send {
+        /// Whose session.
+        runner: RunnerId,
+        /// Which session.
+        session: SessionId,
+        /// What.
+        message: Message,
+    },
+    /// The landing makes visible what an execution has staged. It is repeated after a restart.
+    Publish {
+        /// Whose records.
+        execution: ExecutionId,
+        /// What.
+        staged: Staged,
+    },
+    /// The landing forgets what an attempt may have staged.
+    Discard {
+        /// Of which execution.
+        execution: ExecutionId,
+        /// Which attempt.
+        attempt: Attempt,
+    },
+}
+
+/// What a runner is told without having asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// Carry this out.
+    Assign(Box<Assignment>),
+    /// Stop this: you do not hold it any more.
+    Fence {
+        /// Which execution.
+        execution: ExecutionId,
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// Stop this: it was canceled.
+    Cancel {
+        /// Which execution.
+        execution: ExecutionId,
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// This session is over.
+    Close(CloseReason),
+}
+
+/// Why a session is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The same runner has checked in anew.
+    Superseded,
+    /// The runner was not heard for longer than its lease.
+    Lapsed,
+}
+
+/// All that a runner needs to carry out an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// What it collects for.
+    pub integration: IntegrationId,
+    /// What it collects.
+    pub data_type: DataType,
+    /// By which connector.
+    pub connector: ConnectorName,
+    /// What the connector is told.
+    pub configuration: Configuration,
+    /// Which configuration that is.
+    pub revision: Revision,
+    /// Where it goes on; `None` for from the beginning.
+    pub cursor: Option<Cursor>,
+}
+
+/// Why a command is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no such integration.
+    #[error("there is no integration {0}: list those that there are with `muster integration list`")]
+    IntegrationNotFound(IntegrationId),
+    /// There is no such open execution. One that has ended is in history.
+    #[error("the execution {0} is not open: it has ended, or never was")]
+    NotOpen(ExecutionId),
+    /// Another integration has this name.
+    #[error("the display name `{display_name}` belongs to the integration {integration}: choose another")]
+    NameTaken {
+        /// The name.
+        display_name: DisplayName,
+        /// Who has it.
+        integration: IntegrationId,
+    },
+    /// Somebody else changed it in between.
+    #[error("the integration {integration} has been changed since it was read: read it again and repeat the change")]
+    Stale {
+        /// Which.
+        integration: IntegrationId,
+    },
+    /// It collects nothing.
+    #[error("an integration needs at least one data type: name one with its interval")]
+    NoDataTypes,
+    /// It does not collect this.
+    #[error(
+        "the integration {integration} does not collect `{data_type}`: add the data type, or choose one that it collects"
+    )]
+    NotCollected {
+        /// Which integration.
+        integration: IntegrationId,
+        /// What was asked for.
+        data_type: DataType,
+    },
+    /// It is switched off.
+    #[error("the integration {0} is not enabled, so it collects nothing: enable it first")]
+    NotEnabled(IntegrationId),
+    /// Its connector cannot be changed.
+    #[error(
+        "the connector of the integration {integration} is `{connector}`, and does not change: create another integration"
+    )]
+    ConnectorFixed {
+        /// Which integration.
+        integration: IntegrationId,
+        /// What it has.
+        connector: ConnectorName,
+    },
+    /// The records are committed, and nothing undoes that.
+    #[error("the records of the execution {0} are already being published: it will be Completed in a moment")]
+    Committed(ExecutionId),
+    /// Whoever reports does not hold it.
+    #[error("the execution {execution} is not held by this runner's attempt {}: stop the work on it", claim.attempt)]
+    Fenced {
+        /// Which execution.
+        execution: ExecutionId,
+        /// As whose claim it was reported.
+        claim: Claim,
+    },
+    /// The session is not the runner's newest one, or its lease is over.
+    #[error("the session {0} is over: check in anew")]
+    SessionOver(SessionId),
+}

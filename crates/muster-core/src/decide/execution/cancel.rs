@@ -1,0 +1,73 @@
+//! Somebody does not want an execution any more.
+
+use crate::decide::{Decision, Effect, Message, Rejection};
+use crate::entity::{Execution, Phase};
+use crate::event::Event;
+use crate::roster::RosterChange;
+use crate::state::State;
+use crate::words::{Category, ExecutionId, Failure, OrganizationId, Principal};
+
+/// End an execution, wherever it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancel {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Which.
+    pub execution: ExecutionId,
+}
+
+impl Cancel {
+    /// Any open execution becomes Error(`canceled`), but for one whose records are already being published.
+    ///
+    /// # Errors
+    /// [`Rejection::NotOpen`], also for another organization's; [`Rejection::Committed`].
+    pub fn decide(self, state: &State, by: &Principal) -> Result<Decision, Rejection> {
+        let found = state.ledger().execution(self.execution);
+        let execution = found
+            .filter(|found| found.organization == self.organization)
+            .ok_or(Rejection::NotOpen(self.execution))?;
+        let mut decision = Decision::nothing();
+        if end(state, execution, &format!("{by} canceled it"), &mut decision) {
+            Ok(decision)
+        } else {
+            Err(Rejection::Committed(execution.id))
+        }
+    }
+}
+
+/// Adds the end of an execution to a decision, with what its runner is told. Returns whether it can be ended at all.
+pub(crate) fn end(state: &State, execution: &Execution, why: &str, decision: &mut Decision) -> bool {
+    match &execution.phase {
+        Phase::Created { .. } => {}
+        Phase::Pending(claim) | Phase::Executing(claim) => {
+            decision.roster.push(RosterChange::Settled(execution.id));
+            let attempt = claim.attempt;
+            let presence = state.roster().presence(claim.runner);
+            if let Some(session) = presence.and_then(|presence| presence.session) {
+                let message = Message::Cancel {
+                    execution: execution.id,
+                    attempt,
+                };
+                decision.effects.push(Effect::Send {
+                    runner: claim.runner,
+                    session,
+                    message,
+                });
+            }
+            decision.effects.push(Effect::Discard {
+                execution: execution.id,
+                attempt,
+            });
+        }
+        Phase::Landing(..) => return false,
+    }
+    decision.events.push(Event::ExecutionFailed {
+        execution: execution.id,
+        integration: execution.integration,
+        data_type: execution.data_type.clone(),
+        failures: execution.failures,
+        failure: Failure::new(Category::Canceled, why),
+        reported: None,
+    });
+    true
+}

@@ -1,0 +1,43 @@
+//! A runner reports that its work on an execution has failed.
+
+use crate::decide::execution::progress::settled;
+use crate::decide::execution::{Found, Report, retry};
+use crate::decide::{Decision, Effect, Rejection};
+use crate::state::State;
+use crate::time::Now;
+use crate::words::Failure;
+
+/// The work on an execution has failed, as the runner that holds it says.
+///
+/// Unlike a lapsed lease, which speaks for a runner that has gone silent, this is the runner's own word, so its category is trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fail {
+    /// Whose report.
+    pub report: Report,
+    /// What went wrong.
+    pub failure: Failure,
+}
+
+impl Fail {
+    /// Back to the queue or the end, as [`retry`] rules.
+    ///
+    /// # Errors
+    /// [`Rejection::Fenced`], also when this very attempt has passed the commit point; [`Rejection::NotOpen`].
+    pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
+        let execution = match self.report.find(state)? {
+            Found::Pending(execution) | Found::Executing(execution) => execution,
+            Found::Landing => return Err(self.report.fenced()),
+            Found::Reported => return Ok(Decision::nothing()),
+        };
+        let claim = self.report.claim;
+        Ok(Decision {
+            events: vec![retry::or_fail(execution, self.failure, Some(claim), now, chance)],
+            roster: settled(self.report),
+            effects: vec![Effect::Discard {
+                execution: execution.id,
+                attempt: claim.attempt,
+            }],
+            ..Decision::default()
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! What becomes of an execution whose attempt has failed: the one rule of retries.
+
+use std::time::Duration;
+
+use crate::entity::Execution;
+use crate::event::Event;
+use crate::time::Now;
+use crate::words::{Claim, Failure};
+
+/// How many attempts may fail. Withdrawn claims do not count.
+pub const FAILURES_MAX: u32 = 3;
+
+/// The most that the first back-off lasts.
+const BACKOFF_FIRST: Duration = Duration::from_secs(30);
+
+/// The most that any back-off lasts.
+const BACKOFF_MOST: Duration = Duration::from_secs(15 * 60);
+
+/// The most that the back-off after this many failures lasts: it doubles, up to a limit.
+#[must_use]
+pub fn backoff_most(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    (BACKOFF_FIRST * 2_u32.pow(doublings)).min(BACKOFF_MOST)
+}
+
+/// Back to the queue after a back-off, or the end: `failure` decides by its category, and by how many there were.
+///
+/// `reported` is the claim whose holder says so itself; `None` when the coordinator judges. The jitter is full: any time from none to the most.
+pub fn or_fail(
+    execution: &Execution,
+    failure: Failure,
+    reported: Option<Claim>,
+    now: Now,
+    chance: &mut fastrand::Rng,
+) -> Event {
+    let failures = execution.failures + 1;
+    if failure.category.is_retryable() && failures < FAILURES_MAX {
+        let most = backoff_most(failures).as_millis();
+        let wait = Duration::from_millis(chance.u64(0..=u64::try_from(most).unwrap_or(u64::MAX)));
+        Event::ExecutionReturned {
+            execution: execution.id,
+            failures,
+            failure: Some(failure),
+            reported,
+            not_before: Some(now.stamp.after(wait)),
+        }
+    } else {
+        Event::ExecutionFailed {
+            execution: execution.id,
+            integration: execution.integration,
+            data_type: execution.data_type.clone(),
+            failures,
+            failure,
+            reported,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_back_off_doubles_up_to_its_limit() {
+        let seconds: Vec<u64> = (1..=8).map(|failures| backoff_most(failures).as_secs()).collect();
+        assert_eq!(seconds, [30, 60, 120, 240, 480, 900, 900, 900]);
+    }
+}

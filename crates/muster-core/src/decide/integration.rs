@@ -1,0 +1,56 @@
+//! What people ask of integrations.
+
+pub mod create;
+pub mod delete;
+pub mod disable;
+pub mod enable;
+pub mod update;
+
+use std::collections::BTreeMap;
+
+use crate::decide::Rejection;
+use crate::entity::{Definition, Integration};
+use crate::schedule::Grid;
+use crate::state::State;
+use crate::time::{Interval, Now, Stamp};
+use crate::words::{DataType, IntegrationId, OrganizationId};
+
+/// The integration of this id, if it belongs to the organization. A foreign one and a missing one give the same answer.
+pub(crate) fn find<'a>(
+    state: &'a State,
+    organization: &OrganizationId,
+    id: IntegrationId,
+) -> Result<&'a Integration, Rejection> {
+    let found = state
+        .ledger()
+        .integration(id)
+        .filter(|found| found.organization == *organization);
+    found.ok_or(Rejection::IntegrationNotFound(id))
+}
+
+/// Refuses the name of another integration, and one that collects nothing.
+fn judge(
+    state: &State,
+    organization: &OrganizationId,
+    own: Option<IntegrationId>,
+    definition: &Definition,
+) -> Result<(), Rejection> {
+    if definition.intervals.is_empty() {
+        return Err(Rejection::NoDataTypes);
+    }
+    match state.index().named(organization, definition.display_name.as_str()) {
+        Some(integration) if Some(integration) != own => Err(Rejection::NameTaken {
+            display_name: definition.display_name.clone(),
+            integration,
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The upcoming collections of an integration whose schedule begins now.
+fn first_times(id: IntegrationId, intervals: &BTreeMap<DataType, Interval>, now: Now) -> BTreeMap<DataType, Stamp> {
+    intervals
+        .iter()
+        .map(|(data_type, interval)| (data_type.clone(), Grid::of(id, *interval).next_after(now.stamp)))
+        .collect()
+}

@@ -1,0 +1,66 @@
+//! A person configures a source.
+
+use crate::decide::execution::queue;
+use crate::decide::{Answer, Decision, Rejection};
+use crate::entity::Definition;
+use crate::event::Event;
+use crate::state::State;
+use crate::time::Now;
+use crate::words::{Enablement, IntegrationId, OrganizationId, Origin};
+
+/// Create an integration: as a draft, which collects nothing, or enabled, which collects at once and then by its schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    /// Whose it will be.
+    pub organization: OrganizationId,
+    /// What it will be. Its configuration has been judged against the connector's schema.
+    pub definition: Definition,
+    /// Whether it stays a draft.
+    pub draft: bool,
+}
+
+impl Create {
+    /// Accepts a definition with a free name that collects something.
+    ///
+    /// # Errors
+    /// [`Rejection::NameTaken`], [`Rejection::NoDataTypes`].
+    pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
+        super::judge(state, &self.organization, None, &self.definition)?;
+        let id = IntegrationId::generate(now.stamp, chance);
+        let mut events = Vec::with_capacity(1 + self.definition.intervals.len());
+        let (enablement, next) = if self.draft {
+            (Enablement::Draft, std::collections::BTreeMap::new())
+        } else {
+            (
+                Enablement::Enabled,
+                super::first_times(id, &self.definition.intervals, now),
+            )
+        };
+        events.push(Event::IntegrationCreated {
+            integration: id,
+            organization: self.organization.clone(),
+            definition: self.definition.clone(),
+            enablement,
+            next,
+        });
+        if !self.draft {
+            for data_type in self.definition.intervals.keys() {
+                let (_, created) = queue(
+                    id,
+                    &self.organization,
+                    &self.definition,
+                    data_type,
+                    Origin::Activation,
+                    now,
+                    chance,
+                );
+                events.push(created);
+            }
+        }
+        Ok(Decision {
+            events,
+            answer: Answer::Integration(id),
+            ..Decision::default()
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! A person deletes an integration.
+
+use crate::decide::execution::cancel;
+use crate::decide::{Decision, Rejection};
+use crate::event::Event;
+use crate::state::State;
+use crate::words::{IntegrationId, OrganizationId, Principal};
+
+/// Delete an integration. Its history stays until the retention prunes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delete {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Which.
+    pub integration: IntegrationId,
+    /// The version that was read before; `None` deletes whatever is there.
+    pub version: Option<u32>,
+}
+
+impl Delete {
+    /// All that is open is canceled, but for what is already being published.
+    ///
+    /// # Errors
+    /// [`Rejection::IntegrationNotFound`], [`Rejection::Stale`].
+    pub fn decide(self, state: &State, by: &Principal) -> Result<Decision, Rejection> {
+        let integration = super::find(state, &self.organization, self.integration)?;
+        if self.version.is_some_and(|version| version != integration.version) {
+            return Err(Rejection::Stale {
+                integration: integration.id,
+            });
+        }
+        let mut decision = Decision::nothing();
+        for id in state.index().open_of(integration.id) {
+            if let Some(execution) = state.ledger().execution(id) {
+                cancel::end(
+                    state,
+                    execution,
+                    &format!("{by} deleted the integration"),
+                    &mut decision,
+                );
+            }
+        }
+        decision.events.push(Event::IntegrationDeleted {
+            integration: integration.id,
+        });
+        Ok(decision)
+    }
+}

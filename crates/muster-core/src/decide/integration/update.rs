@@ -1,0 +1,107 @@
+//! A person changes an integration.
+
+use std::collections::BTreeMap;
+
+use crate::decide::execution::cancel;
+use crate::decide::{Answer, Decision, Rejection};
+use crate::entity::{Definition, Integration, Phase};
+use crate::event::Event;
+use crate::schedule::Grid;
+use crate::state::State;
+use crate::time::{Now, Stamp};
+use crate::words::{DataType, Enablement, IntegrationId, OrganizationId};
+
+/// Give an integration another definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Which.
+    pub integration: IntegrationId,
+    /// What it is to be. Its configuration has been judged against the connector's schema.
+    pub definition: Definition,
+    /// The version that the change was made from; `None` changes whatever is there.
+    pub version: Option<u32>,
+}
+
+impl Update {
+    /// Accepts a definition with a free name and the same connector. A changed interval takes effect at once, a removed data type is canceled,
+    /// and what is queued moves to another pool with its integration.
+    ///
+    /// # Errors
+    /// [`Rejection::IntegrationNotFound`], [`Rejection::Stale`], [`Rejection::ConnectorFixed`], [`Rejection::NameTaken`],
+    /// [`Rejection::NoDataTypes`].
+    pub fn decide(self, state: &State, now: Now) -> Result<Decision, Rejection> {
+        let integration = super::find(state, &self.organization, self.integration)?;
+        if self.version.is_some_and(|version| version != integration.version) {
+            return Err(Rejection::Stale {
+                integration: integration.id,
+            });
+        }
+        let before = &integration.definition;
+        if before.connector != self.definition.connector {
+            return Err(Rejection::ConnectorFixed {
+                integration: integration.id,
+                connector: before.connector.clone(),
+            });
+        }
+        super::judge(state, &self.organization, Some(integration.id), &self.definition)?;
+        let mut decision = Decision {
+            answer: Answer::Integration(integration.id),
+            ..Decision::default()
+        };
+        if *before == self.definition {
+            return Ok(decision);
+        }
+        let reconfigured = before.configuration != self.definition.configuration;
+        decision.events.push(Event::IntegrationUpdated {
+            integration: integration.id,
+            revision: if reconfigured {
+                integration.revision.next()
+            } else {
+                integration.revision
+            },
+            next: next_times(integration, &self.definition, now),
+            definition: self.definition.clone(),
+        });
+        for id in state.index().open_of(integration.id) {
+            let Some(execution) = state.ledger().execution(id) else {
+                continue;
+            };
+            if !self.definition.intervals.contains_key(&execution.data_type) {
+                cancel::end(
+                    state,
+                    execution,
+                    "its data type was removed from the integration",
+                    &mut decision,
+                );
+            } else if execution.pool != self.definition.pool && matches!(execution.phase, Phase::Created { .. }) {
+                decision.events.push(Event::ExecutionRerouted {
+                    execution: id,
+                    pool: self.definition.pool.clone(),
+                });
+            }
+        }
+        Ok(decision)
+    }
+}
+
+/// The upcoming collections after the change: those of unchanged intervals stay as they are.
+fn next_times(integration: &Integration, definition: &Definition, now: Now) -> BTreeMap<DataType, Stamp> {
+    match integration.enablement {
+        Enablement::Draft | Enablement::Disabled => BTreeMap::new(),
+        Enablement::Enabled => definition
+            .intervals
+            .iter()
+            .map(|(data_type, interval)| {
+                let kept = integration
+                    .collections
+                    .get(data_type)
+                    .filter(|collection| collection.interval == *interval)
+                    .and_then(|collection| collection.next);
+                let next = kept.unwrap_or_else(|| Grid::of(integration.id, *interval).next_after(now.stamp));
+                (data_type.clone(), next)
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,49 @@
+//! What becomes of a runner's session, and with it of what the runner holds.
+
+pub mod check_in;
+pub mod lapse;
+pub mod presence;
+pub mod withdraw;
+
+use crate::decide::execution::retry;
+use crate::decide::{Decision, Effect};
+use crate::entity::{Execution, Phase};
+use crate::event::Event;
+use crate::roster::RosterChange;
+use crate::time::Now;
+use crate::words::{Category, Failure};
+
+/// Adds to a decision that an attempt is lost with its runner: that counts as a failure, so that a runner which crashes over an execution does not
+/// do so for ever.
+fn lose(execution: &Execution, why: String, now: Now, chance: &mut fastrand::Rng, decision: &mut Decision) {
+    let failure = Failure::new(Category::RunnerLost, why);
+    decision
+        .events
+        .push(retry::or_fail(execution, failure, None, now, chance));
+    forget(execution, decision);
+}
+
+/// Adds to a decision that a claim is withdrawn: queued again at once, and no failure.
+fn withdraw(execution: &Execution, decision: &mut Decision) {
+    decision.events.push(Event::ExecutionReturned {
+        execution: execution.id,
+        failures: execution.failures,
+        failure: None,
+        reported: None,
+        not_before: None,
+    });
+    forget(execution, decision);
+}
+
+fn forget(execution: &Execution, decision: &mut Decision) {
+    decision.roster.push(RosterChange::Settled(execution.id));
+    match &execution.phase {
+        Phase::Pending(claim) | Phase::Executing(claim) => {
+            decision.effects.push(Effect::Discard {
+                execution: execution.id,
+                attempt: claim.attempt,
+            });
+        }
+        Phase::Created { .. } | Phase::Landing(..) => {}
+    }
+}

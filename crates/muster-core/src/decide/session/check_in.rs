@@ -1,0 +1,123 @@
+//! A runner opens its stream.
+
+use crate::decide::session::{lose, withdraw};
+use crate::decide::{Answer, CloseReason, Decision, Effect, Message, Rejection, Welcome, Work};
+use crate::entity::{ConnectorKey, Offer, Phase, Profile};
+use crate::event::Event;
+use crate::roster::RosterChange;
+use crate::state::State;
+use crate::time::Now;
+use crate::words::{RunnerId, SessionId};
+
+/// A runner says who it is, what it offers, and what it still has from before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckIn {
+    /// Who.
+    pub runner: RunnerId,
+    /// The session that begins.
+    pub session: SessionId,
+    /// What it says about itself.
+    pub profile: Profile,
+    /// The connectors that it may run.
+    pub offers: Vec<Offer>,
+    /// What it still runs.
+    pub running: Vec<Work>,
+    /// What it has finished and could not report. The reports follow.
+    pub finished: Vec<Work>,
+}
+
+impl CheckIn {
+    /// The newest session of an identity wins. What the runner holds and still knows it keeps; what it does not know any more was lost on its way
+    /// (then the claim is withdrawn) or with the runner's last life (then the attempt has failed).
+    ///
+    /// # Errors
+    /// None now: whether the runner may check in is judged before.
+    pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
+        let mut decision = Decision::nothing();
+        self.supersede(state, &mut decision);
+        self.introduce(state, &mut decision);
+        let (resumed, fenced) = self.sort_running(state);
+        for id in state.index().held_by(self.runner) {
+            let Some(execution) = state.ledger().execution(id) else {
+                continue;
+            };
+            let known = (id, execution.attempt);
+            if self.running.contains(&known) {
+                decision.roster.push(RosterChange::Settled(id));
+                continue;
+            }
+            if self.finished.contains(&known) {
+                continue;
+            }
+            match execution.phase {
+                Phase::Pending(_) => withdraw(execution, &mut decision),
+                Phase::Executing(_) => {
+                    let name = &self.profile.display_name;
+                    let why = format!("the runner `{name}` has started anew and does not know of this execution");
+                    lose(execution, why, now, chance, &mut decision);
+                }
+                Phase::Created { .. } | Phase::Landing(..) => {}
+            }
+        }
+        decision.roster.insert(0, self.checked_in());
+        let lease = state.roster().limits().lease;
+        decision.answer = Answer::Welcome(Welcome { lease, resumed, fenced });
+        Ok(decision)
+    }
+
+    fn checked_in(&self) -> RosterChange {
+        RosterChange::CheckedIn {
+            runner: self.runner,
+            session: self.session,
+            pool: self.profile.pool.clone(),
+            connectors: self.profile.connectors.clone(),
+            slots: self.profile.slots,
+        }
+    }
+
+    fn supersede(&self, state: &State, decision: &mut Decision) {
+        let before = state
+            .roster()
+            .presence(self.runner)
+            .and_then(|presence| presence.session);
+        if let Some(session) = before.filter(|session| *session != self.session) {
+            let message = Message::Close(CloseReason::Superseded);
+            decision.effects.push(Effect::Send {
+                runner: self.runner,
+                session,
+                message,
+            });
+        }
+    }
+
+    fn introduce(&self, state: &State, decision: &mut Decision) {
+        let event = Event::RunnerCheckedIn {
+            runner: self.runner,
+            profile: self.profile.clone(),
+        };
+        decision.events.push(event);
+        for offer in &self.offers {
+            let connector = ConnectorKey {
+                organization: self.profile.organization.clone(),
+                name: offer.name.clone(),
+            };
+            let known = state
+                .ledger()
+                .connector(&connector)
+                .is_some_and(|known| known.offer == *offer);
+            if !known {
+                decision.events.push(Event::ConnectorOffered {
+                    connector,
+                    offer: offer.clone(),
+                });
+            }
+        }
+    }
+
+    fn sort_running(&self, state: &State) -> (Vec<Work>, Vec<Work>) {
+        self.running.iter().partition(|(id, attempt)| {
+            let claim = state.ledger().execution(*id).and_then(|execution| execution.holder());
+            claim.is_some_and(|claim| claim.runner == self.runner && claim.attempt == *attempt)
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! The dispatch plan: who gets what next. Pure, and one step at a time, so that each step sees what the one before has changed.
+
+use crate::decide::execution::claim::Claim;
+use crate::index::{Head, Lane};
+use crate::state::State;
+
+/// The next assignment; `None` when nobody waits, or nobody who could take it has room. After all steps have been carried out there is none, so a
+/// plan that is made twice changes nothing.
+///
+/// Over all lanes that have both a waiting execution and a free slot, the organization that holds least in its lane goes first, then who was created
+/// first; the runner with the most free slots gets it.
+#[must_use]
+pub fn next(state: &State) -> Option<Claim> {
+    let (waiting, vacancies) = (state.index().waiting(), state.roster().vacancies());
+    // Whichever is fewer is looked through: a coordinator has many idle lanes, or many waiting ones, and seldom both.
+    let (head, lane) = if waiting.len() <= vacancies.len() {
+        first(state, waiting.iter().filter(|lane| vacancies.contains_key(*lane)))
+    } else {
+        first(state, vacancies.keys())
+    }?;
+    let runner = state.roster().vacancy(lane)?;
+    Some(Claim {
+        execution: head.ticket.1,
+        runner,
+    })
+}
+
+fn first<'a>(state: &State, lanes: impl Iterator<Item = &'a Lane>) -> Option<(Head, &'a Lane)> {
+    lanes
+        .filter_map(|lane| Some((state.index().queue(lane)?.head()?, lane)))
+        .min_by_key(|(head, _)| *head)
+}

@@ -1,0 +1,283 @@
+//! What is derived from the ledger and never stored: uniqueness, queues, timers, who holds what. Rebuilt after a start.
+
+mod queue;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::entity::{Execution, Integration, Phase};
+use crate::ledger::Ledger;
+use crate::time::Stamp;
+use crate::words::{ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, RunnerId};
+
+pub use queue::{Head, Queue, Ticket};
+
+/// Names a queue: executions that the same runners may claim.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lane {
+    /// Whose runners.
+    pub pool: Pool,
+    /// What they must have.
+    pub connector: ConnectorName,
+}
+
+/// The indices over one ledger.
+///
+/// An entity is taken out before an event is applied to it, and put in again after.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Index {
+    integrations: BTreeSet<(OrganizationId, IntegrationId)>,
+    names: BTreeMap<(OrganizationId, String), IntegrationId>,
+    due: BTreeSet<(Stamp, IntegrationId, DataType)>,
+    open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
+    backing_off: BTreeSet<(Stamp, ExecutionId)>,
+    queues: BTreeMap<Lane, Queue>,
+    /// The lanes in which somebody waits.
+    waiting: BTreeSet<Lane>,
+    held: BTreeMap<RunnerId, BTreeSet<ExecutionId>>,
+    landing: BTreeSet<ExecutionId>,
+    /// Up to when back-offs have been judged: an execution whose time is not after this is in its queue.
+    ready_until: Stamp,
+}
+
+impl Index {
+    /// The indices over this ledger, with the back-offs judged at `now`.
+    #[must_use]
+    pub fn over(ledger: &Ledger, now: Stamp) -> Self {
+        let mut index = Self {
+            ready_until: now,
+            ..Self::default()
+        };
+        for integration in ledger.integrations() {
+            index.put_integration(integration);
+        }
+        for execution in ledger.executions() {
+            index.put_execution(execution);
+        }
+        index
+    }
+
+    /// The same indices made anew, to compare.
+    pub(crate) fn anew(&self, ledger: &Ledger) -> Self {
+        Self::over(ledger, self.ready_until)
+    }
+
+    /// The integrations of an organization after `after`, oldest first.
+    pub fn integrations_of(
+        &self,
+        organization: &OrganizationId,
+        after: Option<IntegrationId>,
+    ) -> impl Iterator<Item = IntegrationId> {
+        let first = after.map_or(IntegrationId(0), |id| IntegrationId(id.0.saturating_add(1)));
+        self.integrations
+            .range((organization.clone(), first)..)
+            .take_while(move |(owner, _)| owner == organization)
+            .map(|(_, id)| *id)
+    }
+
+    /// The integration of this display name, letter case aside.
+    #[must_use]
+    pub fn named(&self, organization: &OrganizationId, display_name: &str) -> Option<IntegrationId> {
+        self.names
+            .get(&(organization.clone(), display_name.to_lowercase()))
+            .copied()
+    }
+
+    /// The open execution of a data type.
+    #[must_use]
+    pub fn open(&self, integration: IntegrationId, data_type: &DataType) -> Option<ExecutionId> {
+        self.open.get(&(integration, data_type.clone())).copied()
+    }
+
+    /// The open executions of an integration, by data type.
+    pub fn open_of(&self, integration: IntegrationId) -> impl Iterator<Item = ExecutionId> {
+        self.open
+            .range((integration, DataType::least())..)
+            .take_while(move |((owner, _), _)| *owner == integration)
+            .map(|(_, execution)| *execution)
+    }
+
+    /// The oldest data type that is due at `now`.
+    #[must_use]
+    pub fn first_due(&self, now: Stamp) -> Option<(IntegrationId, DataType)> {
+        let (due, integration, data_type) = self.due.first()?;
+        (*due <= now).then(|| (*integration, data_type.clone()))
+    }
+
+    /// When something happens next by the wall clock: a data type falls due, or a back-off ends. `None` when nothing is planned.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Stamp> {
+        let due = self.due.first().map(|(at, ..)| *at);
+        let back_off = self.backing_off.first().map(|(at, _)| *at);
+        due.into_iter().chain(back_off).min()
+    }
+
+    /// What a runner holds.
+    pub fn held_by(&self, runner: RunnerId) -> impl Iterator<Item = ExecutionId> {
+        self.held.get(&runner).into_iter().flatten().copied()
+    }
+
+    /// How much a runner holds.
+    #[must_use]
+    pub fn held_count(&self, runner: RunnerId) -> usize {
+        self.held.get(&runner).map_or(0, BTreeSet::len)
+    }
+
+    /// The runners that hold something.
+    pub fn holders(&self) -> impl Iterator<Item = RunnerId> {
+        self.held.keys().copied()
+    }
+
+    /// The executions that are being published.
+    pub fn landing(&self) -> impl Iterator<Item = ExecutionId> {
+        self.landing.iter().copied()
+    }
+
+    /// The lanes in which somebody waits.
+    #[must_use]
+    pub fn waiting(&self) -> &BTreeSet<Lane> {
+        &self.waiting
+    }
+
+    /// The queue of a lane.
+    #[must_use]
+    pub fn queue(&self, lane: &Lane) -> Option<&Queue> {
+        self.queues.get(lane)
+    }
+
+    /// Moves the executions whose back-off has ended by `now` into their queues.
+    pub(crate) fn end_back_offs(&mut self, ledger: &Ledger, now: Stamp) {
+        self.ready_until = self.ready_until.max(now);
+        while let Some((at, id)) = self.backing_off.first().copied() {
+            if at > self.ready_until {
+                return;
+            }
+            self.backing_off.remove(&(at, id));
+            if let Some(execution) = ledger.execution(id) {
+                self.enqueue(execution);
+            }
+        }
+    }
+
+    pub(crate) fn put_integration(&mut self, integration: &Integration) {
+        let Integration {
+            id,
+            organization,
+            definition,
+            collections,
+            ..
+        } = integration;
+        self.integrations.insert((organization.clone(), *id));
+        self.names.insert(
+            (organization.clone(), definition.display_name.as_str().to_lowercase()),
+            *id,
+        );
+        self.put_due(
+            *id,
+            collections
+                .iter()
+                .filter_map(|(data_type, one)| Some((data_type, one.next?))),
+        );
+    }
+
+    pub(crate) fn take_integration(&mut self, integration: &Integration) {
+        let Integration {
+            id,
+            organization,
+            definition,
+            collections,
+            ..
+        } = integration;
+        self.integrations.remove(&(organization.clone(), *id));
+        self.names
+            .remove(&(organization.clone(), definition.display_name.as_str().to_lowercase()));
+        for (data_type, collection) in collections {
+            if let Some(next) = collection.next {
+                self.due.remove(&(next, *id, data_type.clone()));
+            }
+        }
+    }
+
+    fn put_due<'a>(&mut self, id: IntegrationId, times: impl Iterator<Item = (&'a DataType, Stamp)>) {
+        for (data_type, next) in times {
+            self.due.insert((next, id, data_type.clone()));
+        }
+    }
+
+    pub(crate) fn put_execution(&mut self, execution: &Execution) {
+        self.open
+            .insert((execution.integration, execution.data_type.clone()), execution.id);
+        match &execution.phase {
+            Phase::Created { not_before: Some(at) } if *at > self.ready_until => {
+                self.backing_off.insert((*at, execution.id));
+            }
+            Phase::Created { .. } => self.enqueue(execution),
+            Phase::Pending(claim) | Phase::Executing(claim) => {
+                self.held.entry(claim.runner).or_default().insert(execution.id);
+                self.queues
+                    .entry(lane(execution))
+                    .or_default()
+                    .hold(&execution.organization);
+            }
+            Phase::Landing(..) => {
+                self.landing.insert(execution.id);
+            }
+        }
+    }
+
+    pub(crate) fn take_execution(&mut self, execution: &Execution) {
+        self.open.remove(&(execution.integration, execution.data_type.clone()));
+        match &execution.phase {
+            Phase::Created { not_before } => {
+                let backed_off = not_before.is_some_and(|at| self.backing_off.remove(&(at, execution.id)));
+                if !backed_off {
+                    self.change_queue(execution, |queue| {
+                        queue.dequeue(&execution.organization, (execution.created, execution.id));
+                    });
+                }
+            }
+            Phase::Pending(claim) | Phase::Executing(claim) => {
+                if let Some(held) = self.held.get_mut(&claim.runner) {
+                    held.remove(&execution.id);
+                    if held.is_empty() {
+                        self.held.remove(&claim.runner);
+                    }
+                }
+                self.change_queue(execution, |queue| queue.release(&execution.organization));
+            }
+            Phase::Landing(..) => {
+                self.landing.remove(&execution.id);
+            }
+        }
+    }
+
+    fn enqueue(&mut self, execution: &Execution) {
+        let lane = lane(execution);
+        let queue = self.queues.entry(lane.clone()).or_default();
+        queue.enqueue(&execution.organization, (execution.created, execution.id));
+        if queue.waiting() == 1 {
+            self.waiting.insert(lane);
+        }
+    }
+
+    fn change_queue(&mut self, execution: &Execution, change: impl FnOnce(&mut Queue)) {
+        let lane = lane(execution);
+        if let Some(queue) = self.queues.get_mut(&lane) {
+            change(queue);
+            if queue.waiting() == 0 {
+                self.waiting.remove(&lane);
+            }
+            if queue.is_unused() {
+                self.queues.remove(&lane);
+            }
+        }
+    }
+}
+
+/// The lane in which an execution waits.
+#[must_use]
+pub fn lane(execution: &Execution) -> Lane {
+    Lane {
+        pool: execution.pool.clone(),
+        connector: execution.connector.clone(),
+    }
+}

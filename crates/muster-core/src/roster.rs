@@ -1,0 +1,360 @@
+//! What is true now and not durable: which runners are connected, what they have room for, and the deadlines on the monotonic clock.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::index::Lane;
+use crate::time::{Moment, Stamp};
+use crate::words::{Attempt, ConnectorName, ExecutionId, Pool, RunnerId, SessionId, Slots};
+
+/// The time limits of the check-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a runner that is not heard keeps what it holds.
+    pub lease: Duration,
+    /// How much longer the coordinator waits than the lease says, so that the runner has stopped by then.
+    pub lease_grace: Duration,
+    /// How long a runner has to confirm an assignment.
+    pub confirm: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(60),
+            lease_grace: Duration::from_secs(5),
+            confirm: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Withdrawn assignments in a row after which a runner gets no more until it checks in anew.
+pub const WITHDRAWALS_MAX: u32 = 3;
+
+/// A runner that has a session, had one within the lease, or may have one that this process does not know of yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// Its connected session; `None` while it is away and its lease runs.
+    pub session: Option<SessionId>,
+    /// The pool that it serves; `None` after a restart, until it has checked in.
+    pub pool: Option<Pool>,
+    /// The connectors that it may run.
+    pub connectors: Vec<ConnectorName>,
+    /// How much it carries out at the same time.
+    pub slots: Slots,
+    /// How much it holds, from the ledger.
+    pub held: u32,
+    /// When it was last heard.
+    pub heard: Moment,
+    /// The same by the wall clock.
+    pub heard_at: Stamp,
+    /// It finishes what it has and takes nothing new.
+    pub draining: bool,
+    /// Withdrawn assignments in a row.
+    pub withdrawals: u32,
+    /// How often this identity has superseded itself while connected: a sign of a cloned runner.
+    pub supersessions: u32,
+}
+
+impl Presence {
+    /// How many more executions it can take now.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        let open = self.session.is_some() && !self.draining && self.withdrawals < WITHDRAWALS_MAX;
+        if open {
+            self.slots.0.saturating_sub(self.held)
+        } else {
+            0
+        }
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = Lane> {
+        self.pool.iter().flat_map(|pool| {
+            self.connectors.iter().map(|connector| Lane {
+                pool: pool.clone(),
+                connector: connector.clone(),
+            })
+        })
+    }
+}
+
+/// What changes in the roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RosterChange {
+    /// A runner has a new session.
+    CheckedIn {
+        /// Which runner.
+        runner: RunnerId,
+        /// Its session.
+        session: SessionId,
+        /// The pool that it serves.
+        pool: Pool,
+        /// The connectors that it may run.
+        connectors: Vec<ConnectorName>,
+        /// How much it carries out at the same time.
+        slots: Slots,
+    },
+    /// A runner was heard.
+    Heard(RunnerId),
+    /// A runner's session has ended; its lease runs on.
+    Disconnected(RunnerId),
+    /// A runner takes nothing new.
+    Draining(RunnerId),
+    /// A runner's lease is to be looked at again, since it was heard after the deadline had been set.
+    Renewed(RunnerId),
+    /// A runner is gone.
+    Removed(RunnerId),
+    /// A runner has to confirm an assignment.
+    Assigned {
+        /// Which runner.
+        runner: RunnerId,
+        /// Of which execution.
+        execution: ExecutionId,
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// It need not any more: it has, or it is over.
+    Settled(ExecutionId),
+    /// A runner has confirmed: it does take work.
+    Confirmed(RunnerId),
+    /// An assignment was withdrawn from a runner.
+    Withdrawn(RunnerId),
+}
+
+/// Who is there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Roster {
+    presences: BTreeMap<RunnerId, Presence>,
+    /// For each lane the runners with free slots, most free first.
+    vacancies: BTreeMap<Lane, BTreeSet<(Reverse<u32>, RunnerId)>>,
+    /// When to look at each runner's lease.
+    leases: BTreeSet<(Moment, RunnerId)>,
+    lease_of: BTreeMap<RunnerId, Moment>,
+    /// When each assignment must be confirmed.
+    confirmations: BTreeSet<(Moment, ExecutionId)>,
+    unconfirmed: BTreeMap<ExecutionId, (Attempt, Moment)>,
+    limits: Limits,
+}
+
+impl Roster {
+    /// Nobody, under these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    /// The time limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The presence of a runner; `None` when it is not there and its lease is over.
+    #[must_use]
+    pub fn presence(&self, runner: RunnerId) -> Option<&Presence> {
+        self.presences.get(&runner)
+    }
+
+    /// All presences.
+    pub fn presences(&self) -> impl Iterator<Item = (RunnerId, &Presence)> {
+        self.presences.iter().map(|(runner, presence)| (*runner, presence))
+    }
+
+    /// The runner with the most free slots for a lane.
+    #[must_use]
+    pub fn vacancy(&self, lane: &Lane) -> Option<RunnerId> {
+        self.vacancies
+            .get(lane)
+            .and_then(|free| free.first())
+            .map(|(_, runner)| *runner)
+    }
+
+    /// The lanes for which somebody has a free slot, with those who have.
+    #[must_use]
+    pub fn vacancies(&self) -> &BTreeMap<Lane, BTreeSet<(Reverse<u32>, RunnerId)>> {
+        &self.vacancies
+    }
+
+    /// The runner whose lease is to be looked at first, if that time has come.
+    #[must_use]
+    pub fn first_lease(&self, now: Moment) -> Option<RunnerId> {
+        self.leases
+            .first()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, runner)| *runner)
+    }
+
+    /// The assignment that should have been confirmed first, if its time has passed.
+    #[must_use]
+    pub fn first_unconfirmed(&self, now: Moment) -> Option<(ExecutionId, Attempt)> {
+        let (_, execution) = self.confirmations.first().filter(|(at, _)| *at <= now)?;
+        self.unconfirmed
+            .get(execution)
+            .map(|(attempt, _)| (*execution, *attempt))
+    }
+
+    /// Whether this assignment still has to be confirmed.
+    #[must_use]
+    pub fn is_unconfirmed(&self, execution: ExecutionId) -> bool {
+        self.unconfirmed.contains_key(&execution)
+    }
+
+    /// When the roster's next deadline passes; `None` when there is none.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Moment> {
+        let lease = self.leases.first().map(|(at, _)| *at);
+        let confirmation = self.confirmations.first().map(|(at, _)| *at);
+        lease.into_iter().chain(confirmation).min()
+    }
+
+    /// When the lease of a runner that was heard at `heard` is over, as the coordinator judges it.
+    #[must_use]
+    pub fn lease_end(&self, heard: Moment) -> Moment {
+        heard.after(self.limits.lease + self.limits.lease_grace)
+    }
+
+    /// A runner that the ledger knows and this process does not: it gets one lease to come back.
+    pub(crate) fn expect(&mut self, runner: RunnerId, held: u32, now: Moment, at: Stamp) {
+        let presence = Presence {
+            session: None,
+            pool: None,
+            connectors: Vec::new(),
+            slots: Slots(0),
+            held,
+            heard: now,
+            heard_at: at,
+            draining: false,
+            withdrawals: 0,
+            supersessions: 0,
+        };
+        self.presences.insert(runner, presence);
+        self.watch_lease(runner, now);
+    }
+
+    /// Notes how much a runner holds, from the ledger.
+    pub(crate) fn note_held(&mut self, runner: RunnerId, held: usize) {
+        let held = u32::try_from(held).unwrap_or(u32::MAX);
+        self.change(runner, |presence| presence.held = held);
+    }
+
+    pub(crate) fn apply(&mut self, change: RosterChange, now: Moment, at: Stamp) {
+        match change {
+            RosterChange::CheckedIn {
+                runner,
+                session,
+                pool,
+                connectors,
+                slots,
+            } => {
+                self.check_in(runner, session, pool, connectors, slots, now, at);
+            }
+            RosterChange::Heard(runner) => {
+                // Heard is the commonest change of all, and moves nobody between the lanes.
+                if let Some(presence) = self.presences.get_mut(&runner) {
+                    presence.heard = now;
+                    presence.heard_at = at;
+                }
+            }
+            RosterChange::Disconnected(runner) => self.change(runner, |presence| presence.session = None),
+            RosterChange::Draining(runner) => self.change(runner, |presence| presence.draining = true),
+            RosterChange::Renewed(runner) => {
+                if let Some(heard) = self.presences.get(&runner).map(|presence| presence.heard) {
+                    self.watch_lease(runner, heard);
+                }
+            }
+            RosterChange::Removed(runner) => {
+                self.change(runner, |presence| presence.session = None);
+                self.presences.remove(&runner);
+                if let Some(at) = self.lease_of.remove(&runner) {
+                    self.leases.remove(&(at, runner));
+                }
+            }
+            RosterChange::Assigned { execution, attempt, .. } => {
+                let deadline = now.after(self.limits.confirm);
+                self.settle(execution);
+                self.unconfirmed.insert(execution, (attempt, deadline));
+                self.confirmations.insert((deadline, execution));
+            }
+            RosterChange::Settled(execution) => self.settle(execution),
+            RosterChange::Confirmed(runner) => {
+                if self
+                    .presences
+                    .get(&runner)
+                    .is_some_and(|presence| presence.withdrawals > 0)
+                {
+                    self.change(runner, |presence| presence.withdrawals = 0);
+                }
+            }
+            RosterChange::Withdrawn(runner) => self.change(runner, |presence| presence.withdrawals += 1),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one change")]
+    fn check_in(
+        &mut self,
+        runner: RunnerId,
+        session: SessionId,
+        pool: Pool,
+        connectors: Vec<ConnectorName>,
+        slots: Slots,
+        now: Moment,
+        at: Stamp,
+    ) {
+        let before = self.presences.get(&runner);
+        let superseded = u32::from(before.is_some_and(|presence| presence.session.is_some()));
+        let supersessions = before.map_or(0, |presence| presence.supersessions) + superseded;
+        let held = before.map_or(0, |presence| presence.held);
+        self.change(runner, |presence| presence.session = None);
+        self.expect(runner, held, now, at);
+        self.change(runner, |presence| {
+            presence.session = Some(session);
+            presence.pool = Some(pool);
+            presence.connectors = connectors;
+            presence.slots = slots;
+            presence.supersessions = supersessions;
+        });
+    }
+
+    fn watch_lease(&mut self, runner: RunnerId, heard: Moment) {
+        let end = self.lease_end(heard);
+        if let Some(before) = self.lease_of.insert(runner, end) {
+            self.leases.remove(&(before, runner));
+        }
+        self.leases.insert((end, runner));
+    }
+
+    fn settle(&mut self, execution: ExecutionId) {
+        if let Some((_, deadline)) = self.unconfirmed.remove(&execution) {
+            self.confirmations.remove(&(deadline, execution));
+        }
+    }
+
+    /// Changes a presence and moves it between the lanes accordingly.
+    fn change(&mut self, runner: RunnerId, change: impl FnOnce(&mut Presence)) {
+        let Some(presence) = self.presences.get_mut(&runner) else {
+            return;
+        };
+        let before = presence.free();
+        if before > 0 {
+            for lane in presence.lanes() {
+                if let Some(free) = self.vacancies.get_mut(&lane) {
+                    free.remove(&(Reverse(before), runner));
+                    if free.is_empty() {
+                        self.vacancies.remove(&lane);
+                    }
+                }
+            }
+        }
+        change(presence);
+        let after = presence.free();
+        if after > 0 {
+            for lane in presence.lanes() {
+                self.vacancies.entry(lane).or_default().insert((Reverse(after), runner));
+            }
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! A shard without I/O: it decides, records and applies as the real one does, and checks the invariants after each step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use muster_core::decide::execution::Report;
+use muster_core::decide::{Answer, Command, Decision, Effect, Message, Rejection, Work, decide};
+use muster_core::dispatch;
+use muster_core::entity::{EntityKey, Finished, Phase, Profile};
+use muster_core::event::Recorded;
+use muster_core::ledger::{Entity, Ledger, Position};
+use muster_core::roster::Limits;
+use muster_core::state::State;
+use muster_core::time::{Interval, Moment, Now, Stamp};
+use muster_core::words::{
+    Attempt, Claim, Configuration, ConnectorName, DataType, DisplayName, ExecutionId, ExecutionStatus, IntegrationId,
+    OrganizationId, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Slots,
+};
+
+/// What a runner of the model knows: exactly what it was told.
+#[derive(Debug, Clone, Default)]
+pub struct Runner {
+    pub session: Option<SessionId>,
+    pub work: BTreeSet<Work>,
+    pub past: BTreeSet<Work>,
+}
+
+pub struct Model {
+    pub state: State,
+    pub now: Now,
+    chance: fastrand::Rng,
+    head: Sequence,
+    journal: Vec<(Position, Recorded)>,
+    pub finished: BTreeMap<ExecutionId, Finished>,
+    pub runners: [Runner; 2],
+    seen: BTreeMap<ExecutionId, (ExecutionStatus, Attempt)>,
+    claims: BTreeMap<Work, RunnerId>,
+    publishing: BTreeSet<ExecutionId>,
+    records: BTreeMap<EntityKey, (Entity, Sequence)>,
+    changed: BTreeMap<EntityKey, Sequence>,
+    trimmed: Sequence,
+}
+
+pub fn organization() -> OrganizationId {
+    OrganizationId::new("acme").expect("a name")
+}
+
+pub fn data_type(n: usize) -> DataType {
+    DataType::new(["device", "software", "user"][n % 3]).expect("a name")
+}
+
+pub fn runner_id(which: usize) -> RunnerId {
+    RunnerId(which as u128 + 1)
+}
+
+pub fn definition(name: u32, data_types: usize, minutes: u64) -> muster_core::entity::Definition {
+    let interval = Interval::new(Duration::from_secs(60 * minutes.clamp(1, 1_000))).expect("in bounds");
+    muster_core::entity::Definition {
+        display_name: DisplayName::new(&format!("source {name}")).expect("a name"),
+        connector: ConnectorName::new("host").expect("a name"),
+        configuration: Configuration::new("{}").expect("small"),
+        pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
+        intervals: (0..data_types.clamp(1, 3)).map(|n| (data_type(n), interval)).collect(),
+    }
+}
+
+impl Model {
+    pub fn new(seed: u64) -> Self {
+        let now = Now {
+            stamp: Stamp::from_millis(1_700_000_000_000),
+            moment: Moment::from_start(Duration::ZERO),
+        };
+        Self {
+            state: State::starting(Ledger::default(), Limits::default(), now),
+            now,
+            chance: fastrand::Rng::with_seed(seed),
+            head: Sequence(0),
+            journal: Vec::new(),
+            finished: BTreeMap::new(),
+            runners: [Runner::default(), Runner::default()],
+            seen: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            publishing: BTreeSet::new(),
+            records: BTreeMap::new(),
+            changed: BTreeMap::new(),
+            trimmed: Sequence(0),
+        }
+    }
+
+    /// One command, as one batch.
+    pub fn ask(&mut self, by: &Principal, command: Command) -> Result<Answer, Rejection> {
+        let Decision {
+            events,
+            roster,
+            effects,
+            answer,
+        } = decide(&self.state, by, command, self.now, &mut self.chance)?;
+        if !events.is_empty() {
+            self.head = self.head.next();
+        }
+        for (ordinal, event) in (0..).zip(events) {
+            let position = Position {
+                sequence: self.head,
+                ordinal,
+            };
+            let (first, second) = event.entities();
+            for key in std::iter::once(first).chain(second) {
+                self.changed.entry(key).or_insert(self.head);
+            }
+            let recorded = Recorded {
+                at: self.now.stamp,
+                by: by.clone(),
+                event,
+            };
+            if let Some(finished) = self.state.apply(position, &recorded) {
+                let before = self.finished.insert(finished.id, finished);
+                assert!(before.is_none(), "an execution ends once: {before:?}");
+            }
+            self.journal.push((position, recorded));
+        }
+        for change in roster {
+            self.state.change_roster(change, self.now);
+        }
+        for effect in effects {
+            self.carry_out(effect);
+        }
+        self.check();
+        Ok(answer)
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send {
+                runner,
+                session,
+                message,
+            } => {
+                let told = &mut self.runners[usize::try_from(runner.0 - 1).expect("one of two")];
+                if told.session != Some(session) {
+                    return;
+                }
+                match message {
+                    Message::Assign(assignment) => {
+                        let work = (assignment.execution, assignment.attempt);
+                        let before = self.claims.insert(work, runner);
+                        assert_eq!(before, None, "an attempt is given to one runner, once");
+                        told.work.insert(work);
+                    }
+                    Message::Fence { execution, attempt } | Message::Cancel { execution, attempt } => {
+                        told.work.remove(&(execution, attempt));
+                        told.past.insert((execution, attempt));
+                    }
+                    Message::Close(_) => told.session = None,
+                }
+            }
+            Effect::Publish { execution, .. } => {
+                self.publishing.insert(execution);
+            }
+            Effect::Discard { .. } => {}
+        }
+    }
+
+    /// All that the coordinator does by itself at this moment.
+    pub fn tick(&mut self) {
+        let by = Principal::Coordinator;
+        self.state.end_back_offs(self.now.stamp);
+        while let Some((integration, data_type)) = self.state.index().first_due(self.now.stamp) {
+            let command = muster_core::decide::execution::fall_due::FallDue { integration, data_type };
+            self.ask(&by, Command::FallDue(command)).expect("never refused");
+        }
+        while let Some(runner) = self.state.roster().first_lease(self.now.moment) {
+            let command = muster_core::decide::session::lapse::Lapse { runner };
+            self.ask(&by, Command::Lapse(command)).expect("never refused");
+        }
+        while let Some((execution, attempt)) = self.state.roster().first_unconfirmed(self.now.moment) {
+            let command = muster_core::decide::session::withdraw::Withdraw { execution, attempt };
+            self.ask(&by, Command::Withdraw(command)).expect("never refused");
+        }
+    }
+
+    pub fn dispatch(&mut self) {
+        let mut steps = 0;
+        while let Some(claim) = dispatch::next(&self.state) {
+            self.ask(&Principal::Coordinator, Command::Claim(claim))
+                .expect("never refused");
+            steps += 1;
+            assert!(steps < 10_000, "a plan ends");
+        }
+    }
+
+    /// The landing does what it was told.
+    pub fn publish(&mut self, fails: bool) {
+        for execution in std::mem::take(&mut self.publishing) {
+            let command = if fails {
+                let message = "the staged file is gone".to_owned();
+                Command::Unlandable(muster_core::decide::execution::landing::Unlandable { execution, message })
+            } else {
+                Command::Landed(muster_core::decide::execution::landing::Landed { execution })
+            };
+            let _ = self.ask(&Principal::Coordinator, command);
+        }
+    }
+
+    pub fn check_in(&mut self, which: usize, forgets: bool) {
+        let session = SessionId(self.chance.u128(..));
+        let runner = &mut self.runners[which];
+        if forgets {
+            let lost = std::mem::take(&mut runner.work);
+            runner.past.extend(lost);
+        }
+        runner.session = Some(session);
+        let connectors = vec![ConnectorName::new("host").expect("a name")];
+        let pool = Pool::named(&organization(), &PoolName::new("hq").expect("a name"));
+        let command = muster_core::decide::session::check_in::CheckIn {
+            runner: runner_id(which),
+            session,
+            profile: Profile {
+                display_name: DisplayName::new(&format!("hq-{which}")).expect("a name"),
+                organization: Some(organization()),
+                pool,
+                version: "1".into(),
+                platform: "test".into(),
+                slots: Slots(2),
+                connectors,
+            },
+            offers: Vec::new(),
+            running: runner.work.iter().copied().collect(),
+            finished: Vec::new(),
+        };
+        let by = Principal::Runner(runner_id(which));
+        let Ok(Answer::Welcome(welcome)) = self.ask(&by, Command::CheckIn(command)) else {
+            panic!("a runner is welcome");
+        };
+        let runner = &mut self.runners[which];
+        runner.past.extend(welcome.fenced.iter().copied());
+        runner.work = welcome.resumed.into_iter().collect();
+    }
+
+    /// A report, delivered `times` times; an accepted or fenced end takes the work from the runner.
+    pub fn report(&mut self, which: usize, work: Work, times: usize, command: impl Fn(Report) -> Command, ends: bool) {
+        let runner = runner_id(which);
+        let report = Report {
+            execution: work.0,
+            claim: Claim {
+                runner,
+                attempt: work.1,
+            },
+        };
+        let by = Principal::Runner(runner);
+        let first = self.deliver(&by, report, command(report));
+        let state = self.state.clone();
+        for _ in 1..times {
+            let again = self.deliver(&by, report, command(report));
+            assert_eq!(
+                again, first,
+                "a repeated report is answered as the first was: {report:?}"
+            );
+        }
+        assert_eq!(self.state, state, "a repeated report changes nothing");
+        if ends || first == Delivery::Fenced {
+            self.runners[which].work.remove(&work);
+            self.runners[which].past.insert(work);
+        }
+    }
+
+    fn deliver(&mut self, by: &Principal, report: Report, command: Command) -> Delivery {
+        match self.ask(by, command) {
+            Ok(_) => Delivery::Accepted,
+            Err(Rejection::Fenced { .. }) => Delivery::Fenced,
+            Err(Rejection::NotOpen(id)) => match self.finished.get(&id) {
+                Some(finished) if finished.has_accepted(report.claim) => Delivery::Accepted,
+                Some(_) | None => Delivery::Fenced,
+            },
+            Err(other) => panic!("a report is accepted or fenced, not {other}"),
+        }
+    }
+
+    pub fn pass(&mut self, span: Duration) {
+        self.now = Now {
+            stamp: self.now.stamp.after(span),
+            moment: self.now.moment.after(span),
+        };
+    }
+
+    pub fn restart(&mut self) {
+        self.state = State::starting(self.replay_over_records(), Limits::default(), self.now);
+        for runner in &mut self.runners {
+            runner.session = None;
+        }
+        self.publishing = self.state.index().landing().collect();
+        self.check();
+    }
+
+    /// Writes those changed entities that `choose` picks, as a fuzzy checkpoint does, and trims the journal as far as that allows.
+    pub fn checkpoint(&mut self, mut choose: impl FnMut() -> bool) {
+        let keys: Vec<EntityKey> = self.changed.keys().filter(|_| choose()).cloned().collect();
+        for key in keys {
+            self.changed.remove(&key);
+            match self.state.ledger().entity(&key) {
+                Some(record) => self.records.insert(key, record),
+                None => self.records.remove(&key),
+            };
+        }
+        let oldest = self.changed.values().min().copied();
+        self.trimmed = oldest
+            .map_or(self.head, |sequence| Sequence(sequence.0 - 1))
+            .max(self.trimmed);
+    }
+
+    fn replay_over_records(&self) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (entity, stamp) in self.records.values() {
+            ledger.load(entity.clone(), *stamp);
+        }
+        for (position, recorded) in self
+            .journal
+            .iter()
+            .filter(|(position, _)| position.sequence > self.trimmed)
+        {
+            ledger.apply(*position, recorded);
+        }
+        ledger
+    }
+
+    pub fn assert_replay(&self) {
+        let mut from_the_beginning = Ledger::default();
+        let mut finished = BTreeMap::new();
+        for (position, recorded) in &self.journal {
+            if let Some(ended) = from_the_beginning.apply(*position, recorded) {
+                finished.insert(ended.id, ended);
+            }
+        }
+        assert_eq!(
+            records(&from_the_beginning),
+            records(self.state.ledger()),
+            "the ledger is the fold of its journal"
+        );
+        assert_eq!(finished, self.finished, "and so is history");
+        let over = self.replay_over_records();
+        assert_eq!(
+            records(&over),
+            records(self.state.ledger()),
+            "also over a fuzzy checkpoint"
+        );
+    }
+
+    fn check(&mut self) {
+        self.state.assert_invariants();
+        for execution in self.state.ledger().executions() {
+            let (status, attempt) = (execution.status(), execution.attempt);
+            assert!(!self.finished.contains_key(&execution.id), "what has ended stays so");
+            if let Some((before, last)) = self.seen.get(&execution.id) {
+                assert!(
+                    is_legal(*before, status, *last, attempt),
+                    "{before} to {status}: {execution:?}"
+                );
+                assert!(attempt >= *last, "attempts increase");
+            }
+            self.seen.insert(execution.id, (status, attempt));
+            if let Phase::Pending(claim) | Phase::Executing(claim) = &execution.phase {
+                assert_eq!(claim.attempt, execution.attempt, "the newest attempt holds it");
+            }
+        }
+    }
+
+    /// Heals everything and sees that all that is open ends within a bound of virtual time.
+    pub fn heal(&mut self) {
+        let integrations: Vec<IntegrationId> = self.state.ledger().integrations().map(|one| one.id).collect();
+        for integration in integrations {
+            let command = muster_core::decide::integration::disable::Disable {
+                organization: organization(),
+                integration,
+            };
+            self.ask(&Principal::local(), Command::DisableIntegration(command))
+                .expect("it is there");
+        }
+        self.check_in(0, true);
+        self.check_in(1, true);
+        for _ in 0..200 {
+            self.pass(Duration::from_secs(20));
+            for which in 0..2 {
+                let (runner, session) = (runner_id(which), self.runners[which].session.expect("it is there"));
+                let hear = muster_core::decide::session::presence::Hear { runner, session };
+                self.ask(&Principal::Runner(runner), Command::Hear(hear))
+                    .expect("it is welcome");
+            }
+            self.tick();
+            self.dispatch();
+            for which in 0..2 {
+                for work in self.runners[which].work.clone() {
+                    self.report(which, work, 1, |report| Command::Finish(finish(report, 0)), true);
+                }
+            }
+            self.publish(false);
+            if self.state.ledger().executions().next().is_none() {
+                return;
+            }
+        }
+        let left: Vec<_> = self.state.ledger().executions().collect();
+        panic!("still open after every fault has healed: {left:?}");
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivery {
+    Accepted,
+    Fenced,
+}
+
+pub fn finish(report: Report, records: u64) -> muster_core::decide::execution::finish::Finish {
+    use muster_core::words::{Counts, Staged, StagedId};
+    let counts = Counts {
+        records,
+        bytes: records * 10,
+    };
+    let staged = (records > 0).then(|| Staged {
+        id: StagedId(format!("{}-{}", report.execution, report.claim.attempt)),
+        counts,
+        cursor: None,
+    });
+    muster_core::decide::execution::finish::Finish {
+        report,
+        counts,
+        cursor: None,
+        staged,
+    }
+}
+
+fn records(ledger: &Ledger) -> Vec<(Entity, Sequence)> {
+    let integrations = ledger.integrations().map(|one| EntityKey::Integration(one.id));
+    let executions = ledger.executions().map(|one| EntityKey::Execution(one.id));
+    let runners = ledger.runners().map(|one| EntityKey::Runner(one.id));
+    let connectors = ledger.connectors().map(|one| EntityKey::Connector(one.key.clone()));
+    let keys = integrations.chain(executions).chain(runners).chain(connectors);
+    keys.map(|key| ledger.entity(&key).expect("it was just listed"))
+        .collect()
+}
+
+/// The arrows of the design's picture; ends are checked where they happen.
+fn is_legal(before: ExecutionStatus, after: ExecutionStatus, last: Attempt, attempt: Attempt) -> bool {
+    use ExecutionStatus::{Completed, Created, Error, Executing, Pending};
+    match (before, after) {
+        (Created, Created) | (Pending, Pending) | (Executing, Executing) => attempt == last,
+        (Created, Pending) => attempt == last.next(),
+        (Pending, Executing | Created) | (Executing, Created) => attempt == last,
+        (Created, Executing) | (Executing, Pending) => false,
+        (Completed | Error, _) | (_, Completed | Error) => false,
+    }
+}

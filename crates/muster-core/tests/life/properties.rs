@@ -1,0 +1,284 @@
+//! Any sequence of steps keeps the invariants.
+
+use std::time::Duration;
+
+use muster_core::decide::Command;
+use muster_core::decide::execution::{cancel, fail, progress, run_now};
+use muster_core::decide::integration::{create, delete, disable, enable, update};
+use muster_core::decide::session::presence;
+use muster_core::dispatch;
+use muster_core::words::{Category, ExecutionId, Failure, IntegrationId, Principal};
+use proptest::prelude::*;
+
+use crate::model::{Model, data_type, definition, finish, organization, runner_id};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Create {
+        name: u32,
+        data_types: usize,
+        minutes: u64,
+        draft: bool,
+    },
+    Update {
+        which: usize,
+        name: u32,
+        data_types: usize,
+        minutes: u64,
+    },
+    Enable(usize),
+    Disable(usize),
+    Delete(usize),
+    RunNow {
+        which: usize,
+        data_type: Option<usize>,
+    },
+    Cancel(usize),
+    Pass(u64),
+    Tick,
+    Dispatch,
+    CheckIn {
+        runner: usize,
+        forgets: bool,
+    },
+    Disconnect(usize),
+    Drain(usize),
+    Hear(usize),
+    Report {
+        runner: usize,
+        which: usize,
+        past: bool,
+        times: usize,
+        kind: Kind,
+    },
+    Publish {
+        fails: bool,
+    },
+    Restart,
+    Checkpoint(u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Accept,
+    Start,
+    Finish(u64),
+    Fail(usize),
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        1 => Just(Kind::Accept),
+        3 => Just(Kind::Start),
+        3 => (0_u64..3).prop_map(Kind::Finish),
+        2 => (0_usize..8).prop_map(Kind::Fail),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let runner = 0_usize..2;
+    prop_oneof![
+        2 => (0_u32..4, 1_usize..4, 1_u64..90, any::<bool>())
+            .prop_map(|(name, data_types, minutes, draft)| Step::Create { name, data_types, minutes, draft }),
+        1 => (0_usize..4, 0_u32..4, 1_usize..4, 1_u64..90)
+            .prop_map(|(which, name, data_types, minutes)| Step::Update { which, name, data_types, minutes }),
+        1 => (0_usize..4).prop_map(Step::Enable),
+        1 => (0_usize..4).prop_map(Step::Disable),
+        1 => (0_usize..4).prop_map(Step::Delete),
+        2 => (0_usize..4, prop::option::of(0_usize..3))
+            .prop_map(|(which, data_type)| Step::RunNow { which, data_type }),
+        1 => (0_usize..8).prop_map(Step::Cancel),
+        4 => prop_oneof![0_u64..2_000, 2_000_u64..70_000, 70_000_u64..40_000_000].prop_map(Step::Pass),
+        4 => Just(Step::Tick),
+        6 => Just(Step::Dispatch),
+        3 => (runner.clone(), any::<bool>()).prop_map(|(runner, forgets)| Step::CheckIn { runner, forgets }),
+        1 => runner.clone().prop_map(Step::Disconnect),
+        1 => runner.clone().prop_map(Step::Drain),
+        1 => runner.clone().prop_map(Step::Hear),
+        12 => (runner, 0_usize..6, prop::bool::weighted(0.2), 1_usize..4, kind())
+            .prop_map(|(runner, which, past, times, kind)| Step::Report { runner, which, past, times, kind }),
+        2 => prop::bool::weighted(0.2).prop_map(|fails| Step::Publish { fails }),
+        1 => Just(Step::Restart),
+        1 => any::<u64>().prop_map(Step::Checkpoint),
+    ]
+}
+
+fn integration(model: &Model, which: usize) -> IntegrationId {
+    model
+        .state
+        .ledger()
+        .integrations()
+        .nth(which)
+        .map_or(IntegrationId(0), |one| one.id)
+}
+
+fn take(model: &mut Model, step: Step) {
+    let person = Principal::local();
+    let organization = organization();
+    match step {
+        Step::Create {
+            name,
+            data_types,
+            minutes,
+            draft,
+        } => {
+            let definition = definition(name, data_types, minutes);
+            let _ = model.ask(
+                &person,
+                Command::CreateIntegration(create::Create {
+                    organization,
+                    definition,
+                    draft,
+                }),
+            );
+        }
+        Step::Update {
+            which,
+            name,
+            data_types,
+            minutes,
+        } => {
+            let command = update::Update {
+                organization,
+                integration: integration(model, which),
+                definition: definition(name, data_types, minutes),
+                version: None,
+            };
+            let _ = model.ask(&person, Command::UpdateIntegration(command));
+        }
+        Step::Enable(which) => {
+            let command = enable::Enable {
+                organization,
+                integration: integration(model, which),
+            };
+            let _ = model.ask(&person, Command::EnableIntegration(command));
+        }
+        Step::Disable(which) => {
+            let command = disable::Disable {
+                organization,
+                integration: integration(model, which),
+            };
+            let _ = model.ask(&person, Command::DisableIntegration(command));
+        }
+        Step::Delete(which) => {
+            let command = delete::Delete {
+                organization,
+                integration: integration(model, which),
+                version: None,
+            };
+            let _ = model.ask(&person, Command::DeleteIntegration(command));
+        }
+        Step::RunNow {
+            which,
+            data_type: wanted,
+        } => {
+            let data_types = wanted.map(data_type).into_iter().collect();
+            let command = run_now::RunNow {
+                organization,
+                integration: integration(model, which),
+                data_types,
+            };
+            let _ = model.ask(&person, Command::RunNow(command));
+        }
+        Step::Cancel(which) => {
+            let execution = model
+                .state
+                .ledger()
+                .executions()
+                .nth(which)
+                .map_or(ExecutionId(0), |one| one.id);
+            let _ = model.ask(
+                &person,
+                Command::Cancel(cancel::Cancel {
+                    organization,
+                    execution,
+                }),
+            );
+        }
+        Step::Pass(millis) => model.pass(Duration::from_millis(millis)),
+        Step::Tick => model.tick(),
+        Step::Dispatch => {
+            model.dispatch();
+            assert_eq!(dispatch::next(&model.state), None, "a plan made twice changes nothing");
+        }
+        Step::CheckIn { runner, forgets } => model.check_in(runner, forgets),
+        Step::Disconnect(which) => {
+            if let Some(session) = model.runners[which].session.take() {
+                let command = presence::Disconnect {
+                    runner: runner_id(which),
+                    session,
+                };
+                let _ = model.ask(&Principal::Coordinator, Command::Disconnect(command));
+            }
+        }
+        Step::Drain(which) => {
+            if let Some(session) = model.runners[which].session {
+                let command = presence::Drain {
+                    runner: runner_id(which),
+                    session,
+                };
+                let _ = model.ask(&Principal::Runner(runner_id(which)), Command::Drain(command));
+            }
+        }
+        Step::Hear(which) => {
+            if let Some(session) = model.runners[which].session {
+                let command = presence::Hear {
+                    runner: runner_id(which),
+                    session,
+                };
+                let _ = model.ask(&Principal::Runner(runner_id(which)), Command::Hear(command));
+            }
+        }
+        Step::Report {
+            runner,
+            which,
+            past,
+            times,
+            kind,
+        } => {
+            let known = if past {
+                &model.runners[runner].past
+            } else {
+                &model.runners[runner].work
+            };
+            if let Some(work) = known.iter().nth(which).copied() {
+                let ends = matches!(kind, Kind::Finish(_) | Kind::Fail(_));
+                model.report(runner, work, times, |report| command(kind, report), ends);
+            }
+        }
+        Step::Publish { fails } => model.publish(fails),
+        Step::Restart => model.restart(),
+        Step::Checkpoint(seed) => {
+            let mut chance = fastrand::Rng::with_seed(seed);
+            model.checkpoint(|| chance.bool());
+        }
+    }
+}
+
+fn command(kind: Kind, report: muster_core::decide::execution::Report) -> Command {
+    match kind {
+        Kind::Accept => Command::Accept(progress::Accept(report)),
+        Kind::Start => Command::Start(progress::Start(report)),
+        Kind::Finish(records) => Command::Finish(finish(report, records)),
+        Kind::Fail(category) => {
+            let failure = Failure::new(Category::ALL[category], "it did not work");
+            Command::Fail(fail::Fail { report, failure })
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_steps_keeps_the_invariants(seed in any::<u64>(), steps in prop::collection::vec(step(), 1..120)) {
+        let mut model = Model::new(seed);
+        take(&mut model, Step::Create { name: 9, data_types: 3, minutes: 60, draft: false });
+        for step in steps {
+            take(&mut model, step);
+        }
+        model.assert_replay();
+        model.heal();
+        model.assert_replay();
+    }
+}
