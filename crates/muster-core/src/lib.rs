@@ -10,7 +10,7 @@ pub mod decide;
 pub mod dispatch;
 pub mod entity;
 pub mod event;
-// pub mod explain;
+pub mod explain;
 pub mod index;
 pub mod ledger;
 pub mod roster;

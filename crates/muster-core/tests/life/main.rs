@@ -1,4 +1,5 @@
 //! The life of executions under any sequence of commands from two runners, people and time.
 
+mod explanations;
 mod model;
 mod properties;

@@ -1,0 +1,271 @@
+//! Why an open execution is where it is, in a sentence, and what makes it move. From the same data as the dispatch plan.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::entity::{Execution, Phase, Runner};
+use crate::index::{self, Lane};
+use crate::roster::WITHDRAWALS_MAX;
+use crate::state::State;
+use crate::time::{Now, Stamp};
+use crate::words::{Claim, Pool, RunnerId};
+
+/// Counting those ahead ends here: the sentence says "more than" then, and the answer stays cheap.
+const AHEAD_MAX: usize = 1_000;
+
+/// Why an execution is where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// "Created for 4 min: no runner of pool `hq` has checked in since 09:12 UTC".
+    pub state: String,
+    /// What a person does next; `None` when there is nothing to do but to wait.
+    pub next_step: Option<String>,
+}
+
+/// Explains an open execution.
+#[must_use]
+pub fn explain(state: &State, execution: &Execution, now: Now) -> Explanation {
+    let status = execution.status();
+    let (why, next_step) = match &execution.phase {
+        Phase::Created { not_before: Some(at) } if *at > now.stamp => backing_off(execution, at.since(now.stamp)),
+        Phase::Created { .. } => queued(state, execution, now),
+        Phase::Pending(claim) => pending(state, *claim, now),
+        Phase::Executing(claim) => executing(state, *claim, now),
+        Phase::Landing(_, staged) => (
+            format!("its {} records are being published", staged.counts.records),
+            None,
+        ),
+    };
+    let since = short(now.stamp.since(execution.since));
+    Explanation {
+        state: format!("{status} for {since}: {why}"),
+        next_step,
+    }
+}
+
+type Why = (String, Option<String>);
+
+fn backing_off(execution: &Execution, wait: Duration) -> Why {
+    let failures = execution.failures;
+    let mut why = format!("it is tried again in {}, after {failures} failed attempt", short(wait));
+    if failures != 1 {
+        why.push('s');
+    }
+    if let Some(failure) = &execution.last_failure {
+        // Writing into a `String` does not fail.
+        let _ = write!(why, " ({}: {})", failure.category.as_str(), failure.message);
+    }
+    (
+        why,
+        execution
+            .last_failure
+            .as_ref()
+            .map(|failure| failure.remedy().to_owned()),
+    )
+}
+
+fn queued(state: &State, execution: &Execution, now: Now) -> Why {
+    let lane = index::lane(execution);
+    let pool = Standing::of(state, &lane);
+    if pool.online.is_empty() {
+        return nobody(state, &lane.pool, now);
+    }
+    if pool.able == 0 {
+        let why = format!(
+            "no runner of pool `{}` that is online has the connector `{}`",
+            lane.pool, lane.connector
+        );
+        let step = format!(
+            "allow `{}` in the configuration of a runner of this pool, and restart it",
+            lane.connector
+        );
+        return (why, Some(step));
+    }
+    if pool.taking == 0 {
+        let why = format!(
+            "all runners of pool `{}` that are online are draining or excluded",
+            lane.pool
+        );
+        return (
+            why,
+            Some("start another runner of this pool, or restart these".to_owned()),
+        );
+    }
+    let ahead = state.index().queue(&lane).map_or(0, |queue| {
+        queue.ahead(&execution.organization, (execution.created, execution.id), AHEAD_MAX)
+    });
+    let place = if ahead >= AHEAD_MAX {
+        format!("more than {AHEAD_MAX}")
+    } else {
+        ahead.to_string()
+    };
+    let why = format!(
+        "{place} ahead of it in pool `{}`; {} of {} runners online, {} of their {} slots busy",
+        lane.pool,
+        pool.online.len(),
+        pool.known,
+        pool.busy,
+        pool.slots
+    );
+    let full = pool.busy >= pool.slots;
+    (
+        why,
+        full.then(|| "wait, add a runner to the pool, or give its runners more slots".to_owned()),
+    )
+}
+
+/// How the runners of a lane's pool stand.
+#[derive(Default)]
+struct Standing {
+    known: usize,
+    online: Vec<RunnerId>,
+    able: usize,
+    taking: usize,
+    slots: u64,
+    busy: u64,
+}
+
+impl Standing {
+    fn of(state: &State, lane: &Lane) -> Self {
+        let mut standing = Self {
+            known: runners_of(state, &lane.pool).count(),
+            ..Self::default()
+        };
+        for runner in runners_of(state, &lane.pool) {
+            let Some(presence) = state.roster().presence(runner.id).filter(|one| one.session.is_some()) else {
+                continue;
+            };
+            standing.online.push(runner.id);
+            if presence.connectors.contains(&lane.connector) {
+                standing.able += 1;
+                standing.taking += usize::from(!presence.draining && presence.withdrawals < WITHDRAWALS_MAX);
+                standing.slots += u64::from(presence.slots.0);
+                standing.busy += u64::from(presence.held);
+            }
+        }
+        standing
+    }
+}
+
+fn runners_of<'a>(state: &'a State, pool: &'a Pool) -> impl Iterator<Item = &'a Runner> {
+    state
+        .ledger()
+        .runners()
+        .filter(move |runner| runner.profile.pool == *pool)
+}
+
+fn nobody(state: &State, pool: &Pool, now: Now) -> Why {
+    let last = runners_of(state, pool).max_by_key(|runner| last_heard(state, runner));
+    match last {
+        None => (
+            format!("no runner of pool `{pool}` has ever checked in"),
+            Some(format!("start one: `muster-runner --pool {pool}`")),
+        ),
+        Some(runner) => {
+            let name = &runner.profile.display_name;
+            let heard = clock(last_heard(state, runner), now.stamp);
+            (
+                format!("no runner of pool `{pool}` has checked in since {heard}"),
+                Some(format!("start the runner `{name}` again, or another of this pool")),
+            )
+        }
+    }
+}
+
+fn last_heard(state: &State, runner: &Runner) -> Stamp {
+    let present = state.roster().presence(runner.id).map(|presence| presence.heard_at);
+    present.or(runner.left).unwrap_or(runner.checked_in)
+}
+
+fn pending(state: &State, claim: Claim, now: Now) -> Why {
+    match away(state, claim, now) {
+        Some(why) => why,
+        None => (
+            format!(
+                "the runner `{}` has it and has not started yet",
+                name(state, claim.runner)
+            ),
+            None,
+        ),
+    }
+}
+
+fn executing(state: &State, claim: Claim, now: Now) -> Why {
+    match away(state, claim, now) {
+        Some(why) => why,
+        None => (
+            format!(
+                "the runner `{}` is collecting, attempt {}",
+                name(state, claim.runner),
+                claim.attempt
+            ),
+            None,
+        ),
+    }
+}
+
+/// What there is to say when the holder is not connected; `None` when it is.
+fn away(state: &State, claim: Claim, now: Now) -> Option<Why> {
+    let presence = state.roster().presence(claim.runner)?;
+    if presence.session.is_some() {
+        return None;
+    }
+    let left = state.roster().lease_end(presence.heard).since(now.moment);
+    let why = format!(
+        "the runner `{}` is not connected; unless it is back within {}, its work is given to another",
+        name(state, claim.runner),
+        short(left)
+    );
+    Some((
+        why,
+        Some("check the runner's host and its connection to the coordinator".to_owned()),
+    ))
+}
+
+fn name(state: &State, id: RunnerId) -> String {
+    state
+        .ledger()
+        .runner(id)
+        .map_or_else(|| id.to_string(), |runner| runner.profile.display_name.to_string())
+}
+
+/// A span as people say it, in its largest unit: "4 min".
+#[must_use]
+pub fn short(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A time of the last day as "09:12 UTC", an older one with its date.
+fn clock(at: Stamp, now: Stamp) -> String {
+    let millis = i64::try_from(at.millis()).unwrap_or(i64::MAX);
+    let Ok(time) = jiff::Timestamp::from_millisecond(millis) else {
+        return "a time out of range".to_owned();
+    };
+    let today = now.since(at) < Duration::from_secs(20 * 60 * 60);
+    time.strftime(if today { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" })
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        let said = [0, 59, 60, 3_599, 3_600, 172_799, 172_800].map(|s| short(Duration::from_secs(s)));
+        assert_eq!(said, ["0 s", "59 s", "1 min", "59 min", "1 h", "47 h", "2 d"]);
+    }
+
+    #[test]
+    fn an_old_time_has_its_date() {
+        let at = Stamp::from_millis(1_700_000_000_000);
+        assert_eq!(clock(at, at.after(Duration::from_secs(60))), "22:13 UTC");
+        assert_eq!(clock(at, at.after(Duration::from_secs(90_000))), "2023-11-14 22:13 UTC");
+    }
+}
