@@ -1,1 +1,38 @@
-//! What a connector is: specification, check, collect, sink.
+//! What a connector is: its specification, its check, its collection, and the sink that takes what it collects.
+//!
+//! A [`Connector`] knows one kind of source and nothing else: no coordinator, no wire, no landing. Whoever runs it makes a [`sink()`],
+//! gives the [`Sink`] to [`run`] and reads the [`Items`] at the other end:
+//!
+//! ```
+//! use muster_connector::{Collection, Connector, Counts, SinkItem, run, sink};
+//! use muster_connector::CancellationToken;
+//!
+//! async fn count(connector: &dyn Connector, collection: &Collection) -> Counts {
+//!     let (sink, mut items) = sink(CancellationToken::new());
+//!     let forward = async {
+//!         while let Some(item) = items.next().await {
+//!             match item {
+//!                 SinkItem::Records { lines, .. } => println!("{} bytes of JSON lines", lines.len()),
+//!                 SinkItem::Log { message, .. } => println!("{message}"),
+//!                 SinkItem::Progress { counts, .. } => println!("{} records so far", counts.records),
+//!             }
+//!         }
+//!     };
+//!     let (done, ()) = tokio::join!(run(connector, collection, sink), forward);
+//!     done.map(|done| done.counts).unwrap_or_default()
+//! }
+//! ```
+
+mod connector;
+mod run;
+mod sink;
+mod spec;
+mod validate;
+
+pub use connector::{BoxFuture, Collection, Connector, End};
+pub use muster_core::words::{Category, ConnectorName, Counts, Cursor, DataType, Failure, LogLevel};
+pub use run::{Done, run};
+pub use sink::{CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, Items, RECORD_BYTES_MAX, Sink, SinkItem, Stop, sink};
+pub use spec::{DataTypeSpec, Permission, Spec};
+pub use tokio_util::sync::CancellationToken;
+pub use validate::{FAULTS_MAX, Fault, Invalid, validate};
