@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use muster_core::decide::execution::Report;
+use muster_core::decide::execution::retry::FAILURES_MAX;
 use muster_core::decide::{Answer, Command, Decision, Effect, Message, Rejection, Work, decide};
 use muster_core::dispatch;
 use muster_core::entity::{EntityKey, Finished, Phase, Profile};
-use muster_core::event::Recorded;
+use muster_core::event::{Event, Recorded};
 use muster_core::ledger::{Entity, Ledger, Position};
 use muster_core::roster::Limits;
 use muster_core::state::State;
 use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
-    Attempt, Claim, Configuration, ConnectorName, DataType, DisplayName, ExecutionId, ExecutionStatus, IntegrationId,
-    OrganizationId, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Slots,
+    Attempt, Category, Claim, Configuration, ConnectorName, DataType, DisplayName, ExecutionId, ExecutionStatus,
+    IntegrationId, OrganizationId, Outcome, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Slots,
 };
 
 /// What a runner of the model knows: exactly what it was told.
@@ -36,6 +37,8 @@ pub struct Model {
     seen: BTreeMap<ExecutionId, (ExecutionStatus, Attempt)>,
     claims: BTreeMap<Work, RunnerId>,
     publishing: BTreeSet<ExecutionId>,
+    committed: BTreeSet<ExecutionId>,
+    failures: BTreeMap<ExecutionId, u32>,
     records: BTreeMap<EntityKey, (Entity, Sequence)>,
     changed: BTreeMap<EntityKey, Sequence>,
     trimmed: Sequence,
@@ -81,6 +84,8 @@ impl Model {
             seen: BTreeMap::new(),
             claims: BTreeMap::new(),
             publishing: BTreeSet::new(),
+            committed: BTreeSet::new(),
+            failures: BTreeMap::new(),
             records: BTreeMap::new(),
             changed: BTreeMap::new(),
             trimmed: Sequence(0),
@@ -112,7 +117,9 @@ impl Model {
                 by: by.clone(),
                 event,
             };
+            self.count_failures(&recorded);
             if let Some(finished) = self.state.apply(position, &recorded) {
+                self.check_end(&finished);
                 let before = self.finished.insert(finished.id, finished);
                 assert!(before.is_none(), "an execution ends once: {before:?}");
             }
@@ -126,6 +133,46 @@ impl Model {
         }
         self.check();
         Ok(answer)
+    }
+
+    /// Every failed attempt is counted, and none but those.
+    fn count_failures(&mut self, recorded: &Recorded) {
+        let (execution, said, failed) = match &recorded.event {
+            Event::LandingCommitted { execution, .. } => {
+                self.committed.insert(*execution);
+                return;
+            }
+            Event::ExecutionReturned {
+                execution,
+                failures,
+                failure,
+                ..
+            } => (execution, *failures, failure.is_some()),
+            Event::ExecutionFailed {
+                execution,
+                failures,
+                failure,
+                ..
+            } => (execution, *failures, failure.category != Category::Canceled),
+            _ => return,
+        };
+        let counted = self.failures.entry(*execution).or_default();
+        *counted += u32::from(failed);
+        assert_eq!(said, *counted, "failures are counted: {recorded:?}");
+        assert!(*counted <= FAILURES_MAX, "nothing is tried for ever: {recorded:?}");
+    }
+
+    fn check_end(&self, finished: &Finished) {
+        if self.committed.contains(&finished.id) {
+            let kept = match &finished.outcome {
+                Outcome::Completed { .. } => true,
+                Outcome::Error(failure) => failure.category == Category::Landing,
+            };
+            assert!(
+                kept,
+                "nothing but the landing itself undoes what is past its commit point: {finished:?}"
+            );
+        }
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -248,6 +295,18 @@ impl Model {
         };
         let by = Principal::Runner(runner);
         let first = self.deliver(&by, report, command(report));
+        if first == Delivery::Accepted && matches!(command(report), Command::Fail(_)) {
+            let open = self
+                .state
+                .ledger()
+                .execution(work.0)
+                .is_some_and(|one| one.reported.contains(&report.claim));
+            let ended = self
+                .finished
+                .get(&work.0)
+                .is_some_and(|one| one.has_accepted(report.claim));
+            assert!(open || ended, "a failure that is accepted is recorded: {report:?}");
+        }
         let state = self.state.clone();
         for _ in 1..times {
             let again = self.deliver(&by, report, command(report));
