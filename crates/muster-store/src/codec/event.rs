@@ -1,0 +1,569 @@
+//! Events, as the journal keeps them: a batch is a sequence of [`RecordedMessage`]s, each with its length before it.
+
+use std::collections::BTreeMap;
+
+use muster_core::entity::ConnectorKey;
+use muster_core::event::{Event, Recorded};
+use muster_core::time::Stamp;
+use muster_core::words::{ConnectorName, DataType, ExecutionId, IntegrationId, Revision, RunnerId};
+use prost::Message;
+
+use super::word::{
+    ClaimMessage, CountsMessage, DefinitionMessage, EnablementMessage, FailureMessage, IdMessage, OfferMessage,
+    OriginMessage, PoolMessage, PrincipalMessage, ProfileMessage, SkipMessage, StagedMessage, WarningMessage,
+    connector_name, cursor, cursor_text, data_type, enablement, id, organization, owner,
+};
+use super::{CodecError, required};
+
+/// The bytes of a batch's events.
+pub(crate) fn encode_batch<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for recorded in events {
+        let message = RecordedMessage::from(recorded);
+        bytes.reserve(message.encoded_len() + 5);
+        // A vector takes as many bytes as there are.
+        let _always_fits = message.encode_length_delimited(&mut bytes);
+    }
+    bytes
+}
+
+/// The events of a batch, in their order.
+pub(crate) fn decode_batch(mut bytes: &[u8]) -> impl Iterator<Item = Result<Recorded, CodecError>> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let decoded = RecordedMessage::decode_length_delimited(&mut bytes).map_err(CodecError::from);
+        if decoded.is_err() {
+            bytes = &[];
+        }
+        Some(decoded.and_then(Recorded::try_from))
+    })
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct RecordedMessage {
+    #[prost(uint64, tag = "1")]
+    at_ms: u64,
+    #[prost(message, optional, tag = "2")]
+    by: Option<PrincipalMessage>,
+    #[prost(
+        oneof = "EventKind",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26"
+    )]
+    event: Option<EventKind>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum EventKind {
+    #[prost(message, tag = "10")]
+    IntegrationCreated(IntegrationCreated),
+    #[prost(message, tag = "11")]
+    IntegrationUpdated(IntegrationUpdated),
+    #[prost(message, tag = "12")]
+    IntegrationEnabled(IntegrationEnabled),
+    /// Its id.
+    #[prost(message, tag = "13")]
+    IntegrationDisabled(IdMessage),
+    /// Its id.
+    #[prost(message, tag = "14")]
+    IntegrationDeleted(IdMessage),
+    #[prost(message, tag = "15")]
+    ScheduleAdvanced(ScheduleAdvanced),
+    #[prost(message, tag = "16")]
+    ExecutionCreated(ExecutionCreated),
+    #[prost(message, tag = "17")]
+    ExecutionClaimed(ExecutionHeld),
+    #[prost(message, tag = "18")]
+    ExecutionStarted(ExecutionHeld),
+    #[prost(message, tag = "19")]
+    ExecutionReturned(ExecutionReturned),
+    #[prost(message, tag = "20")]
+    ExecutionRerouted(ExecutionRerouted),
+    #[prost(message, tag = "21")]
+    LandingCommitted(LandingCommitted),
+    #[prost(message, tag = "22")]
+    ExecutionCompleted(ExecutionCompleted),
+    #[prost(message, tag = "23")]
+    ExecutionFailed(ExecutionFailed),
+    #[prost(message, tag = "24")]
+    RunnerCheckedIn(RunnerCheckedIn),
+    #[prost(message, tag = "25")]
+    RunnerLeft(RunnerLeft),
+    #[prost(message, tag = "26")]
+    ConnectorOffered(ConnectorOffered),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct UpcomingMessage {
+    #[prost(string, tag = "1")]
+    data_type: String,
+    #[prost(uint64, tag = "2")]
+    at_ms: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IntegrationCreated {
+    #[prost(message, optional, tag = "1")]
+    integration: Option<IdMessage>,
+    #[prost(string, tag = "2")]
+    organization: String,
+    #[prost(message, optional, tag = "3")]
+    definition: Option<DefinitionMessage>,
+    #[prost(enumeration = "EnablementMessage", tag = "4")]
+    enablement: i32,
+    #[prost(message, repeated, tag = "5")]
+    next: Vec<UpcomingMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IntegrationUpdated {
+    #[prost(message, optional, tag = "1")]
+    integration: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    definition: Option<DefinitionMessage>,
+    #[prost(uint32, tag = "3")]
+    revision: u32,
+    #[prost(message, repeated, tag = "4")]
+    next: Vec<UpcomingMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IntegrationEnabled {
+    #[prost(message, optional, tag = "1")]
+    integration: Option<IdMessage>,
+    #[prost(message, repeated, tag = "2")]
+    next: Vec<UpcomingMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ScheduleAdvanced {
+    #[prost(message, optional, tag = "1")]
+    integration: Option<IdMessage>,
+    #[prost(string, tag = "2")]
+    data_type: String,
+    #[prost(message, optional, tag = "3")]
+    skip: Option<SkipMessage>,
+    #[prost(uint64, tag = "4")]
+    next_ms: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ExecutionCreated {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(string, tag = "2")]
+    organization: String,
+    #[prost(message, optional, tag = "3")]
+    integration: Option<IdMessage>,
+    #[prost(string, tag = "4")]
+    data_type: String,
+    #[prost(string, tag = "5")]
+    connector: String,
+    #[prost(message, optional, tag = "6")]
+    pool: Option<PoolMessage>,
+    #[prost(message, optional, tag = "7")]
+    origin: Option<OriginMessage>,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct ExecutionHeld {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    claim: Option<ClaimMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ExecutionReturned {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(uint32, tag = "2")]
+    failures: u32,
+    #[prost(message, optional, tag = "3")]
+    failure: Option<FailureMessage>,
+    #[prost(message, optional, tag = "4")]
+    reported: Option<ClaimMessage>,
+    #[prost(uint64, optional, tag = "5")]
+    not_before_ms: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ExecutionRerouted {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    pool: Option<PoolMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LandingCommitted {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    claim: Option<ClaimMessage>,
+    #[prost(message, optional, tag = "3")]
+    staged: Option<StagedMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ExecutionCompleted {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    integration: Option<IdMessage>,
+    #[prost(string, tag = "3")]
+    data_type: String,
+    #[prost(message, optional, tag = "4")]
+    counts: Option<CountsMessage>,
+    #[prost(string, optional, tag = "5")]
+    cursor: Option<String>,
+    #[prost(message, optional, tag = "6")]
+    warning: Option<WarningMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ExecutionFailed {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    integration: Option<IdMessage>,
+    #[prost(string, tag = "3")]
+    data_type: String,
+    #[prost(uint32, tag = "4")]
+    failures: u32,
+    #[prost(message, optional, tag = "5")]
+    failure: Option<FailureMessage>,
+    #[prost(message, optional, tag = "6")]
+    reported: Option<ClaimMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct RunnerCheckedIn {
+    #[prost(message, optional, tag = "1")]
+    runner: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    profile: Option<ProfileMessage>,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct RunnerLeft {
+    #[prost(message, optional, tag = "1")]
+    runner: Option<IdMessage>,
+    #[prost(uint64, tag = "2")]
+    last_heard_ms: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ConnectorOffered {
+    #[prost(string, optional, tag = "1")]
+    organization: Option<String>,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(message, optional, tag = "3")]
+    offer: Option<OfferMessage>,
+}
+
+impl From<&Recorded> for RecordedMessage {
+    fn from(recorded: &Recorded) -> Self {
+        Self {
+            at_ms: recorded.at.millis(),
+            by: Some((&recorded.by).into()),
+            event: Some((&recorded.event).into()),
+        }
+    }
+}
+
+impl TryFrom<RecordedMessage> for Recorded {
+    type Error = CodecError;
+
+    fn try_from(message: RecordedMessage) -> Result<Self, CodecError> {
+        Ok(Self {
+            at: Stamp::from_millis(message.at_ms),
+            by: required(message.by, "principal")?.try_into()?,
+            event: message.event.ok_or(CodecError::Unknown("kind of event"))?.try_into()?,
+        })
+    }
+}
+
+fn execution_id(id: ExecutionId) -> Option<IdMessage> {
+    Some(IdMessage::new(id.0))
+}
+
+fn integration_id(id: IntegrationId) -> Option<IdMessage> {
+    Some(IdMessage::new(id.0))
+}
+
+fn upcoming(next: &BTreeMap<DataType, Stamp>) -> Vec<UpcomingMessage> {
+    let messages = next.iter().map(|(data_type, at)| UpcomingMessage {
+        data_type: data_type.to_string(),
+        at_ms: at.millis(),
+    });
+    messages.collect()
+}
+
+fn upcoming_back(messages: Vec<UpcomingMessage>) -> Result<BTreeMap<DataType, Stamp>, CodecError> {
+    let next = messages
+        .into_iter()
+        .map(|message| Ok((data_type(&message.data_type)?, Stamp::from_millis(message.at_ms))));
+    next.collect()
+}
+
+impl From<&Event> for EventKind {
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event, and nothing else")]
+    fn from(event: &Event) -> Self {
+        match event {
+            Event::IntegrationCreated {
+                integration,
+                organization,
+                definition,
+                enablement,
+                next,
+            } => Self::IntegrationCreated(IntegrationCreated {
+                integration: integration_id(*integration),
+                organization: organization.to_string(),
+                definition: Some(definition.into()),
+                enablement: EnablementMessage::from(*enablement).into(),
+                next: upcoming(next),
+            }),
+            Event::IntegrationUpdated {
+                integration,
+                definition,
+                revision,
+                next,
+            } => Self::IntegrationUpdated(IntegrationUpdated {
+                integration: integration_id(*integration),
+                definition: Some(definition.into()),
+                revision: revision.0,
+                next: upcoming(next),
+            }),
+            Event::IntegrationEnabled { integration, next } => Self::IntegrationEnabled(IntegrationEnabled {
+                integration: integration_id(*integration),
+                next: upcoming(next),
+            }),
+            Event::IntegrationDisabled { integration } => Self::IntegrationDisabled(IdMessage::new(integration.0)),
+            Event::IntegrationDeleted { integration } => Self::IntegrationDeleted(IdMessage::new(integration.0)),
+            Event::ScheduleAdvanced {
+                integration,
+                data_type,
+                skip,
+                next,
+            } => Self::ScheduleAdvanced(ScheduleAdvanced {
+                integration: integration_id(*integration),
+                data_type: data_type.to_string(),
+                skip: skip.as_ref().map(Into::into),
+                next_ms: next.millis(),
+            }),
+            Event::ExecutionCreated {
+                execution,
+                organization,
+                integration,
+                data_type,
+                connector,
+                pool,
+                origin,
+            } => Self::ExecutionCreated(ExecutionCreated {
+                execution: execution_id(*execution),
+                organization: organization.to_string(),
+                integration: integration_id(*integration),
+                data_type: data_type.to_string(),
+                connector: connector.to_string(),
+                pool: Some(pool.into()),
+                origin: Some(origin.into()),
+            }),
+            Event::ExecutionClaimed { execution, claim } => Self::ExecutionClaimed(ExecutionHeld {
+                execution: execution_id(*execution),
+                claim: Some(claim.into()),
+            }),
+            Event::ExecutionStarted { execution, claim } => Self::ExecutionStarted(ExecutionHeld {
+                execution: execution_id(*execution),
+                claim: Some(claim.into()),
+            }),
+            Event::ExecutionReturned {
+                execution,
+                failures,
+                failure,
+                reported,
+                not_before,
+            } => Self::ExecutionReturned(ExecutionReturned {
+                execution: execution_id(*execution),
+                failures: *failures,
+                failure: failure.as_ref().map(Into::into),
+                reported: reported.as_ref().map(Into::into),
+                not_before_ms: not_before.map(Stamp::millis),
+            }),
+            Event::ExecutionRerouted { execution, pool } => Self::ExecutionRerouted(ExecutionRerouted {
+                execution: execution_id(*execution),
+                pool: Some(pool.into()),
+            }),
+            Event::LandingCommitted {
+                execution,
+                claim,
+                staged,
+            } => Self::LandingCommitted(LandingCommitted {
+                execution: execution_id(*execution),
+                claim: Some(claim.into()),
+                staged: Some(staged.into()),
+            }),
+            Event::ExecutionCompleted {
+                execution,
+                integration,
+                data_type,
+                counts,
+                cursor,
+                warning,
+            } => Self::ExecutionCompleted(ExecutionCompleted {
+                execution: execution_id(*execution),
+                integration: integration_id(*integration),
+                data_type: data_type.to_string(),
+                counts: Some(counts.into()),
+                cursor: cursor.as_ref().map(cursor_text),
+                warning: warning.as_ref().map(Into::into),
+            }),
+            Event::ExecutionFailed {
+                execution,
+                integration,
+                data_type,
+                failures,
+                failure,
+                reported,
+            } => Self::ExecutionFailed(ExecutionFailed {
+                execution: execution_id(*execution),
+                integration: integration_id(*integration),
+                data_type: data_type.to_string(),
+                failures: *failures,
+                failure: Some(failure.into()),
+                reported: reported.as_ref().map(Into::into),
+            }),
+            Event::RunnerCheckedIn { runner, profile } => Self::RunnerCheckedIn(RunnerCheckedIn {
+                runner: Some(IdMessage::new(runner.0)),
+                profile: Some(profile.into()),
+            }),
+            Event::RunnerLeft { runner, last_heard } => Self::RunnerLeft(RunnerLeft {
+                runner: Some(IdMessage::new(runner.0)),
+                last_heard_ms: last_heard.millis(),
+            }),
+            Event::ConnectorOffered { connector, offer } => Self::ConnectorOffered(ConnectorOffered {
+                organization: connector.organization.as_ref().map(ToString::to_string),
+                name: connector.name.to_string(),
+                offer: Some(offer.into()),
+            }),
+        }
+    }
+}
+
+fn execution(field: Option<IdMessage>) -> Result<ExecutionId, CodecError> {
+    id(field, ExecutionId, "execution")
+}
+
+fn integration(field: Option<IdMessage>) -> Result<IntegrationId, CodecError> {
+    id(field, IntegrationId, "integration")
+}
+
+impl TryFrom<EventKind> for Event {
+    type Error = CodecError;
+
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event, and nothing else")]
+    fn try_from(kind: EventKind) -> Result<Self, CodecError> {
+        Ok(match kind {
+            EventKind::IntegrationCreated(message) => Self::IntegrationCreated {
+                integration: integration(message.integration)?,
+                organization: organization(&message.organization)?,
+                definition: required(message.definition, "definition")?.try_into()?,
+                enablement: enablement(message.enablement)?,
+                next: upcoming_back(message.next)?,
+            },
+            EventKind::IntegrationUpdated(message) => Self::IntegrationUpdated {
+                integration: integration(message.integration)?,
+                definition: required(message.definition, "definition")?.try_into()?,
+                revision: Revision(message.revision),
+                next: upcoming_back(message.next)?,
+            },
+            EventKind::IntegrationEnabled(message) => Self::IntegrationEnabled {
+                integration: integration(message.integration)?,
+                next: upcoming_back(message.next)?,
+            },
+            EventKind::IntegrationDisabled(message) => Self::IntegrationDisabled {
+                integration: IntegrationId(message.id()),
+            },
+            EventKind::IntegrationDeleted(message) => Self::IntegrationDeleted {
+                integration: IntegrationId(message.id()),
+            },
+            EventKind::ScheduleAdvanced(message) => Self::ScheduleAdvanced {
+                integration: integration(message.integration)?,
+                data_type: data_type(&message.data_type)?,
+                skip: message.skip.map(TryInto::try_into).transpose()?,
+                next: Stamp::from_millis(message.next_ms),
+            },
+            EventKind::ExecutionCreated(message) => Self::ExecutionCreated {
+                execution: execution(message.execution)?,
+                organization: organization(&message.organization)?,
+                integration: integration(message.integration)?,
+                data_type: data_type(&message.data_type)?,
+                connector: connector_name(&message.connector)?,
+                pool: required(message.pool, "pool")?.try_into()?,
+                origin: required(message.origin, "origin")?.try_into()?,
+            },
+            EventKind::ExecutionClaimed(message) => Self::ExecutionClaimed {
+                execution: execution(message.execution)?,
+                claim: required(message.claim, "claim")?.try_into()?,
+            },
+            EventKind::ExecutionStarted(message) => Self::ExecutionStarted {
+                execution: execution(message.execution)?,
+                claim: required(message.claim, "claim")?.try_into()?,
+            },
+            EventKind::ExecutionReturned(message) => Self::ExecutionReturned {
+                execution: execution(message.execution)?,
+                failures: message.failures,
+                failure: message.failure.map(TryInto::try_into).transpose()?,
+                reported: message.reported.map(TryInto::try_into).transpose()?,
+                not_before: message.not_before_ms.map(Stamp::from_millis),
+            },
+            EventKind::ExecutionRerouted(message) => Self::ExecutionRerouted {
+                execution: execution(message.execution)?,
+                pool: required(message.pool, "pool")?.try_into()?,
+            },
+            EventKind::LandingCommitted(message) => Self::LandingCommitted {
+                execution: execution(message.execution)?,
+                claim: required(message.claim, "claim")?.try_into()?,
+                staged: required(message.staged, "staged upload")?.try_into()?,
+            },
+            EventKind::ExecutionCompleted(message) => Self::ExecutionCompleted {
+                execution: execution(message.execution)?,
+                integration: integration(message.integration)?,
+                data_type: data_type(&message.data_type)?,
+                counts: required(message.counts, "counts")?.into(),
+                cursor: cursor(message.cursor)?,
+                warning: message.warning.map(TryInto::try_into).transpose()?,
+            },
+            EventKind::ExecutionFailed(message) => Self::ExecutionFailed {
+                execution: execution(message.execution)?,
+                integration: integration(message.integration)?,
+                data_type: data_type(&message.data_type)?,
+                failures: message.failures,
+                failure: required(message.failure, "failure")?.try_into()?,
+                reported: message.reported.map(TryInto::try_into).transpose()?,
+            },
+            EventKind::RunnerCheckedIn(message) => Self::RunnerCheckedIn {
+                runner: id(message.runner, RunnerId, "runner")?,
+                profile: required(message.profile, "profile")?.try_into()?,
+            },
+            EventKind::RunnerLeft(message) => Self::RunnerLeft {
+                runner: id(message.runner, RunnerId, "runner")?,
+                last_heard: Stamp::from_millis(message.last_heard_ms),
+            },
+            EventKind::ConnectorOffered(message) => Self::ConnectorOffered {
+                connector: connector_key(message.organization, &message.name)?,
+                offer: required(message.offer, "offer")?.try_into()?,
+            },
+        })
+    }
+}
+
+pub(super) fn connector_key(organization: Option<String>, name: &str) -> Result<ConnectorKey, CodecError> {
+    let name: ConnectorName = connector_name(name)?;
+    Ok(ConnectorKey {
+        organization: owner(organization)?,
+        name,
+    })
+}

@@ -1,0 +1,104 @@
+//! What can go wrong with a store, in words for the person who runs the coordinator.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a person does about a damaged store.
+const RESTORE: &str =
+    "stop the coordinator, keep this folder for an inquiry, restore a backup into its place and start again";
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system refused.
+    #[error("cannot {action} `{}`: check that the disk is there, writable and not full", path.display())]
+    Io {
+        /// What was tried: "open", "sync".
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// What was read is not what was written. The store refuses to serve rather than to guess.
+    #[error("the store is damaged: {what} ({place}); {remedy}")]
+    Damaged {
+        /// What is wrong: "batch 17 does not follow the batch before it".
+        what: String,
+        /// Where: "journal", "records", "history of integration …", a file.
+        place: String,
+        /// The way back.
+        remedy: &'static str,
+    },
+    /// Another process has the store open.
+    #[error(
+        "the store `{}` is in use by {holder}: one process at a time may open it; stop that one, or name another folder",
+        path.display()
+    )]
+    Locked {
+        /// The store's folder.
+        path: PathBuf,
+        /// Who holds it: "process 4711", as far as it is known.
+        holder: String,
+    },
+    /// The store was written by a version that this one does not know.
+    #[error(
+        "the store `{place}` has format {found}, and this version reads format {known}: \
+         start the version that wrote it, or restore a backup of format {known}"
+    )]
+    Format {
+        /// The folder, or the part of the store.
+        place: String,
+        /// What was found there, as text.
+        found: String,
+        /// What this version reads.
+        known: u8,
+    },
+    /// The folder has something in it, and it is not a store.
+    #[error("the folder `{}` is not empty and holds no store: name an empty folder, or one that a coordinator made", path.display())]
+    NotOurs {
+        /// That folder.
+        path: PathBuf,
+    },
+    /// The engine refused, for a reason of its own.
+    #[error(
+        "the storage engine could not {action}: {message}; restart the coordinator, and report it if it happens again"
+    )]
+    Backend {
+        /// What was tried: "write to journal".
+        action: String,
+        /// What the engine said.
+        message: String,
+    },
+    /// The caller broke a rule of the store. A fault of the program, told so that nothing wrong gets onto the disk.
+    #[error("{what}: this is a fault of the program, and nothing was written; please report it")]
+    Misuse {
+        /// Which rule, with the numbers.
+        what: String,
+    },
+}
+
+impl StoreError {
+    /// An error of the file system, for `map_err`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// Damage, with the way back.
+    pub(crate) fn damaged(what: impl Into<String>, place: impl Into<String>) -> Self {
+        Self::Damaged {
+            what: what.into(),
+            place: place.into(),
+            remedy: RESTORE,
+        }
+    }
+
+    /// A broken rule.
+    pub(crate) fn misuse(what: impl Into<String>) -> Self {
+        Self::Misuse { what: what.into() }
+    }
+}

@@ -1,0 +1,102 @@
+//! Finished executions: history in the domain's types.
+
+use std::ops::ControlFlow;
+
+use muster_core::entity::Finished;
+use muster_core::words::{ExecutionId, IntegrationId, Sequence};
+
+use crate::codec::history as codec;
+use crate::history::{HistoryEntry, HistoryView, PAGE_ENTRIES_MAX};
+use crate::{Store, StoreError};
+
+impl Store {
+    /// Puts the executions that ended in the batches after [`absorbed`](crate::history::History::absorbed) up to and including `through` into
+    /// history, each with its batch, in the order of their batches; see [`put`](crate::history::History::put).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put_finished<'a>(
+        &self,
+        through: Sequence,
+        finished: impl IntoIterator<Item = (Sequence, &'a Finished)>,
+    ) -> Result<(), StoreError> {
+        let entries: Vec<_> = finished
+            .into_iter()
+            .map(|(sequence, finished)| HistoryEntry {
+                integration: finished.integration,
+                execution: finished.id,
+                sequence,
+                bytes: codec::encode(finished),
+            })
+            .collect();
+        self.inner.history.put(self.inner.journal.flushed(), through, &entries)
+    }
+
+    /// A finished execution; `None` when history has no such one.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
+    pub fn finished(&self, integration: IntegrationId, execution: ExecutionId) -> Result<Option<Finished>, StoreError> {
+        self.inner.history.get(integration, execution, decode)
+    }
+
+    /// The newest finished executions of an integration that are older than `before` (`None`: the newest of all), newest first; at most `limit` of them,
+    /// and never more than [`PAGE_ENTRIES_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`] when the integration's history is not what was put.
+    pub fn finished_before(
+        &self,
+        integration: IntegrationId,
+        before: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<Finished>, StoreError> {
+        let limit = limit.min(PAGE_ENTRIES_MAX);
+        let mut found = Vec::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.inner.history.newest_first(integration, before, &mut |entry| {
+            found.push(decode(entry)?);
+            let is_full = found.len() == limit;
+            Ok(if is_full {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        Ok(found)
+    }
+
+    /// Finished executions of all integrations behind `after` (`None`: from the first on), by integration and then from the oldest on; at most `limit`
+    /// of them, and never more than [`PAGE_ENTRIES_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
+    pub fn scan_finished(
+        &self,
+        after: Option<(IntegrationId, ExecutionId)>,
+        limit: usize,
+    ) -> Result<Vec<Finished>, StoreError> {
+        let limit = limit.min(PAGE_ENTRIES_MAX);
+        let mut found = Vec::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.inner.history.scan(after, &mut |entry| {
+            found.push(decode(entry)?);
+            let is_full = found.len() == limit;
+            Ok(if is_full {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        Ok(found)
+    }
+}
+
+fn decode(entry: HistoryView<'_>) -> Result<Finished, StoreError> {
+    let decoded = codec::decode(entry.execution, entry.integration, entry.bytes);
+    decoded.map_err(|error| error.into_error(format!("history, execution {}", entry.execution)))
+}

@@ -1,0 +1,299 @@
+//! Log lines of executions, in bytes. They are not in the journal and are not flushed: a line that was told may be lost in a power cut.
+//!
+//! ```text
+//! execution | number of the first line (u32)  ->  some lines, each with its length before it; the stamp: how many
+//! execution | 0xFFFFFFFF                      ->  how many lines were not kept; the stamp: how many were
+//! ```
+
+use std::ops::{Bound, ControlFlow};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use muster_core::words::{ExecutionId, LogLine};
+
+use crate::StoreError;
+use crate::backend::{Backend, Change, Direction, Tree};
+use crate::value::{self, Assembler, Flaw};
+
+/// The number that stands in the key of the counts. No line has it.
+const COUNTS_NUMBER: u32 = u32::MAX;
+
+/// The most bytes of an encoded line: a message and what stands beside it.
+pub const LINE_BYTES_MAX: usize = LogLine::BYTES_MAX + 64;
+
+/// How many bytes of lines one write holds: the committer's next batch waits for it.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
+
+/// How many keys are removed at a time: a removal costs sled 8–17 µs.
+const REMOVE_KEYS_MAX: usize = 64;
+
+/// How many lines an execution has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LineCounts {
+    /// Those that are kept: at most [`LogLine::LINES_MAX`].
+    pub kept: u32,
+    /// Those that came after them.
+    pub dropped: u64,
+}
+
+/// The log lines of a shard's executions. Any thread may append and read.
+pub struct LogLines {
+    backend: Arc<dyn Backend>,
+    /// One append at a time: it reads the counts before it writes them.
+    appending: Mutex<()>,
+}
+
+impl LogLines {
+    pub(crate) fn open(backend: Arc<dyn Backend>) -> Self {
+        Self {
+            backend,
+            appending: Mutex::new(()),
+        }
+    }
+
+    /// Appends lines to those of an execution. From the [`LogLine::LINES_MAX`]th on they are only counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Misuse`] when a line is longer than [`LINE_BYTES_MAX`]; [`StoreError`] of the engine.
+    pub fn append(&self, execution: ExecutionId, lines: &[Vec<u8>]) -> Result<LineCounts, StoreError> {
+        if let Some(line) = lines.iter().find(|line| line.len() > LINE_BYTES_MAX) {
+            let bytes = line.len();
+            return Err(StoreError::misuse(format!(
+                "a log line has {bytes} bytes; the most is {LINE_BYTES_MAX}"
+            )));
+        }
+        let _one = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts(execution)?;
+        let room = LogLine::LINES_MAX.saturating_sub(counts.kept as usize);
+        let (kept, dropped) = lines.split_at(lines.len().min(room));
+        if !dropped.is_empty() {
+            counts.dropped += dropped.len() as u64;
+            if kept.is_empty() {
+                self.write(execution, counts, &[])?;
+            }
+        }
+        let mut rest = kept;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take_while(|line| {
+                bytes += 4 + line.len();
+                bytes <= WRITE_BYTES_MAX
+            });
+            let (now, later) = rest.split_at(fits.count().max(1));
+            counts = self.write(execution, counts, now)?;
+            rest = later;
+        }
+        Ok(counts)
+    }
+
+    /// How many lines there are.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
+    pub fn counts(&self, execution: ExecutionId) -> Result<LineCounts, StoreError> {
+        let key = value::piece_key(&key(execution, COUNTS_NUMBER), 0);
+        let Some(piece) = self.backend.get(Tree::LogLines, &key)? else {
+            return Ok(LineCounts::default());
+        };
+        let mut assembler = Assembler::default();
+        let whole = assembler.feed(&key, &piece).map_err(|flaw| broken(execution, flaw))?;
+        let counts = whole.and_then(|whole| {
+            Some(LineCounts {
+                kept: u32::try_from(whole.stamp).ok()?,
+                dropped: u64::from_be_bytes(whole.body.try_into().ok()?),
+            })
+        });
+        counts.ok_or_else(|| broken(execution, Flaw::Broken("have counts of a wrong length")))
+    }
+
+    /// Hands the lines from number `from` (counted from 0) on to `visit`, in order, with their numbers, until it breaks.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, [`StoreError::Damaged`], or what `visit` returns.
+    pub fn read_from(
+        &self,
+        execution: ExecutionId,
+        from: u32,
+        visit: &mut dyn FnMut(u32, &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let first = key(execution, self.write_with(execution, from)?);
+        let end = key(execution, COUNTS_NUMBER);
+        let mut assembler = Assembler::default();
+        let range = (Bound::Included(&first[..]), Bound::Excluded(&end[..]));
+        self.backend
+            .scan(Tree::LogLines, range, Direction::Forward, &mut |full_key, piece| {
+                let whole = assembler
+                    .feed(full_key, piece)
+                    .map_err(|flaw| broken(execution, flaw))?;
+                let Some(whole) = whole else {
+                    return Ok(ControlFlow::Continue(()));
+                };
+                let mut number =
+                    number_of(whole.key).ok_or_else(|| broken(execution, Flaw::Broken("have a wrong key")))?;
+                let mut rest = whole.body;
+                while !rest.is_empty() {
+                    let Some((line, later)) = split_line(rest) else {
+                        return Err(broken(execution, Flaw::Broken("are shorter than they say")));
+                    };
+                    if number >= from && visit(number, line)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    number += 1;
+                    rest = later;
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        match assembler.unfinished() {
+            Some(_) => Err(broken(execution, Flaw::Broken("lack a piece"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes all lines of these executions.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub fn remove(&self, executions: &[ExecutionId]) -> Result<(), StoreError> {
+        let _one = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        for execution in executions {
+            let (first, last) = (
+                key(*execution, 0),
+                value::piece_key(&key(*execution, COUNTS_NUMBER), u16::MAX),
+            );
+            loop {
+                let mut changes = Vec::new();
+                let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+                self.backend
+                    .scan(Tree::LogLines, range, Direction::Forward, &mut |key, _| {
+                        changes.push(Change::Remove { key: key.to_vec() });
+                        let is_full = changes.len() == REMOVE_KEYS_MAX;
+                        Ok(if is_full {
+                            ControlFlow::Break(())
+                        } else {
+                            ControlFlow::Continue(())
+                        })
+                    })?;
+                if changes.is_empty() {
+                    break;
+                }
+                self.backend.write(Tree::LogLines, changes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes lines and the counts after them; returns these.
+    fn write(&self, execution: ExecutionId, before: LineCounts, lines: &[Vec<u8>]) -> Result<LineCounts, StoreError> {
+        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        let counts = LineCounts {
+            kept: before.kept.saturating_add(count),
+            ..before
+        };
+        let mut body = Vec::new();
+        for line in lines {
+            // Judged before: it fits into two bytes.
+            body.extend_from_slice(&(line.len() as u32).to_be_bytes());
+            body.extend_from_slice(line);
+        }
+        let mut changes = Vec::new();
+        let too_long = || StoreError::misuse("log lines are too many bytes for one write");
+        if !lines.is_empty() {
+            let first = key(execution, before.kept);
+            value::encode(&first, u64::from(count), &[&body], &mut changes).ok_or_else(too_long)?;
+        }
+        let dropped = counts.dropped.to_be_bytes();
+        let last = key(execution, COUNTS_NUMBER);
+        value::encode(&last, u64::from(counts.kept), &[&dropped], &mut changes).ok_or_else(too_long)?;
+        self.backend.write(Tree::LogLines, changes)?;
+        Ok(counts)
+    }
+
+    /// The number of the first line of the write that has line `number` in it; of the last write when there is no such line.
+    fn write_with(&self, execution: ExecutionId, number: u32) -> Result<u32, StoreError> {
+        let number = number.min(COUNTS_NUMBER - 1);
+        let (first, last) = (key(execution, 0), value::piece_key(&key(execution, number), u16::MAX));
+        let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+        let mut found = 0;
+        self.backend
+            .scan(Tree::LogLines, range, Direction::Backward, &mut |full_key, _| {
+                let number = value::split_key(full_key).and_then(|(key, _)| number_of(key));
+                found = number.unwrap_or_default();
+                Ok(ControlFlow::Break(()))
+            })?;
+        Ok(found)
+    }
+}
+
+fn key(execution: ExecutionId, number: u32) -> [u8; 20] {
+    let mut key = [0; 20];
+    key[..16].copy_from_slice(&execution.to_bytes());
+    key[16..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn number_of(key: &[u8]) -> Option<u32> {
+    key.get(16..)?.try_into().ok().map(u32::from_be_bytes)
+}
+
+fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_be_bytes(*length) as usize)
+}
+
+fn broken(execution: ExecutionId, flaw: Flaw) -> StoreError {
+    flaw.into_error("its log lines", format!("execution {execution}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryBackend;
+
+    fn read(lines: &LogLines, execution: u128, from: u32) -> Vec<(u32, usize)> {
+        let mut found = Vec::new();
+        lines
+            .read_from(ExecutionId(execution), from, &mut |number, line| {
+                assert!(line.iter().all(|byte| u32::from(*byte) == number % 251));
+                found.push((number, line.len()));
+                Ok(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        found
+    }
+
+    #[test]
+    fn lines_are_read_from_any_number_and_bounded() {
+        let memory = MemoryBackend::new();
+        let lines = LogLines::open(Arc::new(memory.clone()));
+        let length = |number: u32| (number as usize * 37) % LINE_BYTES_MAX;
+        let all: Vec<Vec<u8>> = (0..1_200)
+            .map(|number| vec![(number % 251) as u8; length(number)])
+            .collect();
+        let mut rest = all.as_slice();
+        for size in [1, 7, 300, 500, 150, 242] {
+            let (now, later) = rest.split_at(size);
+            lines.append(ExecutionId(2), now).unwrap();
+            rest = later;
+        }
+        lines.append(ExecutionId(1), &[vec![0; 3]]).unwrap();
+        lines.append(ExecutionId(3), &[vec![0; 4]]).unwrap();
+
+        let expected: Vec<_> = (0..1_000).map(|number| (number, length(number))).collect();
+        for from in [0, 1, 2, 7, 8, 307, 500, 999] {
+            assert_eq!(read(&lines, 2, from), expected[from as usize..], "from {from}");
+        }
+        assert_eq!(read(&lines, 2, 1_000), []);
+        assert_eq!(
+            lines.counts(ExecutionId(2)).unwrap(),
+            LineCounts {
+                kept: 1_000,
+                dropped: 200
+            }
+        );
+
+        lines.remove(&[ExecutionId(2), ExecutionId(9)]).unwrap();
+        assert_eq!(read(&lines, 2, 0), []);
+        assert_eq!(lines.counts(ExecutionId(2)).unwrap(), LineCounts::default());
+        assert_eq!(read(&lines, 1, 0), [(0, 3)]);
+        assert_eq!(read(&lines, 3, 0), [(0, 4)]);
+    }
+}

@@ -1,0 +1,281 @@
+//! The engine on disk: sled 0.34, and what it does not do for us (DESIGN.md, section 4, has the list). The only file that names sled.
+
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::StoreError;
+use crate::backend::{Backend, Change, Direction, KeyRange, Note, Tree, VALUE_BYTES_MAX, Visit};
+use crate::folder::{Folder, sync_file, sync_folder};
+use crate::memory::is_empty;
+use crate::note::NoteFile;
+
+/// How often sled's own thread runs, in milliseconds. Durability does not hang on it: whoever tells anybody anything flushes first. It is on because
+/// that thread is the only one that collects sled's garbage (for at most half of this time), and off would mean a file that grows for ever.
+/// Shorter costs more of its periodic syncs, longer lets garbage pile up into longer pauses.
+const FLUSH_EVERY_MS: u64 = 500;
+
+/// How much of the trees sled keeps in memory, in bytes.
+const CACHE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// How long closing waits for sled's thread. It never ends if it has panicked over a damaged page, and a process must be able to stop all the same.
+const CLOSE_WAIT: Duration = Duration::from_secs(20);
+
+/// Trees in a folder.
+pub struct SledBackend {
+    /// `None` only while it is being dropped.
+    engine: Option<Engine>,
+    /// Set once sled has panicked: what it holds in memory may be half changed, so nothing is asked of it any more.
+    is_broken: AtomicBool,
+    note: NoteFile,
+    /// Let go of last, when nothing of ours touches the folder any more.
+    folder: Folder,
+}
+
+struct Engine {
+    trees: [sled::Tree; Tree::ALL.len()],
+    db: sled::Db,
+    /// Our own handle of sled's log, for `fdatasync`: sled's flush only starts the writing of pages.
+    log: File,
+}
+
+impl SledBackend {
+    /// Opens the store in `folder`, or makes one when it is empty or does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Format`], [`StoreError::Damaged`] or [`StoreError::Io`], each with what to do.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let mut folder = Folder::take(folder)?;
+        let path = folder.engine();
+        if folder.is_new() {
+            NoteFile::create(&folder.note())?;
+        } else if !path.join("db").exists() {
+            return Err(StoreError::damaged(
+                "its file is not there",
+                path.join("db").display().to_string(),
+            ));
+        } else {
+            set_aside_unfinished_snapshots(&folder, &path)?;
+        }
+        let note = NoteFile::open(&folder.note())?;
+        let engine = guard("open", || Engine::open(&path))??;
+        if folder.is_new() {
+            engine.flush("make")??;
+            for name in ["conf", "db"] {
+                sync_file(&path.join(name))?;
+            }
+            sync_folder(&path.join("blobs"))?;
+        }
+        // An opening has written a snapshot, whose name is not durable by itself.
+        sync_folder(&path)?;
+        if folder.is_new() {
+            folder.finish()?;
+        }
+        Ok(Self {
+            engine: Some(engine),
+            is_broken: AtomicBool::new(false),
+            note,
+            folder,
+        })
+    }
+
+    /// Runs `work` on the engine; a panic in it becomes an error, now and for every later call.
+    fn with<T>(&self, action: &str, work: impl FnOnce(&Engine) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let engine = match &self.engine {
+            Some(engine) if !self.is_broken.load(Ordering::Acquire) => engine,
+            Some(_) | None => {
+                return Err(StoreError::damaged(
+                    format!("the engine broke down before, so it was not asked to {action}"),
+                    self.folder.engine().display().to_string(),
+                ));
+            }
+        };
+        let result = guard(action, || work(engine));
+        if result.is_err() {
+            self.is_broken.store(true, Ordering::Release);
+        }
+        result?
+    }
+}
+
+impl Engine {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let fail = |error| failure("open the store", path, error);
+        let db = sled::Config::new()
+            .path(path)
+            .flush_every_ms(Some(FLUSH_EVERY_MS))
+            .cache_capacity(CACHE_BYTES)
+            .open()
+            .map_err(fail)?;
+        let open = |tree: Tree| db.open_tree(tree.as_str()).map_err(fail);
+        let trees = [
+            open(Tree::Meta)?,
+            open(Tree::Journal)?,
+            open(Tree::Records)?,
+            open(Tree::History)?,
+            open(Tree::LogLines)?,
+        ];
+        let log = path.join("db");
+        let log = File::open(&log).map_err(StoreError::io("open", &log))?;
+        Ok(Self { trees, db, log })
+    }
+
+    fn flush(&self, action: &str) -> Result<Result<(), StoreError>, StoreError> {
+        guard(action, || {
+            let path = Path::new("db");
+            self.db.flush().map_err(|error| failure("flush", path, error))?;
+            self.log
+                .sync_data()
+                .map_err(StoreError::io("sync the engine's log", path))
+        })
+    }
+}
+
+impl Backend for SledBackend {
+    fn write(&self, tree: Tree, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.with("write", |engine| {
+            let mut batch = sled::Batch::default();
+            for change in changes {
+                match change {
+                    Change::Put { key, value } => {
+                        if value.len() > VALUE_BYTES_MAX {
+                            let bytes = value.len();
+                            return Err(StoreError::misuse(format!(
+                                "a value of {bytes} bytes in tree {}",
+                                tree.as_str()
+                            )));
+                        }
+                        batch.insert(key, value);
+                    }
+                    Change::Remove { key } => batch.remove(key),
+                }
+            }
+            engine.trees[tree as usize]
+                .apply_batch(batch)
+                .map_err(|error| failure("write", &self.folder.engine(), error))
+        })
+    }
+
+    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with("read", |engine| {
+            engine.trees[tree as usize]
+                .get(key)
+                .map(|value| value.map(|value| value.to_vec()))
+                .map_err(|error| failure("read", &self.folder.engine(), error))
+        })
+    }
+
+    fn scan(
+        &self,
+        tree: Tree,
+        range: KeyRange<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        if is_empty(range) {
+            return Ok(());
+        }
+        self.with("read", |engine| {
+            let mut entries = engine.trees[tree as usize].range::<&[u8], _>(range);
+            loop {
+                let entry = match direction {
+                    Direction::Forward => entries.next(),
+                    Direction::Backward => entries.next_back(),
+                };
+                let Some(entry) = entry else { return Ok(()) };
+                let (key, value) = entry.map_err(|error| failure("read", &self.folder.engine(), error))?;
+                if visit(&key, &value)?.is_break() {
+                    return Ok(());
+                }
+            }
+        })
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        self.with("flush", |engine| engine.flush("flush")?)
+    }
+
+    fn keep_note(&self, note: &Note) -> Result<(), StoreError> {
+        self.note.keep(note)
+    }
+
+    fn note(&self) -> Result<Option<Note>, StoreError> {
+        Ok(Some(self.note.found()))
+    }
+}
+
+impl Drop for SledBackend {
+    fn drop(&mut self) {
+        let Some(engine) = self.engine.take() else { return };
+        // In a thread of its own, since dropping a damaged sled may panic or never end.
+        let (closed, wait) = mpsc::channel::<()>();
+        let thread = std::thread::Builder::new().name("muster-store-close".to_owned());
+        let spawned = thread.spawn(move || {
+            if catch_unwind(AssertUnwindSafe(|| drop(engine))).is_err() {
+                tracing::error!("the storage engine panicked while it closed");
+            }
+            drop(closed);
+        });
+        if spawned.is_ok() && wait.recv_timeout(CLOSE_WAIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::error!(folder = %self.folder.engine().display(), "the storage engine does not close, and is left behind");
+        }
+    }
+}
+
+/// Moves `snap.*.generating` out of sled's sight: it is left when a process dies while sled writes a snapshot at its start, and makes all later
+/// openings fail. The log holds the truth, a snapshot only spares reading it.
+fn set_aside_unfinished_snapshots(folder: &Folder, engine: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(engine).map_err(StoreError::io("list", engine))? {
+        let file = entry.map_err(StoreError::io("list", engine))?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            let kept = folder.set_aside(&file)?;
+            tracing::warn!(
+                file = %file.display(),
+                kept = %kept.display(),
+                "an earlier start was stopped while it wrote a snapshot: set aside, nothing is lost"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Runs `work`, and turns a panic into damage: sled panics over pages that it cannot read.
+fn guard<T>(action: &str, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        // sled's messages name values at length: the first line is what helps.
+        let line: String = message.lines().next().unwrap_or_default().chars().take(200).collect();
+        StoreError::damaged(
+            format!("the storage engine broke down when it was asked to {action}: {line}"),
+            "the engine's files",
+        )
+    })
+}
+
+fn failure(action: &'static str, path: &Path, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(source) => StoreError::io(action, path)(source),
+        sled::Error::Corruption { at, .. } => {
+            let at = at.map_or_else(|| "its files".to_owned(), |at| format!("{at:?}"));
+            StoreError::damaged(
+                format!("the storage engine found damage at {at}"),
+                path.display().to_string(),
+            )
+        }
+        error @ (sled::Error::CollectionNotFound(_) | sled::Error::ReportableBug(_)) => {
+            StoreError::damaged(format!("the storage engine says: {error}"), path.display().to_string())
+        }
+        error @ sled::Error::Unsupported(_) => StoreError::Backend {
+            action: action.to_owned(),
+            message: error.to_string(),
+        },
+    }
+}

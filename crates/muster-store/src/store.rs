@@ -1,0 +1,267 @@
+//! The store of one shard: its parts together, speaking the domain's types.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use muster_core::entity::EntityKey;
+use muster_core::event::Recorded;
+use muster_core::ledger::Entity;
+use muster_core::words::{ExecutionId, LogLine, Sequence};
+
+use crate::StoreError;
+use crate::backend::Backend;
+use crate::codec::{event, log_line, record};
+use crate::history::{History, PruneCursor, PruneStep};
+use crate::journal::Journal;
+use crate::log_lines::{LineCounts, LogLines};
+use crate::memory::MemoryBackend;
+use crate::records::{Record, RecordChange, Records};
+use crate::sled::SledBackend;
+
+/// Where a store keeps what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// In memory: it ends with the process.
+    Memory,
+    /// In this folder, which is made when it does not exist, and must be empty or a store's.
+    Folder(PathBuf),
+}
+
+/// The store of one shard. Cheap to clone; clones are the same store, and all of it may be used from any thread.
+///
+/// The order of things: open, [`recover`](Store::recover), and then
+/// - one thread appends batches and flushes them ([`append`](Store::append), [`flush`](Store::flush));
+/// - one thread puts finished executions into history ([`put_finished`](Store::put_finished)), checkpoints and prunes it;
+/// - one thread writes entities behind the journal ([`write_entities`](Store::write_entities)) and trims it ([`trim`](Store::trim)).
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) journal: Journal,
+    pub(crate) records: Records,
+    pub(crate) history: History,
+    pub(crate) log_lines: LogLines,
+    /// Through which batch history survives a power cut with its tallies.
+    history_durable: AtomicU64,
+}
+
+/// A change of what the records hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntityChange {
+    /// The entity is this, as of batch `stamp` with all of its events.
+    Put {
+        /// The entity, boxed since it is much larger than a key.
+        entity: Box<Entity>,
+        /// The batch of the last event that was applied to it.
+        stamp: Sequence,
+    },
+    /// The entity is no more.
+    Remove {
+        /// Which one.
+        key: EntityKey,
+        /// The batch of the event that ended it.
+        sequence: Sequence,
+    },
+}
+
+impl Store {
+    /// Opens the store at `location`, and makes one when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] says why not, and what to do: in use, not a store, of a format that is not known here, damaged.
+    pub fn open(location: &Location) -> Result<Self, StoreError> {
+        match location {
+            Location::Memory => Self::on(Arc::new(MemoryBackend::new())),
+            Location::Folder(folder) => Self::on(Arc::new(SledBackend::open(folder)?)),
+        }
+    }
+
+    /// The store that an engine holds.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
+    pub fn on(backend: Arc<dyn Backend>) -> Result<Self, StoreError> {
+        let journal = Journal::open(Arc::clone(&backend))?;
+        let records = Records::open(Arc::clone(&backend))?;
+        let history = History::open(Arc::clone(&backend))?;
+        let history_durable = AtomicU64::new(history.marked().0);
+        let log_lines = LogLines::open(backend);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                journal,
+                records,
+                history,
+                log_lines,
+                history_durable,
+            }),
+        })
+    }
+
+    /// The journal, in bytes.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.inner.journal
+    }
+
+    /// The records, in bytes.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.inner.records
+    }
+
+    /// The history, in bytes.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.inner.history
+    }
+
+    /// The log lines, in bytes.
+    #[must_use]
+    pub fn log_lines(&self) -> &LogLines {
+        &self.inner.log_lines
+    }
+
+    /// Appends a commit batch; see [`Journal::append`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append<'a>(
+        &self,
+        sequence: Sequence,
+        events: impl IntoIterator<Item = &'a Recorded>,
+    ) -> Result<(), StoreError> {
+        self.inner.journal.append(sequence, &event::encode_batch(events))
+    }
+
+    /// Makes everything durable that was written before this call: batches, and also entities, history and its mark. Returns the newest batch that
+    /// survives a power cut from now on; what depends on it and on those before it may be told.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing of it may be told, and the process must stop.
+    pub fn flush(&self) -> Result<Sequence, StoreError> {
+        let marked = self.inner.history.marked();
+        let head = self.inner.journal.flush()?;
+        self.inner.history_durable.fetch_max(marked.0, Ordering::AcqRel);
+        Ok(head)
+    }
+
+    /// Hands the batches from number `from` on to `visit`, until it breaks or there are no more.
+    ///
+    /// # Errors
+    /// As [`Journal::read_from`]; [`StoreError::Damaged`] or [`StoreError::Format`] when an event cannot be read.
+    pub fn read_batches(
+        &self,
+        from: Sequence,
+        visit: &mut dyn FnMut(Sequence, Vec<Recorded>) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.inner.journal.read_from(from, &mut |batch| {
+            let events = event::decode_batch(batch.events).collect::<Result<_, _>>();
+            let events = events.map_err(|error| error.into_error(format!("journal, batch {}", batch.sequence)))?;
+            visit(batch.sequence, events)
+        })
+    }
+
+    /// Writes entities behind the journal, all of them or none, at most [`RECORD_CHANGES_MAX`](crate::records::RECORD_CHANGES_MAX) at a time. Durable
+    /// with the next flush.
+    ///
+    /// # Errors
+    /// [`StoreError::Misuse`] when a batch is not flushed yet that made a change, or when an execution is removed before history durably holds its
+    /// end: [`Store::history_durable`] has not reached that batch.
+    pub fn write_entities(&self, changes: &[EntityChange]) -> Result<(), StoreError> {
+        let history_durable = self.history_durable();
+        let mut records = Vec::with_capacity(changes.len());
+        for change in changes {
+            records.push(match change {
+                EntityChange::Put { entity, stamp } => RecordChange::Put(Record {
+                    key: record::record_key(&record::entity_key(entity)),
+                    stamp: *stamp,
+                    bytes: record::encode(entity),
+                }),
+                EntityChange::Remove { key, sequence } => {
+                    if matches!(key, EntityKey::Execution(_)) && *sequence > history_durable {
+                        return Err(StoreError::misuse(format!(
+                            "an execution that batch {sequence} has ended was to be removed, but history is durable through batch \
+                             {history_durable}"
+                        )));
+                    }
+                    RecordChange::Remove {
+                        key: record::record_key(key),
+                        sequence: *sequence,
+                    }
+                }
+            });
+        }
+        self.inner.records.write(self.inner.journal.flushed(), &records)
+    }
+
+    /// Through which batch history holds all finished executions so that they survive a power cut: what [`History::checkpoint`] returned before the
+    /// newest [`Store::flush`].
+    #[must_use]
+    pub fn history_durable(&self) -> Sequence {
+        Sequence(self.inner.history_durable.load(Ordering::Acquire))
+    }
+
+    /// Forgets the batches up to and including `through`. The newest batch always stays, since it tells a restart what time it was. The caller knows that all
+    /// entities which these batches have changed are written and flushed.
+    ///
+    /// # Errors
+    /// [`StoreError::Misuse`] when history still needs one of them; [`StoreError`] of the engine.
+    pub fn trim(&self, through: Sequence) -> Result<(), StoreError> {
+        let history_durable = self.history_durable();
+        if through > history_durable {
+            return Err(StoreError::misuse(format!(
+                "the journal was to be trimmed through batch {through}, but history is durable through batch {history_durable}"
+            )));
+        }
+        let newest = self.inner.journal.flushed();
+        self.inner
+            .journal
+            .trim(through.min(Sequence(newest.0.saturating_sub(1))))
+    }
+
+    /// Appends log lines to those of an execution. Longer messages than [`LogLine::BYTES_MAX`] are cut, more lines than
+    /// [`LogLine::LINES_MAX`] are only counted.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub fn append_log_lines(&self, execution: ExecutionId, lines: &[LogLine]) -> Result<LineCounts, StoreError> {
+        let encoded: Vec<_> = lines.iter().map(log_line::encode).collect();
+        self.inner.log_lines.append(execution, &encoded)
+    }
+
+    /// At most `limit` log lines of an execution, from number `from` (counted from 0) on.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
+    pub fn read_log_lines(&self, execution: ExecutionId, from: u32, limit: usize) -> Result<Vec<LogLine>, StoreError> {
+        let mut lines = Vec::new();
+        if limit == 0 {
+            return Ok(lines);
+        }
+        self.inner.log_lines.read_from(execution, from, &mut |number, bytes| {
+            let line = log_line::decode(bytes);
+            lines.push(line.map_err(|error| error.into_error(format!("log line {number} of execution {execution}")))?);
+            let is_full = lines.len() == limit;
+            Ok(if is_full {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        Ok(lines)
+    }
+
+    /// Prunes a few integrations of history, and the log lines of what goes; see [`History::prune_step`].
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub fn prune_step(&self, cursor: PruneCursor) -> Result<PruneStep, StoreError> {
+        self.inner
+            .history
+            .prune_step(cursor, &mut |executions| self.inner.log_lines.remove(executions))
+    }
+}
