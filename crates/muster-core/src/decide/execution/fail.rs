@@ -5,11 +5,12 @@ use crate::decide::execution::{Found, Report, retry};
 use crate::decide::{Decision, Effect, Rejection};
 use crate::state::State;
 use crate::time::Now;
-use crate::words::Failure;
+use crate::words::{Category, Failure};
 
 /// The work on an execution has failed, as the runner that holds it says.
 ///
-/// Unlike a lapsed lease, which speaks for a runner that has gone silent, this is the runner's own word, so its category is trusted.
+/// Unlike a lapsed lease, which speaks for a runner that has gone silent, this is the runner's own word, so its category is
+/// trusted, as far as a runner can know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fail {
     /// Whose report.
@@ -31,7 +32,13 @@ impl Fail {
         };
         let claim = self.report.claim;
         Ok(Decision {
-            events: vec![retry::or_fail(execution, self.failure, Some(claim), now, chance)],
+            events: vec![retry::or_fail(
+                execution,
+                sayable(self.failure),
+                Some(claim),
+                now,
+                chance,
+            )],
             roster: settled(self.report),
             effects: vec![Effect::Discard {
                 execution: execution.id,
@@ -39,5 +46,22 @@ impl Fail {
             }],
             ..Decision::default()
         })
+    }
+}
+
+/// Only the coordinator knows that a runner is lost or that somebody has canceled. A runner that says so of itself would hide its failure from the
+/// error rate, so it is taken for what it is: a fault of what runs there.
+fn sayable(failure: Failure) -> Failure {
+    match failure.category {
+        Category::RunnerLost | Category::Canceled => Failure {
+            category: Category::Connector,
+            ..failure
+        },
+        Category::Permission
+        | Category::Configuration
+        | Category::Communication
+        | Category::Connector
+        | Category::Timeout
+        | Category::Landing => failure,
     }
 }
