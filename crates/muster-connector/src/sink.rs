@@ -107,6 +107,18 @@ impl Items {
     pub async fn next(&mut self) -> Option<SinkItem> {
         self.receiver.recv().await
     }
+
+    /// How many items wait; at most [`CHUNKS_IN_FLIGHT_MAX`].
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.receiver.len()
+    }
+
+    /// Whether no item waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
 }
 
 /// The connector's end: takes records, log lines and progress.

@@ -1,0 +1,8 @@
+//! The connector `host`, from its configuration to its records: on this machine, and on file trees that are made up.
+
+mod collect;
+mod documented;
+mod flow;
+mod made_up;
+mod this_machine;
+mod tree;
