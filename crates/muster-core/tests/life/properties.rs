@@ -95,7 +95,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => runner.clone().prop_map(Step::Disconnect),
         1 => runner.clone().prop_map(Step::Drain),
         1 => runner.clone().prop_map(Step::Hear),
-        12 => (runner, 0_usize..6, prop::bool::weighted(0.2), 1_usize..4, kind())
+        12 => (runner, 0_usize..6, prop::bool::weighted(0.35), 1_usize..4, kind())
             .prop_map(|(runner, which, past, times, kind)| Step::Report { runner, which, past, times, kind }),
         2 => prop::bool::weighted(0.2).prop_map(|fails| Step::Publish { fails }),
         1 => Just(Step::Restart),
@@ -241,7 +241,7 @@ fn take(model: &mut Model, step: Step) {
             } else {
                 &model.runners[runner].work
             };
-            if let Some(work) = known.iter().nth(which).copied() {
+            if let Some(work) = known.iter().rev().nth(which).copied() {
                 let ends = matches!(kind, Kind::Finish(_) | Kind::Fail(_));
                 model.report(runner, work, times, |report| command(kind, report), ends);
             }
