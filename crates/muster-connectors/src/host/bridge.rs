@@ -2,21 +2,20 @@
 
 use muster_connector::{Category, Failure, LogLevel, Sink};
 use serde::Serialize;
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, spawn_blocking};
 
 /// The most records that a reading thread is ahead of the sink: enough that neither waits for each record of the other.
 const AHEAD_MAX: usize = 64;
 
-enum Item {
-    Record(Value),
+enum Item<R> {
+    Record(R),
     Warning(String),
 }
 
 /// Where a reading thread puts what it finds.
-pub(super) struct Emitter {
-    items: mpsc::Sender<Item>,
+pub(super) struct Emitter<R> {
+    items: mpsc::Sender<Item<R>>,
 }
 
 /// Nobody wants more: the collection was stopped. The reading thread ends; why is known to the one who stopped it.
@@ -42,12 +41,10 @@ impl From<Failure> for Ended {
     }
 }
 
-impl Emitter {
+impl<R> Emitter<R> {
     /// Gives a record to the sink; waits while that is behind.
-    pub(super) fn record(&self, record: &impl Serialize) -> Result<(), Ended> {
-        let record = serde_json::to_value(record)
-            .map_err(|error| Failure::new(Category::Connector, format!("a record does not become JSON: {error}")))?;
-        Ok(self.send(Item::Record(record))?)
+    pub(super) fn record(&self, record: R) -> Result<(), Unwanted> {
+        self.send(Item::Record(record))
     }
 
     /// Writes a warning into the execution's log.
@@ -70,15 +67,15 @@ impl Emitter {
         }
     }
 
-    fn send(&self, item: Item) -> Result<(), Unwanted> {
+    fn send(&self, item: Item<R>) -> Result<(), Unwanted> {
         self.items.blocking_send(item).map_err(|_| Unwanted)
     }
 }
 
 /// Runs `read` on a thread where it may block, and gives what it emits to the sink.
-pub(super) async fn read_blocking(
+pub(super) async fn read_blocking<R: Serialize + Send + Sync + 'static>(
     sink: &mut Sink,
-    read: impl FnOnce(&Emitter) -> Result<(), Ended> + Send + 'static,
+    read: impl FnOnce(&Emitter<R>) -> Result<(), Ended> + Send + 'static,
 ) -> Result<(), Failure> {
     let (sender, mut items) = mpsc::channel(AHEAD_MAX);
     let thread = spawn_blocking(move || read(&Emitter { items: sender }));

@@ -40,7 +40,7 @@ pub(super) async fn collect(root: Root, sink: &mut Sink) -> Result<(), Failure> 
     read_blocking(sink, move |emitter| read(&root, emitter)).await
 }
 
-fn read(root: &Root, emitter: &Emitter) -> Result<(), Ended> {
+fn read(root: &Root, emitter: &Emitter<Device>) -> Result<(), Ended> {
     let hardware = hardware::read(root);
     let machine_id = root
         .value("etc/machine-id")
@@ -82,5 +82,5 @@ fn read(root: &Root, emitter: &Emitter) -> Result<(), Ended> {
         mounts: mounts.map(|file| mounts::read(root, &file)),
         interfaces: interfaces.map(|names| interfaces::read(root, &names)),
     };
-    emitter.record(&device)
+    Ok(emitter.record(device)?)
 }

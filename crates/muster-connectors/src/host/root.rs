@@ -41,9 +41,17 @@ impl Root {
         self.path == Path::new("/")
     }
 
-    /// Where `relative` is for another program. It may follow links out of the tree.
-    pub(super) fn path_for_others(&self, relative: &str) -> PathBuf {
-        self.path.join(relative)
+    /// Where `relative` is for another program, which does not look it up as we do.
+    ///
+    /// # Errors
+    /// It is not there, or a link leads out of the tree.
+    pub(super) fn path_for_others(&self, relative: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(relative).canonicalize()?;
+        if path.starts_with(&self.path) {
+            Ok(path)
+        } else {
+            Err(io::Error::other("a link leads out of the root folder"))
+        }
     }
 
     /// Opens a regular file.
@@ -137,6 +145,7 @@ mod tests {
         assert_eq!(root.value("absolute").as_deref(), Some("inside"));
         assert!(root.read("outside").is_err(), "there is no etc/passwd in the tree");
         assert!(root.read("up").is_err());
+        assert!(root.path_for_others("outside").is_err());
         assert!(root.read("../../etc/passwd").is_err());
     }
 

@@ -4,12 +4,13 @@ mod apk;
 mod dpkg;
 mod rpm;
 
+use std::sync::Arc;
+
 use muster_connector::{Category, Failure, Sink};
 use serde::Serialize;
 
 use super::bridge::{blocking, read_blocking};
 use super::root::Root;
-use std::sync::Arc;
 
 /// A record; `docs/records.md` says what each field means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,7 +63,7 @@ pub(super) async fn collect(root: Root, sink: &mut Sink) -> Result<(), Failure> 
         read_blocking(sink, move |emitter| apk::read(&root, path, emitter)).await?;
     }
     if let Some(folder) = found.rpm {
-        rpm::Rpm::new(&root, folder).collect(sink).await?;
+        rpm::Rpm::new(&root, folder)?.collect(sink).await?;
     }
     Ok(())
 }

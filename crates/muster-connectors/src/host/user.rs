@@ -52,7 +52,7 @@ pub(super) async fn collect(root: Root, sink: &mut Sink) -> Result<(), Failure> 
     read_blocking(sink, move |emitter| read(&root, emitter)).await
 }
 
-fn read(root: &Root, emitter: &Emitter) -> Result<(), Ended> {
+fn read(root: &Root, emitter: &Emitter<User>) -> Result<(), Ended> {
     let passwd = root.open(PASSWD).map_err(|error| unreadable(&error))?;
     let sources = Sources {
         groups: emitter
@@ -77,7 +77,7 @@ fn read(root: &Root, emitter: &Emitter) -> Result<(), Ended> {
         };
         // The first entry of a name is the one that the system uses.
         match parsed.filter(|account| names.insert(account.name.to_vec())) {
-            Some(account) => emitter.record(&user(&account, &sources))?,
+            Some(account) => emitter.record(user(&account, &sources))?,
             None => {
                 odd += 1;
                 first_odd = if odd == 1 { line_number } else { first_odd };

@@ -11,11 +11,11 @@ use crate::host::root::Root;
 pub(super) const INSTALLED: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 
 /// Sends every package.
-pub(super) fn read(root: &Root, path: &'static str, emitter: &Emitter) -> Result<(), Ended> {
+pub(super) fn read(root: &Root, path: &'static str, emitter: &Emitter<Package>) -> Result<(), Ended> {
     let failed = |error: std::io::Error| unreadable(path, &error);
     let mut packages = Packages::new(BufReader::new(root.open(path).map_err(failed)?));
     while let Some(package) = packages.next().map_err(failed)? {
-        emitter.record(&package)?;
+        emitter.record(package)?;
     }
     if packages.odd > 0 {
         emitter.warn(format!(

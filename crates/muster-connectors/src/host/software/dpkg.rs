@@ -13,13 +13,13 @@ pub(super) const STATUS: &str = "var/lib/dpkg/status";
 const INFO: &str = "var/lib/dpkg/info";
 
 /// Sends every package of which files are installed.
-pub(super) fn read(root: &Root, emitter: &Emitter) -> Result<(), Ended> {
+pub(super) fn read(root: &Root, emitter: &Emitter<Package>) -> Result<(), Ended> {
     let failed = |error: std::io::Error| unreadable(STATUS, &error);
     let mut paragraphs = Paragraphs::new(BufReader::new(root.open(STATUS).map_err(failed)?));
     while let Some(paragraph) = paragraphs.next().map_err(failed)? {
         if let Some(mut package) = paragraph.package() {
             package.installed_at = installed_at(root, &package);
-            emitter.record(&package)?;
+            emitter.record(package)?;
         }
     }
     if paragraphs.odd > 0 {
@@ -95,13 +95,15 @@ impl Paragraph {
         if !self.is_installed() {
             return None;
         }
+        let name = self.name?;
         Some(Package {
             manager: "dpkg",
-            name: self.name?,
+            // dpkg leaves it out where it is the same.
+            source: self.source.or_else(|| Some(name.clone())),
+            name,
             version: self.version?,
             architecture: self.architecture?,
             state: self.state?,
-            source: self.source,
             vendor: self.vendor,
             size_bytes: self.size_kib.and_then(|size| size.checked_mul(1024)),
             installed_at: None,

@@ -7,7 +7,7 @@ use muster_connector::{Category, Failure, LogLevel, Sink};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-use super::Package;
+use super::{Package, unreadable};
 use crate::host::lines::{LINE_BYTES_MAX, number, text, time};
 use crate::host::root::Root;
 
@@ -38,11 +38,14 @@ pub(super) struct Rpm {
 }
 
 impl Rpm {
-    pub(super) fn new(root: &Root, folder: &str) -> Self {
-        Self {
+    pub(super) fn new(root: &Root, folder: &str) -> Result<Self, Failure> {
+        let path = root
+            .path_for_others(folder)
+            .map_err(|error| unreadable(folder, &error))?;
+        Ok(Self {
             program: "rpm".into(),
-            folder: root.path_for_others(folder),
-        }
+            folder: path,
+        })
     }
 
     /// Sends every package.
@@ -158,11 +161,16 @@ fn parse(line: &[u8]) -> Option<Package> {
         // Keys and other packages without files have none.
         architecture: known(architecture).unwrap_or_else(|| "noarch".to_owned()),
         state: "installed".to_owned(),
-        source: known(source).map(|source| source.trim_end_matches(".src.rpm").to_owned()),
+        source: known(source).and_then(|file| source_name(&file)),
         vendor: known(vendor),
         size_bytes: number(size),
         installed_at: number(installed_at).and_then(time),
     })
+}
+
+/// The name in `NAME-VERSION-RELEASE.src.rpm`; `None` when it is none such.
+fn source_name(file: &str) -> Option<String> {
+    file.rsplitn(3, '-').nth(2).map(ToOwned::to_owned)
 }
 
 #[cfg(test)]
