@@ -1,0 +1,601 @@
+//! The coordinator's end of a check-in: one for each stream, from its hello to its end.
+//!
+//! It decides nothing about executions. It turns what the runner says into commands of the core, and what the core answers into acks and
+//! fences; an ack leaves only when the answer is there, and the shard answers only when it is durable.
+
+mod outbox;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use muster_core::decide::execution::Report;
+use muster_core::decide::execution::fail::Fail;
+use muster_core::decide::execution::finish::Finish;
+use muster_core::decide::execution::progress::{Accept, Start};
+use muster_core::decide::session::presence::{Disconnect, Drain, Hear};
+use muster_core::decide::{self, Answer, Assignment, Command, Message, Rejection, Work};
+use muster_core::time::{Moment, Now};
+use muster_core::words::{
+    Category, Claim, Counts, Cursor, Failure, LogLine, OrganizationId, Principal, RunnerId, SessionId, Staged,
+};
+use muster_proto::v1;
+use v1::runner_message::Kind;
+
+use self::outbox::Outbox;
+use crate::error::ProtocolError;
+use crate::wire::{self, REPORTS_MAX, Said};
+use crate::{HEARTBEAT_INTERVAL, HELLO_WITHIN, MESSAGE_BYTES_MAX};
+
+/// The most that a stream may have in hand before its driver stops reading from it: what was asked and not answered, and what was not sent.
+const IN_HAND_MAX: usize = REPORTS_MAX;
+
+/// The most items that may wait to be sent. The core never has more for a runner than it has slots; what is more belongs to a runner that does
+/// not read, whose session ends.
+const UNSENT_MAX: usize = 2 * REPORTS_MAX;
+
+/// The most attempts of one message of log lines: no runner has more in hand.
+const LOG_ATTEMPTS_MAX: usize = 2 * wire::HELD_MAX;
+
+/// What the driver of a stream has to do. Messages to the runner come from [`CoordinatorEnd::poll_send`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum CoordinatorOutput {
+    /// Ask the shard as [`CoordinatorEnd::principal`], and hand each answer to [`CoordinatorEnd::answered`], in this order. A
+    /// [`Command::CheckIn`] comes alone and first: whether such a runner may check in at all is the service's to judge before it asks.
+    Ask(Vec<Command>),
+    /// Look up what the landing holds of this attempt, and hand it to [`CoordinatorEnd::staged`].
+    LookUpStaged(Report),
+    /// The execution is not open. Look it up in history, and say to [`CoordinatorEnd::ended`] what became of it.
+    LookUpEnded(Report),
+    /// Keep these lines with the execution, unless the attempt is fenced.
+    LogLines {
+        /// Of which attempt.
+        work: Work,
+        /// What was said.
+        lines: Vec<LogLine>,
+        /// How many lines were dropped before these.
+        dropped: u64,
+    },
+    /// Show how far a collection has come. Not durable.
+    Progress {
+        /// Of which attempt.
+        work: Work,
+        /// How many records it has by now.
+        records: u64,
+    },
+    /// End the stream with the status of this reason. Nothing follows.
+    Close(Ending),
+}
+
+/// Why the coordinator ends a stream that has broken no rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ending {
+    /// The same runner has a newer stream.
+    #[error(
+        "the same runner has checked in with a newer stream: if that was not this process, two runners share one identity"
+    )]
+    Superseded,
+    /// The runner's lease is over.
+    #[error("nothing came from the runner for as long as its lease, so it holds nothing any more: check in anew")]
+    Lapsed,
+    /// The runner does not read what it is sent.
+    #[error("the runner took the coordinator's messages too slowly: check in anew")]
+    Overflow,
+    /// The coordinator's parts do not agree.
+    #[error("a fault of the coordinator: its log has the details; check in anew")]
+    Internal,
+}
+
+impl Ending {
+    /// The reason in the status that ends the stream.
+    #[must_use]
+    pub fn reason(self) -> v1::ErrorReason {
+        match self {
+            Self::Superseded => v1::ErrorReason::SessionSuperseded,
+            Self::Lapsed => v1::ErrorReason::SessionLapsed,
+            Self::Overflow => v1::ErrorReason::SessionOverflow,
+            Self::Internal => v1::ErrorReason::Internal,
+        }
+    }
+}
+
+/// What history says of an execution that is not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The report repeats one that was accepted: [`Finished::has_accepted`](muster_core::entity::Finished::has_accepted).
+    Accepted,
+    /// It has ended otherwise.
+    Otherwise,
+    /// There was no such execution, or its retention has ended.
+    Unknown,
+}
+
+/// What was asked of the shard, so that its answer can be told to the runner.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    CheckIn,
+    Presence,
+    Report(Work, v1::ReportKind),
+    /// The end's own word on an assignment that cannot be sent.
+    Unsendable,
+}
+
+/// A good end that waits for the landing.
+#[derive(Debug)]
+struct Completion {
+    counts: Counts,
+    cursor: Option<Cursor>,
+}
+
+/// The coordinator's end of one stream. See the crate's documentation for how it is driven.
+#[derive(Debug)]
+pub struct CoordinatorEnd {
+    session: SessionId,
+    opened: Moment,
+    runner: Option<RunnerId>,
+    organization: Option<OrganizationId>,
+    heartbeat_interval: Option<Duration>,
+    heartbeat_due: bool,
+    lease: Duration,
+    check_in: Option<Command>,
+    asks: Vec<Command>,
+    asked: VecDeque<Asked>,
+    staging: BTreeMap<Work, Completion>,
+    ending: BTreeMap<Work, v1::ReportKind>,
+    outputs: VecDeque<CoordinatorOutput>,
+    outbox: Outbox,
+    heard: Moment,
+    sent: Moment,
+    clock_skew_ms: Option<i64>,
+    closed: bool,
+}
+
+impl CoordinatorEnd {
+    /// The end of a stream that has just been opened, under a session id that was never used before.
+    #[must_use]
+    pub fn new(session: SessionId, now: Now) -> Self {
+        Self {
+            session,
+            opened: now.moment,
+            runner: None,
+            organization: None,
+            heartbeat_interval: None,
+            heartbeat_due: false,
+            lease: Duration::ZERO,
+            check_in: None,
+            asks: Vec::new(),
+            asked: VecDeque::new(),
+            staging: BTreeMap::new(),
+            ending: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            outbox: Outbox::default(),
+            heard: now.moment,
+            sent: now.moment,
+            clock_skew_ms: None,
+            closed: false,
+        }
+    }
+
+    /// The session that this stream is.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Who is at the other end; `None` before the hello.
+    #[must_use]
+    pub fn runner(&self) -> Option<RunnerId> {
+        self.runner
+    }
+
+    /// In whose name this stream's commands are asked; `None` before the hello.
+    #[must_use]
+    pub fn principal(&self) -> Option<Principal> {
+        self.runner.map(Principal::Runner)
+    }
+
+    /// How far the runner's clock was ahead of the coordinator's when it was heard last, in milliseconds; negative when it was behind, `None` when
+    /// it has not said.
+    #[must_use]
+    pub fn clock_skew_ms(&self) -> Option<i64> {
+        self.clock_skew_ms
+    }
+
+    /// A message of the runner.
+    ///
+    /// # Errors
+    /// [`ProtocolError`]: the driver ends the stream with it, and then calls [`disconnected`](Self::disconnected).
+    pub fn receive(&mut self, message: v1::RunnerMessage, now: Now) -> Result<(), ProtocolError> {
+        if self.closed {
+            return Ok(());
+        }
+        let Some(runner) = self.runner else {
+            return match message.kind {
+                Some(Kind::Hello(hello)) => self.greet(hello, now).map_err(|error| error.under("hello")),
+                _ => Err(ProtocolError::HelloMissing),
+            };
+        };
+        match message.kind {
+            Some(Kind::Hello(_)) => return Err(ProtocolError::HelloRepeated),
+            Some(Kind::Heartbeat(heartbeat)) => self.note_clock(heartbeat.local_time, now),
+            Some(Kind::Reports(reports)) => {
+                let said = judge_reports(reports).map_err(|error| error.under("reports"))?;
+                for (work, said) in said {
+                    self.take_report(runner, work, said);
+                }
+            }
+            Some(Kind::LogLines(lines)) => self
+                .take_log_lines(lines, now)
+                .map_err(|error| error.under("log_lines"))?,
+            Some(Kind::Drain(v1::Drain {})) => {
+                let session = self.session;
+                self.ask(Command::Drain(Drain { runner, session }), Asked::Presence);
+            }
+            None => return Err(ProtocolError::KindUnknown),
+        }
+        self.hear(runner, now.moment);
+        Ok(())
+    }
+
+    /// The shard's answer to the oldest command that was asked and not yet answered.
+    pub fn answered(&mut self, answer: Result<Answer, Rejection>, now: Now) {
+        let Some(asked) = self.asked.pop_front() else {
+            return self.close(Ending::Internal);
+        };
+        match asked {
+            Asked::CheckIn => match answer {
+                Ok(Answer::Welcome(welcome)) => self.welcome(welcome, now),
+                Ok(Answer::Done | Answer::Integration(_) | Answer::Executions(_)) | Err(_) => {
+                    self.close(Ending::Internal);
+                }
+            },
+            Asked::Presence => {
+                if answer.is_err() {
+                    // The session is over. Where the core says so by itself as well, its word has been here first.
+                    self.close(Ending::Lapsed);
+                }
+            }
+            Asked::Report(work, kind) => self.answer_report(work, kind, answer),
+            Asked::Unsendable => {}
+        }
+    }
+
+    /// What the landing holds of an attempt, as was looked up; `None` when nothing was uploaded, or not to its end.
+    ///
+    /// When the landing cannot be read, the driver tries again or ends the stream: the runner then repeats its report later.
+    pub fn staged(&mut self, work: Work, staged: Option<Staged>) {
+        let (Some(runner), Some(completion)) = (self.runner, self.staging.remove(&work)) else {
+            return;
+        };
+        self.finish(report(runner, work), completion.counts, completion.cursor, staged);
+    }
+
+    /// What history says of an execution, as was looked up.
+    pub fn ended(&mut self, work: Work, ended: Ended) {
+        let Some(kind) = self.ending.remove(&work) else {
+            return;
+        };
+        match ended {
+            Ended::Accepted => self.outbox.ack(work, kind),
+            Ended::Otherwise => self.outbox.fence(work, v1::FenceReason::Ended),
+            Ended::Unknown => self.outbox.fence(work, v1::FenceReason::Unknown),
+        }
+    }
+
+    /// What the core tells this session's runner without having been asked.
+    pub fn told(&mut self, message: Message) {
+        if self.closed {
+            return;
+        }
+        match message {
+            Message::Assign(assignment) => self.assign(*assignment),
+            // Only an assignment that was not confirmed in time is fenced without a report.
+            Message::Fence { execution, attempt } => {
+                self.outbox.fence((execution, attempt), v1::FenceReason::Withdrawn);
+            }
+            Message::Cancel { execution, attempt } => self.outbox.cancel((execution, attempt)),
+            Message::Close(decide::CloseReason::Superseded) => self.close(Ending::Superseded),
+            Message::Close(decide::CloseReason::Lapsed) => self.close(Ending::Lapsed),
+        }
+        if self.outbox.len() > UNSENT_MAX {
+            self.close(Ending::Overflow);
+        }
+    }
+
+    /// Tells the runner to check in anew, on a new connection, after `delay`. The driver ends the stream some seconds later.
+    pub fn reconnect(&mut self, reason: v1::ReconnectReason, delay: Option<Duration>) {
+        self.outbox.reconnect(v1::Reconnect {
+            reason: reason.into(),
+            delay: delay.map(wire::duration),
+        });
+    }
+
+    /// The stream has ended, by whichever end. The last outputs tell the shard.
+    pub fn disconnected(&mut self) {
+        self.closed = true;
+        if let Some(runner) = self.runner
+            && self.check_in.take().is_none()
+        {
+            let session = self.session;
+            self.asks.push(Command::Disconnect(Disconnect { runner, session }));
+        }
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// [`ProtocolError::HelloLate`] when the hello has not come in time.
+    pub fn tick(&mut self, now: Now) -> Result<(), ProtocolError> {
+        if self.runner.is_none() && !self.closed && now.moment >= self.opened.after(HELLO_WITHIN) {
+            return Err(ProtocolError::HelloLate);
+        }
+        if let Some(interval) = self.heartbeat_interval {
+            self.heartbeat_due |= now.moment >= self.sent.after(interval);
+        }
+        Ok(())
+    }
+
+    /// When [`tick`](Self::tick) has something to do although nothing came; `None` when there is no such time.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Moment> {
+        if self.closed || self.heartbeat_due {
+            return None;
+        }
+        match (self.runner, self.heartbeat_interval) {
+            (None, _) => Some(self.opened.after(HELLO_WITHIN)),
+            (Some(_), None) => None,
+            (Some(_), Some(interval)) => Some(self.sent.after(interval)),
+        }
+    }
+
+    /// What the driver has to do next; `None` when there is nothing.
+    pub fn poll_output(&mut self) -> Option<CoordinatorOutput> {
+        if let Some(check_in) = self.check_in.take() {
+            return Some(CoordinatorOutput::Ask(vec![check_in]));
+        }
+        if !self.asks.is_empty() {
+            return Some(CoordinatorOutput::Ask(std::mem::take(&mut self.asks)));
+        }
+        self.outputs.pop_front()
+    }
+
+    /// The next message to the runner, with all that is ready; `None` when there is nothing to say. To be called only when there is room for it: what
+    /// waits here goes out in fewer messages.
+    pub fn poll_send(&mut self, now: Now) -> Option<v1::CoordinatorMessage> {
+        if self.closed {
+            return None;
+        }
+        let message = self.outbox.next().or_else(|| self.heartbeat(now))?;
+        self.sent = now.moment;
+        self.heartbeat_due = false;
+        Some(message)
+    }
+
+    /// Whether [`poll_send`](Self::poll_send) has something now.
+    #[must_use]
+    pub fn has_to_send(&self) -> bool {
+        !self.closed && (self.heartbeat_due || self.outbox.has_to_send())
+    }
+
+    /// Whether the driver may read the next message from the stream. Not while there is too much in hand already: so a runner that reports faster than
+    /// the shard answers, or does not read its answers, is slowed down by the stream itself.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        !self.closed && self.in_hand() < IN_HAND_MAX
+    }
+
+    /// How much was asked and not answered, or not sent.
+    #[must_use]
+    pub fn in_hand(&self) -> usize {
+        self.asked.len() + self.staging.len() + self.ending.len() + self.outbox.len()
+    }
+
+    fn greet(&mut self, hello: v1::Hello, now: Now) -> Result<(), ProtocolError> {
+        self.note_clock(hello.local_time, now);
+        let check_in = wire::check_in_from_wire(hello, self.session)?;
+        self.runner = Some(check_in.runner);
+        self.organization.clone_from(&check_in.profile.organization);
+        self.heard = now.moment;
+        self.check_in = Some(Command::CheckIn(check_in));
+        self.asked.push_back(Asked::CheckIn);
+        Ok(())
+    }
+
+    fn welcome(&mut self, welcome: decide::Welcome, now: Now) {
+        // Three heartbeats may be lost within a lease.
+        let interval = HEARTBEAT_INTERVAL.min(welcome.lease / 4);
+        self.heartbeat_interval = Some(interval);
+        self.lease = welcome.lease;
+        self.sent = now.moment;
+        for work in welcome.fenced {
+            self.outbox.fence(work, v1::FenceReason::NotHeld);
+        }
+        self.outbox.welcome(v1::Welcome {
+            session_id: self.session.to_bytes().to_vec().into(),
+            lease: Some(wire::duration(welcome.lease)),
+            heartbeat_interval: Some(wire::duration(interval)),
+            server_time: Some(wire::timestamp(now.stamp)),
+            organization: wire::organization_to_wire(self.organization.as_ref()),
+            resumed: welcome.resumed.into_iter().map(wire::held_to_wire).collect(),
+            message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX).unwrap_or(u32::MAX),
+        });
+    }
+
+    fn take_report(&mut self, runner: RunnerId, work: Work, said: Said) {
+        let report = report(runner, work);
+        match said {
+            Said::Accepted => {
+                self.ask(
+                    Command::Accept(Accept(report)),
+                    Asked::Report(work, v1::ReportKind::Accepted),
+                );
+            }
+            Said::Started => {
+                self.ask(
+                    Command::Start(Start(report)),
+                    Asked::Report(work, v1::ReportKind::Started),
+                );
+            }
+            Said::Progress(records) => self.outputs.push_back(CoordinatorOutput::Progress { work, records }),
+            Said::Completed {
+                counts,
+                cursor,
+                staged: false,
+            } => self.finish(report, counts, cursor, None),
+            Said::Completed {
+                counts,
+                cursor,
+                staged: true,
+            } => {
+                // A repeated report while the landing is asked changes nothing: both get the one answer.
+                if self.staging.insert(work, Completion { counts, cursor }).is_none() {
+                    self.outputs.push_back(CoordinatorOutput::LookUpStaged(report));
+                }
+            }
+            Said::Failed(failure) => {
+                self.ask(
+                    Command::Fail(Fail { report, failure }),
+                    Asked::Report(work, v1::ReportKind::Finished),
+                );
+            }
+        }
+    }
+
+    fn finish(&mut self, report: Report, counts: Counts, cursor: Option<Cursor>, staged: Option<Staged>) {
+        let work = (report.execution, report.claim.attempt);
+        let finish = Finish {
+            report,
+            counts,
+            cursor,
+            staged,
+        };
+        self.ask(Command::Finish(finish), Asked::Report(work, v1::ReportKind::Finished));
+    }
+
+    fn answer_report(&mut self, work: Work, kind: v1::ReportKind, answer: Result<Answer, Rejection>) {
+        match answer {
+            Ok(_) => self.outbox.ack(work, kind),
+            Err(Rejection::Fenced { .. }) => self.outbox.fence(work, v1::FenceReason::NotHeld),
+            Err(Rejection::NotOpen(_)) => self.look_up_ended(work, kind),
+            Err(
+                Rejection::IntegrationNotFound(_)
+                | Rejection::NameTaken { .. }
+                | Rejection::Stale { .. }
+                | Rejection::NoDataTypes
+                | Rejection::NotCollected { .. }
+                | Rejection::NotEnabled(_)
+                | Rejection::ConnectorFixed { .. }
+                | Rejection::Committed(_)
+                | Rejection::SessionOver(_),
+            ) => self.close(Ending::Internal),
+        }
+    }
+
+    fn look_up_ended(&mut self, work: Work, kind: v1::ReportKind) {
+        let Some(runner) = self.runner else { return };
+        let furthest = self.ending.get(&work).map_or(kind, |before| kind.max(*before));
+        if self.ending.insert(work, furthest).is_none() {
+            self.outputs
+                .push_back(CoordinatorOutput::LookUpEnded(report(runner, work)));
+        }
+    }
+
+    fn take_log_lines(&mut self, lines: v1::RunnerLogLines, now: Now) -> Result<(), ProtocolError> {
+        if lines.attempts.len() > LOG_ATTEMPTS_MAX {
+            return Err(ProtocolError::field(
+                "attempts",
+                format_args!("are {}: at most {LOG_ATTEMPTS_MAX} are allowed", lines.attempts.len()),
+            ));
+        }
+        for (index, attempt) in lines.attempts.into_iter().enumerate() {
+            let dropped = attempt.dropped_count;
+            let (work, lines) = wire::log_lines_from_wire(attempt, now.stamp)
+                .map_err(|error| error.under(format_args!("attempts[{index}]")))?;
+            self.outputs
+                .push_back(CoordinatorOutput::LogLines { work, lines, dropped });
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, assignment: Assignment) {
+        let work = (assignment.execution, assignment.attempt);
+        match wire::assignment_to_wire(assignment) {
+            Ok(assignment) => self.outbox.assign(work, assignment),
+            Err(error) => {
+                // No runner could ever be told, so it ends here, with a cause that a person can mend.
+                let Some(runner) = self.runner else { return };
+                let failure = Failure::new(
+                    Category::Configuration,
+                    format!("the configuration cannot be sent to a runner: {error}"),
+                );
+                let report = report(runner, work);
+                self.ask(Command::Fail(Fail { report, failure }), Asked::Unsendable);
+            }
+        }
+    }
+
+    fn ask(&mut self, command: Command, asked: Asked) {
+        self.asks.push(command);
+        self.asked.push_back(asked);
+    }
+
+    /// Any message renews the lease; on a busy stream one in a while is enough to say so.
+    fn hear(&mut self, runner: RunnerId, now: Moment) {
+        if now.since(self.heard) >= crate::hear_spacing(self.lease) {
+            self.heard = now;
+            let session = self.session;
+            self.ask(Command::Hear(Hear { runner, session }), Asked::Presence);
+        }
+    }
+
+    fn heartbeat(&self, now: Now) -> Option<v1::CoordinatorMessage> {
+        self.heartbeat_due.then(|| v1::CoordinatorMessage {
+            kind: Some(v1::coordinator_message::Kind::Heartbeat(v1::Heartbeat {
+                local_time: Some(wire::timestamp(now.stamp)),
+            })),
+        })
+    }
+
+    fn note_clock(&mut self, local_time: Option<prost_types::Timestamp>, now: Now) {
+        if let Some(local_time) = local_time {
+            self.clock_skew_ms = Some(wire::skew_ms(local_time, now.stamp));
+        }
+    }
+
+    fn close(&mut self, ending: Ending) {
+        if !self.closed {
+            self.closed = true;
+            self.outputs.push_back(CoordinatorOutput::Close(ending));
+        }
+    }
+}
+
+/// The reports of a message, all judged before the first is acted on. What a later report of the same message stands for is left out.
+fn judge_reports(reports: v1::Reports) -> Result<Vec<(Work, Said)>, ProtocolError> {
+    if reports.reports.len() > REPORTS_MAX {
+        return Err(ProtocolError::field(
+            "reports",
+            format_args!("are {}: at most {REPORTS_MAX} are allowed", reports.reports.len()),
+        ));
+    }
+    let reports = reports.reports.into_iter().enumerate();
+    let mut said = reports
+        .map(|(index, report)| {
+            wire::report_from_wire(report).map_err(|error| error.under(format_args!("reports[{index}]")))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    // Not the end: that may wait for the landing for longer than an assignment has to be confirmed.
+    let beyond: BTreeSet<Work> = said
+        .iter()
+        .filter(|(_, said)| *said == Said::Started)
+        .map(|(work, _)| *work)
+        .collect();
+    said.retain(|(work, said)| *said != Said::Accepted || !beyond.contains(work));
+    Ok(said)
+}
+
+fn report(runner: RunnerId, (execution, attempt): Work) -> Report {
+    Report {
+        execution,
+        claim: Claim { runner, attempt },
+    }
+}

@@ -1,0 +1,102 @@
+//! Assignments: work for a runner.
+
+use std::time::Duration;
+
+use muster_core::decide::Assignment;
+use muster_core::words::{
+    Configuration, ConnectorName, Cursor, DataType, IntegrationId, NAME_CHARS_MAX, OrganizationId, Revision,
+};
+use muster_proto::v1;
+use smol_str::SmolStr;
+
+use super::json::{JsonError, json_from_struct, struct_from_json};
+use super::{organization_from_wire, span, work_from_wire};
+use crate::error::ProtocolError;
+
+/// Work for the runner's executor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// What is to be done.
+    pub assignment: Assignment,
+    /// In which of the connector's ways it is configured; `None` for a connector with one way.
+    pub access_schema: Option<SmolStr>,
+    /// How long it may take; `None` leaves that to the runner. Where both have a limit the shorter one holds.
+    pub time_limit: Option<Duration>,
+}
+
+/// An assignment as the wire says it.
+///
+/// # Errors
+/// [`JsonError`] when the configuration has no form on the wire: it is no JSON object, or nested too deeply.
+pub fn assignment_to_wire(assignment: Assignment) -> Result<v1::Assignment, JsonError> {
+    let configuration = struct_from_json(assignment.configuration.as_str())?;
+    Ok(v1::Assignment {
+        execution_id: assignment.execution.to_bytes().to_vec().into(),
+        attempt: assignment.attempt.0,
+        integration: format!(
+            "organizations/{}/integrations/{}",
+            assignment.organization, assignment.integration
+        ),
+        connector: assignment.connector.as_str().to_owned(),
+        access_schema: String::new(),
+        configuration: Some(configuration),
+        configuration_revision: assignment.revision.0,
+        data_type: assignment.data_type.as_str().to_owned(),
+        cursor: assignment.cursor.map(|cursor| cursor.as_str().to_owned()),
+        time_limit: None,
+    })
+}
+
+/// The work that an assignment of the wire is.
+///
+/// # Errors
+/// [`ProtocolError::Field`] names the field that this runner does not understand.
+pub fn task_from_wire(assignment: v1::Assignment) -> Result<Task, ProtocolError> {
+    let (execution, attempt) = work_from_wire(&assignment.execution_id, assignment.attempt)?;
+    let (organization, integration) = integration_from_wire(&assignment.integration)?;
+    let connector =
+        ConnectorName::new(&assignment.connector).map_err(|error| ProtocolError::field("connector", error))?;
+    let data_type = DataType::new(&assignment.data_type).map_err(|error| ProtocolError::field("data_type", error))?;
+    let json = json_from_struct(&assignment.configuration.unwrap_or_default())
+        .map_err(|error| ProtocolError::field("configuration", error))?;
+    let configuration = Configuration::new(&json).map_err(|error| ProtocolError::field("configuration", error))?;
+    let cursor = assignment.cursor.map(Cursor::new).transpose();
+    let cursor = cursor.map_err(|error| ProtocolError::field("cursor", error))?;
+    if assignment.access_schema.len() > NAME_CHARS_MAX {
+        return Err(ProtocolError::field(
+            "access_schema",
+            format_args!("must be at most {NAME_CHARS_MAX} bytes"),
+        ));
+    }
+    let access_schema = Some(assignment.access_schema).filter(|name| !name.is_empty());
+    Ok(Task {
+        assignment: Assignment {
+            execution,
+            attempt,
+            organization,
+            integration,
+            data_type,
+            connector,
+            configuration,
+            revision: Revision(assignment.configuration_revision),
+            cursor,
+        },
+        access_schema: access_schema.map(SmolStr::from),
+        time_limit: span("time_limit", assignment.time_limit)?,
+    })
+}
+
+fn integration_from_wire(name: &str) -> Result<(OrganizationId, IntegrationId), ProtocolError> {
+    let wrong = || {
+        ProtocolError::field(
+            "integration",
+            "must be `organizations/{organization}/integrations/{integration}`",
+        )
+    };
+    let (organization, integration) = name.split_once("/integrations/").ok_or_else(wrong)?;
+    let organization = organization_from_wire("integration", organization)?.ok_or_else(wrong)?;
+    let integration = integration
+        .parse()
+        .map_err(|error| ProtocolError::field("integration", error))?;
+    Ok((organization, integration))
+}

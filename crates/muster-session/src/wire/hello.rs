@@ -1,0 +1,151 @@
+//! The hello: who a runner is, what it offers, and what it still has in hand.
+
+use std::collections::BTreeSet;
+
+use muster_core::decide::Work;
+use muster_core::decide::session::check_in::CheckIn;
+use muster_core::entity::{Offer, Profile};
+use muster_core::words::{ConnectorName, DisplayName, Pool, PoolName, RunnerId, SessionId, Slots};
+use muster_proto::v1;
+use smol_str::SmolStr;
+
+use super::{held_from_wire, id_from_wire, organization_from_wire, specification_to_json};
+use crate::error::ProtocolError;
+
+/// The most connectors of a runner: what the dispatcher goes through for each runner.
+pub const CONNECTORS_MAX: usize = 100;
+
+/// The most slots of a runner: bounds what one runner's check-in may cost.
+pub const SLOTS_MAX: u32 = 1_000;
+
+/// The most attempts of each list in a hello: a runner runs no more than it has slots, and spools no more either.
+pub const HELD_MAX: usize = 1_000;
+
+/// The most bytes of a version, an operating system and an architecture: they are shown in tables.
+const LABEL_BYTES_MAX: usize = 64;
+
+/// The command that a hello asks for.
+///
+/// # Errors
+/// [`ProtocolError::Field`] names the first field that is missing or out of bounds.
+pub fn check_in_from_wire(hello: v1::Hello, session: SessionId) -> Result<CheckIn, ProtocolError> {
+    let runner = RunnerId::from_bytes(id_from_wire("runner_id", &hello.runner_id)?);
+    let running = held("running", &hello.running)?;
+    let finished = held("finished", &hello.finished)?;
+    let offers = offers(&hello.connectors)?;
+    let profile = profile(&hello, &offers)?;
+    Ok(CheckIn {
+        runner,
+        session,
+        profile,
+        offers,
+        running,
+        finished,
+    })
+}
+
+fn profile(hello: &v1::Hello, offers: &[Offer]) -> Result<Profile, ProtocolError> {
+    let display_name =
+        DisplayName::new(&hello.display_name).map_err(|error| ProtocolError::field("display_name", error))?;
+    let organization = organization_from_wire("organization", &hello.organization)?;
+    let name = PoolName::new(&hello.pool).map_err(|error| ProtocolError::field("pool", error))?;
+    let hosted = name.as_str() == Pool::HOSTED;
+    if hosted && organization.is_some() {
+        return Err(ProtocolError::field(
+            "pool",
+            "`hosted` is the service's own pool: choose another name for the organization's",
+        ));
+    }
+    if !hosted && organization.is_none() {
+        return Err(ProtocolError::field(
+            "organization",
+            "is empty: must be `organizations/{organization}`, since only runners of the pool `hosted` have none",
+        ));
+    }
+    let slots = Some(hello.slots).filter(|slots| (1..=SLOTS_MAX).contains(slots));
+    let slots = slots
+        .ok_or_else(|| ProtocolError::field("slots", format_args!("is {}: must be 1 to {SLOTS_MAX}", hello.slots)))?;
+    let mut connectors: Vec<ConnectorName> = offers.iter().map(|offer| offer.name.clone()).collect();
+    connectors.sort();
+    Ok(Profile {
+        display_name,
+        organization: organization.clone(),
+        pool: Pool { organization, name },
+        version: required_label("version", &hello.version)?,
+        platform: platform(hello.host.as_ref())?,
+        slots: Slots(slots),
+        connectors,
+    })
+}
+
+fn platform(host: Option<&v1::HostFacts>) -> Result<SmolStr, ProtocolError> {
+    let Some(host) = host else {
+        return Ok(SmolStr::new_static("unknown"));
+    };
+    let os = required_label("host.os", &host.os)?;
+    let arch = required_label("host.arch", &host.arch)?;
+    Ok(SmolStr::from(format!("{os}/{arch}")))
+}
+
+fn offers(specifications: &[v1::ConnectorSpecification]) -> Result<Vec<Offer>, ProtocolError> {
+    if specifications.is_empty() || specifications.len() > CONNECTORS_MAX {
+        return Err(ProtocolError::field(
+            "connectors",
+            format_args!("are {}: must be 1 to {CONNECTORS_MAX}", specifications.len()),
+        ));
+    }
+    let mut names = BTreeSet::new();
+    let offers = specifications.iter().enumerate().map(|(index, specification)| {
+        let offer = offer(specification).map_err(|error| error.under(format_args!("connectors[{index}]")))?;
+        if names.insert(offer.name.clone()) {
+            Ok(offer)
+        } else {
+            Err(ProtocolError::field(
+                format!("connectors[{index}].connector"),
+                format_args!("`{}` is there twice: name each connector once", offer.name),
+            ))
+        }
+    });
+    offers.collect()
+}
+
+fn offer(specification: &v1::ConnectorSpecification) -> Result<Offer, ProtocolError> {
+    let name =
+        ConnectorName::new(&specification.connector).map_err(|error| ProtocolError::field("connector", error))?;
+    let version = required_label("version", &specification.version)?;
+    if specification.data_types.is_empty() {
+        return Err(ProtocolError::field(
+            "data_types",
+            "are none: a connector collects at least one",
+        ));
+    }
+    let text =
+        specification_to_json(specification).map_err(|error| ProtocolError::field("configuration_schema", error))?;
+    Ok(Offer {
+        name,
+        version,
+        specification: text.into(),
+    })
+}
+
+fn held(field: &str, list: &[v1::HeldAttempt]) -> Result<Vec<Work>, ProtocolError> {
+    if list.len() > HELD_MAX {
+        return Err(ProtocolError::field(
+            field,
+            format_args!("has {} attempts: at most {HELD_MAX} are allowed", list.len()),
+        ));
+    }
+    let held = list.iter().enumerate();
+    held.map(|(index, held)| held_from_wire(held).map_err(|error| error.under(format_args!("{field}[{index}]"))))
+        .collect()
+}
+
+fn required_label(field: &str, text: &str) -> Result<SmolStr, ProtocolError> {
+    if text.is_empty() || text.len() > LABEL_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(ProtocolError::field(
+            field,
+            format_args!("must be 1 to {LABEL_BYTES_MAX} bytes of text without control characters"),
+        ));
+    }
+    Ok(SmolStr::new(text))
+}
