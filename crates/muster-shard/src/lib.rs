@@ -1,1 +1,36 @@
 //! One ledger, one writer, one journal: decide, record, then act.
+//!
+//! ```text
+//!            jobs                turns               batches                   released
+//! handles ─────────▶ [`writer`] ─────────▶ pipeline ─────────▶ [`committer`] ─────────▶ replies, runners, landing, watchers
+//!                     decide, apply         bounded             append, flush
+//!                        │                                          │
+//!                        └──── tail, changed entities ────▶ [`keeper`]: history, records, trimming
+//! ```
+//!
+//! The **writer** alone changes the state: it drains the jobs that wait, decides and applies, and hands what has happened to the pipeline as one
+//! batch. The **committer** takes all batches that have gathered, appends them, flushes once, and releases what depended on them, in their order.
+//! So nothing leaves before it is durable, a lone command waits for nobody, and throughput grows with load. The **keeper** writes behind: finished
+//! executions to history, changed entities to records, and then it trims the journal.
+//!
+//! [`ShardHandle`] is the only way in.
+
+mod batch;
+mod clock;
+mod committer;
+mod error;
+mod handle;
+mod keeper;
+mod outbox;
+mod pipeline;
+mod start;
+mod tail;
+mod watch;
+mod writer;
+
+pub use error::{FatalError, ShardError};
+pub use handle::{AskError, Page, ShardHandle};
+pub use outbox::Outbox;
+pub use start::{LandingWork, Options, Running, start};
+pub use watch::{Change, ExecutionState};
+pub use writer::Turn;

@@ -1,0 +1,28 @@
+//! What one turn of the writer leaves: events to record, and what is released once they are durable.
+
+use muster_core::decide::Effect;
+use muster_core::event::Recorded;
+use muster_core::words::Sequence;
+
+use crate::watch::Change;
+
+/// Something that leaves the shard once the batch is durable: an answer to whoever asked.
+pub(crate) type Release = Box<dyn FnOnce() + Send>;
+
+/// One turn of the writer.
+pub(crate) struct Batch {
+    /// Its number in the journal; `None` when nothing has happened, and only answers wait for the batches before it.
+    pub(crate) sequence: Option<Sequence>,
+    pub(crate) events: Vec<Recorded>,
+    pub(crate) releases: Vec<Release>,
+    pub(crate) effects: Vec<Effect>,
+    /// For watchers; empty when nobody watches.
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Batch {
+    /// What it weighs in the pipeline: roughly the work that it makes.
+    pub(crate) fn weight(&self) -> usize {
+        self.events.len() + self.releases.len() + self.effects.len()
+    }
+}

@@ -1,0 +1,109 @@
+//! The committer: appends what has gathered, flushes once, and releases what depended on it, in its order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use muster_core::decide::{Effect, Message};
+use muster_core::words::{Sequence, SessionId};
+use muster_store::{Store, StoreError};
+use tokio::sync::mpsc;
+
+use crate::batch::Batch;
+use crate::outbox::Outboxes;
+use crate::pipeline::Pipeline;
+use crate::start::LandingWork;
+use crate::watch::Watchers;
+
+/// How far the committer has come.
+pub(crate) struct Durable {
+    newest: AtomicU64,
+    over: AtomicBool,
+}
+
+impl Durable {
+    pub(crate) fn new(sequence: Sequence) -> Self {
+        Self {
+            newest: AtomicU64::new(sequence.0),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    /// The newest batch that survives a power cut.
+    pub(crate) fn get(&self) -> Sequence {
+        Sequence(self.newest.load(Ordering::Acquire))
+    }
+
+    /// Whether no batch will follow, since the committer has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
+    fn set(&self, sequence: Sequence) {
+        self.newest.store(sequence.0, Ordering::Release);
+    }
+}
+
+pub(crate) struct Committer {
+    pub(crate) store: Store,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) durable: Arc<Durable>,
+    pub(crate) outboxes: Arc<Outboxes>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) landing: mpsc::Sender<LandingWork>,
+}
+
+impl Committer {
+    /// Runs until the pipeline is closed and drained.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what was not released has not been told to anybody, and never will be.
+    pub(crate) fn run(&self) -> Result<(), StoreError> {
+        loop {
+            let batches = self.pipeline.take();
+            if batches.is_empty() {
+                return Ok(());
+            }
+            let mut appended = None;
+            for batch in &batches {
+                if let Some(sequence) = batch.sequence {
+                    self.store.append(sequence, &batch.events)?;
+                    appended = Some(sequence);
+                }
+            }
+            if let Some(sequence) = appended {
+                self.store.flush()?;
+                self.durable.set(sequence);
+            }
+            for batch in batches {
+                self.release(batch);
+            }
+        }
+    }
+
+    /// Nothing here waits for anybody.
+    fn release(&self, batch: Batch) {
+        for release in batch.releases {
+            release();
+        }
+        let mut bundles: HashMap<SessionId, Vec<Message>> = HashMap::new();
+        for effect in batch.effects {
+            match effect {
+                Effect::Send { session, message, .. } => bundles.entry(session).or_default().push(message),
+                Effect::Publish { execution, .. } => self.land(LandingWork::Publish(execution)),
+                Effect::Discard { execution, attempt } => self.land(LandingWork::Discard(execution, attempt)),
+            }
+        }
+        self.outboxes.send(bundles);
+        self.watchers.tell(batch.changes);
+    }
+
+    /// A queue that is full loses the work, and whoever drains it asks for all that is to be published then.
+    fn land(&self, work: LandingWork) {
+        let _ = self.landing.try_send(work);
+    }
+}

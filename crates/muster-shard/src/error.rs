@@ -1,0 +1,31 @@
+//! Why a shard cannot answer.
+
+/// Why a shard cannot answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShardError {
+    /// It has stopped: at a shutdown, or because its store has failed. Whether what was asked has happened is not known.
+    #[error("the coordinator is stopping, so the outcome is not known: try again in a moment")]
+    Stopped,
+    /// Its store could not be read.
+    #[error("the store could not be read: {0}")]
+    Store(String),
+}
+
+/// Why a shard cannot start, or has ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum FatalError {
+    /// Its store is damaged, or could not be read or written. What was told until then is durable.
+    #[error(transparent)]
+    Store(#[from] muster_store::StoreError),
+    /// The system gave it no thread.
+    #[error(
+        "the thread `{name}` could not be started: end other processes, or raise the limit of threads (`ulimit -u`)"
+    )]
+    Thread {
+        /// Which thread.
+        name: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}

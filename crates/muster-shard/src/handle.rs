@@ -1,0 +1,208 @@
+//! The only way to a ledger.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use muster_core::decide::{Answer, Command, Rejection};
+use muster_core::entity::Finished;
+use muster_core::words::{ExecutionId, IntegrationId, LogLine, Principal, SessionId};
+use muster_store::log_lines::LineCounts;
+use muster_store::{Store, StoreError};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::error::ShardError;
+use crate::outbox::{Outbox, Outboxes};
+use crate::watch::{Change, Watchers};
+use crate::writer::{Job, Turn};
+
+/// Why a command had no success.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// It was refused, and nothing has happened.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The shard could not answer.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+}
+
+/// Finished executions, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The executions.
+    pub finished: Vec<Arc<Finished>>,
+    /// Whether there may be older ones.
+    pub more: bool,
+}
+
+/// The way to a shard. Cheap to clone; the shard stops when the last handle is gone.
+#[derive(Clone)]
+pub struct ShardHandle {
+    jobs: mpsc::Sender<Job>,
+    store: Store,
+    outboxes: Arc<Outboxes>,
+    watchers: Arc<Watchers>,
+    ready: Arc<AtomicBool>,
+}
+
+impl ShardHandle {
+    pub(crate) fn new(
+        jobs: mpsc::Sender<Job>,
+        store: Store,
+        outboxes: Arc<Outboxes>,
+        watchers: Arc<Watchers>,
+        ready: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            jobs,
+            store,
+            outboxes,
+            watchers,
+            ready,
+        }
+    }
+
+    /// Does some work in a turn of the writer: asks, reads, or both. What it returns leaves the shard when all that it depends on is durable.
+    ///
+    /// The work stops everybody else: it touches at most a thousand entities.
+    ///
+    /// # Errors
+    /// [`ShardError::Stopped`].
+    pub async fn turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Turn<'_>) -> T + Send + 'static,
+    ) -> Result<T, ShardError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |turn| {
+            let value = work(turn);
+            Box::new(move || {
+                // Whoever asked may have gone; what has happened stays so.
+                let _ = answer.send(value);
+            })
+        });
+        self.jobs.send(job).await.map_err(|_| ShardError::Stopped)?;
+        answered.await.map_err(|_| ShardError::Stopped)
+    }
+
+    /// Asks one command.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub async fn ask(&self, by: Principal, command: Command) -> Result<Answer, AskError> {
+        Ok(self.turn(move |turn| turn.ask(&by, command)).await??)
+    }
+
+    /// Asks several commands in their order, each on its own: a refused one stops none of the others.
+    ///
+    /// # Errors
+    /// [`ShardError::Stopped`].
+    pub async fn ask_all(
+        &self,
+        by: Principal,
+        commands: Vec<Command>,
+    ) -> Result<Vec<Result<Answer, Rejection>>, ShardError> {
+        self.turn(move |turn| commands.into_iter().map(|command| turn.ask(&by, command)).collect())
+            .await
+    }
+
+    /// Opens the queue by which a session gets what its runner is told. It is opened before the check-in, so that nothing is lost.
+    #[must_use]
+    pub fn open_outbox(&self, session: SessionId) -> Outbox {
+        self.outboxes.open(session)
+    }
+
+    /// Closes a session's queue.
+    pub fn close_outbox(&self, session: SessionId) {
+        self.outboxes.close(session);
+    }
+
+    /// Every change of an execution from now on, once it is durable. Whoever reads too slowly is told that it has lagged.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<Change> {
+        self.watchers.subscribe()
+    }
+
+    /// Whether new work can be taken: `false` while the wall clock is far behind the last stamp.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// A finished execution; `None` when there is no such execution, or it is still open.
+    ///
+    /// # Errors
+    /// [`ShardError`].
+    pub async fn finished(
+        &self,
+        integration: IntegrationId,
+        execution: ExecutionId,
+    ) -> Result<Option<Arc<Finished>>, ShardError> {
+        if let Some(found) = self.turn(move |turn| turn.finished(integration, execution)).await? {
+            return Ok(Some(found));
+        }
+        let found = self
+            .blocking(move |store| store.finished(integration, execution))
+            .await?;
+        Ok(found.map(Arc::new))
+    }
+
+    /// Finished executions of an integration that are older than `before`, newest first.
+    ///
+    /// # Errors
+    /// [`ShardError`].
+    pub async fn finished_page(
+        &self,
+        integration: IntegrationId,
+        before: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Page, ShardError> {
+        // The tail first: what moves from it to history in between is found twice rather than never.
+        let mut finished = self
+            .turn(move |turn| turn.finished_newest_first(integration, before, limit + 1))
+            .await?;
+        let kept = self
+            .blocking(move |store| store.finished_before(integration, before, limit + 1))
+            .await?;
+        finished.extend(kept.into_iter().map(Arc::new));
+        finished.sort_by_key(|one| Reverse(one.id));
+        finished.dedup_by_key(|one| one.id);
+        let more = finished.len() > limit;
+        finished.truncate(limit);
+        Ok(Page { finished, more })
+    }
+
+    /// Keeps log lines of an execution; the lines beyond its bound are only counted.
+    ///
+    /// # Errors
+    /// [`ShardError`].
+    pub async fn append_log_lines(
+        &self,
+        execution: ExecutionId,
+        lines: Vec<LogLine>,
+    ) -> Result<LineCounts, ShardError> {
+        self.blocking(move |store| store.append_log_lines(execution, &lines))
+            .await
+    }
+
+    /// At most `limit` log lines of an execution, from number `from` (counted from 0) on.
+    ///
+    /// # Errors
+    /// [`ShardError`].
+    pub async fn log_lines(&self, execution: ExecutionId, from: u32, limit: usize) -> Result<Vec<LogLine>, ShardError> {
+        self.blocking(move |store| store.read_log_lines(execution, from, limit))
+            .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ShardError> {
+        let store = self.store.clone();
+        let read = tokio::task::spawn_blocking(move || read(&store)).await;
+        match read {
+            Ok(read) => read.map_err(|error| ShardError::Store(error.to_string())),
+            Err(_) => Err(ShardError::Stopped),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The keeper writes behind: finished executions to history, changed entities to records, and then it trims the journal. It is paced, since it
+//! shares the engine with the committer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use muster_core::words::Sequence;
+use muster_store::{EntityChange, Store, StoreError};
+use tokio::sync::Notify;
+
+use crate::committer::Durable;
+use crate::tail::Tail;
+use crate::writer::Checkpoint;
+
+/// How many finished executions go to history at a time.
+const FINISHED_MAX: usize = 1_024;
+
+/// How long the keeper rests when it has found nothing to do.
+const REST: Duration = Duration::from_millis(20);
+
+pub(crate) struct Keeper {
+    store: Store,
+    tail: Arc<Tail>,
+    durable: Arc<Durable>,
+    /// Tells the writer that the tail has become shorter, or that the next part of a checkpoint may come.
+    wake: Arc<Notify>,
+    checkpoints: Receiver<Checkpoint>,
+    /// Whether a part of a checkpoint is on its way to the disk; the writer hands over the next one after that.
+    writing: Arc<AtomicBool>,
+    /// Through which batch the records do not need the journal.
+    records_need: Sequence,
+    trimmed_at: Instant,
+    /// How often history's tallies are written and the journal is trimmed.
+    trim_every: Duration,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        store: Store,
+        tail: Arc<Tail>,
+        durable: Arc<Durable>,
+        wake: Arc<Notify>,
+        checkpoints: Receiver<Checkpoint>,
+        writing: Arc<AtomicBool>,
+        trim_every: Duration,
+    ) -> Self {
+        let trimmed_at = Instant::now();
+        Self {
+            store,
+            tail,
+            durable,
+            wake,
+            checkpoints,
+            writing,
+            records_need: Sequence(0),
+            trimmed_at,
+            trim_every,
+        }
+    }
+
+    /// Runs until the writer has gone, and has written then all that is durable.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the process must stop. What is not written here is still in the journal.
+    pub(crate) fn run(&mut self) -> Result<(), StoreError> {
+        loop {
+            let busy = self.absorb()?;
+            let rest = if busy { Duration::ZERO } else { REST };
+            match self.checkpoints.recv_timeout(rest) {
+                Ok(checkpoint) => self.write(checkpoint)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.trimmed_at.elapsed() >= self.trim_every {
+                self.trim()?;
+            }
+        }
+        while !self.durable.is_over() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        while self.absorb()? {}
+        self.trim()
+    }
+
+    /// Hands some finished executions whose ends are durable to history. Returns whether there were any.
+    fn absorb(&self) -> Result<bool, StoreError> {
+        let durable = self.durable.get();
+        let was_full = self.tail.is_full();
+        let finished = self.tail.oldest(durable, FINISHED_MAX);
+        let Some((through, _)) = finished.last() else {
+            return Ok(false);
+        };
+        self.store
+            .put_finished(*through, finished.iter().map(|(sequence, one)| (*sequence, &**one)))?;
+        self.tail.absorbed(finished.len());
+        if was_full && !self.tail.is_full() {
+            self.wake.notify_one();
+        }
+        Ok(true)
+    }
+
+    /// Writes a part of a checkpoint. A record of an execution that has ended goes only after history has its end for good.
+    fn write(&mut self, checkpoint: Checkpoint) -> Result<(), StoreError> {
+        while self.durable.get() < checkpoint.at {
+            if self.durable.is_over() {
+                // The committer has failed: what was copied may be of batches that nobody will ever see.
+                return Ok(());
+            }
+            if !self.absorb()? {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        if checkpoint
+            .entities
+            .iter()
+            .any(|change| matches!(change, EntityChange::Remove { .. }))
+        {
+            self.settle_history(checkpoint.at)?;
+        }
+        self.store.write_entities(&checkpoint.entities)?;
+        self.records_need = checkpoint.trim;
+        self.writing.store(false, Ordering::Release);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Makes history hold for good all that ended up to `through`, which is durable.
+    fn settle_history(&self, through: Sequence) -> Result<(), StoreError> {
+        while !self.tail.oldest(through, 1).is_empty() {
+            self.absorb()?;
+        }
+        self.store.put_finished(through, [])?;
+        self.store.history().checkpoint()?;
+        self.store.flush().map(drop)
+    }
+
+    /// Trims the journal as far as neither history nor records need it.
+    fn trim(&mut self) -> Result<(), StoreError> {
+        self.trimmed_at = Instant::now();
+        self.settle_history(self.durable.get())?;
+        self.store.trim(self.records_need.min(self.store.history_durable()))
+    }
+}

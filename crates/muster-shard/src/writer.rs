@@ -1,0 +1,360 @@
+//! The writer: the one place that changes the state.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_core::decide::execution::fall_due::FallDue;
+use muster_core::decide::session::{lapse::Lapse, withdraw::Withdraw};
+use muster_core::decide::{Answer, Command, Decision, Effect, Rejection, decide};
+use muster_core::dispatch;
+use muster_core::entity::{EntityKey, Finished};
+use muster_core::event::{Event, Recorded};
+use muster_core::ledger::Position;
+use muster_core::state::State;
+use muster_core::time::{Moment, Now, Stamp};
+use muster_core::words::{ExecutionId, IntegrationId, Principal, Sequence};
+use muster_store::EntityChange;
+
+use crate::batch::{Batch, Release};
+use crate::tail::Tail;
+use crate::watch::{Change, ExecutionState, Watchers};
+
+/// A job for the writer: it asks, reads, or both, and leaves what is released when the turn's batch is durable.
+pub(crate) type Job = Box<dyn FnOnce(&mut Turn<'_>) -> Release + Send>;
+
+/// The most jobs of one turn: the first of them waits for the last.
+pub(crate) const JOBS_MAX: usize = 1_024;
+
+/// The most due times, lapsed leases, withdrawn claims and assignments, each, of one turn: catching up is paced, and whoever asks in between is
+/// served.
+const STEPS_MAX: usize = 2_048;
+
+/// How many entities are copied for a checkpoint at a time: it stops the writer for well below a millisecond.
+const RECORDS_MAX: usize = 256;
+
+/// A part of a checkpoint: copies of changed entities, as they are after the batch `at`.
+pub(crate) struct Checkpoint {
+    /// The batch that the copies contain.
+    pub(crate) at: Sequence,
+    /// The entities, and those that have ended.
+    pub(crate) entities: Vec<EntityChange>,
+    /// Through which batch the journal is not needed for records once these are durable.
+    pub(crate) trim: Sequence,
+}
+
+/// Which entities have changed since their records were written, the one that has waited longest first.
+#[derive(Default)]
+struct Changed {
+    queue: VecDeque<(Sequence, Moment, EntityKey)>,
+    waiting: HashSet<EntityKey>,
+}
+
+pub(crate) struct Writer {
+    state: State,
+    chance: fastrand::Rng,
+    head: Sequence,
+    changed: Changed,
+    /// The open executions that have a record, which is to be removed at their end.
+    recorded: HashSet<ExecutionId>,
+    tail: Arc<Tail>,
+    watchers: Arc<Watchers>,
+    record_after: Duration,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        state: State,
+        head: Sequence,
+        tail: Arc<Tail>,
+        watchers: Arc<Watchers>,
+        seed: u64,
+        record_after: Duration,
+    ) -> Self {
+        let recorded = state.ledger().executions().map(|execution| execution.id).collect();
+        Self {
+            state,
+            chance: fastrand::Rng::with_seed(seed),
+            head,
+            changed: Changed::default(),
+            recorded,
+            tail,
+            watchers,
+            record_after,
+        }
+    }
+
+    /// Notes that these entities have changed in the batches that were replayed at the start, of which `first` was the first: their records are to be
+    /// written, or removed.
+    pub(crate) fn note_replayed(&mut self, changed: impl Iterator<Item = EntityKey>, first: Sequence, now: Moment) {
+        for key in changed {
+            if let EntityKey::Execution(id) = key {
+                self.recorded.insert(id);
+            }
+            self.changed.note(key, first, now);
+        }
+    }
+
+    /// One turn: the jobs, what time has brought, and what can be dispatched.
+    pub(crate) fn turn(&mut self, jobs: impl Iterator<Item = Job>, now: Now) -> Batch {
+        let dispatches = !self.tail.is_full();
+        let mut turn = Turn {
+            writer: self,
+            now,
+            sequence: None,
+            events: Vec::new(),
+            effects: Vec::new(),
+            changes: Vec::new(),
+        };
+        turn.let_time_pass();
+        let releases = jobs.map(|job| job(&mut turn)).collect();
+        if dispatches {
+            turn.dispatch();
+        }
+        let Turn {
+            sequence,
+            events,
+            effects,
+            changes,
+            ..
+        } = turn;
+        if let Some(sequence) = sequence {
+            self.head = sequence;
+        }
+        Batch {
+            sequence,
+            events,
+            releases,
+            effects,
+            changes,
+        }
+    }
+
+    /// When the next turn is to be made although nobody asks.
+    pub(crate) fn next_timers(&self) -> (Option<Stamp>, Option<Moment>) {
+        self.state.next_timers()
+    }
+
+    /// Whether a turn with no job would do something now.
+    pub(crate) fn has_work(&self, now: Now) -> bool {
+        let (stamp, moment) = self.state.next_timers();
+        stamp.is_some_and(|at| at <= now.stamp)
+            || moment.is_some_and(|at| at <= now.moment)
+            || (!self.tail.is_full() && dispatch::next(&self.state).is_some())
+    }
+
+    /// Copies the entities whose records have waited longest; `None` when none has waited long enough.
+    pub(crate) fn checkpoint(&mut self, now: Moment) -> Option<Checkpoint> {
+        let before = self.changed.queue.len();
+        let mut entities = Vec::new();
+        while entities.len() < RECORDS_MAX
+            && let Some(key) = self.changed.take_older_than(self.record_after, now)
+        {
+            let entity = self.state.ledger().entity(&key);
+            if self.needs_writing(&key, entity.is_some()) {
+                entities.push(match entity {
+                    Some((entity, stamp)) => EntityChange::Put {
+                        entity: Box::new(entity),
+                        stamp,
+                    },
+                    None => EntityChange::Remove {
+                        key,
+                        sequence: self.head,
+                    },
+                });
+            }
+        }
+        if self.changed.queue.len() == before {
+            return None;
+        }
+        let trim = self.changed.oldest().map_or(self.head, |oldest| Sequence(oldest.0 - 1));
+        Some(Checkpoint {
+            at: self.head,
+            entities,
+            trim,
+        })
+    }
+
+    /// When the next part of a checkpoint is due; `None` when nothing has changed.
+    pub(crate) fn next_checkpoint(&self) -> Option<Moment> {
+        self.changed
+            .queue
+            .front()
+            .map(|(_, since, _)| since.after(self.record_after))
+    }
+
+    /// An execution that came and went without a record needs none.
+    fn needs_writing(&mut self, key: &EntityKey, exists: bool) -> bool {
+        match key {
+            EntityKey::Execution(id) if exists => {
+                self.recorded.insert(*id);
+                true
+            }
+            EntityKey::Execution(id) => self.recorded.remove(id),
+            EntityKey::Integration(_) | EntityKey::Runner(_) | EntityKey::Connector(_) => true,
+        }
+    }
+}
+
+impl Changed {
+    fn note(&mut self, key: EntityKey, sequence: Sequence, now: Moment) {
+        if !self.waiting.contains(&key) {
+            self.waiting.insert(key.clone());
+            self.queue.push_back((sequence, now, key));
+        }
+    }
+
+    fn take_older_than(&mut self, age: Duration, now: Moment) -> Option<EntityKey> {
+        let (_, since, _) = self.queue.front()?;
+        if now.since(*since) < age {
+            return None;
+        }
+        let (_, _, key) = self.queue.pop_front()?;
+        self.waiting.remove(&key);
+        Some(key)
+    }
+
+    /// The oldest batch with a change that no record contains.
+    fn oldest(&self) -> Option<Sequence> {
+        self.queue.front().map(|(sequence, ..)| *sequence)
+    }
+}
+
+/// A turn of the writer, as its jobs see it.
+pub struct Turn<'a> {
+    writer: &'a mut Writer,
+    now: Now,
+    sequence: Option<Sequence>,
+    events: Vec<Recorded>,
+    effects: Vec<Effect>,
+    changes: Vec<Change>,
+}
+
+impl Turn<'_> {
+    /// The state, with all that this turn has done so far. Nothing of it may leave but by the job's release.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.writer.state
+    }
+
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// A finished execution that history does not have yet.
+    #[must_use]
+    pub fn finished(&self, integration: IntegrationId, execution: ExecutionId) -> Option<Arc<Finished>> {
+        self.writer.tail.get(integration, execution)
+    }
+
+    /// Finished executions of an integration that history does not have yet, newest first.
+    #[must_use]
+    pub fn finished_newest_first(
+        &self,
+        integration: IntegrationId,
+        before: Option<ExecutionId>,
+        limit: usize,
+    ) -> Vec<Arc<Finished>> {
+        self.writer.tail.newest_first(integration, before, limit)
+    }
+
+    /// The newest batch that this turn's reads depend on.
+    #[must_use]
+    pub fn sequence(&self) -> Sequence {
+        self.sequence.unwrap_or(self.writer.head)
+    }
+
+    /// Judges a command, and makes what follows from it true.
+    ///
+    /// # Errors
+    /// [`Rejection`]: nothing has happened then.
+    pub fn ask(&mut self, by: &Principal, command: Command) -> Result<Answer, Rejection> {
+        let writer = &mut *self.writer;
+        let Decision {
+            events,
+            roster,
+            effects,
+            answer,
+        } = decide(&writer.state, by, command, self.now, &mut writer.chance)?;
+        for event in events {
+            self.happen(by, event);
+        }
+        for change in roster {
+            self.writer.state.change_roster(change, self.now);
+        }
+        self.effects.extend(effects);
+        Ok(answer)
+    }
+
+    fn happen(&mut self, by: &Principal, event: Event) {
+        let sequence = *self.sequence.get_or_insert(self.writer.head.next());
+        // A turn is bounded in jobs and steps, and each leaves a few events.
+        let ordinal = u32::try_from(self.events.len()).expect("a turn has far less than 4 billion events");
+        let recorded = Recorded {
+            at: self.now.stamp,
+            by: by.clone(),
+            event,
+        };
+        let finished = self.writer.state.apply(Position { sequence, ordinal }, &recorded);
+        let (first, second) = recorded.event.entities();
+        self.watch(sequence, &first, finished.as_ref());
+        for key in std::iter::once(first).chain(second) {
+            self.writer.changed.note(key, sequence, self.now.moment);
+        }
+        if let Some(finished) = finished {
+            self.writer.tail.push(sequence, finished);
+        }
+        self.events.push(recorded);
+    }
+
+    fn watch(&mut self, sequence: Sequence, key: &EntityKey, finished: Option<&Finished>) {
+        let EntityKey::Execution(id) = key else { return };
+        if !self.writer.watchers.are_there() {
+            return;
+        }
+        let execution = match finished {
+            Some(finished) => ExecutionState::Finished(Arc::new(finished.clone())),
+            None => match self.writer.state.ledger().execution(*id) {
+                Some(open) => ExecutionState::Open(Box::new(open.clone())),
+                None => return,
+            },
+        };
+        self.changes.push(Change { sequence, execution });
+    }
+
+    /// What the coordinator does by itself because a time has come. Its commands are never refused, so their answers say nothing.
+    fn let_time_pass(&mut self) {
+        let by = Principal::Coordinator;
+        let now = self.now;
+        self.writer.state.end_back_offs(now.stamp);
+        for _ in 0..STEPS_MAX {
+            let Some((integration, data_type)) = self.state().index().first_due(now.stamp) else {
+                break;
+            };
+            let _ = self.ask(&by, Command::FallDue(FallDue { integration, data_type }));
+        }
+        for _ in 0..STEPS_MAX {
+            let Some(runner) = self.state().roster().first_lease(now.moment) else {
+                break;
+            };
+            let _ = self.ask(&by, Command::Lapse(Lapse { runner }));
+        }
+        for _ in 0..STEPS_MAX {
+            let Some((execution, attempt)) = self.state().roster().first_unconfirmed(now.moment) else {
+                break;
+            };
+            let _ = self.ask(&by, Command::Withdraw(Withdraw { execution, attempt }));
+        }
+    }
+
+    fn dispatch(&mut self) {
+        for _ in 0..STEPS_MAX {
+            let Some(claim) = dispatch::next(self.state()) else {
+                return;
+            };
+            let _ = self.ask(&Principal::Coordinator, Command::Claim(claim));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The life of an execution through the threads.
+
+use muster_core::decide::execution::run_now;
+use muster_core::decide::{Answer, Command, Rejection};
+use muster_core::words::{ExecutionStatus, Outcome, Principal};
+use muster_shard::{AskError, ExecutionState};
+use muster_store::{Location, Store};
+
+use crate::rig::{PATIENCE, Runner, begin, create, definition, end, finished, organization};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_goes_from_created_to_completed_and_is_watched() {
+    let (handle, running) = begin(Store::open(&Location::Memory).expect("a new store"));
+    let mut changes = handle.watch();
+    let integration = create(&handle, "here").await;
+    let mut runner = Runner::check_in(&handle, 1).await;
+    let assignment = runner.assigned().await;
+    assert_eq!(assignment.integration, integration);
+    runner.carry_out(&handle, &assignment).await;
+
+    let ended = finished(&handle, integration).await;
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].status(), ExecutionStatus::Completed);
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        let change = tokio::time::timeout(PATIENCE, changes.recv())
+            .await
+            .expect("four changes")
+            .expect("no lag");
+        seen.push(match change.execution {
+            ExecutionState::Open(open) => open.status(),
+            ExecutionState::Finished(finished) => finished.status(),
+        });
+    }
+    use ExecutionStatus::{Completed, Created, Executing, Pending};
+    assert_eq!(seen, [Created, Pending, Executing, Completed]);
+    end(handle, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_command_says_why_and_the_others_of_its_message_go_on() {
+    let (handle, running) = begin(Store::open(&Location::Memory).expect("a new store"));
+    let integration = create(&handle, "here").await;
+    let again = muster_core::decide::integration::create::Create {
+        organization: organization(),
+        definition: definition("Here"),
+        draft: false,
+    };
+    let refused = handle
+        .ask(Principal::local(), Command::CreateIntegration(again.clone()))
+        .await;
+    let taken = Rejection::NameTaken {
+        display_name: again.definition.display_name.clone(),
+        integration,
+    };
+    assert_eq!(refused, Err(AskError::Rejected(taken.clone())));
+    let run = run_now::RunNow {
+        organization: organization(),
+        integration,
+        data_types: Vec::new(),
+    };
+    let commands = vec![Command::CreateIntegration(again), Command::RunNow(run)];
+    let answers = handle.ask_all(Principal::local(), commands).await.expect("it runs");
+    assert_eq!(answers[0], Err(taken));
+    assert!(
+        matches!(&answers[1], Ok(Answer::Executions(executions)) if executions.len() == 1),
+        "{answers:?}"
+    );
+    end(handle, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_callers_are_all_served_and_each_execution_completes_once() {
+    const INTEGRATIONS: usize = 200;
+    let (handle, running) = begin(Store::open(&Location::Memory).expect("a new store"));
+    let mut creating = tokio::task::JoinSet::new();
+    for n in 0..INTEGRATIONS {
+        let handle = handle.clone();
+        creating.spawn(async move { create(&handle, &format!("source {n}")).await });
+    }
+    let integrations = creating.join_all().await;
+    let mut runner = Runner::check_in(&handle, 16).await;
+    let mut done = 0;
+    while done < INTEGRATIONS {
+        for message in runner.told().await {
+            let muster_core::decide::Message::Assign(assignment) = message else {
+                panic!("unasked: {message:?}")
+            };
+            runner.carry_out(&handle, &assignment).await;
+            done += 1;
+        }
+    }
+    for integration in integrations {
+        let ended = finished(&handle, integration).await;
+        assert_eq!(ended.len(), 1);
+        assert!(matches!(ended[0].outcome, Outcome::Completed { .. }));
+    }
+    end(handle, running).await;
+}
