@@ -31,6 +31,15 @@ async fn a_reader_that_does_not_read_stops_the_collection() {
         while items.len() < CHUNKS_IN_FLIGHT_MAX {
             tokio::task::yield_now().await;
         }
+        // Nothing tells that the collection has come to a stand, so it gets many more turns, and may use none of them.
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+            assert!(
+                items.len() <= CHUNKS_IN_FLIGHT_MAX,
+                "it ran ahead of its reader: {} items wait",
+                items.len()
+            );
+        }
     };
     let until_full = async {
         tokio::select! {
