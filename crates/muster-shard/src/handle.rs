@@ -1,8 +1,10 @@
 //! The only way to a ledger.
 
 use std::cmp::Reverse;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
 use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::Finished;
@@ -25,6 +27,22 @@ pub enum AskError {
     /// The shard could not answer.
     #[error(transparent)]
     Shard(#[from] ShardError),
+}
+
+/// The outcome of one command.
+pub type Answered = Result<Answer, Rejection>;
+
+/// Work that waits for the writer, and for what it depends on to be durable.
+#[derive(Debug)]
+#[must_use = "what was handed in is done all the same, but nobody learns of it"]
+pub struct Posted<T>(oneshot::Receiver<T>);
+
+impl<T> Future for Posted<T> {
+    type Output = Result<T, ShardError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map_err(|_| ShardError::Stopped)
+    }
 }
 
 /// Finished executions, newest first.
@@ -73,6 +91,18 @@ impl ShardHandle {
         &self,
         work: impl FnOnce(&mut Turn<'_>) -> T + Send + 'static,
     ) -> Result<T, ShardError> {
+        self.post(work).await?.await
+    }
+
+    /// Hands in some work, as [`ShardHandle::turn`] does, and returns its place in the queue at once: for whoever has more to hand in, which is
+    /// done after this.
+    ///
+    /// # Errors
+    /// [`ShardError::Stopped`].
+    pub async fn post<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Turn<'_>) -> T + Send + 'static,
+    ) -> Result<Posted<T>, ShardError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |turn| {
             let value = work(turn);
@@ -82,7 +112,7 @@ impl ShardHandle {
             })
         });
         self.jobs.send(job).await.map_err(|_| ShardError::Stopped)?;
-        answered.await.map_err(|_| ShardError::Stopped)
+        Ok(Posted(answered))
     }
 
     /// Asks one command.
@@ -93,16 +123,13 @@ impl ShardHandle {
         Ok(self.turn(move |turn| turn.ask(&by, command)).await??)
     }
 
-    /// Asks several commands in their order, each on its own: a refused one stops none of the others.
+    /// Asks several commands in their order, each on its own: a refused one stops none of the others. Returns at once, as [`ShardHandle::post`]
+    /// does.
     ///
     /// # Errors
     /// [`ShardError::Stopped`].
-    pub async fn ask_all(
-        &self,
-        by: Principal,
-        commands: Vec<Command>,
-    ) -> Result<Vec<Result<Answer, Rejection>>, ShardError> {
-        self.turn(move |turn| commands.into_iter().map(|command| turn.ask(&by, command)).collect())
+    pub async fn ask_all(&self, by: Principal, commands: Vec<Command>) -> Result<Posted<Vec<Answered>>, ShardError> {
+        self.post(move |turn| commands.into_iter().map(|command| turn.ask(&by, command)).collect())
             .await
     }
 

@@ -29,7 +29,7 @@ mod watch;
 mod writer;
 
 pub use error::{FatalError, ShardError};
-pub use handle::{AskError, Page, ShardHandle};
+pub use handle::{Answered, AskError, Page, Posted, ShardHandle};
 pub use outbox::Outbox;
 pub use start::{LandingWork, Options, Running, start};
 pub use watch::{Change, ExecutionState};

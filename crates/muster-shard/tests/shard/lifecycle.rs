@@ -60,7 +60,12 @@ async fn a_refused_command_says_why_and_the_others_of_its_message_go_on() {
         data_types: Vec::new(),
     };
     let commands = vec![Command::CreateIntegration(again), Command::RunNow(run)];
-    let answers = handle.ask_all(Principal::local(), commands).await.expect("it runs");
+    let answers = handle
+        .ask_all(Principal::local(), commands)
+        .await
+        .expect("it runs")
+        .await
+        .expect("it runs");
     assert_eq!(answers[0], Err(taken));
     assert!(
         matches!(&answers[1], Ok(Answer::Executions(executions)) if executions.len() == 1),

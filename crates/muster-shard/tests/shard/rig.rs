@@ -145,6 +145,8 @@ impl Runner {
         let answers = handle
             .ask_all(Principal::Runner(self.id), commands)
             .await
+            .expect("it runs")
+            .await
             .expect("it runs");
         assert_eq!(answers, [Ok(Answer::Done), Ok(Answer::Done)]);
     }
