@@ -1,1 +1,3 @@
 //! The coordinator: gRPC services, landing, dispatch.
+
+pub mod landing;

@@ -1,0 +1,248 @@
+//! Staging: an upload becomes durable, and stays invisible.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use muster_core::time::Stamp;
+use muster_core::words::{Attempt, Counts, Staged};
+use object_store::{MultipartUpload, PutPayload};
+use sha2::{Digest as _, Sha256};
+use zstd::stream::write::Encoder;
+
+use super::folder::{Checksum, Folder, PART_BYTES, blocking};
+use super::line::{self, Fields};
+use super::live::Ticket;
+use super::manifest::Manifest;
+use super::{Destination, Inner, Landing, LandingError, StageError};
+
+/// zstd's own default: JSON lines shrink to a tenth or less, at some hundred MB/s.
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// The compressor looks back 1 MiB at most, so that an upload costs little more than that.
+const WINDOW_LOG: u32 = 20;
+
+impl Landing {
+    /// Begins to stage the records of an attempt. It takes the place of an earlier upload of the same attempt: one that is unfinished can no
+    /// longer finish. `now` is written into the manifest.
+    ///
+    /// Waits while too many uploads are being written.
+    ///
+    /// The caller sees to it that the attempt holds the execution, and lets nobody upload what is past the commit point.
+    ///
+    /// # Errors
+    /// [`LandingError`] when the landing can't be written to.
+    pub async fn stage(&self, destination: Destination, attempt: Attempt, now: Stamp) -> Result<Stage, LandingError> {
+        let ticket = self.inner.live.begin(destination.execution, attempt).await;
+        self.remove_replaced(&ticket).await?;
+        let part = ticket.name.part();
+        let press = Press::new().map_err(|source| LandingError::Folder {
+            doing: "compress",
+            what: part.to_string(),
+            source,
+        })?;
+        let upload = self.inner.folder.upload(&part).await?;
+        Ok(Stage {
+            landing: Arc::clone(&self.inner),
+            destination,
+            began: now,
+            press: Some(Box::new(press)),
+            upload,
+            ticket,
+        })
+    }
+
+    /// Removes what a new upload of an attempt makes needless: what earlier processes have left unfinished, and all finished ones but the
+    /// newest, to which the ledger may be committing just now.
+    async fn remove_replaced(&self, ticket: &Ticket) -> Result<(), LandingError> {
+        let mut files = self.inner.folder.list(ticket.name.execution).await?;
+        files.retain(|file| file.name.attempt == ticket.name.attempt && !self.inner.live.has(file.name));
+        let newest = files
+            .iter()
+            .filter(|file| file.is_manifest())
+            .map(|file| file.name.ordinal)
+            .max();
+        let needless = |ordinal| newest.is_some_and(|newest| ordinal < newest);
+        for file in files
+            .iter()
+            .filter(|file| file.is_unfinished() || needless(file.name.ordinal))
+        {
+            self.inner.folder.remove_staged(file).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An upload that is being staged. Dropping it before it is finished removes what it has written.
+#[derive(Debug)]
+pub struct Stage {
+    landing: Arc<Inner>,
+    destination: Destination,
+    began: Stamp,
+    /// `None` while a chunk is being written, and for good when that has failed.
+    press: Option<Box<Press>>,
+    upload: Box<dyn MultipartUpload>,
+    ticket: Ticket,
+}
+
+impl Stage {
+    /// Adds whole lines, each one JSON object ended by a line feed and at most [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX) long. Returns once
+    /// the landing can take more.
+    ///
+    /// # Errors
+    /// [`StageError`]. After one, or when this future is dropped before its end, the stage is of no use any more.
+    pub async fn write(&mut self, lines: Bytes) -> Result<(), StageError> {
+        let press = self.press.take().ok_or(StageError::Broken)?;
+        if !self.ticket.is_newest() {
+            return Err(StageError::Replaced);
+        }
+        let (press, part) = self.on_press(press, move |press| press.take_in(&lines)).await?;
+        if let Some(part) = part {
+            self.put(part).await?;
+        }
+        self.press = Some(press);
+        Ok(())
+    }
+
+    /// How much has been written so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.press.as_ref().map(|press| press.counts).unwrap_or_default()
+    }
+
+    /// Makes all that was written durable. When this returns, [`Landing::staged`] tells of it, also after a restart.
+    ///
+    /// # Errors
+    /// [`StageError`]: nothing is staged.
+    pub async fn finish(mut self) -> Result<Staged, StageError> {
+        let press = self.press.take().ok_or(StageError::Broken)?;
+        let (press, last) = self.on_press(press, Press::end).await?;
+        if !last.is_empty() {
+            self.put(last).await?;
+        }
+        if !self.ticket.is_newest() {
+            return Err(StageError::Replaced);
+        }
+        let name = self.ticket.name;
+        let part = name.part();
+        self.upload.complete().await.map_err(|source| self.failed(source))?;
+        let counts = press.counts;
+        let (checksum, fields) = press.sum();
+        let manifest = Manifest::new(name, &self.destination, counts, &checksum, &fields, self.began);
+        let folder: &Folder = &self.landing.folder;
+        if let Err(error) = folder.put(&name.manifest(), manifest.to_bytes()).await {
+            // Best effort: a sweep finds it otherwise.
+            drop(folder.remove(&part).await);
+            return Err(error.into());
+        }
+        Ok(Staged {
+            id: name.id(),
+            counts,
+            cursor: None,
+        })
+    }
+
+    /// Judging and compressing a mebibyte takes milliseconds: too long for a thread that serves others.
+    async fn on_press<T: Send + 'static>(
+        &self,
+        mut press: Box<Press>,
+        work: impl FnOnce(&mut Press) -> Result<T, PressError> + Send + 'static,
+    ) -> Result<(Box<Press>, T), StageError> {
+        let done = blocking(move || work(&mut press).map(|done| (press, done))).await?;
+        done.map_err(|error| match error {
+            PressError::Line(error) => error,
+            PressError::Compress(source) => StageError::Landing(LandingError::Folder {
+                doing: "compress",
+                what: self.ticket.name.part().to_string(),
+                source,
+            }),
+        })
+    }
+
+    async fn put(&mut self, part: Vec<u8>) -> Result<(), StageError> {
+        let written = self.upload.put_part(PutPayload::from(part)).await;
+        written.map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: object_store::Error) -> StageError {
+        StageError::Landing(LandingError::Store {
+            doing: "write",
+            what: self.ticket.name.part().to_string(),
+            source,
+        })
+    }
+}
+
+#[derive(Debug)]
+enum PressError {
+    Line(StageError),
+    Compress(std::io::Error),
+}
+
+impl From<std::io::Error> for PressError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Compress(error)
+    }
+}
+
+/// Judges, counts, compresses and sums what passes through. Holds the compressor's window and less than a part and a compressed chunk.
+struct Press {
+    encoder: Encoder<'static, Vec<u8>>,
+    counts: Counts,
+    fields: Fields,
+    sha256: Sha256,
+    compressed_bytes: u64,
+}
+
+impl Press {
+    fn new() -> std::io::Result<Self> {
+        let mut encoder = Encoder::new(Vec::new(), COMPRESSION_LEVEL)?;
+        encoder.window_log(WINDOW_LOG)?;
+        // Readers that know nothing of the manifest notice damage by this.
+        encoder.include_checksum(true)?;
+        Ok(Self {
+            encoder,
+            counts: Counts::default(),
+            fields: Fields::default(),
+            sha256: Sha256::new(),
+            compressed_bytes: 0,
+        })
+    }
+
+    /// Takes in whole lines, and gives out a part once there is enough for one.
+    fn take_in(&mut self, lines: &[u8]) -> Result<Option<Vec<u8>>, PressError> {
+        let records = line::judge(lines, self.counts.records, &mut self.fields).map_err(PressError::Line)?;
+        std::io::Write::write_all(&mut self.encoder, lines)?;
+        self.counts.records += records;
+        self.counts.bytes += lines.len() as u64;
+        Ok((self.encoder.get_ref().len() >= PART_BYTES).then(|| self.give_out()))
+    }
+
+    /// Gives out the last part, which may be empty.
+    fn end(&mut self) -> Result<Vec<u8>, PressError> {
+        self.encoder.do_finish()?;
+        Ok(self.give_out())
+    }
+
+    fn give_out(&mut self) -> Vec<u8> {
+        let part = std::mem::take(self.encoder.get_mut());
+        self.sha256.update(&part);
+        self.compressed_bytes += part.len() as u64;
+        part
+    }
+
+    fn sum(self) -> (Checksum, Fields) {
+        let checksum = Checksum {
+            bytes: self.compressed_bytes,
+            sha256: self.sha256.finalize().into(),
+        };
+        (checksum, self.fields)
+    }
+}
+
+impl std::fmt::Debug for Press {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Press")
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}

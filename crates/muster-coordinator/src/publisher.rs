@@ -1,0 +1,154 @@
+//! Carries out what the shard tells the landing: publishing what is past its commit point, and forgetting what is not wanted any more.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use muster_core::decide::Command;
+use muster_core::decide::execution::landing::{Landed, Unlandable};
+use muster_core::entity::Phase;
+use muster_core::words::{ExecutionId, Principal, Staged};
+use muster_shard::{LandingWork, ShardError, ShardHandle};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::landing::{Destination, Landing, PublishError};
+
+/// How many publications go on at the same time.
+const PUBLISHING_MAX: usize = 8;
+
+/// How long to wait before a publication that failed for now is tried again, and how often what the queue has lost is asked for.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// The most publications that are asked for at a time; the next ones follow when these are done.
+const ASKED_MAX: usize = 1_000;
+
+/// Publishes until it is told to stop. What is not published then is published after the next start.
+pub(crate) async fn run(
+    shard: ShardHandle,
+    landing: Landing,
+    mut work: mpsc::Receiver<LandingWork>,
+    stop: CancellationToken,
+) -> Result<(), ShardError> {
+    let mut publisher = Publisher { shard, landing, publishing: JoinSet::new(), in_hand: HashSet::new() };
+    publisher.sweep().await?;
+    let mut again = tokio::time::interval(AGAIN_AFTER);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return publisher.finish().await,
+            Some(done) = publisher.publishing.join_next() => publisher.done(done)?,
+            next = work.recv(), if publisher.publishing.len() < PUBLISHING_MAX => match next {
+                Some(LandingWork::Publish(execution)) => publisher.publish(execution),
+                Some(LandingWork::Discard(execution, attempt)) => {
+                    if let Err(error) = publisher.landing.discard(execution, attempt).await {
+                        tracing::warn!(%execution, %attempt, %error, "what was staged stays until the next sweep");
+                    }
+                }
+                None => return publisher.finish().await,
+            },
+            _ = again.tick() => publisher.ask_for_lost().await?,
+        }
+    }
+}
+
+type Done = (ExecutionId, Result<(), ShardError>);
+
+struct Publisher {
+    shard: ShardHandle,
+    landing: Landing,
+    publishing: JoinSet<Done>,
+    in_hand: HashSet<ExecutionId>,
+}
+
+impl Publisher {
+    /// Removes what earlier lives of the coordinator have left staged for nobody.
+    async fn sweep(&self) -> Result<(), ShardError> {
+        let open = self.shard.turn(|turn| {
+            let executions = turn.state().ledger().executions();
+            executions.filter(|one| one.attempt.0 > 0).map(|one| (one.id, one.attempt)).collect::<HashSet<_>>()
+        });
+        let open = open.await?;
+        match self.landing.sweep(|execution, attempt| open.contains(&(execution, attempt))).await {
+            Ok(swept) => tracing::debug!(?swept, "staged leftovers are swept"),
+            Err(error) => tracing::warn!(%error, "staged leftovers could not be swept: they stay until the next start"),
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, execution: ExecutionId) {
+        if self.in_hand.insert(execution) {
+            let (shard, landing) = (self.shard.clone(), self.landing.clone());
+            self.publishing.spawn(async move { (execution, publish(&shard, &landing, execution).await) });
+        }
+    }
+
+    fn done(&mut self, done: Result<Done, tokio::task::JoinError>) -> Result<(), ShardError> {
+        match done {
+            Ok((execution, result)) => {
+                self.in_hand.remove(&execution);
+                result
+            }
+            Err(error) => {
+                // Which one it was is not known: all are asked for again, and publishing twice does no harm.
+                tracing::error!(%error, "a publication has panicked");
+                self.in_hand.clear();
+                Ok(())
+            }
+        }
+    }
+
+    async fn ask_for_lost(&mut self) -> Result<(), ShardError> {
+        let landing = self.shard.turn(|turn| turn.state().index().landing().take(ASKED_MAX).collect::<Vec<_>>());
+        for execution in landing.await? {
+            if self.publishing.len() < PUBLISHING_MAX {
+                self.publish(execution);
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<(), ShardError> {
+        while let Some(done) = self.publishing.join_next().await {
+            self.done(done)?;
+        }
+        Ok(())
+    }
+}
+
+async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId) -> Result<(), ShardError> {
+    let Some((destination, staged)) = shard.turn(move |turn| committed(turn.state(), execution)).await? else {
+        return Ok(());
+    };
+    let command = match landing.publish(&destination, &staged).await {
+        Ok(_) => Command::Landed(Landed { execution }),
+        Err(PublishError::Impossible(error)) => {
+            tracing::error!(%execution, %error, "the records of an execution are lost");
+            Command::Unlandable(Unlandable { execution, message: error.to_string() })
+        }
+        Err(PublishError::Transient(error)) => {
+            tracing::warn!(%execution, %error, "the records of an execution cannot be published now: tried again later");
+            return Ok(());
+        }
+    };
+    match shard.ask(Principal::Coordinator, command).await {
+        // A rejection says that it has ended before, by an earlier publication.
+        Ok(_) | Err(muster_shard::AskError::Rejected(_)) => Ok(()),
+        Err(muster_shard::AskError::Shard(error)) => Err(error),
+    }
+}
+
+fn committed(state: &muster_core::state::State, execution: ExecutionId) -> Option<(Destination, Staged)> {
+    let found = state.ledger().execution(execution)?;
+    match &found.phase {
+        Phase::Landing(_, staged) => {
+            let destination = Destination {
+                organization: found.organization.clone(),
+                integration: found.integration,
+                data_type: found.data_type.clone(),
+                execution,
+            };
+            Some((destination, staged.clone()))
+        }
+        Phase::Created { .. } | Phase::Pending(_) | Phase::Executing(_) => None,
+    }
+}

@@ -1,0 +1,182 @@
+//! The coordinator as a whole: opens what it keeps, starts the shard, serves, and stops in order.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use muster_process::Tasks;
+use muster_proto::FILE_DESCRIPTOR_SET;
+use muster_proto::v1::runner_service_server::RunnerServiceServer;
+use muster_shard::{FatalError, LandingWork, Options, Running, ShardError};
+use muster_store::{Location, Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::landing::{Landing, LandingError};
+use crate::publisher;
+use crate::service::{Services, upload};
+use crate::settings::Settings;
+
+// tonic's and hyper's defaults protect nobody, so each limit is set here.
+
+/// Calls at the same time on one connection. A runner has one stream and its uploads; whoever has more waits.
+const STREAMS_MAX: u32 = 16;
+/// The bytes of a call's headers.
+const HEADER_BYTES_MAX: u32 = 8 * 1024;
+/// Streams that a peer opened and reset before they were accepted (the "rapid reset" attack).
+const PENDING_RESETS_MAX: usize = 20;
+/// Streams that this end had to reset because of the peer's faults.
+const LOCAL_RESETS_MAX: usize = 64;
+/// How long a connection may be silent before it is asked for a sign of life, and how long that may take.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+/// How long a connection lives: so that runners spread anew over coordinators, and names are looked up again.
+const CONNECTION_AGE: Duration = Duration::from_secs(60 * 60);
+/// How long calls on a connection of that age may go on.
+const CONNECTION_GRACE: Duration = Duration::from_secs(5 * 60);
+
+/// Why the coordinator cannot start, or has ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    /// It is told to listen where others can reach it.
+    #[error(
+        "the coordinator has no authentication yet, so it listens on loopback only, and `{0}` is not: use 127.0.0.1 or [::1]"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: end the process that has this port, or choose another with `--listen`")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Its store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its landing.
+    #[error(transparent)]
+    Landing(#[from] LandingError),
+    /// Its shard has ended.
+    #[error(transparent)]
+    Shard(#[from] FatalError),
+    /// What it tells of itself to clients cannot be built.
+    #[error("the description of the services cannot be read: this is a fault of the program, please report it")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The listener has failed.
+    #[error("the gRPC server has failed")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// A coordinator that has its store, its landing and its address, and does not serve yet.
+pub struct Coordinator {
+    settings: Settings,
+    listener: TcpListener,
+    landing: Landing,
+    store: Store,
+}
+
+impl Coordinator {
+    /// Opens everything, and so finds what is wrong with it. The port is taken last: nobody reaches a coordinator that cannot serve.
+    ///
+    /// # Errors
+    /// [`CoordinatorError`].
+    pub async fn open(settings: Settings) -> Result<Self, CoordinatorError> {
+        if !settings.listen.ip().is_loopback() {
+            return Err(CoordinatorError::NotLoopback(settings.listen));
+        }
+        let store = Store::open(&Location::Folder(settings.data.join("store")))?;
+        let landing = Landing::open(&settings.landing())?;
+        let listening = TcpListener::bind(settings.listen).await;
+        let listener = listening.map_err(|source| CoordinatorError::Listen { address: settings.listen, source })?;
+        Ok(Self { settings, listener, landing, store })
+    }
+
+    /// Where it listens: with the port that the system chose, if it was told to choose one.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap_or(self.settings.listen)
+    }
+
+    /// Serves until the tasks are told to stop, and returns when everything that was told to anybody is durable and the store is closed.
+    ///
+    /// # Errors
+    /// [`CoordinatorError`].
+    pub async fn serve(self, tasks: Tasks) -> Result<(), CoordinatorError> {
+        let address = self.address();
+        let options = Options { limits: self.settings.limits(), ..Options::default() };
+        let (shard, work, running) = muster_shard::start(self.store, options)?;
+        let services = Services::new(shard, self.landing, tasks.clone());
+        let stop = tasks.token();
+        spawn_publisher(&tasks, &services, work);
+        let ended = spawn_watch_of_shard(&tasks, running);
+        let routes = routes(services).await?;
+        tracing::info!(%address, data = %self.settings.data.display(), "the coordinator is ready");
+        let served = server()
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(TcpIncoming::from(self.listener).with_nodelay(Some(true)), stop.cancelled())
+            .await;
+        // All handles are gone when the last stream has ended; then the shard ends.
+        let shard = ended.await;
+        served?;
+        if let Ok(Ok(shard)) = shard {
+            shard?;
+        }
+        tracing::info!("the coordinator has stopped");
+        Ok(())
+    }
+}
+
+fn server() -> Server {
+    Server::builder()
+        .max_concurrent_streams(STREAMS_MAX)
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
+        .http2_keepalive_interval(Some(KEEP_ALIVE.0))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE.1))
+        .max_connection_age(CONNECTION_AGE)
+        .max_connection_age_grace(CONNECTION_GRACE)
+}
+
+/// All services: the product's own, and what lets `grpcurl` and load balancers look at them.
+async fn routes(services: Services) -> Result<Routes, CoordinatorError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<RunnerServiceServer<Services>>().await;
+    let runners = RunnerServiceServer::new(services.clone()).max_decoding_message_size(upload::MESSAGE_BYTES_MAX);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(services
+        .routes()
+        .add_service(runners)
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
+
+fn spawn_publisher(tasks: &Tasks, services: &Services, work: mpsc::Receiver<LandingWork>) {
+    let (shard, landing, stop) = (services.shard.clone(), services.landing.clone(), tasks.token());
+    tasks.spawn_essential("publisher", async move {
+        match publisher::run(shard, landing, work, stop).await {
+            // A shard that has stopped says why by itself.
+            Ok(()) | Err(ShardError::Stopped) => Ok(()),
+            Err(error) => Err(error),
+        }
+    });
+}
+
+type ShardEnded = tokio::task::JoinHandle<Result<Result<(), FatalError>, muster_process::TaskError>>;
+
+/// A shard that ends by itself has lost its store: then everything stops.
+fn spawn_watch_of_shard(tasks: &Tasks, running: Running) -> ShardEnded {
+    let stop = tasks.clone();
+    tasks.spawn("shard", async move {
+        let ended = tokio::task::spawn_blocking(move || running.join()).await;
+        stop.stop();
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    })
+}

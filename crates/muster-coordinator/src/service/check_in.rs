@@ -1,0 +1,222 @@
+//! `RunnerService`: the runners' own service. Here is its check-in: the driver of one stream around [`CoordinatorEnd`].
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
+use muster_core::decide::execution::Report;
+use muster_core::decide::execution::fail::Fail;
+use muster_core::decide::execution::finish::Finish;
+use muster_core::decide::{Command, Work};
+use muster_core::words::{IntegrationId, SessionId, Staged};
+use muster_proto::v1;
+use muster_session::ProtocolError;
+use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended, Ending};
+use muster_shard::{Answered, Outbox, Posted};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tonic::{Status, Streaming};
+
+use super::{Services, log_keeper};
+use crate::clock;
+use crate::status;
+
+/// How many messages may wait in a stream for the transport: they hold all that was ready, so few are enough.
+pub(super) const SENDING_MAX: usize = 4;
+
+/// How long a stream stays open after its runner was told to check in anew, so that the message arrives.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a stream lives before its runner is told to check in anew, on a new connection: the connection's own age is an hour.
+const AGE_MOST: Duration = Duration::from_secs(55 * 60);
+
+/// Jitter of the age, so that runners that came together do not all come again together.
+const AGE_JITTER: Duration = Duration::from_secs(20 * 60);
+
+type Sender = mpsc::Sender<Result<v1::CoordinatorMessage, Status>>;
+
+/// One stream of a runner.
+pub(super) struct CheckIn {
+    services: Services,
+    end: CoordinatorEnd,
+    outbox: Outbox,
+    asked: FuturesOrdered<Posted<Vec<Answered>>>,
+    looking_up: FuturesUnordered<BoxFuture<'static, Result<Found, Status>>>,
+    log: log_keeper::LogSender,
+    /// When the runner is told to check in anew.
+    age: Instant,
+    /// When the stream ends, after it was told so.
+    leave: Option<Instant>,
+}
+
+/// What was looked up.
+enum Found {
+    Staged(Work, Option<Staged>),
+    Ended(Work, Ended),
+}
+
+impl CheckIn {
+    pub(super) fn new(services: Services) -> Self {
+        let now = clock::now();
+        let session = SessionId::generate(now.stamp, &mut fastrand::Rng::new());
+        let jitter = AGE_JITTER.mul_f64(fastrand::f64());
+        Self {
+            end: CoordinatorEnd::new(session, now),
+            outbox: services.shard.open_outbox(session),
+            asked: FuturesOrdered::new(),
+            looking_up: FuturesUnordered::new(),
+            log: log_keeper::spawn(&services),
+            age: Instant::now() + AGE_MOST - jitter,
+            leave: None,
+            services,
+        }
+    }
+
+    /// Drives the stream to its end, and tells the shard that it is over.
+    pub(super) async fn run(mut self, inbound: Streaming<v1::RunnerMessage>, outbound: Sender) {
+        let ended = self.drive(inbound, &outbound).await;
+        self.services.shard.close_outbox(self.end.session());
+        if let Err(status) = &ended {
+            tracing::debug!(session = %self.end.session(), %status, "a runner's stream has ended");
+        }
+        self.end.disconnected();
+        while let Some(output) = self.end.poll_output() {
+            if let (CoordinatorOutput::Ask(commands), Some(by)) = (output, self.end.principal()) {
+                // A shard that has stopped takes leave of all runners by itself.
+                let _ = self.services.shard.ask_all(by, commands).await;
+            }
+        }
+        if let Err(status) = ended {
+            // The runner may have gone; then nobody is to be told.
+            let _ = outbound.send(Err(status)).await;
+        }
+    }
+
+    async fn drive(&mut self, mut inbound: Streaming<v1::RunnerMessage>, outbound: &Sender) -> Result<(), Status> {
+        let stopping = self.services.tasks.token();
+        loop {
+            while let Some(output) = self.end.poll_output() {
+                self.carry_out(output).await?;
+            }
+            let deadline = self.end.next_deadline().map_or(self.age, clock::instant);
+            let leave = self.leave.unwrap_or(self.age);
+            tokio::select! {
+                permit = outbound.reserve(), if self.end.has_to_send() => {
+                    let Ok(permit) = permit else { return Ok(()) };
+                    if let Some(message) = self.end.poll_send(clock::now()) {
+                        permit.send(Ok(message));
+                    }
+                }
+                message = inbound.message(), if self.end.wants_input() => match message? {
+                    Some(message) => self.end.receive(message, clock::now()).map_err(|error| violation(&error))?,
+                    None => return Ok(()),
+                },
+                Some(answers) = self.asked.next(), if !self.asked.is_empty() => {
+                    for answer in answers.map_err(|error| status::from_shard(&error))? {
+                        self.end.answered(answer, clock::now());
+                    }
+                }
+                Some(found) = self.looking_up.next(), if !self.looking_up.is_empty() => match found? {
+                    Found::Staged(work, staged) => self.end.staged(work, staged),
+                    Found::Ended(work, ended) => self.end.ended(work, ended),
+                },
+                bundle = self.outbox.recv() => match bundle {
+                    Some(messages) => messages.into_iter().for_each(|message| self.end.told(message)),
+                    None => return Err(ending(Ending::Overflow)),
+                },
+                () = sleep_until(deadline) => self.end.tick(clock::now()).map_err(|error| violation(&error))?,
+                () = stopping.cancelled(), if self.leave.is_none() => self.take_leave(v1::ReconnectReason::Shutdown),
+                () = sleep_until(self.age), if self.leave.is_none() => {
+                    self.take_leave(v1::ReconnectReason::ConnectionAge);
+                }
+                () = sleep_until(leave), if self.leave.is_some() => return Ok(()),
+            }
+        }
+    }
+
+    fn take_leave(&mut self, reason: v1::ReconnectReason) {
+        self.end.reconnect(reason, None);
+        self.leave = Some(Instant::now() + LEAVE_WITHIN);
+    }
+
+    async fn carry_out(&mut self, output: CoordinatorOutput) -> Result<(), Status> {
+        match output {
+            CoordinatorOutput::Ask(commands) => self.ask(commands).await,
+            CoordinatorOutput::LookUpStaged(report) => {
+                self.looking_up.push(Box::pin(look_up_staged(self.services.clone(), report)));
+                Ok(())
+            }
+            CoordinatorOutput::LookUpEnded { report, integration } => {
+                self.looking_up.push(Box::pin(look_up_ended(self.services.clone(), report, integration)));
+                Ok(())
+            }
+            CoordinatorOutput::LogLines { work, lines, dropped } => {
+                if let Some(runner) = self.end.runner() {
+                    self.log.keep(runner, work, lines, dropped);
+                }
+                Ok(())
+            }
+            CoordinatorOutput::Progress { work, records } => {
+                self.services.progress.note(work, records);
+                Ok(())
+            }
+            CoordinatorOutput::Close(why) => Err(ending(why)),
+        }
+    }
+
+    async fn ask(&mut self, commands: Vec<Command>) -> Result<(), Status> {
+        let Some(by) = self.end.principal() else { return Ok(()) };
+        if let [Command::CheckIn(check_in)] = commands.as_slice() {
+            self.services.judge_check_in(check_in)?;
+            let profile = &check_in.profile;
+            tracing::info!(
+                runner = %check_in.runner,
+                name = %profile.display_name,
+                pool = %profile.pool,
+                version = %profile.version,
+                slots = profile.slots.0,
+                "a runner checks in"
+            );
+        }
+        for command in &commands {
+            if let Command::Finish(Finish { report, .. }) | Command::Fail(Fail { report, .. }) = command {
+                self.services.progress.forget(report.execution);
+            }
+        }
+        let posted = self.services.shard.ask_all(by, commands).await.map_err(|error| status::from_shard(&error))?;
+        self.asked.push_back(posted);
+        Ok(())
+    }
+}
+
+/// The landing tries by itself for a while; when it cannot be read then, the stream ends, and the runner repeats its report later.
+async fn look_up_staged(services: Services, report: Report) -> Result<Found, Status> {
+    let work = (report.execution, report.claim.attempt);
+    let staged = services.landing.staged(work.0, work.1).await;
+    let staged = staged.map_err(|error| status::from_landing(&error))?;
+    Ok(Found::Staged(work, staged))
+}
+
+async fn look_up_ended(services: Services, report: Report, integration: IntegrationId) -> Result<Found, Status> {
+    let finished = services.shard.finished(integration, report.execution).await;
+    let ended = match finished.map_err(|error| status::from_shard(&error))? {
+        Some(finished) if finished.has_accepted(report.claim) => Ended::Accepted,
+        Some(_) => Ended::Otherwise,
+        None => Ended::Unknown,
+    };
+    Ok(Found::Ended((report.execution, report.claim.attempt), ended))
+}
+
+fn violation(error: &ProtocolError) -> Status {
+    tracing::warn!(%error, "a runner has broken the protocol: its stream ends");
+    status::refusal(tonic::Code::InvalidArgument, error.reason(), error.to_string())
+}
+
+fn ending(why: Ending) -> Status {
+    let code = match why {
+        Ending::Superseded => tonic::Code::Aborted,
+        Ending::Lapsed | Ending::Overflow => tonic::Code::Unavailable,
+        Ending::Internal => tonic::Code::Internal,
+    };
+    status::refusal(code, why.reason(), why.to_string())
+}

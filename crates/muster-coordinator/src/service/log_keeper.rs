@@ -1,0 +1,79 @@
+//! Keeps the log lines of runners with their executions, in order, without holding up the stream that they came on.
+
+use muster_core::decide::Work;
+use muster_core::words::{Claim, LogLevel, LogLine, LogSource, RunnerId};
+use tokio::sync::mpsc;
+
+use super::Services;
+use crate::clock;
+
+/// How many messages of lines may wait for the disk. Lines are not acknowledged: what does not fit is counted, and the log says so.
+const WAITING_MAX: usize = 64;
+
+struct Lines {
+    claim: Claim,
+    work: Work,
+    lines: Vec<LogLine>,
+    dropped: u64,
+}
+
+/// Where a stream leaves the lines that it gets.
+pub(super) struct LogSender {
+    sender: mpsc::Sender<Lines>,
+    dropped: u64,
+}
+
+/// Spawns the keeper of one stream; it ends with its sender.
+pub(super) fn spawn(services: &Services) -> LogSender {
+    let (sender, mut receiver) = mpsc::channel::<Lines>(WAITING_MAX);
+    let keeping = services.clone();
+    // It has nothing to say at its end, and its panic is logged.
+    drop(services.tasks.spawn("log-keeper", async move {
+        while let Some(lines) = receiver.recv().await {
+            keeping.keep_lines(lines).await;
+        }
+    }));
+    LogSender { sender, dropped: 0 }
+}
+
+impl LogSender {
+    /// Keeps lines of an attempt. Never waits.
+    pub(super) fn keep(&mut self, runner: RunnerId, work: Work, lines: Vec<LogLine>, dropped: u64) {
+        let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        let claim = Claim { runner, attempt: work.1 };
+        let dropped = dropped + self.dropped;
+        match self.sender.try_send(Lines { claim, work, lines, dropped }) {
+            Ok(()) => self.dropped = 0,
+            Err(_) => self.dropped = dropped + count,
+        }
+    }
+}
+
+impl Services {
+    /// Lines of an attempt that does not hold its execution any more are dropped.
+    async fn keep_lines(&self, lines: Lines) {
+        let Lines { claim, work: (execution, _), mut lines, dropped } = lines;
+        let is_current = self
+            .shard
+            .turn(move |turn| {
+                let found = turn.state().ledger().execution(execution);
+                // One that has just ended still gets its last lines.
+                found.is_none_or(|found| found.holder() == Some(claim) || found.attempt == claim.attempt)
+            })
+            .await;
+        if !is_current.unwrap_or(false) {
+            return;
+        }
+        if dropped > 0 {
+            lines.push(LogLine {
+                at: clock::now().stamp,
+                source: LogSource::Coordinator,
+                level: LogLevel::Warn,
+                message: format!("{dropped} lines before this one were dropped, since they came faster than they could be kept"),
+            });
+        }
+        if let Err(error) = self.shard.append_log_lines(execution, lines).await {
+            tracing::error!(%execution, %error, "log lines could not be kept");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `RunnerService`, as tonic serves it.
+
+use std::pin::Pin;
+
+use muster_core::decide::session::check_in::CheckIn;
+use muster_proto::v1;
+use muster_proto::v1::runner_service_server::RunnerService;
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+use super::{Services, check_in};
+use crate::status;
+
+#[tonic::async_trait]
+impl RunnerService for Services {
+    type CheckInStream = Pin<Box<dyn Stream<Item = Result<v1::CoordinatorMessage, Status>> + Send>>;
+
+    async fn check_in(
+        &self,
+        request: Request<Streaming<v1::RunnerMessage>>,
+    ) -> Result<Response<Self::CheckInStream>, Status> {
+        if self.tasks.token().is_cancelled() {
+            return Err(status::shutting_down());
+        }
+        let (sender, receiver) = mpsc::channel(check_in::SENDING_MAX);
+        let driver = check_in::CheckIn::new(self.clone());
+        // The stream's end says all there is to say; a panic is logged, and the runner's lease covers it.
+        drop(self.tasks.spawn("check-in", driver.run(request.into_inner(), sender)));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn upload_records(
+        &self,
+        request: Request<Streaming<v1::UploadRecordsRequest>>,
+    ) -> Result<Response<v1::UploadRecordsResponse>, Status> {
+        self.stage_upload(request.into_inner()).await.map(Response::new)
+    }
+}
+
+impl Services {
+    /// Whether such a runner may check in at all.
+    pub(super) fn judge_check_in(&self, check_in: &CheckIn) -> Result<(), Status> {
+        match &check_in.profile.organization {
+            None => Ok(()),
+            Some(organization) if self.has_organization(organization) => Ok(()),
+            Some(organization) => {
+                let message = format!("there is no organization `{organization}`: correct the runner's configuration");
+                Err(status::refusal(Code::NotFound, v1::ErrorReason::OrganizationNotFound, message))
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `RunnerService.UploadRecords`: records go from the runner into the landing's invisible part. Bound to one attempt, and refused in mid-stream
+//! once that attempt is fenced.
+
+use bytes::Bytes;
+use muster_core::decide::Work;
+use muster_core::words::{Attempt, Claim, Counts, ExecutionId, RunnerId};
+use muster_proto::v1;
+use muster_proto::v1::upload_records_request::Kind;
+use tonic::{Code, Status, Streaming};
+
+use super::Services;
+use crate::clock;
+use crate::landing::{Destination, StageError};
+use crate::status;
+
+/// The most bytes of a message of an upload: a chunk of 1 MiB in its envelope.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1024 * 1024 + 64;
+
+/// After how many bytes the attempt is looked at again: a fenced upload of any size ends soon.
+const JUDGE_EVERY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Whose records these are.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    execution: ExecutionId,
+    claim: Claim,
+}
+
+impl Services {
+    /// Stages an upload, and answers when it is durable.
+    pub(super) async fn stage_upload(
+        &self,
+        mut chunks: Streaming<v1::UploadRecordsRequest>,
+    ) -> Result<v1::UploadRecordsResponse, Status> {
+        let header = match next(&mut chunks).await? {
+            Kind::Header(header) => parse(&header)?,
+            Kind::Chunk(_) | Kind::End(_) => return Err(violation("the first message of an upload must be its header")),
+        };
+        let destination = self.destination(header).await?;
+        let now = clock::now().stamp;
+        let stage = self.landing.stage(destination, header.claim.attempt, now).await;
+        let mut stage = stage.map_err(|error| status::from_landing(&error))?;
+        let mut judged = 0;
+        let said = loop {
+            match next(&mut chunks).await? {
+                Kind::Header(_) => return Err(violation("a second header in one upload")),
+                Kind::Chunk(lines) => self.write(&mut stage, lines).await?,
+                Kind::End(end) => break end.counts.unwrap_or_default(),
+            }
+            if stage.counts().bytes >= judged + JUDGE_EVERY_BYTES {
+                judged = stage.counts().bytes;
+                self.destination(header).await?;
+            }
+        };
+        let counts = stage.counts();
+        if (Counts { records: said.records, bytes: said.bytes }) != counts {
+            return Err(mismatch(said, counts));
+        }
+        // The last look: what is staged for a fenced attempt would only be swept.
+        self.destination(header).await?;
+        let staged = stage.finish().await.map_err(|error| stage_failed(&error))?;
+        let counts = v1::Counts { records: staged.counts.records, bytes: staged.counts.bytes };
+        Ok(v1::UploadRecordsResponse { counts: Some(counts) })
+    }
+
+    async fn write(&self, stage: &mut crate::landing::Stage, lines: Bytes) -> Result<(), Status> {
+        stage.write(lines).await.map_err(|error| stage_failed(&error))
+    }
+
+    /// Where the records go, if the attempt holds the execution.
+    async fn destination(&self, header: Header) -> Result<Destination, Status> {
+        let Header { execution, claim } = header;
+        let found = self
+            .shard
+            .turn(move |turn| {
+                let found = turn.state().ledger().execution(execution)?;
+                (found.holder() == Some(claim)).then(|| Destination {
+                    organization: found.organization.clone(),
+                    integration: found.integration,
+                    data_type: found.data_type.clone(),
+                    execution,
+                })
+            })
+            .await;
+        let found = found.map_err(|error| status::from_shard(&error))?;
+        found.ok_or_else(|| fenced((execution, claim.attempt)))
+    }
+}
+
+async fn next(chunks: &mut Streaming<v1::UploadRecordsRequest>) -> Result<Kind, Status> {
+    let Some(message) = chunks.message().await? else {
+        return Err(violation("the upload has ended without its end message: nothing of it is kept, send it again"));
+    };
+    message.kind.ok_or_else(|| violation("a message of a kind that the coordinator does not know"))
+}
+
+fn parse(header: &v1::UploadHeader) -> Result<Header, Status> {
+    let execution = id("header.execution_id", &header.execution_id)?;
+    let runner = id("header.runner_id", &header.runner_id)?;
+    let claim = Claim { runner: RunnerId::from_bytes(runner), attempt: Attempt(header.attempt) };
+    Ok(Header { execution: ExecutionId::from_bytes(execution), claim })
+}
+
+fn id(field: &'static str, bytes: &[u8]) -> Result<[u8; 16], Status> {
+    bytes.try_into().map_err(|_| {
+        let message = format!("{field}: has {} bytes, and an id has 16", bytes.len());
+        status::refusal(Code::InvalidArgument, v1::ErrorReason::InvalidField, message)
+    })
+}
+
+fn fenced((execution, attempt): Work) -> Status {
+    let message = format!("attempt {attempt} does not hold the execution {execution}: stop the work on it");
+    status::refusal(Code::FailedPrecondition, v1::ErrorReason::AttemptFenced, message)
+}
+
+fn violation(message: &str) -> Status {
+    status::refusal(Code::InvalidArgument, v1::ErrorReason::ProtocolViolation, message.to_owned())
+}
+
+fn mismatch(said: v1::Counts, staged: Counts) -> Status {
+    let message = format!(
+        "the end of the upload says {} records ({} bytes), and {} records ({} bytes) have come: send it again",
+        said.records, said.bytes, staged.records, staged.bytes
+    );
+    status::refusal(Code::FailedPrecondition, v1::ErrorReason::CountsMismatch, message)
+}
+
+fn stage_failed(error: &StageError) -> Status {
+    match error {
+        StageError::Line { .. } => {
+            status::refusal(Code::InvalidArgument, v1::ErrorReason::InvalidField, error.to_string())
+        }
+        StageError::Replaced => {
+            status::refusal(Code::FailedPrecondition, v1::ErrorReason::AttemptFenced, error.to_string())
+        }
+        StageError::Broken => status::refusal(Code::Unavailable, v1::ErrorReason::LandingUnavailable, error.to_string()),
+        StageError::Landing(error) => status::from_landing(error),
+    }
+}

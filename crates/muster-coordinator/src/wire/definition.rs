@@ -1,0 +1,300 @@
+//! What a person says about an integration: judged field by field, and then against what its connector says about itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_connector::{Invalid, validate};
+use muster_core::time::Interval;
+use muster_core::words::{Configuration, ConnectorName, DataType, DisplayName, PoolName};
+use muster_proto::v1;
+use muster_session::wire::json_from_struct;
+use prost_types::{FieldMask, Struct};
+
+use super::FieldFault;
+use super::time::interval;
+
+/// The pool of an integration that names none.
+const POOL_DEFAULT: &str = "default";
+
+/// The most data types of an integration.
+const DATA_TYPES_MAX: usize = 32;
+
+/// What is to be collected, in the order asked; `None` for the connector's interval. Empty for all that the connector offers.
+pub(crate) type Asked = Vec<(DataType, Option<Interval>)>;
+
+/// A new integration, each field for itself in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct New {
+    pub(crate) display_name: DisplayName,
+    pub(crate) connector: ConnectorName,
+    pub(crate) access_schema: String,
+    pub(crate) configuration: Configuration,
+    pub(crate) pool: PoolName,
+    pub(crate) data_types: Asked,
+}
+
+/// Changes of an integration, each field for itself in order; `None` for what stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Changes {
+    pub(crate) display_name: Option<DisplayName>,
+    pub(crate) access_schema: Option<String>,
+    pub(crate) configuration: Option<Configuration>,
+    pub(crate) pool: Option<PoolName>,
+    pub(crate) data_types: Option<Asked>,
+}
+
+/// # Errors
+/// All fields that are missing or out of bounds.
+pub(crate) fn new(integration: &v1::Integration) -> Result<New, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let mut named = None;
+    if integration.connector.is_empty() {
+        faults.push(FieldFault::new("integration.connector", "is missing: name the connector that reads the source"));
+    } else {
+        named = kept(connector(&integration.connector), &mut faults);
+    }
+    let display_name = kept(display_name(&integration.display_name), &mut faults);
+    let configuration = kept(configuration(integration.configuration.as_ref()), &mut faults);
+    let pool = kept(pool(&integration.pool), &mut faults);
+    let data_types = data_types(&integration.data_types, &mut faults);
+    match (display_name, named, configuration, pool) {
+        (Some(display_name), Some(connector), Some(configuration), Some(pool)) if faults.is_empty() => Ok(New {
+            display_name,
+            connector,
+            access_schema: integration.access_schema.clone(),
+            configuration,
+            pool,
+            data_types,
+        }),
+        _ => Err(faults),
+    }
+}
+
+/// # Errors
+/// All fields that the mask names and that are out of bounds, and all of the mask that names none.
+pub(crate) fn changes(integration: &v1::Integration, mask: Option<&FieldMask>) -> Result<Changes, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let mut changes = Changes::default();
+    let all = FieldMask { paths: vec!["*".to_owned()] };
+    let paths = &mask.filter(|mask| !mask.paths.is_empty()).unwrap_or(&all).paths;
+    for (index, path) in paths.iter().enumerate() {
+        let is_all = path == "*";
+        let mut is_known = is_all;
+        let mut is = |field: &str| {
+            is_known |= path == field;
+            is_all || path == field
+        };
+        if is("display_name") {
+            changes.display_name = kept(display_name(&integration.display_name), &mut faults);
+        }
+        if is("access_schema") {
+            changes.access_schema = Some(integration.access_schema.clone());
+        }
+        if is("configuration") {
+            changes.configuration = kept(configuration(integration.configuration.as_ref()), &mut faults);
+        }
+        if is("pool") {
+            changes.pool = kept(pool(&integration.pool), &mut faults);
+        }
+        if is("data_types") {
+            changes.data_types = Some(data_types(&integration.data_types, &mut faults));
+        }
+        if !is_known {
+            let problem = "must be `display_name`, `access_schema`, `configuration`, `pool`, `data_types` or `*`: \
+                           nothing else can be changed";
+            faults.push(FieldFault::new(format!("update_mask.paths[{index}]"), problem));
+        }
+    }
+    if faults.is_empty() { Ok(changes) } else { Err(faults) }
+}
+
+/// Which data types to run, from a request's list.
+///
+/// # Errors
+/// All that are no data types, or stand there twice.
+pub(crate) fn data_type_names(names: &[String]) -> Result<Vec<DataType>, Vec<FieldFault>> {
+    if names.len() > DATA_TYPES_MAX {
+        return Err(vec![too_many("data_types", names.len())]);
+    }
+    let mut faults = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.iter().enumerate() {
+        let field = format!("data_types[{index}]");
+        match DataType::new(name) {
+            Ok(data_type) if seen.contains(&data_type) => faults.push(twice(field, &data_type)),
+            Ok(data_type) => {
+                seen.insert(data_type);
+            }
+            Err(error) => faults.push(FieldFault::new(field, error)),
+        }
+    }
+    if faults.is_empty() {
+        Ok(names.iter().filter_map(|name| DataType::new(name).ok()).collect())
+    } else {
+        Err(faults)
+    }
+}
+
+/// The intervals of what is asked for: where none is given, the connector's, and otherwise that of the data type.
+///
+/// # Errors
+/// All data types that the connector does not offer.
+pub(crate) fn intervals(
+    specification: &v1::ConnectorSpecification,
+    asked: &Asked,
+) -> Result<BTreeMap<DataType, Interval>, Vec<FieldFault>> {
+    let offered: BTreeMap<DataType, Interval> = specification
+        .data_types
+        .iter()
+        .filter_map(|offered| Some((DataType::new(&offered.data_type).ok()?, default_interval(offered))))
+        .collect();
+    if asked.is_empty() {
+        return Ok(offered);
+    }
+    let mut faults = Vec::new();
+    let mut intervals = BTreeMap::new();
+    for (index, (data_type, interval)) in asked.iter().enumerate() {
+        match offered.get(data_type) {
+            Some(default) => {
+                intervals.insert(data_type.clone(), interval.unwrap_or(*default));
+            }
+            None => {
+                let connector = &specification.connector;
+                let known = offered.keys().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
+                let problem = format!("is `{data_type}`, which the connector `{connector}` does not offer: it offers {known}");
+                faults.push(FieldFault::new(format!("integration.data_types[{index}].data_type"), problem));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(intervals) } else { Err(faults) }
+}
+
+/// Judges which of the connector's ways of being configured is chosen.
+///
+/// # Errors
+/// [`FieldFault`] when the connector has no such way. The ledger does not keep the choice so far, so a connector that has several ways is refused.
+pub(crate) fn judge_access_schema(
+    specification: &v1::ConnectorSpecification,
+    access_schema: &str,
+) -> Result<(), FieldFault> {
+    let connector = &specification.connector;
+    let fault = |problem: String| Err(FieldFault::new("integration.access_schema", problem));
+    if !specification.access_schemas.is_empty() {
+        return fault(format!(
+            "cannot be chosen: this coordinator does not keep the access schemas that the connector `{connector}` has"
+        ));
+    }
+    if !access_schema.is_empty() {
+        return fault(format!("must be empty: the connector `{connector}` has one way of being configured"));
+    }
+    Ok(())
+}
+
+/// Judges a configuration by the connector's schema.
+///
+/// # Errors
+/// Every place that does not fit. A schema that is none is told as a fault of the connector that was chosen.
+pub(crate) fn judge_configuration(
+    specification: &v1::ConnectorSpecification,
+    configuration: &Configuration,
+) -> Result<(), Vec<FieldFault>> {
+    let Some(schema) = &specification.configuration_schema else {
+        return Ok(());
+    };
+    let broken = |reason: &dyn std::fmt::Display| {
+        let problem = format_args!("has a configuration schema that cannot be used ({reason}): report it to its author");
+        vec![FieldFault::new("integration.connector", problem)]
+    };
+    let schema = json_from_struct(schema).map_err(|error| broken(&error))?;
+    let schema = serde_json::from_str(&schema).map_err(|error| broken(&error))?;
+    let value = serde_json::from_str(configuration.as_str()).map_err(|_| {
+        // Not what the parser says: it may repeat a secret.
+        vec![FieldFault::new("integration.configuration", "is no JSON: give it anew")]
+    })?;
+    match validate(&schema, &value) {
+        Ok(()) => Ok(()),
+        Err(Invalid::Schema { reason }) => Err(broken(&reason)),
+        Err(Invalid::Configuration { faults }) => {
+            let faults = faults.into_iter();
+            Err(faults.map(|fault| FieldFault::new(configuration_path(&fault.path), fault.message)).collect())
+        }
+    }
+}
+
+/// The way to a place in the configuration, from its JSON pointer: `/servers/0/port` is `integration.configuration.servers[0].port`.
+fn configuration_path(pointer: &str) -> String {
+    let mut path = String::from("integration.configuration");
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+            path.push_str(&format!("[{part}]"));
+        } else {
+            path.push('.');
+            path.push_str(&part);
+        }
+    }
+    path
+}
+
+fn default_interval(offered: &v1::DataTypeSpecification) -> Interval {
+    let said = offered.default_interval.and_then(|length| interval("default_interval", length).ok());
+    said.unwrap_or(if offered.data_type == "software" { Interval::DAY } else { Interval::HOUR })
+}
+
+fn kept<T>(judged: Result<T, FieldFault>, faults: &mut Vec<FieldFault>) -> Option<T> {
+    judged.map_err(|fault| faults.push(fault)).ok()
+}
+
+fn display_name(text: &str) -> Result<DisplayName, FieldFault> {
+    DisplayName::new(text).map_err(|error| FieldFault::new("integration.display_name", error))
+}
+
+fn connector(text: &str) -> Result<ConnectorName, FieldFault> {
+    ConnectorName::new(text).map_err(|error| FieldFault::new("integration.connector", error))
+}
+
+fn pool(text: &str) -> Result<PoolName, FieldFault> {
+    let text = if text.is_empty() { POOL_DEFAULT } else { text };
+    PoolName::new(text).map_err(|error| FieldFault::new("integration.pool", error))
+}
+
+fn configuration(object: Option<&Struct>) -> Result<Configuration, FieldFault> {
+    let fault = |error: &dyn std::fmt::Display| FieldFault::new("integration.configuration", error);
+    let json = match object {
+        Some(object) => json_from_struct(object).map_err(|error| fault(&error))?,
+        None => "{}".to_owned(),
+    };
+    Configuration::new(&json).map_err(|error| fault(&error))
+}
+
+fn data_types(schedules: &[v1::CollectionSchedule], faults: &mut Vec<FieldFault>) -> Asked {
+    if schedules.len() > DATA_TYPES_MAX {
+        faults.push(too_many("integration.data_types", schedules.len()));
+        return Vec::new();
+    }
+    let mut asked: Asked = Vec::with_capacity(schedules.len());
+    for (index, schedule) in schedules.iter().enumerate() {
+        let field = format!("integration.data_types[{index}]");
+        let data_type = DataType::new(&schedule.data_type);
+        let data_type = data_type.map_err(|error| FieldFault::new(format!("{field}.data_type"), error));
+        let length = schedule.interval.map(|length| interval(&format!("{field}.interval"), length)).transpose();
+        let (data_type, length) = (kept(data_type, faults), kept(length, faults));
+        let (Some(data_type), Some(length)) = (data_type, length) else { continue };
+        if asked.iter().any(|(other, _)| *other == data_type) {
+            faults.push(twice(format!("{field}.data_type"), &data_type));
+        } else {
+            asked.push((data_type, length));
+        }
+    }
+    asked
+}
+
+fn too_many(field: &str, count: usize) -> FieldFault {
+    FieldFault::new(field, format_args!("are {count}: at most {DATA_TYPES_MAX} are allowed"))
+}
+
+fn twice(field: String, data_type: &DataType) -> FieldFault {
+    FieldFault::new(field, format_args!("is `{data_type}` a second time: name each data type once"))
+}
+
+#[cfg(test)]
+mod tests;

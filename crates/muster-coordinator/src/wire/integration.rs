@@ -1,0 +1,127 @@
+//! Integrations, as answers tell them.
+
+use muster_core::entity::{Collection, Integration};
+use muster_core::words::{ConfigurationStatus, DataType, Enablement, ExecutionId, ExecutionStatus};
+use muster_proto::v1;
+use muster_session::wire::{JsonError, struct_from_json};
+
+use super::etag::etag;
+use super::execution;
+use super::failure::{failure, warning};
+use super::name;
+use super::time::{duration, timestamp};
+
+/// An integration, as an answer tells it.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) integration: Integration,
+    /// Its open executions.
+    pub(crate) open: Vec<(DataType, ExecutionId)>,
+}
+
+/// # Errors
+/// [`JsonError`] when the ledger's configuration is no JSON object: a fault of the coordinator.
+pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
+    let Told { integration, .. } = told;
+    let definition = &integration.definition;
+    let (status_message, status_remedy) = said(integration);
+    let collections = integration.collections.iter();
+    Ok(v1::Integration {
+        name: name::of_integration(&integration.organization, integration.id),
+        display_name: definition.display_name.to_string(),
+        connector: definition.connector.to_string(),
+        access_schema: String::new(),
+        configuration: Some(struct_from_json(definition.configuration.as_str())?),
+        pool: definition.pool.to_string(),
+        data_types: collections.map(|(data_type, collection)| schedule(told, data_type, collection)).collect(),
+        enablement: enablement(integration.enablement).into(),
+        status: status(integration.status()).into(),
+        status_message,
+        status_remedy,
+        status_time: since(integration),
+        revision: integration.revision.0,
+        create_time: Some(timestamp(integration.created)),
+        update_time: Some(timestamp(integration.updated)),
+        etag: etag(integration),
+    })
+}
+
+fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::CollectionSchedule {
+    let Told { integration, open } = told;
+    let named = |id| name::of_execution(&integration.organization, integration.id, id);
+    let open = open.iter().find(|(other, _)| other == data_type);
+    // A good end clears the trouble before it, so a trouble that is there is the newer of both.
+    let last = match (&collection.trouble, &collection.completed) {
+        (Some(trouble), _) => Some((trouble.execution, ExecutionStatus::Error, trouble.at)),
+        (None, Some(completed)) => Some((completed.execution, ExecutionStatus::Completed, completed.at)),
+        (None, None) => None,
+    };
+    let last_status = last.map_or(v1::ExecutionStatus::Unspecified, |(_, status, _)| execution::status(status));
+    let warned = collection.completed.as_ref().filter(|_| collection.trouble.is_none());
+    v1::CollectionSchedule {
+        data_type: data_type.to_string(),
+        interval: Some(duration(collection.interval)),
+        next_collection_time: collection.next.map(timestamp),
+        open_execution: open.map(|(_, id)| named(*id)).unwrap_or_default(),
+        last_execution: last.map(|(id, ..)| named(id)).unwrap_or_default(),
+        last_status: last_status.into(),
+        last_end_time: last.map(|(.., at)| timestamp(at)),
+        last_failure: collection.trouble.as_ref().map(|trouble| failure(&trouble.failure)),
+        last_warning: warned.and_then(|completed| completed.warning).map(warning),
+    }
+}
+
+/// Why its status is so, and what to do about it; empty where there is nothing to say.
+fn said(integration: &Integration) -> (String, String) {
+    match integration.enablement {
+        Enablement::Draft => ("saved as a draft, and not activated so far".to_owned(), "enable it".to_owned()),
+        Enablement::Disabled => ("switched off by a person".to_owned(), "enable it when it is to collect".to_owned()),
+        Enablement::Enabled => match integration.trouble() {
+            Some((data_type, trouble)) => {
+                let category = trouble.failure.category.as_str();
+                let message = format!("`{data_type}`: {category}: {}", trouble.failure.message);
+                (message, trouble.failure.remedy().to_owned())
+            }
+            None => (warned(integration).unwrap_or_default(), String::new()),
+        },
+    }
+}
+
+/// The newest warning of its data types; `None` when none of them has one.
+fn warned(integration: &Integration) -> Option<String> {
+    let completed = integration.collections.iter().filter_map(|(data_type, collection)| {
+        let completed = collection.completed.as_ref()?;
+        Some((completed.at, data_type, completed.warning?))
+    });
+    completed.max_by_key(|(at, ..)| *at).map(|(_, data_type, warning)| format!("`{data_type}`: {warning}"))
+}
+
+/// Since when its status is so, where the ledger knows it: the oldest of the troubles that make it an Error.
+fn since(integration: &Integration) -> Option<prost_types::Timestamp> {
+    match integration.status() {
+        ConfigurationStatus::Error => {
+            let troubles = integration.collections.values().filter_map(|collection| collection.trouble.as_ref());
+            troubles.map(|trouble| trouble.since).min().map(timestamp)
+        }
+        ConfigurationStatus::Disabled if integration.enablement == Enablement::Draft => {
+            Some(timestamp(integration.created))
+        }
+        ConfigurationStatus::Active | ConfigurationStatus::Disabled => None,
+    }
+}
+
+fn enablement(enablement: Enablement) -> v1::Enablement {
+    match enablement {
+        Enablement::Draft => v1::Enablement::Draft,
+        Enablement::Enabled => v1::Enablement::Enabled,
+        Enablement::Disabled => v1::Enablement::Disabled,
+    }
+}
+
+fn status(status: ConfigurationStatus) -> v1::ConfigurationStatus {
+    match status {
+        ConfigurationStatus::Active => v1::ConfigurationStatus::Active,
+        ConfigurationStatus::Error => v1::ConfigurationStatus::Error,
+        ConfigurationStatus::Disabled => v1::ConfigurationStatus::Disabled,
+    }
+}

@@ -1,0 +1,109 @@
+//! Runners, from what the ledger remembers and what the roster sees.
+
+use muster_core::entity::Runner;
+use muster_core::roster::{Presence, WITHDRAWALS_MAX};
+use muster_core::words::{ExecutionId, IntegrationId, OrganizationId};
+use muster_proto::v1;
+
+use super::name;
+use super::time::timestamp;
+
+/// The most executions of a runner that an answer names.
+pub(crate) const EXECUTIONS_SHOWN_MAX: usize = 100;
+
+/// A runner, as an answer tells it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) runner: Runner,
+    /// `None` when its lease is over.
+    pub(crate) presence: Option<Presence>,
+    /// What it holds of the organization that asks, at most [`EXECUTIONS_SHOWN_MAX`].
+    pub(crate) executions: Vec<(IntegrationId, ExecutionId)>,
+}
+
+pub(crate) fn runner(organization: &OrganizationId, seen: Seen) -> v1::Runner {
+    let Seen { runner, presence, executions } = seen;
+    let profile = &runner.profile;
+    let last_seen = match &presence {
+        Some(presence) => presence.heard_at,
+        None => runner.left.unwrap_or(runner.checked_in),
+    };
+    let (os, arch) = profile.platform.split_once('/').unwrap_or((&profile.platform, ""));
+    let executions = executions.into_iter();
+    v1::Runner {
+        name: name::of_runner(organization, runner.id),
+        display_name: profile.display_name.to_string(),
+        pool: profile.pool.to_string(),
+        version: profile.version.to_string(),
+        online: presence.as_ref().is_some_and(|presence| presence.session.is_some()),
+        status: status(presence.as_ref()).into(),
+        slots: profile.slots.0,
+        busy_slots: presence.as_ref().map_or(0, |presence| presence.held),
+        connectors: profile.connectors.iter().map(ToString::to_string).collect(),
+        last_seen_time: Some(timestamp(last_seen)),
+        first_seen_time: Some(timestamp(runner.first_seen)),
+        // The roster does not keep it.
+        clock_skew: None,
+        executions: executions.map(|(integration, id)| name::of_execution(organization, integration, id)).collect(),
+        host: Some(v1::HostFacts {
+            hostname: String::new(),
+            os: os.to_owned(),
+            arch: arch.to_owned(),
+        }),
+    }
+}
+
+fn status(presence: Option<&Presence>) -> v1::RunnerStatus {
+    let Some(presence) = presence else {
+        return v1::RunnerStatus::Offline;
+    };
+    if presence.session.is_none() {
+        v1::RunnerStatus::Unknown
+    } else if presence.draining {
+        v1::RunnerStatus::Draining
+    } else if presence.withdrawals >= WITHDRAWALS_MAX {
+        v1::RunnerStatus::Excluded
+    } else if presence.free() == 0 {
+        v1::RunnerStatus::Busy
+    } else {
+        v1::RunnerStatus::Ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_core::time::{Moment, Stamp};
+    use muster_core::words::{SessionId, Slots};
+
+    use super::*;
+
+    #[test]
+    fn a_presence_has_one_status() {
+        let ready = Presence {
+            session: Some(SessionId(1)),
+            pool: None,
+            connectors: Vec::new(),
+            slots: Slots(2),
+            held: 1,
+            heard: Moment::default(),
+            heard_at: Stamp::default(),
+            draining: false,
+            withdrawals: 0,
+            supersessions: 0,
+        };
+        let busy = Presence { held: 2, ..ready.clone() };
+        let draining = Presence { draining: true, ..busy.clone() };
+        let excluded = Presence { withdrawals: WITHDRAWALS_MAX, ..ready.clone() };
+        let away = Presence { session: None, ..draining.clone() };
+        for (presence, expected) in [
+            (None, v1::RunnerStatus::Offline),
+            (Some(&away), v1::RunnerStatus::Unknown),
+            (Some(&draining), v1::RunnerStatus::Draining),
+            (Some(&excluded), v1::RunnerStatus::Excluded),
+            (Some(&busy), v1::RunnerStatus::Busy),
+            (Some(&ready), v1::RunnerStatus::Ready),
+        ] {
+            assert_eq!(status(presence), expected);
+        }
+    }
+}

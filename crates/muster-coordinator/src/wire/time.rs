@@ -1,0 +1,50 @@
+//! Stamps and spans of time.
+
+use std::time::Duration;
+
+use muster_core::time::{Interval, Stamp};
+
+use super::FieldFault;
+
+pub(super) fn timestamp(stamp: Stamp) -> prost_types::Timestamp {
+    let millis = stamp.millis();
+    prost_types::Timestamp {
+        seconds: i64::try_from(millis / 1_000).unwrap_or(i64::MAX),
+        nanos: i32::try_from(millis % 1_000).unwrap_or(0) * 1_000_000,
+    }
+}
+
+pub(super) fn duration(interval: Interval) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(interval.length().as_secs()).unwrap_or(i64::MAX),
+        nanos: 0,
+    }
+}
+
+/// The interval of a duration, cut to whole seconds.
+pub(super) fn interval(field: &str, duration: prost_types::Duration) -> Result<Interval, FieldFault> {
+    let length = Duration::try_from(duration)
+        .map_err(|_| FieldFault::new(field, "is negative: must be between 1 min (60 s) and 366 days (31622400 s)"))?;
+    Interval::new(length).map_err(|error| FieldFault::new(field, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_keeps_its_milliseconds() {
+        let stamp = timestamp(Stamp::from_millis(1_700_000_000_123));
+        assert_eq!((stamp.seconds, stamp.nanos), (1_700_000_000, 123_000_000));
+    }
+
+    #[test]
+    fn an_interval_has_bounds_and_whole_seconds() {
+        let of = |seconds, nanos| interval("interval", prost_types::Duration { seconds, nanos });
+        assert_eq!(of(90, 999_999_999).map(duration), Ok(prost_types::Duration { seconds: 90, nanos: 0 }));
+        for (seconds, nanos) in [(0, 0), (59, 999_999_999), (-60, 0), (i64::MIN, i32::MIN), (i64::MAX, i32::MAX)] {
+            let fault = of(seconds, nanos).expect_err("out of bounds");
+            assert!(fault.problem.contains("60 s"), "{fault}");
+        }
+    }
+}
