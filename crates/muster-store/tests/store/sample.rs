@@ -1,0 +1,398 @@
+//! One of everything that a store keeps.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use muster_core::entity::{
+    Collection, Completion, Connector, ConnectorKey, Definition, Execution, Finished, Integration, Offer, Phase,
+    Profile, Runner, Trouble,
+};
+use muster_core::event::{Event, Recorded};
+use muster_core::ledger::Entity;
+use muster_core::schedule::{Skip, SkipReason};
+use muster_core::time::{Interval, Stamp};
+use muster_core::words::{
+    Attempt, Category, Claim, Configuration, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IntegrationId,
+    LogLevel, LogLine, LogSource, Origin, Outcome, Pool, Principal, Revision, RunnerId, Slots, Staged, StagedId,
+    Warning,
+};
+
+pub(crate) const RUNNER: RunnerId = RunnerId(0x0193_0000_0000_7000_8000_0000_0000_00AA);
+pub(crate) const INTEGRATION: IntegrationId = IntegrationId(0x0193_0000_0000_7000_8000_0000_0000_00BB);
+
+pub(crate) fn at(millis: u64) -> Stamp {
+    Stamp::from_millis(1_732_000_000_000 + millis)
+}
+
+pub(crate) fn execution(ordinal: u64) -> ExecutionId {
+    ExecutionId(u128::from(at(ordinal * 1_000).millis()) << 80 | 0x7000_8000_0000_0000_0000 | u128::from(ordinal))
+}
+
+pub(crate) fn integration(ordinal: u64) -> IntegrationId {
+    IntegrationId(INTEGRATION.0 + u128::from(ordinal))
+}
+
+fn claim(attempt: u32) -> Claim {
+    Claim {
+        runner: RUNNER,
+        attempt: Attempt(attempt),
+    }
+}
+
+fn data_type() -> DataType {
+    DataType::new("device").unwrap()
+}
+
+fn pool() -> Pool {
+    Pool {
+        organization: Some("acme".parse().unwrap()),
+        name: "hq".parse().unwrap(),
+    }
+}
+
+fn counts() -> Counts {
+    Counts {
+        records: 12,
+        bytes: 3_456,
+    }
+}
+
+fn failure() -> Failure {
+    Failure::new(Category::Communication, "connection refused by dc1:636").with_remedy("open the port")
+}
+
+fn staged() -> Staged {
+    Staged {
+        id: StagedId("staging/1".to_owned()),
+        counts: counts(),
+        cursor: Some(Cursor::new("page=7").unwrap()),
+    }
+}
+
+fn skip(reason: SkipReason) -> Skip {
+    Skip {
+        from: at(10),
+        to: at(30),
+        count: 3,
+        revision: Revision(2),
+        reason,
+    }
+}
+
+fn definition() -> Definition {
+    Definition {
+        display_name: "Corp directory".parse().unwrap(),
+        connector: "ldap".parse().unwrap(),
+        configuration: Configuration::new(r#"{"host":"dc1"}"#).unwrap(),
+        pool: pool(),
+        intervals: [
+            (data_type(), Interval::HOUR),
+            ("software".parse().unwrap(), Interval::DAY),
+        ]
+        .into(),
+    }
+}
+
+fn profile() -> Profile {
+    Profile {
+        display_name: "runner one".parse().unwrap(),
+        organization: None,
+        pool: Pool {
+            organization: None,
+            name: "hosted".parse().unwrap(),
+        },
+        version: "0.1.0".into(),
+        platform: "linux/x86_64".into(),
+        slots: Slots(8),
+        connectors: vec!["host".parse().unwrap(), "ldap".parse().unwrap()],
+    }
+}
+
+fn offer() -> Offer {
+    Offer {
+        name: "ldap".parse().unwrap(),
+        version: "1.2.3".into(),
+        specification: r#"{"schema":{}}"#.into(),
+    }
+}
+
+/// An event of every kind, and of every kind of what stands in them.
+pub(crate) fn events() -> Vec<Recorded> {
+    let next: BTreeMap<_, _> = [(data_type(), at(60_000))].into();
+    let events = vec![
+        Event::IntegrationCreated {
+            integration: INTEGRATION,
+            organization: "acme".parse().unwrap(),
+            definition: definition(),
+            enablement: Enablement::Draft,
+            next: BTreeMap::new(),
+        },
+        Event::IntegrationUpdated {
+            integration: INTEGRATION,
+            definition: definition(),
+            revision: Revision(2),
+            next: next.clone(),
+        },
+        Event::IntegrationEnabled {
+            integration: INTEGRATION,
+            next,
+        },
+        Event::ScheduleAdvanced {
+            integration: INTEGRATION,
+            data_type: data_type(),
+            skip: Some(skip(SkipReason::StillOpen)),
+            next: at(120_000),
+        },
+        Event::ScheduleAdvanced {
+            integration: INTEGRATION,
+            data_type: data_type(),
+            skip: Some(skip(SkipReason::Missed)),
+            next: at(180_000),
+        },
+        created(1, Origin::Activation),
+        created(2, Origin::RunNow(Principal::local())),
+        created(
+            3,
+            Origin::Schedule {
+                nominal: at(60_000),
+                revision: Revision(1),
+            },
+        ),
+        Event::ExecutionClaimed {
+            execution: execution(1),
+            claim: claim(1),
+        },
+        Event::ExecutionStarted {
+            execution: execution(1),
+            claim: claim(1),
+        },
+        Event::ExecutionReturned {
+            execution: execution(2),
+            failures: 1,
+            failure: Some(failure()),
+            reported: Some(claim(1)),
+            not_before: Some(at(5_000)),
+        },
+        Event::ExecutionReturned {
+            execution: execution(2),
+            failures: 1,
+            failure: None,
+            reported: None,
+            not_before: None,
+        },
+        Event::ExecutionRerouted {
+            execution: execution(2),
+            pool: pool(),
+        },
+        Event::LandingCommitted {
+            execution: execution(1),
+            claim: claim(1),
+            staged: staged(),
+        },
+        Event::ExecutionCompleted {
+            execution: execution(1),
+            integration: INTEGRATION,
+            data_type: data_type(),
+            counts: counts(),
+            cursor: Some(Cursor::new("page=8").unwrap()),
+            warning: Some(Warning::ZeroRecords { before: 4 }),
+        },
+        Event::ExecutionFailed {
+            execution: execution(2),
+            integration: INTEGRATION,
+            data_type: data_type(),
+            failures: 3,
+            failure: failure(),
+            reported: Some(claim(3)),
+        },
+        Event::RunnerCheckedIn {
+            runner: RUNNER,
+            profile: profile(),
+        },
+        Event::RunnerLeft {
+            runner: RUNNER,
+            last_heard: at(70_000),
+        },
+        Event::ConnectorOffered {
+            connector: ConnectorKey {
+                organization: Some("acme".parse().unwrap()),
+                name: "ldap".parse().unwrap(),
+            },
+            offer: offer(),
+        },
+        Event::IntegrationDisabled {
+            integration: integration(1),
+        },
+        Event::IntegrationDeleted {
+            integration: integration(1),
+        },
+    ];
+    let principals = [Principal::local(), Principal::Runner(RUNNER), Principal::Coordinator];
+    let recorded = events.into_iter().zip(principals.into_iter().cycle());
+    recorded
+        .zip(0..)
+        .map(|((event, by), ordinal)| Recorded {
+            at: at(ordinal),
+            by,
+            event,
+        })
+        .collect()
+}
+
+pub(crate) fn created(ordinal: u64, origin: Origin) -> Event {
+    Event::ExecutionCreated {
+        execution: execution(ordinal),
+        organization: "acme".parse().unwrap(),
+        integration: INTEGRATION,
+        data_type: data_type(),
+        connector: "ldap".parse().unwrap(),
+        pool: pool(),
+        origin,
+    }
+}
+
+/// A batch that creates one execution and says nothing else.
+pub(crate) fn batch(ordinal: u64) -> Vec<Recorded> {
+    vec![Recorded {
+        at: at(ordinal),
+        by: Principal::Coordinator,
+        event: created(ordinal, Origin::Activation),
+    }]
+}
+
+fn open_execution(ordinal: u64, phase: Phase) -> Entity {
+    Entity::Execution(Execution {
+        id: execution(ordinal),
+        organization: "acme".parse().unwrap(),
+        integration: INTEGRATION,
+        data_type: data_type(),
+        connector: "ldap".parse().unwrap(),
+        pool: pool(),
+        origin: Origin::RunNow(Principal::Runner(RUNNER)),
+        created: at(1),
+        phase,
+        since: at(2),
+        attempt: Attempt(2),
+        claimed: Some(at(3)),
+        started: Some(at(4)),
+        failures: 1,
+        last_failure: Some(failure()),
+        reported: vec![claim(1)],
+    })
+}
+
+/// An entity of every kind and phase.
+pub(crate) fn entities() -> Vec<Entity> {
+    let collection = Collection {
+        interval: Interval::new(Duration::from_secs(90)).unwrap(),
+        schedule: Revision(3),
+        next: Some(at(60_000)),
+        skipped: Some(skip(SkipReason::Missed)),
+        cursor: Some(Cursor::new("page=9").unwrap()),
+        completed: Some(Completion {
+            execution: execution(7),
+            at: at(8),
+            counts: counts(),
+            warning: Some(Warning::ZeroRecords { before: 1 }),
+        }),
+        trouble: Some(Trouble {
+            execution: execution(8),
+            since: at(9),
+            at: at(10),
+            failure: failure(),
+        }),
+    };
+    vec![
+        Entity::Integration(Integration {
+            id: INTEGRATION,
+            organization: "acme".parse().unwrap(),
+            definition: definition(),
+            revision: Revision(4),
+            version: 9,
+            enablement: Enablement::Enabled,
+            created: at(1),
+            updated: at(2),
+            collections: [(data_type(), collection)].into(),
+        }),
+        open_execution(11, Phase::Created { not_before: None }),
+        open_execution(
+            12,
+            Phase::Created {
+                not_before: Some(at(5)),
+            },
+        ),
+        open_execution(13, Phase::Pending(claim(2))),
+        open_execution(14, Phase::Executing(claim(2))),
+        open_execution(15, Phase::Landing(claim(2), staged())),
+        Entity::Runner(Runner {
+            id: RUNNER,
+            profile: profile(),
+            first_seen: at(1),
+            checked_in: at(2),
+            left: Some(at(3)),
+        }),
+        Entity::Connector(Connector {
+            key: ConnectorKey {
+                organization: None,
+                name: "ldap".parse().unwrap(),
+            },
+            offer: offer(),
+            offered_at: at(4),
+        }),
+    ]
+}
+
+/// A finished execution of one of `integrations` integrations: a good end, a bad one, and one that never began, in turn.
+pub(crate) fn finished(ordinal: u64, integrations: u64) -> Finished {
+    let outcome = match ordinal % 3 {
+        0 => Outcome::Completed {
+            counts: counts(),
+            warning: None,
+        },
+        1 => Outcome::Completed {
+            counts: Counts::default(),
+            warning: Some(Warning::ZeroRecords { before: 12 }),
+        },
+        _ => Outcome::Error(failure()),
+    };
+    let began = !ordinal.is_multiple_of(4);
+    Finished {
+        id: execution(ordinal),
+        organization: "acme".parse().unwrap(),
+        integration: integration(ordinal % integrations),
+        data_type: data_type(),
+        connector: "ldap".parse().unwrap(),
+        pool: pool(),
+        origin: Origin::Activation,
+        created: at(1),
+        claimed: began.then(|| at(2)),
+        started: began.then(|| at(3)),
+        ended: at(4),
+        attempt: Attempt(2),
+        runner: began.then_some(RUNNER),
+        failures: 1,
+        reported: vec![claim(1)],
+        staged: began.then(|| StagedId("staging/2".to_owned())),
+        outcome,
+    }
+}
+
+/// A log line of every source and level.
+pub(crate) fn log_lines() -> Vec<LogLine> {
+    let sources = [
+        LogSource::Coordinator,
+        LogSource::Runner,
+        LogSource::Connector,
+        LogSource::Runner,
+    ];
+    let levels = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
+    let lines = sources.into_iter().zip(levels).zip(0..);
+    lines
+        .map(|((source, level), ordinal)| LogLine {
+            at: at(ordinal),
+            source,
+            level,
+            message: format!("line {ordinal} of the ärger"),
+        })
+        .collect()
+}
