@@ -1,1 +1,37 @@
 //! The runner: checks in, claims executions and carries them out.
+//!
+//! [`run()`] is a whole runner, in the process that calls it; the binary `muster-runner` is it and a command line:
+//!
+//! ```no_run
+//! use muster_connectors::Registry;
+//! use muster_process::Tasks;
+//! use muster_runner::{Settings, run};
+//!
+//! # async fn example(tasks: Tasks) -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = Settings { data_folder: Some("/tmp/runner".into()), ..Settings::default() };
+//! let config = settings.judge(Registry::builtin())?;
+//! run(config, tasks).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Whether and when to check in, what is held and what must be reported is the session's to know ([`muster_session::runner`]); the `link` drives
+//! it, the `executor` carries out what it says, the `spool` keeps what it could not hand over.
+
+mod check_in;
+mod collect;
+pub mod config;
+mod durable;
+mod error;
+mod executor;
+mod identity;
+mod link;
+mod run;
+mod specification;
+mod spool;
+mod status;
+mod upload;
+
+pub use config::{CommandLine, Config, Settings, SettingsError};
+pub use error::RunnerError;
+pub use run::run;

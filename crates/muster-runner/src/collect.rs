@@ -1,0 +1,286 @@
+//! Runs a connector on a thread of its own, so that one that panics, hangs or blocks hurts nothing but its own execution.
+//!
+//! A task of the runtime would not do: a connector that blocks in it takes one of a few worker threads, and a few such connectors take the
+//! heartbeats with them.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use muster_connector::{Collection, Connector, Done, Sink, run};
+use muster_core::words::{Category, ConnectorName, Failure};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
+
+/// How long a collection that is told to stop has to do so by itself before it is dropped where it waits.
+const STOPS_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a collection that was dropped has until it counts as blocked: dropping is quick.
+const DROPS_WITHIN: Duration = Duration::from_millis(250);
+
+/// The most threads of one connector beside those of the runner's slots: collections that were given up and still block. With more of them the
+/// connector is not run any more, since nobody can end a thread.
+const BLOCKED_MAX: usize = 16;
+
+/// The threads on which connectors run. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Threads {
+    alive: Arc<Mutex<BTreeMap<ConnectorName, usize>>>,
+    each_max: usize,
+}
+
+/// A thread's place among those that are alive.
+#[derive(Debug)]
+struct Place {
+    connector: ConnectorName,
+    alive: Arc<Mutex<BTreeMap<ConnectorName, usize>>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = alive.get_mut(&self.connector) {
+            *count -= 1;
+            if *count == 0 {
+                alive.remove(&self.connector);
+            }
+        }
+    }
+}
+
+/// A collection that runs. Dropping it gives it up: it ends as soon as it waits for something.
+#[derive(Debug)]
+pub(crate) struct Collecting {
+    stop: CancellationToken,
+    give_up: CancellationToken,
+    /// `None` once it has said something.
+    ended: Option<oneshot::Receiver<Result<Done, Failure>>>,
+}
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.give_up.cancel();
+    }
+}
+
+impl Threads {
+    /// Threads for a runner with this many slots.
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            alive: Arc::default(),
+            each_max: slots + BLOCKED_MAX,
+        }
+    }
+
+    /// Begins a collection.
+    ///
+    /// # Errors
+    /// A `connector` failure when too many collections of this connector were given up and still block; `communication`, which is tried again,
+    /// when the operating system has no thread left.
+    pub(crate) fn start(
+        &self,
+        connector: Arc<dyn Connector>,
+        collection: Collection,
+        sink: Sink,
+    ) -> Result<Collecting, Failure> {
+        let name = connector.spec().name.clone();
+        let place = self.place(&name)?;
+        let collecting_stop = sink.cancellation();
+        let give_up = CancellationToken::new();
+        let given_up = give_up.clone();
+        let (sender, ended) = oneshot::channel();
+        let runtime = Handle::current();
+        let span = Span::current();
+        let body = move || {
+            let _place = place;
+            let collect = async {
+                tokio::select! {
+                    biased;
+                    () = given_up.cancelled() => None,
+                    result = run(connector.as_ref(), &collection, sink) => Some(result),
+                }
+            };
+            let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(collect.instrument(span))));
+            let result = result.unwrap_or_else(|payload| Some(Err(panicked(payload.as_ref()))));
+            if let Some(result) = result {
+                // Nobody waits for a result that comes after the work was given up.
+                let _ = sender.send(result);
+            }
+        };
+        // The operating system cuts a longer name.
+        let thread = thread::Builder::new().name(format!("c-{name}")).spawn(body);
+        thread.map_err(|error| {
+            Failure::new(
+                Category::Communication,
+                format!("the runner cannot start a thread for the connector: {error}"),
+            )
+            .with_remedy("raise the limit of threads on the runner's host, or give the runner fewer slots")
+        })?;
+        Ok(Collecting {
+            stop: collecting_stop,
+            give_up,
+            ended: Some(ended),
+        })
+    }
+
+    fn place(&self, connector: &ConnectorName) -> Result<Place, Failure> {
+        let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = alive.entry(connector.clone()).or_default();
+        if *count >= self.each_max {
+            return Err(Failure::new(
+                Category::Connector,
+                format!("{count} collections of the connector `{connector}` were given up on this runner, or run, and do not end"),
+            )
+            .with_remedy("restart the runner, and report the fault to the connector's author: it blocks without an end"));
+        }
+        *count += 1;
+        Ok(Place {
+            connector: connector.clone(),
+            alive: Arc::clone(&self.alive),
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn alive(&self) -> usize {
+        self.alive.lock().expect("not poisoned").values().sum()
+    }
+}
+
+impl Collecting {
+    /// The collection's own end. Safe to cancel; to be called once.
+    pub(crate) async fn ended(&mut self) -> Result<Done, Failure> {
+        let silent = || Failure::new(Category::Connector, "the collection has ended without a word");
+        let Some(ended) = &mut self.ended else {
+            return Err(silent());
+        };
+        let result = ended.await;
+        self.ended = None;
+        // The thread does not end without a word unless it was given up, and then nobody asks.
+        result.unwrap_or_else(|_| Err(silent()))
+    }
+
+    /// Ends the collection: tells it to stop, and drops it where it waits when it does not within a second. One that blocks its thread is left
+    /// behind, and its result is lost.
+    pub(crate) async fn halt(mut self) {
+        self.stop.cancel();
+        let Some(mut ended) = self.ended.take() else { return };
+        if timeout(STOPS_WITHIN, &mut ended).await.is_ok() {
+            return;
+        }
+        self.give_up.cancel();
+        if timeout(DROPS_WITHIN, &mut ended).await.is_err() {
+            tracing::warn!("the connector blocks its thread and cannot be ended: it is left behind");
+        }
+    }
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> Failure {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message = text.unwrap_or("it gave no message");
+    Failure::new(Category::Connector, format!("the connector has panicked: {message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_connector::{BoxFuture, DataType, DataTypeSpec, End, Spec, sink};
+    use muster_core::time::Interval;
+    use serde_json::{Value, json};
+    use std::sync::Condvar;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// Blocks its thread until somebody opens the gate.
+    struct Blocking {
+        spec: Spec,
+        gate: Arc<(Mutex<bool>, Condvar)>,
+    }
+
+    impl Connector for Blocking {
+        fn spec(&self) -> &Spec {
+            &self.spec
+        }
+
+        fn check<'a>(&'a self, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn collect<'a>(&'a self, _: &'a Collection, _: &'a mut Sink) -> BoxFuture<'a, Result<End, Failure>> {
+            Box::pin(async {
+                let (open, opened) = &*self.gate;
+                drop(opened.wait_while(open.lock().expect("not poisoned"), |open| !*open));
+                Ok(End::default())
+            })
+        }
+    }
+
+    fn blocking() -> Blocking {
+        let data_type = DataTypeSpec {
+            name: DataType::new("device").expect("a name"),
+            title: "Devices".into(),
+            default_interval: Interval::HOUR,
+            primary_key: vec!["id".into()],
+            incremental: false,
+        };
+        Blocking {
+            spec: Spec {
+                name: ConnectorName::new("blocking").expect("a name"),
+                version: "1".into(),
+                title: "Blocking".into(),
+                description: "Blocks.".into(),
+                config_schema: json!({}),
+                data_types: vec![data_type],
+                permissions: Vec::new(),
+            },
+            gate: Arc::default(),
+        }
+    }
+
+    fn collection() -> Collection {
+        Collection {
+            config: json!({}),
+            data_type: DataType::new("device").expect("a name"),
+            cursor: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn threads_that_never_end_are_bounded_and_their_places_come_back() {
+        let blocking = Arc::new(blocking());
+        let threads = Threads::new(1);
+        let start = || threads.start(blocking.clone(), collection(), sink(CancellationToken::new()).0);
+        let held: Result<Vec<Collecting>, Failure> = (0..=BLOCKED_MAX).map(|_| start()).collect();
+        let held = held.expect("there is room for these");
+        let refused = start().expect_err("too many");
+        assert_eq!(refused.category, Category::Connector);
+        assert!(
+            refused.message.contains("17 collections of the connector `blocking`"),
+            "{}",
+            refused.message
+        );
+
+        *blocking.gate.0.lock().expect("not poisoned") = true;
+        blocking.gate.1.notify_all();
+        let ended = timeout(LIMIT, async {
+            while threads.alive() > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+        ended
+            .await
+            .unwrap_or_else(|_| panic!("{} threads are left", threads.alive()));
+        drop(held);
+        assert!(start().is_ok());
+    }
+}

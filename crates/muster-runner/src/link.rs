@@ -1,0 +1,348 @@
+//! Drives the runner's end of the check-in: the session decides, this dials, carries, starts, stops and keeps.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use muster_core::decide::Work;
+use muster_core::time::{Moment, Now, Stamp};
+use muster_core::words::SessionId;
+use muster_process::Tasks;
+use muster_process::exit::chain;
+use muster_proto::v1;
+use muster_session::runner::{IgnoreReason, RunnerEnd, RunnerOutput, StopReason, StreamEnd};
+use muster_session::wire::work_of_report;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+
+use crate::check_in::{End, Event, Stream};
+use crate::executor::{Executor, News, What};
+use crate::spool::Spool;
+
+/// How long the link waits for the disk before it reports a result that is not kept yet: a disk that hangs must not cost the runner its lease.
+const KEPT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a runner that leaves waits for the coordinator to say good-bye.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a runner waits for executions that it has stopped when it leaves: somewhat longer than the executor gives a connector.
+const STOPPED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Of the time in which a runner must stop, the part that is left for what comes after the drain: stopping what has not finished, and the
+/// good-bye.
+const AFTER_DRAIN: Duration = Duration::from_secs(3);
+
+/// Both clocks, as the session wants them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    pub(crate) fn now(self) -> Now {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now {
+            stamp: Stamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            moment: Moment::from_start(self.start.elapsed()),
+        }
+    }
+
+    fn instant(self, moment: Moment) -> Instant {
+        self.start + moment.since(Moment::default())
+    }
+}
+
+/// Why the link left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    /// There is nothing left to do.
+    Idle,
+    /// The time to finish is over.
+    Overdue,
+}
+
+/// The link to the coordinator: one for the runner's whole life.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) end: RunnerEnd,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) executor: Executor,
+    pub(crate) news: mpsc::Receiver<News>,
+    pub(crate) spool: Spool,
+    pub(crate) session: watch::Sender<Option<SessionId>>,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Tasks,
+    pub(crate) stream: Option<Stream>,
+}
+
+/// What has happened.
+enum Happened {
+    Stream(Event),
+    Room(mpsc::OwnedPermit<v1::RunnerMessage>),
+    News(News),
+    Time,
+    Stop,
+    DrainOver,
+}
+
+impl Link {
+    /// Serves the coordinator until `stop`, then drains: finishes what runs, within `stop_within` less what the rest of stopping takes.
+    pub(crate) async fn serve(mut self, stop: &CancellationToken, stop_within: Duration) {
+        let mut drain_until = None;
+        let leaving = loop {
+            self.carry_out().await;
+            if drain_until.is_some() && self.nothing_left() {
+                break Leaving::Idle;
+            }
+            match self.happened(stop, drain_until).await {
+                Happened::Stream(event) => self.stream_event(event),
+                Happened::Room(room) => self.send(room),
+                Happened::News(news) => self.take_news(news),
+                Happened::Time => {
+                    self.end.tick(self.clock.now());
+                    if let Some(room) = self.stream.as_ref().and_then(Stream::room_now) {
+                        self.send(room);
+                    }
+                }
+                Happened::Stop => {
+                    let within = stop_within - AFTER_DRAIN.min(stop_within / 2);
+                    tracing::info!(
+                        running = self.executor.running(),
+                        ?within,
+                        "draining: nothing new is taken, what runs may finish"
+                    );
+                    self.end.drain();
+                    drain_until = Some(Instant::now() + within);
+                }
+                Happened::DrainOver => break Leaving::Overdue,
+            }
+        };
+        self.leave(leaving).await;
+    }
+
+    async fn happened(&mut self, stop: &CancellationToken, drain_until: Option<Instant>) -> Happened {
+        let deadline = self.end.next_deadline().map(|moment| self.clock.instant(moment));
+        let has_to_send = self.end.has_to_send();
+        // First what ends, then what makes room, then what fills it.
+        tokio::select! {
+            biased;
+            () = stop.cancelled(), if drain_until.is_none() => Happened::Stop,
+            () = at(drain_until) => Happened::DrainOver,
+            () = at(deadline) => Happened::Time,
+            happened = stream_side(&mut self.stream, has_to_send) => happened,
+            Some(news) = self.news.recv() => Happened::News(news),
+        }
+    }
+
+    /// Carries out what the session wants.
+    async fn carry_out(&mut self) {
+        let mut keep = Vec::new();
+        let mut remove = Vec::new();
+        while let Some(output) = self.end.poll_output() {
+            match output {
+                RunnerOutput::Connect => {
+                    tracing::debug!(coordinator = %self.endpoint.uri(), "connecting");
+                    self.stream = Some(Stream::dial(self.endpoint.clone(), &self.tasks));
+                }
+                RunnerOutput::Disconnect => self.hang_up(),
+                RunnerOutput::Welcomed { session } => {
+                    tracing::info!(%session, coordinator = %self.endpoint.uri(), "checked in");
+                    self.session.send_replace(Some(session));
+                }
+                RunnerOutput::Start(task) => self.executor.start(*task),
+                RunnerOutput::Stop { work, why } => self.stop(work, why),
+                RunnerOutput::Spool(report) => keep.push(report),
+                RunnerOutput::Unspool { work, accepted } => {
+                    if !accepted {
+                        told(work, "the coordinator does not want this result any more");
+                    }
+                    remove.push(work);
+                }
+                RunnerOutput::Ignored { work, why } => {
+                    let why = match why {
+                        IgnoreReason::NoSlot => "no slot is free",
+                        IgnoreReason::Draining => "the runner is draining",
+                        IgnoreReason::Past => "the runner has had it before",
+                    };
+                    tracing::warn!(execution = %work.0, attempt = %work.1, why, "an assignment was not taken");
+                }
+            }
+        }
+        self.keep(keep).await;
+        self.remove(remove);
+    }
+
+    /// Writes results to the spool, before anything of them is sent.
+    async fn keep(&self, reports: Vec<v1::Report>) {
+        if reports.is_empty() {
+            return;
+        }
+        let spool = self.spool.clone();
+        let writing = tokio::task::spawn_blocking(move || {
+            for report in &reports {
+                let kept = work_of_report(report).map(|work| (work, spool.put(work, report)));
+                if let Ok((work, Err(error))) = kept {
+                    tracing::error!(
+                        execution = %work.0,
+                        attempt = %work.1,
+                        error = chain(&error),
+                        "a result cannot be kept on disk: it is lost if the runner ends before the coordinator has it"
+                    );
+                }
+            }
+        });
+        match timeout(KEPT_WITHIN, writing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(error = chain(&error), "results could not be kept on disk"),
+            Err(_) => {
+                tracing::error!(within = ?KEPT_WITHIN, "the disk does not answer: results are reported before they are kept")
+            }
+        }
+    }
+
+    /// Removes results from the spool. Nobody waits for it: one that stays is reported again after the next start, which does no harm.
+    fn remove(&self, works: Vec<Work>) {
+        if works.is_empty() {
+            return;
+        }
+        let spool = self.spool.clone();
+        drop(tokio::task::spawn_blocking(move || {
+            works.into_iter().for_each(|work| spool.remove(work))
+        }));
+    }
+
+    fn stop(&mut self, work: Work, why: StopReason) {
+        let why = match why {
+            StopReason::Canceled => "somebody has canceled it",
+            StopReason::Fenced => "another attempt holds it, or it has ended",
+            StopReason::LeaseLost => "the coordinator was not heard for 80 % of the lease",
+        };
+        told(work, why);
+        self.executor.stop(work);
+    }
+
+    fn stream_event(&mut self, event: Event) {
+        match event {
+            Event::Connected => self.end.connected(self.clock.now()),
+            Event::Message(message) => {
+                if let Err(error) = self.end.receive(message, self.clock.now()) {
+                    tracing::error!(
+                        error = chain(&error),
+                        "the coordinator has broken the protocol: trying again later"
+                    );
+                }
+            }
+            Event::Ended(end) => {
+                self.hang_up();
+                self.end.disconnected(log_end(&end), self.clock.now());
+            }
+        }
+    }
+
+    /// Drops the stream. Uploads that have not begun wait for the next session.
+    fn hang_up(&mut self) {
+        self.stream = None;
+        self.session.send_replace(None);
+    }
+
+    fn take_news(&mut self, News { work, what }: News) {
+        match what {
+            What::Started => self.end.started(work),
+            What::Progress(records) => self.end.progress(work, records),
+            What::Log(source, level, message) => self.end.log(work, source, level, &message),
+            What::Ended(ended) => {
+                self.executor.forget(work);
+                // Whether it still counts makes no difference here: the session has told what to do with it.
+                let _ = match ended {
+                    Ok(it) => self.end.completed(work, it.counts, it.cursor.as_ref(), it.staged),
+                    Err(failure) => self.end.failed(work, failure),
+                };
+            }
+        }
+    }
+
+    fn send(&mut self, room: mpsc::OwnedPermit<v1::RunnerMessage>) {
+        if let Some(message) = self.end.poll_send(self.clock.now()) {
+            room.send(message);
+        }
+    }
+
+    /// Whether a draining runner has nothing more to do: all is handed over, or what is left waits on disk for a coordinator that is not there.
+    fn nothing_left(&self) -> bool {
+        self.end.is_idle() || (self.executor.running() == 0 && !self.end.is_checked_in())
+    }
+
+    /// Drops what has not finished, and says good-bye.
+    async fn leave(mut self, leaving: Leaving) {
+        match leaving {
+            Leaving::Idle => tracing::info!(unreported = self.spool.kept_count(), "drained"),
+            Leaving::Overdue => tracing::warn!(
+                unfinished = self.executor.running(),
+                unreported = self.spool.kept_count(),
+                "the time to finish is over: what still runs is dropped, and the coordinator gives it to others"
+            ),
+        }
+        self.executor.stop_all();
+        // Nobody reads it any more, and who waits for room in it must not.
+        self.news.close();
+        if let Some(mut stream) = self.stream.take() {
+            stream.close();
+            let goodbye = async { while !matches!(stream.next().await, Event::Ended(_)) {} };
+            if timeout(GOODBYE_WITHIN, goodbye).await.is_err() {
+                tracing::debug!("the coordinator did not say good-bye");
+            }
+        }
+        if timeout(STOPPED_WITHIN, self.executor.idle()).await.is_err() {
+            tracing::warn!("executions that were stopped have not ended");
+        }
+    }
+}
+
+/// What the stream has, or what it can take; waits for ever without one.
+async fn stream_side(stream: &mut Option<Stream>, has_to_send: bool) -> Happened {
+    let Some(stream) = stream else {
+        return std::future::pending().await;
+    };
+    if !has_to_send {
+        return Happened::Stream(stream.next().await);
+    }
+    let room = stream.room();
+    tokio::select! {
+        room = room => Happened::Room(room),
+        event = stream.next() => Happened::Stream(event),
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn told(work: Work, why: &'static str) {
+    tracing::info!(execution = %work.0, attempt = %work.1, why, "work is given up");
+}
+
+/// Logs how a stream has ended, once, and tells what it means.
+fn log_end(end: &End) -> StreamEnd {
+    let meaning = end.meaning();
+    let why = end.text();
+    match meaning {
+        StreamEnd::Broken => tracing::warn!(why, "the connection to the coordinator is gone: checking in again"),
+        StreamEnd::Lapsed => tracing::warn!(why, "the lease is over: what ran is lost, checking in anew"),
+        StreamEnd::Refused => tracing::error!(
+            why,
+            "the coordinator refuses this runner, and will until something is changed: trying again later"
+        ),
+        StreamEnd::Superseded => tracing::error!(
+            why,
+            "another process has checked in with this runner's identity: stop one of them, or give it a data folder of its own"
+        ),
+    }
+    meaning
+}

@@ -1,0 +1,112 @@
+//! A runner from its start to its end.
+
+use std::time::Duration;
+
+use muster_process::Tasks;
+use muster_proto::v1;
+use muster_session::runner::{RunnerEnd, RunnerProfile};
+use tokio::sync::watch;
+use tonic::transport::Endpoint;
+use tracing::Instrument;
+
+use crate::config::{Config, hostname};
+use crate::error::RunnerError;
+use crate::executor::Executor;
+use crate::identity::DataFolder;
+use crate::link::{Clock, Link};
+use crate::specification::specifications;
+use crate::spool::Spool;
+use crate::upload::Uploads;
+
+/// How long a connection may take to be made. The session gives a dialling up after some more.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// After how long a silence HTTP/2 asks whether the other end is there, and how long it waits for the answer. The session's heartbeats find a
+/// dead coordinator; this finds a dead connection sooner, and keeps what is on the way from forgetting it.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs a runner until `tasks` are told to stop; then it drains within [`Config::stop_within`]. What happens on the way to the coordinator never
+/// ends it.
+///
+/// # Errors
+/// [`RunnerError`] before anything is started: the data folder cannot be used, or is another's; a connector's specification is wrong.
+///
+/// # Panics
+/// Outside of a tokio runtime with time and I/O.
+pub async fn run(config: Config, tasks: Tasks) -> Result<(), RunnerError> {
+    let folder = DataFolder::open(&config.data_folder)?;
+    let (spool, spooled) = Spool::open(folder.spool()).map_err(|source| RunnerError::Folder {
+        path: folder.spool(),
+        source,
+    })?;
+    let profile = profile(&config, &folder)?;
+    let span = tracing::info_span!("runner", runner = %folder.runner());
+    let clock = Clock::start();
+    let unreported = spooled.len();
+    let end = RunnerEnd::new(profile, spooled, fastrand::Rng::new(), clock.now())
+        .expect("the spool gives out no report whose attempt it has not read");
+    let endpoint = endpoint(&config);
+    let (session, sessions) = watch::channel(None);
+    let uploads = Uploads::new(&endpoint, folder.runner(), sessions, tasks.clone());
+    let slots = config.slots.0;
+    let (executor, news) = Executor::new(config.connectors, uploads, slots, config.time_limit, tasks.clone());
+    let link = Link {
+        end,
+        endpoint,
+        executor,
+        news,
+        spool,
+        session,
+        clock,
+        tasks: tasks.clone(),
+        stream: None,
+    };
+    let stop = tasks.token();
+    async {
+        tracing::info!(
+            display_name = %config.display_name,
+            pool = %config.pool,
+            slots,
+            coordinator = %config.coordinator,
+            data_folder = %config.data_folder.display(),
+            unreported,
+            version = env!("CARGO_PKG_VERSION"),
+            "the runner starts"
+        );
+        link.serve(&stop, config.stop_within).await;
+    }
+    .instrument(span)
+    .await;
+    // Held to the very end: another process may now take the folder.
+    drop(folder);
+    Ok(())
+}
+
+fn profile(config: &Config, folder: &DataFolder) -> Result<RunnerProfile, RunnerError> {
+    let organization = config.organization.as_ref();
+    Ok(RunnerProfile {
+        runner: folder.runner(),
+        display_name: config.display_name.as_str().to_owned(),
+        organization: organization.map_or_else(String::new, |organization| format!("organizations/{organization}")),
+        pool: config.pool.as_str().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        connectors: specifications(&config.connectors)?,
+        slots: config.slots.0,
+        host: v1::HostFacts {
+            hostname: hostname(),
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+        },
+    })
+}
+
+/// How each connection is made. Nothing is looked up or opened here.
+fn endpoint(config: &Config) -> Endpoint {
+    Endpoint::from(config.coordinator.clone())
+        .connect_timeout(CONNECT_WITHIN)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE_EVERY)
+        .keep_alive_timeout(KEEP_ALIVE_WITHIN)
+        .keep_alive_while_idle(true)
+}
