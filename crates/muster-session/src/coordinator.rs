@@ -1,113 +1,42 @@
 //! The coordinator's end of a check-in: one for each stream, from its hello to its end.
 //!
-//! It decides nothing about executions. It turns what the runner says into commands of the core, and what the core answers into acks and
-//! fences; an ack leaves only when the answer is there, and the shard answers only when it is durable.
+//! It decides nothing about executions. It turns what the runner says into commands of the core, and what the core
+//! answers into acks and fences; an ack leaves only when the answer is there, and the shard answers only when it is
+//! durable.
 
 mod outbox;
+mod output;
+mod reports;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use muster_core::decide::execution::Report;
 use muster_core::decide::execution::fail::Fail;
-use muster_core::decide::execution::finish::Finish;
-use muster_core::decide::execution::progress::{Accept, Start};
 use muster_core::decide::session::presence::{Disconnect, Drain, Hear};
 use muster_core::decide::{self, Answer, Assignment, Command, Message, Rejection, Work};
 use muster_core::time::{Moment, Now};
-use muster_core::words::{
-    Category, Claim, Counts, Cursor, Failure, LogLine, OrganizationId, Principal, RunnerId, SessionId, Staged,
-};
+use muster_core::words::{Category, Counts, Cursor, Failure, OrganizationId, Principal, RunnerId, SessionId, Staged};
 use muster_proto::v1;
 use v1::runner_message::Kind;
 
 use self::outbox::Outbox;
+use self::reports::{judge_reports, report};
 use crate::error::ProtocolError;
-use crate::wire::{self, REPORTS_MAX, Said};
+use crate::wire::{self, REPORTS_MAX};
 use crate::{HEARTBEAT_INTERVAL, HELLO_WITHIN, MESSAGE_BYTES_MAX};
 
-/// The most that a stream may have in hand before its driver stops reading from it: what was asked and not answered, and what was not sent.
+pub use self::output::{CoordinatorOutput, Ended, Ending};
+
+/// The most that a stream may have in hand before its driver stops reading from it: what was asked and not answered,
+/// and what was not sent.
 const IN_HAND_MAX: usize = REPORTS_MAX;
 
-/// The most items that may wait to be sent. The core never has more for a runner than it has slots; what is more belongs to a runner that does
-/// not read, whose session ends.
+/// The most items that may wait to be sent. The core never has more for a runner than it has slots; what is more
+/// belongs to a runner that does not read, whose session ends.
 const UNSENT_MAX: usize = 2 * REPORTS_MAX;
 
 /// The most attempts of one message of log lines: no runner has more in hand.
 const LOG_ATTEMPTS_MAX: usize = 2 * wire::HELD_MAX;
-
-/// What the driver of a stream has to do. Messages to the runner come from [`CoordinatorEnd::poll_send`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum CoordinatorOutput {
-    /// Ask the shard as [`CoordinatorEnd::principal`], and hand each answer to [`CoordinatorEnd::answered`], in this order. A
-    /// [`Command::CheckIn`] comes alone and first: whether such a runner may check in at all is the service's to judge before it asks.
-    Ask(Vec<Command>),
-    /// Look up what the landing holds of this attempt, and hand it to [`CoordinatorEnd::staged`].
-    LookUpStaged(Report),
-    /// The execution is not open. Look it up in history, and say to [`CoordinatorEnd::ended`] what became of it.
-    LookUpEnded(Report),
-    /// Keep these lines with the execution, unless the attempt is fenced.
-    LogLines {
-        /// Of which attempt.
-        work: Work,
-        /// What was said.
-        lines: Vec<LogLine>,
-        /// How many lines were dropped before these.
-        dropped: u64,
-    },
-    /// Show how far a collection has come. Not durable.
-    Progress {
-        /// Of which attempt.
-        work: Work,
-        /// How many records it has by now.
-        records: u64,
-    },
-    /// End the stream with the status of this reason. Nothing follows.
-    Close(Ending),
-}
-
-/// Why the coordinator ends a stream that has broken no rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Ending {
-    /// The same runner has a newer stream.
-    #[error(
-        "the same runner has checked in with a newer stream: if that was not this process, two runners share one identity"
-    )]
-    Superseded,
-    /// The runner's lease is over.
-    #[error("nothing came from the runner for as long as its lease, so it holds nothing any more: check in anew")]
-    Lapsed,
-    /// The runner does not read what it is sent.
-    #[error("the runner took the coordinator's messages too slowly: check in anew")]
-    Overflow,
-    /// The coordinator's parts do not agree.
-    #[error("a fault of the coordinator: its log has the details; check in anew")]
-    Internal,
-}
-
-impl Ending {
-    /// The reason in the status that ends the stream.
-    #[must_use]
-    pub fn reason(self) -> v1::ErrorReason {
-        match self {
-            Self::Superseded => v1::ErrorReason::SessionSuperseded,
-            Self::Lapsed => v1::ErrorReason::SessionLapsed,
-            Self::Overflow => v1::ErrorReason::SessionOverflow,
-            Self::Internal => v1::ErrorReason::Internal,
-        }
-    }
-}
-
-/// What history says of an execution that is not open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The report repeats one that was accepted: [`Finished::has_accepted`](muster_core::entity::Finished::has_accepted).
-    Accepted,
-    /// It has ended otherwise.
-    Otherwise,
-    /// There was no such execution, or its retention has ended.
-    Unknown,
-}
 
 /// What was asked of the shard, so that its answer can be told to the runner.
 #[derive(Debug, Clone, Copy)]
@@ -193,8 +122,8 @@ impl CoordinatorEnd {
         self.runner.map(Principal::Runner)
     }
 
-    /// How far the runner's clock was ahead of the coordinator's when it was heard last, in milliseconds; negative when it was behind, `None` when
-    /// it has not said.
+    /// How far the runner's clock was ahead of the coordinator's when it was heard last, in milliseconds; negative when
+    /// it was behind, `None` when it has not said.
     #[must_use]
     pub fn clock_skew_ms(&self) -> Option<i64> {
         self.clock_skew_ms
@@ -261,7 +190,8 @@ impl CoordinatorEnd {
 
     /// What the landing holds of an attempt, as was looked up; `None` when nothing was uploaded, or not to its end.
     ///
-    /// When the landing cannot be read, the driver tries again or ends the stream: the runner then repeats its report later.
+    /// When the landing cannot be read, the driver tries again or ends the stream: the runner then repeats its report
+    /// later.
     pub fn staged(&mut self, work: Work, staged: Option<Staged>) {
         let (Some(runner), Some(completion)) = (self.runner, self.staging.remove(&work)) else {
             return;
@@ -301,7 +231,8 @@ impl CoordinatorEnd {
         }
     }
 
-    /// Tells the runner to check in anew, on a new connection, after `delay`. The driver ends the stream some seconds later.
+    /// Tells the runner to check in anew, on a new connection, after `delay`. The driver ends the stream some seconds
+    /// later.
     pub fn reconnect(&mut self, reason: v1::ReconnectReason, delay: Option<Duration>) {
         self.outbox.reconnect(v1::Reconnect {
             reason: reason.into(),
@@ -358,8 +289,8 @@ impl CoordinatorEnd {
         self.outputs.pop_front()
     }
 
-    /// The next message to the runner, with all that is ready; `None` when there is nothing to say. To be called only when there is room for it: what
-    /// waits here goes out in fewer messages.
+    /// The next message to the runner, with all that is ready; `None` when there is nothing to say. To be called only
+    /// when there is room for it: what waits here goes out in fewer messages.
     pub fn poll_send(&mut self, now: Now) -> Option<v1::CoordinatorMessage> {
         if self.closed {
             return None;
@@ -376,8 +307,9 @@ impl CoordinatorEnd {
         !self.closed && (self.heartbeat_due || self.outbox.has_to_send())
     }
 
-    /// Whether the driver may read the next message from the stream. Not while there is too much in hand already: so a runner that reports faster than
-    /// the shard answers, or does not read its answers, is slowed down by the stream itself.
+    /// Whether the driver may read the next message from the stream. Not while there is too much in hand already: so a
+    /// runner that reports faster than the shard answers, or does not read its answers, is slowed down by the stream
+    /// itself.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         !self.closed && self.in_hand() < IN_HAND_MAX
@@ -418,85 +350,6 @@ impl CoordinatorEnd {
             resumed: welcome.resumed.into_iter().map(wire::held_to_wire).collect(),
             message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX).unwrap_or(u32::MAX),
         });
-    }
-
-    fn take_report(&mut self, runner: RunnerId, work: Work, said: Said) {
-        let report = report(runner, work);
-        match said {
-            Said::Accepted => {
-                self.ask(
-                    Command::Accept(Accept(report)),
-                    Asked::Report(work, v1::ReportKind::Accepted),
-                );
-            }
-            Said::Started => {
-                self.ask(
-                    Command::Start(Start(report)),
-                    Asked::Report(work, v1::ReportKind::Started),
-                );
-            }
-            Said::Progress(records) => self.outputs.push_back(CoordinatorOutput::Progress { work, records }),
-            Said::Completed {
-                counts,
-                cursor,
-                staged: false,
-            } => self.finish(report, counts, cursor, None),
-            Said::Completed {
-                counts,
-                cursor,
-                staged: true,
-            } => {
-                // A repeated report while the landing is asked changes nothing: both get the one answer.
-                if self.staging.insert(work, Completion { counts, cursor }).is_none() {
-                    self.outputs.push_back(CoordinatorOutput::LookUpStaged(report));
-                }
-            }
-            Said::Failed(failure) => {
-                self.ask(
-                    Command::Fail(Fail { report, failure }),
-                    Asked::Report(work, v1::ReportKind::Finished),
-                );
-            }
-        }
-    }
-
-    fn finish(&mut self, report: Report, counts: Counts, cursor: Option<Cursor>, staged: Option<Staged>) {
-        let work = (report.execution, report.claim.attempt);
-        let finish = Finish {
-            report,
-            counts,
-            cursor,
-            staged,
-        };
-        self.ask(Command::Finish(finish), Asked::Report(work, v1::ReportKind::Finished));
-    }
-
-    fn answer_report(&mut self, work: Work, kind: v1::ReportKind, answer: Result<Answer, Rejection>) {
-        match answer {
-            Ok(_) => self.outbox.ack(work, kind),
-            Err(Rejection::Fenced { .. }) => self.outbox.fence(work, v1::FenceReason::NotHeld),
-            Err(Rejection::NotOpen(_)) => self.look_up_ended(work, kind),
-            Err(
-                Rejection::IntegrationNotFound(_)
-                | Rejection::NameTaken { .. }
-                | Rejection::Stale { .. }
-                | Rejection::NoDataTypes
-                | Rejection::NotCollected { .. }
-                | Rejection::NotEnabled(_)
-                | Rejection::ConnectorFixed { .. }
-                | Rejection::Committed(_)
-                | Rejection::SessionOver(_),
-            ) => self.close(Ending::Internal),
-        }
-    }
-
-    fn look_up_ended(&mut self, work: Work, kind: v1::ReportKind) {
-        let Some(runner) = self.runner else { return };
-        let furthest = self.ending.get(&work).map_or(kind, |before| kind.max(*before));
-        if self.ending.insert(work, furthest).is_none() {
-            self.outputs
-                .push_back(CoordinatorOutput::LookUpEnded(report(runner, work)));
-        }
     }
 
     fn take_log_lines(&mut self, lines: v1::RunnerLogLines, now: Now) -> Result<(), ProtocolError> {
@@ -566,36 +419,5 @@ impl CoordinatorEnd {
             self.closed = true;
             self.outputs.push_back(CoordinatorOutput::Close(ending));
         }
-    }
-}
-
-/// The reports of a message, all judged before the first is acted on. What a later report of the same message stands for is left out.
-fn judge_reports(reports: v1::Reports) -> Result<Vec<(Work, Said)>, ProtocolError> {
-    if reports.reports.len() > REPORTS_MAX {
-        return Err(ProtocolError::field(
-            "reports",
-            format_args!("are {}: at most {REPORTS_MAX} are allowed", reports.reports.len()),
-        ));
-    }
-    let reports = reports.reports.into_iter().enumerate();
-    let mut said = reports
-        .map(|(index, report)| {
-            wire::report_from_wire(report).map_err(|error| error.under(format_args!("reports[{index}]")))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    // Not the end: that may wait for the landing for longer than an assignment has to be confirmed.
-    let beyond: BTreeSet<Work> = said
-        .iter()
-        .filter(|(_, said)| *said == Said::Started)
-        .map(|(work, _)| *work)
-        .collect();
-    said.retain(|(work, said)| *said != Said::Accepted || !beyond.contains(work));
-    Ok(said)
-}
-
-fn report(runner: RunnerId, (execution, attempt): Work) -> Report {
-    Report {
-        execution,
-        claim: Claim { runner, attempt },
     }
 }

@@ -1,7 +1,7 @@
 //! The wire's messages as the core's words, and back: the one place of the check-in where they meet.
 //!
-//! What comes from the other end is judged here. Nothing is trusted: each length and each number has a bound, and an error names the field and
-//! what was expected of it.
+//! What comes from the other end is judged here. Nothing is trusted: each length and each number has a bound, and an
+//! error names the field and what was expected of it.
 
 mod assignment;
 mod failure;

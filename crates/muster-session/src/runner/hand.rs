@@ -1,4 +1,5 @@
-//! What a runner has in hand: the work that it carries out, the results that it could not hand over yet, and what it remembers of the past.
+//! What a runner has in hand: the work that it carries out, the results that it could not hand over yet, and what it
+//! remembers of the past.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,10 +7,12 @@ use muster_core::decide::Work;
 use muster_core::words::{Attempt, ExecutionId};
 use muster_proto::v1;
 
-/// How many executions a runner remembers after it is done with them, so that it does not begin an attempt a second time.
+/// How many executions a runner remembers after it is done with them, so that it does not begin an attempt a second
+/// time.
 const PAST_MAX: usize = 4_096;
 
-/// The most results that wait for their acknowledgement: what a hello can list. While there are so many, nothing new is begun.
+/// The most results that wait for their acknowledgement: what a hello can list. While there are so many, nothing new is
+/// begun.
 pub(super) const SPOOL_MAX: usize = crate::wire::HELD_MAX;
 
 /// Work that the runner carries out.

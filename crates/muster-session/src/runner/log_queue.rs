@@ -48,8 +48,8 @@ impl LogQueue {
         self.lines.len()
     }
 
-    /// As many lines as fit into a message of this many bytes, by attempt and in order; `None` when nothing waits. The drops are told once all the
-    /// lines before them have gone.
+    /// As many lines as fit into a message of this many bytes, by attempt and in order; `None` when nothing waits. The
+    /// drops are told once all the lines before them have gone.
     pub(super) fn take(&mut self, bytes_max: usize) -> Option<v1::RunnerLogLines> {
         let mut attempts: BTreeMap<Work, v1::AttemptLogLines> = BTreeMap::new();
         let mut bytes = 0;

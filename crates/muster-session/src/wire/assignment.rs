@@ -100,3 +100,56 @@ fn integration_from_wire(name: &str) -> Result<(OrganizationId, IntegrationId), 
         .map_err(|error| ProtocolError::field("integration", error))?;
     Ok((organization, integration))
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_core::words::{Attempt, ExecutionId};
+
+    use super::*;
+
+    fn assignment() -> Assignment {
+        Assignment {
+            execution: ExecutionId(1),
+            attempt: Attempt(2),
+            organization: OrganizationId::new("acme").expect("a name"),
+            integration: IntegrationId(3),
+            data_type: DataType::new("user").expect("a name"),
+            connector: ConnectorName::new("ldap").expect("a name"),
+            configuration: Configuration::new(r#"{"hosts":["dc1"],"port":636}"#).expect("small"),
+            revision: Revision(4),
+            cursor: Some(Cursor::new("page 7").expect("small")),
+        }
+    }
+
+    #[test]
+    fn an_assignment_survives_the_wire() {
+        let wire = assignment_to_wire(assignment()).expect("its configuration is an object");
+        let task = task_from_wire(wire).expect("understood");
+        assert_eq!(task.assignment, assignment());
+        assert_eq!((task.access_schema, task.time_limit), (None, None));
+    }
+
+    #[test]
+    fn what_a_runner_does_not_understand_is_named() {
+        type Spoil = fn(&mut v1::Assignment);
+        let spoils: [(&str, Spoil); 6] = [
+            ("execution_id", |it| it.execution_id.clear()),
+            ("integration", |it| it.integration = "integrations/1".to_owned()),
+            ("connector", |it| it.connector = "LDAP".to_owned()),
+            ("data_type", |it| it.data_type.clear()),
+            ("cursor", |it| it.cursor = Some("x".repeat(Cursor::BYTES_MAX + 1))),
+            ("time_limit", |it| {
+                it.time_limit = Some(prost_types::Duration { seconds: -1, nanos: 0 });
+            }),
+        ];
+        for (place, spoil) in spoils {
+            let mut wire = assignment_to_wire(assignment()).expect("its configuration is an object");
+            spoil(&mut wire);
+            let error = task_from_wire(wire).expect_err(place);
+            assert!(
+                matches!(&error, ProtocolError::Field { field, .. } if field == place),
+                "{place}: {error}"
+            );
+        }
+    }
+}

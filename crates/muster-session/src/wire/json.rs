@@ -6,7 +6,8 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 use serde_json::{Map, Number, Value as Json};
 
-/// How deep a value may be nested. The decoder of the other end gives up at 100 messages, and each level of a struct is three.
+/// How deep a value may be nested. The decoder of the other end gives up at 100 messages, and each level of a struct is
+/// three.
 const DEPTH_MAX: usize = 28;
 
 /// The largest whole number that a double tells from its neighbours, 2^53.

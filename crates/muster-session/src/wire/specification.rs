@@ -1,6 +1,8 @@
-//! What connectors say about themselves, as the JSON text that the ledger keeps: the core does not read it, so it has a form of its own.
+//! What connectors say about themselves, as the JSON text that the ledger keeps: the core does not read it, so it has a
+//! form of its own.
 //!
-//! The keys are the names of the message's fields; a configuration schema is the JSON Schema itself, an interval a number of seconds.
+//! The keys are the names of the message's fields; a configuration schema is the JSON Schema itself, an interval a
+//! number of seconds.
 
 use muster_proto::v1;
 use serde_json::{Map, Value as Json, json};
@@ -29,7 +31,8 @@ pub fn specification_to_json(specification: &v1::ConnectorSpecification) -> Resu
     Ok(text.to_string())
 }
 
-/// The specification of a text that [`specification_to_json`] made. What the text does not have is empty: an older version wrote less.
+/// The specification of a text that [`specification_to_json`] made. What the text does not have is empty: an older
+/// version wrote less.
 ///
 /// # Errors
 /// [`JsonError`] when the text is no JSON object, or a schema in it is nested too deeply.

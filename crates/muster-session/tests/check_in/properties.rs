@@ -81,8 +81,8 @@ fn carry_out(world: &mut World, deed: &Deed) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Each execution ends once, no attempt runs twice, what is acknowledged is true, queues stay bounded (all checked at each step), and after the
-    /// faults everything ends and every spool is empty.
+    /// Each execution ends once, no attempt runs twice, what is acknowledged is true, queues stay bounded (all checked
+    /// at each step), and after the faults everything ends and every spool is empty.
     #[test]
     fn whatever_happens_everything_ends_once(seed in any::<u64>(), deeds in prop::collection::vec(deed(), 1..120)) {
         let mut world = World::new(seed, RUNNERS);

@@ -227,3 +227,26 @@ fn a_runner_that_is_gone_loses_its_work_to_another() {
     world.switch_off(0, false);
     world.heal(BOUND);
 }
+
+#[test]
+fn a_stream_that_its_runner_has_left_is_superseded() {
+    let mut world = busy(1);
+    world.deafen(0, true);
+    world.break_stream(0);
+    assert_eq!(world.stream_count(), 1, "the coordinator does not know that it is over");
+    world.live(2_000);
+    assert!(world.is_checked_in(0));
+    assert_eq!(world.stream_count(), 1, "the newest session wins");
+    world.heal(Duration::from_secs(60));
+    assert!(world.finished.values().all(|one| one.attempt.0 == 1));
+}
+
+#[test]
+fn heartbeats_alone_keep_streams_and_work_for_hours() {
+    let mut world = busy(2);
+    world.work(0, 0, Step::Start);
+    world.live(2 * 60 * 60 * 1_000);
+    assert_eq!(world.connection_count(), 2, "nobody had to check in anew");
+    world.heal(Duration::from_secs(5));
+    assert!(world.finished.values().all(|one| one.attempt.0 == 1));
+}

@@ -1,0 +1,92 @@
+//! What a runner is, and what its end asks of it.
+
+use muster_core::decide::Work;
+use muster_core::words::{RunnerId, SessionId};
+use muster_proto::v1;
+
+use crate::wire::Task;
+
+/// What a runner says about itself in each hello.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunnerProfile {
+    /// Its identity, made at its first start and kept.
+    pub runner: RunnerId,
+    /// What people call it.
+    pub display_name: String,
+    /// `organizations/{organization}`; empty for the service's own pool.
+    pub organization: String,
+    /// The pool that it serves.
+    pub pool: String,
+    /// The version of its program.
+    pub version: String,
+    /// The connectors that its own configuration allows, with their specifications.
+    pub connectors: Vec<v1::ConnectorSpecification>,
+    /// How many executions it carries out at the same time: 1 to [`SLOTS_MAX`](crate::wire::SLOTS_MAX).
+    pub slots: u32,
+    /// Where it runs.
+    pub host: v1::HostFacts,
+}
+
+/// What the runner has to do. Messages to the coordinator come from
+/// [`RunnerEnd::poll_send`](super::RunnerEnd::poll_send).
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunnerOutput {
+    /// Dial, by a fresh connection and name look-up; then say [`connected`](super::RunnerEnd::connected) or
+    /// [`disconnected`](super::RunnerEnd::disconnected).
+    Connect,
+    /// Drop the stream, or the dialling, and hand in nothing more of it.
+    Disconnect,
+    /// The runner is checked in. Uploads name this session.
+    Welcomed {
+        /// The session.
+        session: SessionId,
+    },
+    /// Carry this out. It is accepted already.
+    Start(Box<Task>),
+    /// Stop this work, and drop what it has staged. Nothing that it still hands in counts.
+    Stop {
+        /// Which attempt.
+        work: Work,
+        /// Why.
+        why: StopReason,
+    },
+    /// Keep this result over restarts, until it is unspooled.
+    Spool(v1::Report),
+    /// Remove this result from the spool.
+    Unspool {
+        /// Which attempt.
+        work: Work,
+        /// Whether the coordinator has taken it. `false`: it was fenced or canceled, and counts for nothing.
+        accepted: bool,
+    },
+    /// An assignment was not taken, and will be withdrawn: the coordinator does not see this runner as it is. Worth a
+    /// line in the log.
+    Ignored {
+        /// Which attempt.
+        work: Work,
+        /// Why.
+        why: IgnoreReason,
+    },
+}
+
+/// Why work is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Somebody canceled the execution.
+    Canceled,
+    /// The runner does not hold the attempt any more.
+    Fenced,
+    /// The coordinator was not heard for so long that it will have given the work to others.
+    LeaseLost,
+}
+
+/// Why an assignment is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IgnoreReason {
+    /// All slots are taken, or the spool is full.
+    NoSlot,
+    /// The runner is draining.
+    Draining,
+    /// The runner had this attempt, or a later one, before.
+    Past,
+}
