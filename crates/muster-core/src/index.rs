@@ -203,6 +203,22 @@ impl Index {
         }
     }
 
+    /// The upcoming collection of one data type has changed.
+    pub(crate) fn reschedule(
+        &mut self,
+        id: IntegrationId,
+        data_type: &DataType,
+        before: Option<Stamp>,
+        after: Option<Stamp>,
+    ) {
+        if let Some(before) = before {
+            self.due.remove(&(before, id, data_type.clone()));
+        }
+        if let Some(after) = after {
+            self.due.insert((after, id, data_type.clone()));
+        }
+    }
+
     pub(crate) fn put_execution(&mut self, execution: &Execution) {
         self.open
             .insert((execution.integration, execution.data_type.clone()), execution.id);

@@ -1,12 +1,12 @@
 //! All that a decision looks at: the ledger, what is derived from it, and the roster. The one place where an event becomes true.
 
 use crate::entity::{EntityKey, Finished};
-use crate::event::Recorded;
+use crate::event::{Event, Recorded};
 use crate::index::Index;
 use crate::ledger::{Ledger, Position};
 use crate::roster::{Limits, Roster, RosterChange};
 use crate::time::{Moment, Now, Stamp};
-use crate::words::{ExecutionId, RunnerId};
+use crate::words::{ExecutionId, IntegrationId};
 
 /// The state of a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,24 +55,56 @@ impl State {
 
     /// Applies an event, and returns the execution that it ended, if it ended one.
     pub fn apply(&mut self, position: Position, recorded: &Recorded) -> Option<Finished> {
-        let (first, second) = recorded.event.entities();
-        let before = self.holder(&first);
-        self.take(&first);
-        if let Some(second) = &second {
-            self.take(second);
+        match recorded.event.entities() {
+            (EntityKey::Execution(id), _) => self.apply_to_execution(id, position, recorded),
+            (EntityKey::Integration(id), _) => {
+                self.apply_to_integration(id, position, recorded);
+                None
+            }
+            (EntityKey::Runner(_) | EntityKey::Connector(_), _) => self.ledger.apply(position, recorded),
+        }
+    }
+
+    /// How an execution goes changes nothing that is indexed of its integration, so that is left where it is.
+    fn apply_to_execution(&mut self, id: ExecutionId, position: Position, recorded: &Recorded) -> Option<Finished> {
+        let mut before = None;
+        if let Some(execution) = self.ledger.execution(id) {
+            self.index.take_execution(execution);
+            before = execution.holder();
         }
         let finished = self.ledger.apply(position, recorded);
-        self.put(&first);
-        if let Some(second) = &second {
-            self.put(second);
+        let mut after = None;
+        if let Some(execution) = self.ledger.execution(id) {
+            self.index.put_execution(execution);
+            after = execution.holder();
         }
-        let after = self.holder(&first);
         if before != after {
-            for runner in before.into_iter().chain(after) {
-                self.roster.note_held(runner, self.index.held_count(runner));
+            for claim in before.into_iter().chain(after) {
+                self.roster.note_held(claim.runner, self.index.held_count(claim.runner));
             }
         }
         finished
+    }
+
+    fn apply_to_integration(&mut self, id: IntegrationId, position: Position, recorded: &Recorded) {
+        if let Event::ScheduleAdvanced { data_type, .. } = &recorded.event {
+            let next = |ledger: &Ledger| {
+                ledger
+                    .integration(id)
+                    .and_then(|one| one.collections.get(data_type)?.next)
+            };
+            let before = next(&self.ledger);
+            self.ledger.apply(position, recorded);
+            self.index.reschedule(id, data_type, before, next(&self.ledger));
+            return;
+        }
+        if let Some(integration) = self.ledger.integration(id) {
+            self.index.take_integration(integration);
+        }
+        self.ledger.apply(position, recorded);
+        if let Some(integration) = self.ledger.integration(id) {
+            self.index.put_integration(integration);
+        }
     }
 
     /// Applies a change of the roster.
@@ -89,43 +121,6 @@ impl State {
     #[must_use]
     pub fn next_timers(&self) -> (Option<Stamp>, Option<Moment>) {
         (self.index.next_timer(), self.roster.next_deadline())
-    }
-
-    fn holder(&self, key: &EntityKey) -> Option<RunnerId> {
-        let EntityKey::Execution(id) = key else { return None };
-        self.ledger.execution(*id)?.holder().map(|claim| claim.runner)
-    }
-
-    fn take(&mut self, key: &EntityKey) {
-        match key {
-            EntityKey::Integration(id) => {
-                if let Some(integration) = self.ledger.integration(*id) {
-                    self.index.take_integration(integration);
-                }
-            }
-            EntityKey::Execution(id) => {
-                if let Some(execution) = self.ledger.execution(*id) {
-                    self.index.take_execution(execution);
-                }
-            }
-            EntityKey::Runner(_) | EntityKey::Connector(_) => {}
-        }
-    }
-
-    fn put(&mut self, key: &EntityKey) {
-        match key {
-            EntityKey::Integration(id) => {
-                if let Some(integration) = self.ledger.integration(*id) {
-                    self.index.put_integration(integration);
-                }
-            }
-            EntityKey::Execution(id) => {
-                if let Some(execution) = self.ledger.execution(*id) {
-                    self.index.put_execution(execution);
-                }
-            }
-            EntityKey::Runner(_) | EntityKey::Connector(_) => {}
-        }
     }
 
     /// Asserts what holds across entities; for tests, the simulator and verification.

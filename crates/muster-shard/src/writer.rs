@@ -1,6 +1,6 @@
 //! The writer: the one place that changes the state.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use muster_core::state::State;
 use muster_core::time::{Moment, Now, Stamp};
 use muster_core::words::{ExecutionId, IntegrationId, Principal, Sequence};
 use muster_store::EntityChange;
+use rustc_hash::FxHashSet;
 
 use crate::batch::{Batch, Release};
 use crate::tail::Tail;
@@ -47,7 +48,7 @@ pub(crate) struct Checkpoint {
 #[derive(Default)]
 struct Changed {
     queue: VecDeque<(Sequence, Moment, EntityKey)>,
-    waiting: HashSet<EntityKey>,
+    waiting: FxHashSet<EntityKey>,
 }
 
 pub(crate) struct Writer {
@@ -56,7 +57,7 @@ pub(crate) struct Writer {
     head: Sequence,
     changed: Changed,
     /// The open executions that have a record, which is to be removed at their end.
-    recorded: HashSet<ExecutionId>,
+    recorded: FxHashSet<ExecutionId>,
     tail: Arc<Tail>,
     watchers: Arc<Watchers>,
     record_after: Duration,
@@ -198,8 +199,7 @@ impl Writer {
 
 impl Changed {
     fn note(&mut self, key: EntityKey, sequence: Sequence, now: Moment) {
-        if !self.waiting.contains(&key) {
-            self.waiting.insert(key.clone());
+        if self.waiting.insert(key.clone()) {
             self.queue.push_back((sequence, now, key));
         }
     }
@@ -264,6 +264,12 @@ impl Turn<'_> {
     #[must_use]
     pub fn sequence(&self) -> Sequence {
         self.sequence.unwrap_or(self.writer.head)
+    }
+
+    /// The newest batch before this turn. When what the turn returns is released, watchers have been told of everything up to that batch.
+    #[must_use]
+    pub fn head(&self) -> Sequence {
+        self.writer.head
     }
 
     /// Judges a command, and makes what follows from it true.
