@@ -14,6 +14,7 @@ use muster_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::error::ShardError;
+use crate::line_watch::{LineWatch, LineWatchers};
 use crate::outbox::{Outbox, Outboxes};
 use crate::watch::{Change, Watchers};
 use crate::writer::{Job, Turn};
@@ -61,6 +62,7 @@ pub struct ShardHandle {
     store: Store,
     outboxes: Arc<Outboxes>,
     watchers: Arc<Watchers>,
+    line_watchers: Arc<LineWatchers>,
     ready: Arc<AtomicBool>,
 }
 
@@ -77,6 +79,7 @@ impl ShardHandle {
             store,
             outboxes,
             watchers,
+            line_watchers: Arc::default(),
             ready,
         }
     }
@@ -208,8 +211,25 @@ impl ShardHandle {
         execution: ExecutionId,
         lines: Vec<LogLine>,
     ) -> Result<LineCounts, ShardError> {
-        self.blocking(move |store| store.append_log_lines(execution, &lines))
-            .await
+        let appended = self
+            .blocking(move |store| store.append_log_lines(execution, &lines))
+            .await;
+        self.line_watchers.wake(execution);
+        appended
+    }
+
+    /// Tells from now on when the execution has got more log lines.
+    #[must_use]
+    pub fn watch_log_lines(&self, execution: ExecutionId) -> LineWatch {
+        self.line_watchers.watch(execution)
+    }
+
+    /// How many log lines an execution has, and how many were not kept.
+    ///
+    /// # Errors
+    /// [`ShardError`].
+    pub async fn log_line_counts(&self, execution: ExecutionId) -> Result<LineCounts, ShardError> {
+        self.blocking(move |store| store.log_lines().counts(execution)).await
     }
 
     /// At most `limit` log lines of an execution, from number `from` (counted from 0) on.

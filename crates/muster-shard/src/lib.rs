@@ -21,6 +21,7 @@ mod committer;
 mod error;
 mod handle;
 mod keeper;
+mod line_watch;
 mod outbox;
 mod pipeline;
 mod start;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use error::{FatalError, ShardError};
 pub use handle::{Answered, AskError, Page, Posted, ShardHandle};
+pub use line_watch::LineWatch;
 pub use outbox::Outbox;
 pub use start::{LandingWork, Options, Running, start};
 pub use watch::{Change, ExecutionState};
