@@ -134,6 +134,8 @@ impl RunnerEnd {
                 _ => Err(ProtocolError::WelcomeMissing),
             },
             Link::Up { .. } => {
+                // A process that was stopped for longer finds old messages, which do not bring its lease back.
+                self.stop_if_lost(now.moment);
                 if let Some(lease) = &mut self.lease {
                     lease.heard = now.moment;
                 }
@@ -222,11 +224,7 @@ impl RunnerEnd {
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Now) {
-        if let Some(lease) = self.lease
-            && now.moment >= lease.lost_at()
-        {
-            self.stop_all();
-        }
+        self.stop_if_lost(now.moment);
         match self.link {
             Link::Away { until } => {
                 if now.moment >= until {
@@ -319,6 +317,12 @@ impl RunnerEnd {
             self.progress.remove(&work);
             self.log_lines.forget(work);
             self.outputs.push_back(RunnerOutput::Stop { work, why });
+        }
+    }
+
+    fn stop_if_lost(&mut self, now: Moment) {
+        if self.lease.is_some_and(|lease| now >= lease.lost_at()) {
+            self.stop_all();
         }
     }
 

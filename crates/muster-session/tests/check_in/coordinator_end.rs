@@ -447,3 +447,15 @@ fn log_lines_are_stamped_and_bounded() {
         (work(1, 1), at(500).stamp, 8 * 1024)
     );
 }
+
+#[test]
+fn a_runner_that_does_not_read_loses_its_session() {
+    let mut end = welcomed();
+    for n in 1..=20_000 {
+        let execution = ExecutionId(n);
+        let attempt = Attempt(1);
+        end.told(Message::Fence { execution, attempt });
+    }
+    assert_eq!(outputs(&mut end), [CoordinatorOutput::Close(Ending::Overflow)]);
+    assert!(end.in_hand() < 12_100, "and costs no more memory");
+}

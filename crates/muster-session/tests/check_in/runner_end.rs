@@ -479,3 +479,14 @@ fn a_lease_is_lost_in_any_state_of_the_link() {
     let why = StopReason::LeaseLost;
     assert!(outputs(&mut end).contains(&RunnerOutput::Stop { work: work(1, 1), why }));
 }
+
+#[test]
+fn old_messages_do_not_bring_back_the_lease_of_a_process_that_was_stopped() {
+    let mut end = running(&[work(1, 1)]);
+    let heartbeat = v1::coordinator_message::Kind::Heartbeat(v1::Heartbeat::default());
+    end.receive(from_coordinator(heartbeat), at(70_000))
+        .expect("a heartbeat");
+    let why = StopReason::LeaseLost;
+    let work = work(1, 1);
+    assert_eq!(outputs(&mut end), [RunnerOutput::Stop { work, why }]);
+}
