@@ -1,3 +1,47 @@
-//! What an operator types.
+//! `muster`: what an operator types. A client of the coordinator's gRPC API; it knows what the API says, and nothing else.
 
-fn main() {}
+mod client;
+mod command;
+mod configuration;
+mod error;
+mod exit;
+mod follow;
+mod list;
+mod names;
+mod output;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use command::Cli;
+use error::Error;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => command::run(cli).unwrap_or_else(|error| told(&error)),
+        Err(answer) => {
+            // Nobody is left to tell where the terminal is gone.
+            let _ = answer.print();
+            if answer.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            }
+        }
+    };
+    exit.into()
+}
+
+/// Tells the error. A reader that has taken what it wanted and left, as `head` does, is none.
+fn told(error: &Error) -> Exit {
+    if let Error::Output(cause) = error
+        && cause.kind() == io::ErrorKind::BrokenPipe
+    {
+        return Exit::Success;
+    }
+    output::note(error.report().trim_end());
+    Exit::Failure
+}

@@ -1,0 +1,192 @@
+//! The way to the coordinator: one connection, made when it is first needed, and what all calls do alike.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use muster_proto::v1::connector_service_client::ConnectorServiceClient;
+use muster_proto::v1::execution_service_client::ExecutionServiceClient;
+use muster_proto::v1::integration_service_client::IntegrationServiceClient;
+use muster_proto::v1::log_line_service_client::LogLineServiceClient;
+use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use crate::error::Error;
+
+/// Longer than a slow network needs, shorter than a person's patience.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// For an answer to begin; a stream may then go on for ever. The coordinator answers in milliseconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a connection with a call on it is probed, so that a watch of a coordinator that has vanished does not wait for ever.
+const PROBE_EVERY: Duration = Duration::from_secs(20);
+
+/// How long a probe's answer may take.
+const PROBE_WITHIN: Duration = Duration::from_secs(10);
+
+/// The most bytes of one answer: a page of 1,000 integrations with configurations of 64 KiB each.
+const MESSAGE_BYTES_MAX: usize = 96 * 1024 * 1024;
+
+/// Where a coordinator listens.
+#[derive(Debug, Clone)]
+pub struct Server {
+    endpoint: Endpoint,
+    url: String,
+}
+
+impl FromStr for Server {
+    type Err = String;
+
+    /// Reads `http://HOST:PORT` or `HOST:PORT`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{text}")
+        };
+        let example = "it must be such as `http://127.0.0.1:7443`";
+        let uri: Uri = url.parse().map_err(|error| format!("{error}; {example}"))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => {
+                return Err("this version speaks http only; use `http://` to a coordinator on this machine".to_owned());
+            }
+            Some(_) | None => return Err(format!("unknown scheme; {example}")),
+        }
+        if uri.host().is_none_or(str::is_empty) {
+            return Err(format!("no host; {example}"));
+        }
+        if uri.path().len() > 1 || uri.query().is_some() {
+            return Err(format!("there is something behind the address; {example}"));
+        }
+        let url = url.trim_end_matches('/').to_owned();
+        let endpoint = Endpoint::from(uri)
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(ANSWER_WITHIN)
+            .http2_keep_alive_interval(PROBE_EVERY)
+            .keep_alive_timeout(PROBE_WITHIN);
+        Ok(Self { endpoint, url })
+    }
+}
+
+/// A coordinator, and the organization that is asked about. Cheap to clone; clones share the connection.
+#[derive(Debug, Clone)]
+pub struct Client {
+    channel: Channel,
+    url: String,
+    organization: String,
+}
+
+macro_rules! services {
+    ($($service:ident: $client:ident),*) => {
+        $(
+            /// That service of the coordinator.
+            pub fn $service(&self) -> $client<Channel> {
+                $client::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+            }
+        )*
+    };
+}
+
+impl Client {
+    /// A client that connects with its first call, and anew when the connection has broken. To be called within a runtime.
+    pub fn new(server: &Server, organization: String) -> Self {
+        Self {
+            channel: server.endpoint.connect_lazy(),
+            url: server.url.clone(),
+            organization,
+        }
+    }
+
+    services! {
+        integrations: IntegrationServiceClient,
+        executions: ExecutionServiceClient,
+        log_lines: LogLineServiceClient,
+        runners: RunnerRegistryServiceClient,
+        connectors: ConnectorServiceClient
+    }
+
+    /// The organization's id.
+    pub fn organization(&self) -> &str {
+        &self.organization
+    }
+
+    /// `organizations/{organization}`.
+    pub fn parent(&self) -> String {
+        format!("organizations/{}", self.organization)
+    }
+
+    /// Where the coordinator is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The error of a call: `doing` says what for, as in "cannot …".
+    pub fn error(&self, doing: impl Into<String>, status: &Status) -> Error {
+        Error::of(doing, &self.url, status)
+    }
+}
+
+/// The wait between attempts to connect again: it doubles up to a bound, and chance takes up to half of it off, so that many who were
+/// cut off together do not come back together.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(500);
+    const MOST: Duration = Duration::from_secs(10);
+
+    /// Counts a failure, and says how long to wait for it.
+    pub fn next(&mut self) -> Duration {
+        let most = Self::FIRST.saturating_mul(1 << self.failures.min(16)).min(Self::MOST);
+        self.failures += 1;
+        most.mul_f64(1.0 - fastrand::f64() / 2.0)
+    }
+
+    /// Begins anew: something has come.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_be_given_without_its_scheme() {
+        let server: Server = "coordinator.internal:7443".parse().expect("an address");
+        assert_eq!(server.url, "http://coordinator.internal:7443");
+        let server: Server = "http://[::1]:7443/".parse().expect("an address");
+        assert_eq!(server.url, "http://[::1]:7443");
+    }
+
+    #[test]
+    fn what_is_no_server_is_told_with_an_example() {
+        for text in [
+            "",
+            "http://",
+            "ftp://host:1",
+            "https://host:7443",
+            "http://host:7443/path",
+            "a b",
+        ] {
+            let error = text.parse::<Server>().expect_err(text);
+            assert!(error.contains("http://"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_a_bound() {
+        let mut backoff = Backoff::default();
+        let first = backoff.next();
+        assert!(first >= Backoff::FIRST / 2 && first <= Backoff::FIRST, "{first:?}");
+        for _ in 0..100 {
+            assert!(backoff.next() <= Backoff::MOST);
+        }
+        assert!(backoff.next() >= Backoff::MOST / 2);
+    }
+}

@@ -1,0 +1,93 @@
+//! `muster integration create`.
+
+use muster_proto::v1::{CreateIntegrationRequest, Integration};
+
+use super::{Configured, Scheduled, id, tell, typed};
+use crate::command::Session;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::text::clean;
+
+/// Create an integration; it collects at once, unless it is a draft
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  muster integration create laptops --connector host --pool default
+  muster integration create laptops --connector host --every device=1h --every software=24h
+  muster integration create directory --connector ldap --pool hq --set server.host=dc1 --set server.port=636
+  muster integration create directory --connector ldap --pool hq --config directory.json --draft
+  muster integration create directory --connector ldap --pool hq --config - --dry-run")]
+pub struct Args {
+    /// What people call it
+    name: String,
+    /// The connector that reads the source: see `muster connector list`
+    #[arg(long, value_name = "CONNECTOR")]
+    connector: String,
+    /// The pool of runners that serve it
+    #[arg(long, default_value = "default")]
+    pool: String,
+    /// Which of the connector's ways of being configured: see `muster connector show`
+    #[arg(long, value_name = "NAME", default_value = "")]
+    access_schema: String,
+    /// Only save it: it collects nothing before it is enabled
+    #[arg(long)]
+    draft: bool,
+    /// Only say whether it would be created
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    scheduled: Scheduled,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+/// Creates it.
+pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
+    let Session { client, output } = session;
+    let request = CreateIntegrationRequest {
+        parent: client.parent(),
+        integration: Some(Integration {
+            display_name: args.name.clone(),
+            connector: args.connector.clone(),
+            access_schema: args.access_schema,
+            configuration: Some(args.configured.read()?),
+            pool: args.pool,
+            data_types: args.scheduled.schedules().collect(),
+            ..Integration::default()
+        }),
+        draft: args.draft,
+        validate_only: args.dry_run,
+        request_id: String::new(),
+    };
+    let created = client.integrations().create_integration(request).await;
+    let created = created
+        .map_err(|status| {
+            let error = client.error(format!("create integration `{}`", clean(&args.name)), &status);
+            error.advise("INVALID_CONFIGURATION", || {
+                format!("see what the connector needs: muster connector show {}", args.connector)
+            })
+        })?
+        .into_inner();
+    let name = clean(&created.display_name);
+    let typed = typed(&created.display_name);
+    let (sentence, next) = if args.dry_run {
+        (format!("integration `{name}` can be created; nothing was done"), None)
+    } else if args.draft {
+        let sentence = format!("created integration `{name}` ({}) as a draft", id(&created));
+        (
+            sentence,
+            Some(format!("activate it:  muster integration enable {typed}")),
+        )
+    } else {
+        let sentence = format!("created integration `{name}` ({})", id(&created));
+        (
+            sentence,
+            Some(format!("see it collect:  muster execution watch {typed}")),
+        )
+    };
+    tell(output, &created, &sentence)?;
+    if let Some(next) = next.filter(|_| !output.is_json()) {
+        output.line(next)?;
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,142 @@
+//! `muster integration show`.
+
+use muster_proto::v1::{CollectionSchedule, ConfigurationStatus, ExecutionStatus, Integration};
+use prost_types::Timestamp;
+
+use super::{Named, id};
+use crate::command::Session;
+use crate::configuration::from_wire;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::names;
+use crate::output::json::Json;
+use crate::output::table::{Cell, Column, Facts, Table};
+use crate::output::text::clean;
+use crate::output::{time, words};
+
+/// Show an integration: how it is, what it collects, and how that goes
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  muster integration show laptops
+  muster integration show laptops --output json | jq '.configuration'
+
+It exits with 2 when the integration is in Error.")]
+pub struct Args {
+    #[command(flatten)]
+    named: Named,
+}
+
+/// Shows it.
+pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
+    let Session { client, output } = session;
+    let integration = names::integration(client, &args.named.integration).await?;
+    if output.is_json() {
+        output.document(&Json(&integration))?;
+        return Ok(exit(&integration));
+    }
+    let now = time::now();
+    let status = words::configuration(integration.status());
+    let since = time::relative(integration.status_time.as_ref(), &now);
+    let mut facts = Facts::default();
+    facts.add("integration", &integration.display_name);
+    facts.add("id", id(&integration));
+    facts.add_painted(
+        "status",
+        format!("{} ({since})", output.paint(status.tone, status.text)),
+    );
+    facts.add("why", &integration.status_message);
+    facts.add("next step", &integration.status_remedy);
+    facts.add("collects", words::enablement(integration.enablement()));
+    facts.add("connector", &integration.connector);
+    facts.add("access schema", &integration.access_schema);
+    facts.add("pool", &integration.pool);
+    facts.add("created", time::exact(integration.create_time.as_ref()));
+    facts.add("changed", time::exact(integration.update_time.as_ref()));
+    facts.add("revision", integration.revision.to_string());
+    facts.add_lines("configuration", configuration(&integration));
+    for line in facts.lines() {
+        output.line(line)?;
+    }
+    output.line("")?;
+    output.table(&schedule(&integration, &now))?;
+    for (data_type, failure) in integration.data_types.iter().filter_map(failure) {
+        output.line("")?;
+        output.line(format!("{}: {failure}", clean(data_type)))?;
+    }
+    Ok(exit(&integration))
+}
+
+fn exit(integration: &Integration) -> Exit {
+    match integration.status() {
+        ConfigurationStatus::Error => Exit::InError,
+        ConfigurationStatus::Unspecified | ConfigurationStatus::Active | ConfigurationStatus::Disabled => Exit::Success,
+    }
+}
+
+/// A line for each key: a value as it could be given to `--set`.
+fn configuration(integration: &Integration) -> Vec<String> {
+    let Some(configuration) = &integration.configuration else {
+        return Vec::new();
+    };
+    let values = from_wire(configuration).into_iter();
+    values.map(|(key, value)| format!("{key}={value}")).collect()
+}
+
+fn schedule(integration: &Integration, now: &Timestamp) -> Table {
+    let mut table = Table::new([
+        Column::text("DATA TYPE", 18),
+        Column::text("EVERY", 14),
+        Column::text("LAST", 9),
+        Column::text("ENDED", 10),
+        Column::text("EXECUTION", names::SHORT_ID_CHARS + 1),
+        Column::text("NEXT", 10),
+        Column::text("OPEN", names::SHORT_ID_CHARS),
+    ]);
+    for one in &integration.data_types {
+        table.row([
+            one.data_type.as_str().into(),
+            time::interval(one.interval.as_ref()).into(),
+            last(one),
+            time::relative(one.last_end_time.as_ref(), now).into(),
+            or_none(names::short_id(&one.last_execution)).into(),
+            time::relative(one.next_collection_time.as_ref(), now).into(),
+            or_none(names::short_id(&one.open_execution)).into(),
+        ]);
+    }
+    table
+}
+
+/// How the last collection ended.
+fn last(schedule: &CollectionSchedule) -> Cell {
+    match schedule.last_status() {
+        ExecutionStatus::Unspecified => time::NONE.into(),
+        status @ (ExecutionStatus::Created
+        | ExecutionStatus::Pending
+        | ExecutionStatus::Executing
+        | ExecutionStatus::Completed
+        | ExecutionStatus::Error) => words::execution(status).into(),
+    }
+}
+
+/// What the last collection has to say: why it failed and what to do, or what it warns of.
+fn failure(schedule: &CollectionSchedule) -> Option<(&str, String)> {
+    let text = match (&schedule.last_failure, &schedule.last_warning) {
+        (Some(failure), _) => {
+            let category = words::category(failure.category());
+            let text = format!("{category}: {}", clean(&failure.message));
+            if failure.remedy.is_empty() {
+                text
+            } else {
+                format!("{text}\n  {}", clean(&failure.remedy))
+            }
+        }
+        (None, Some(warning)) => clean(&warning.message),
+        (None, None) => return None,
+    };
+    Some((&schedule.data_type, text))
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { time::NONE } else { text }
+}

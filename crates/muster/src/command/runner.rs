@@ -1,0 +1,136 @@
+//! `muster runner`: who has checked in.
+
+use muster_proto::v1::Runner;
+
+use super::{Limit, Session, note_more};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::names;
+use crate::output::json::{Json, list};
+use crate::output::table::{Column, Facts, Table};
+use crate::output::{time, words};
+
+/// Show the runners that have checked in
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "\
+Examples:
+  muster runner list
+  muster runner show rack-7")]
+pub enum Command {
+    /// List the runners, the oldest first
+    #[command(
+        visible_alias = "ls",
+        after_help = "\
+Examples:
+  muster runner list
+  muster runner list --output json | jq '.[].last_seen_time'"
+    )]
+    List(Limit),
+    /// Show one runner
+    #[command(after_help = "\
+Examples:
+  muster runner show rack-7
+  muster runner show rack-7 --output json")]
+    Show {
+        /// The runner: its name, its id, the end of it, or its full name
+        runner: String,
+    },
+}
+
+/// Runs it.
+pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
+    match command {
+        Command::List(limit) => all(&limit, session).await,
+        Command::Show { runner } => show(&runner, session).await,
+    }
+}
+
+async fn all(limit: &Limit, session: &mut Session) -> Result<Exit, Error> {
+    let Session { client, output } = session;
+    let listed = crate::list::runners(client, limit.limit).await?;
+    if output.is_json() {
+        output.document(&list(&listed.items))?;
+        return Ok(Exit::Success);
+    }
+    let now = time::now();
+    let mut table = Table::new([
+        Column::text("NAME", 24),
+        Column::text("POOL", 14),
+        Column::text("STATUS", 8),
+        Column::number("BUSY", 9),
+        Column::text("LAST HEARD", 10),
+        Column::text("VERSION", 8),
+        Column::text("CONNECTORS", 15),
+    ]);
+    for runner in &listed.items {
+        table.row([
+            runner.display_name.as_str().into(),
+            runner.pool.as_str().into(),
+            words::runner(runner.status()).into(),
+            format!("{}/{}", runner.busy_slots, runner.slots).into(),
+            last_heard(runner, &now).into(),
+            runner.version.as_str().into(),
+            runner.connectors.join(", ").into(),
+        ]);
+    }
+    output.table(&table)?;
+    note_more(listed.more, limit);
+    Ok(Exit::Success)
+}
+
+async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
+    let Session { client, output } = session;
+    let runner = names::runner(client, given).await?;
+    if output.is_json() {
+        output.document(&Json(&runner))?;
+        return Ok(Exit::Success);
+    }
+    let now = time::now();
+    let status = words::runner(runner.status());
+    let mut facts = Facts::default();
+    facts.add("runner", &runner.display_name);
+    facts.add("id", names::id(&runner.name));
+    facts.add_painted("status", output.paint(status.tone, status.text));
+    facts.add("pool", &runner.pool);
+    facts.add("busy", format!("{} of {} slots", runner.busy_slots, runner.slots));
+    facts.add("last heard", last_heard(&runner, &now));
+    facts.add("first seen", time::exact(runner.first_seen_time.as_ref()));
+    facts.add("clock", clock(&runner));
+    facts.add("version", &runner.version);
+    if let Some(host) = &runner.host {
+        facts.add("host", format!("{} ({}, {})", host.hostname, host.os, host.arch));
+    }
+    facts.add("connectors", runner.connectors.join(", "));
+    facts.add_lines(
+        "executions",
+        runner.executions.iter().map(|name| names::id(name).to_owned()),
+    );
+    for line in facts.lines() {
+        output.line(line)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn last_heard(runner: &Runner, now: &prost_types::Timestamp) -> String {
+    // Accurate to a heartbeat only, so that the seconds would say nothing.
+    if runner.online {
+        "now".to_owned()
+    } else {
+        time::relative(runner.last_seen_time.as_ref(), now)
+    }
+}
+
+/// How the runner's clock differs; empty while that is not known.
+fn clock(runner: &Runner) -> String {
+    let Some(skew) = runner.clock_skew else {
+        return String::new();
+    };
+    // A negative duration is an error that carries its length.
+    match std::time::Duration::try_from(skew) {
+        Ok(ahead) if ahead.as_secs() > 0 => format!("{} ahead of the coordinator's", time::length(ahead)),
+        Err(prost_types::DurationError::NegativeDuration(behind)) if behind.as_secs() > 0 => {
+            format!("{} behind the coordinator's", time::length(behind))
+        }
+        Ok(_) | Err(_) => "as the coordinator's".to_owned(),
+    }
+}

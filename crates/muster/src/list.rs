@@ -1,0 +1,129 @@
+//! The API's lists, page after page.
+
+use muster_proto::v1::{
+    Connector, Execution, Integration, ListConnectorsRequest, ListExecutionsRequest, ListIntegrationsRequest,
+    ListRunnersRequest, Runner,
+};
+
+use crate::client::Client;
+use crate::error::Error;
+
+/// The most items that the API puts into a page.
+pub const PAGE_MAX: usize = 1_000;
+
+/// The most connectors that the API puts into a page.
+pub const CONNECTOR_PAGE_MAX: usize = 100;
+
+/// Items of a list.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// At most as many as were asked for.
+    pub items: Vec<T>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// Reads pages, by a call that takes a page's size and token and gives its items and the next token, until there are `limit` items.
+///
+/// # Errors
+/// The call's.
+pub async fn pages<T>(
+    limit: usize,
+    page_max: usize,
+    mut page: impl AsyncFnMut(i32, String) -> Result<(Vec<T>, String), Error>,
+) -> Result<Listed<T>, Error> {
+    let mut items = Vec::new();
+    let mut token = String::new();
+    loop {
+        let size = (limit - items.len()).min(page_max);
+        // `page_max` is small, so this never fails.
+        let size = i32::try_from(size).unwrap_or(i32::MAX);
+        let (page, next) = page(size, token).await?;
+        items.extend(page);
+        token = next;
+        if token.is_empty() || items.len() >= limit {
+            let more = !token.is_empty() || items.len() > limit;
+            items.truncate(limit);
+            return Ok(Listed { items, more });
+        }
+    }
+}
+
+/// The integrations of the organization that pass the filter, the oldest first.
+///
+/// # Errors
+/// Those of the calls; so do the other lists.
+pub async fn integrations(client: &Client, limit: usize, filter: &str) -> Result<Listed<Integration>, Error> {
+    let mut service = client.integrations();
+    pages(limit, PAGE_MAX, async |page_size, page_token| {
+        let request = ListIntegrationsRequest {
+            parent: client.parent(),
+            page_size,
+            page_token,
+            filter: filter.to_owned(),
+        };
+        let page = service.list_integrations(request).await;
+        let page = page
+            .map_err(|status| client.error("list integrations", &status))?
+            .into_inner();
+        Ok((page.integrations, page.next_page_token))
+    })
+    .await
+}
+
+/// The executions of the parent that pass the filter, the newest first.
+pub async fn executions(client: &Client, parent: &str, limit: usize, filter: &str) -> Result<Listed<Execution>, Error> {
+    let mut service = client.executions();
+    pages(limit, PAGE_MAX, async |page_size, page_token| {
+        let request = ListExecutionsRequest {
+            parent: parent.to_owned(),
+            page_size,
+            page_token,
+            filter: filter.to_owned(),
+        };
+        let page = service.list_executions(request).await;
+        let page = page
+            .map_err(|status| client.error("list executions", &status))?
+            .into_inner();
+        Ok((page.executions, page.next_page_token))
+    })
+    .await
+}
+
+/// The runners of the organization, the oldest first.
+pub async fn runners(client: &Client, limit: usize) -> Result<Listed<Runner>, Error> {
+    let mut service = client.runners();
+    pages(limit, PAGE_MAX, async |page_size, page_token| {
+        let parent = client.parent();
+        let request = ListRunnersRequest {
+            parent,
+            page_size,
+            page_token,
+        };
+        let page = service.list_runners(request).await;
+        let page = page
+            .map_err(|status| client.error("list runners", &status))?
+            .into_inner();
+        Ok((page.runners, page.next_page_token))
+    })
+    .await
+}
+
+/// The connectors that are offered to the organization, by name.
+pub async fn connectors(client: &Client, limit: usize) -> Result<Listed<Connector>, Error> {
+    let mut service = client.connectors();
+    pages(limit, CONNECTOR_PAGE_MAX, async |page_size, page_token| {
+        let parent = client.parent();
+        let request = ListConnectorsRequest {
+            parent,
+            page_size,
+            page_token,
+        };
+        let page = service.list_connectors(request).await;
+        let page = page
+            .map_err(|status| client.error("list connectors", &status))?
+            .into_inner();
+        Ok((page.connectors, page.next_page_token))
+    })
+    .await
+}
