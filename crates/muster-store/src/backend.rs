@@ -69,8 +69,11 @@ pub enum Direction {
     Backward,
 }
 
-/// What a scan does with a key and its value; it ends at `Break` or at an error.
-pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'a;
+/// What a visitor says: it wants more, it has enough (`Break`), or it has failed, which ends the visit with its error.
+pub type Flow = Result<ControlFlow<()>, StoreError>;
+
+/// What a scan does with a key and its value.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Flow + 'a;
 
 /// An engine. All of its methods may be called from any thread at any time.
 pub trait Backend: Send + Sync + 'static {

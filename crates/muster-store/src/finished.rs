@@ -56,28 +56,28 @@ impl Store {
         if limit == 0 {
             return Ok(found);
         }
-        self.inner.history.newest_first(integration, before, &mut |entry| {
-            found.push(decode(entry)?);
-            let is_full = found.len() == limit;
-            Ok(if is_full {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
+        self.inner
+            .history
+            .newest_first(integration, before, limit, &mut |entry| {
+                found.push(decode(entry)?);
+                Ok(())
+            })?;
         Ok(found)
     }
 
-    /// Finished executions of all integrations behind `after` (`None`: from the first on), by integration and then from the oldest on; at most `limit`
-    /// of them, and never more than [`PAGE_ENTRIES_MAX`].
+    /// A finished execution, for a caller who does not know its integration; `None` when history has no such one.
     ///
     /// # Errors
     /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
-    pub fn scan_finished(
-        &self,
-        after: Option<(IntegrationId, ExecutionId)>,
-        limit: usize,
-    ) -> Result<Vec<Finished>, StoreError> {
+    pub fn find_finished(&self, execution: ExecutionId) -> Result<Option<Finished>, StoreError> {
+        self.inner.history.find(execution, decode)
+    }
+
+    /// Finished executions of all integrations behind `after` (`None`: from the first on), from the oldest on; at most `limit` of them, and never more than [`PAGE_ENTRIES_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
+    pub fn scan_finished(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<Finished>, StoreError> {
         let limit = limit.min(PAGE_ENTRIES_MAX);
         let mut found = Vec::new();
         if limit == 0 {

@@ -11,7 +11,7 @@ use muster_core::words::Sequence;
 use sha2::{Digest, Sha256};
 
 use crate::StoreError;
-use crate::backend::{Backend, Change, Direction, Note, Tree};
+use crate::backend::{Backend, Change, Direction, Flow, Note, Tree};
 use crate::value::{self, Assembler, Flaw, Whole};
 
 /// Where damage is said to be.
@@ -145,11 +145,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::Misuse`] when `from` was trimmed; [`StoreError::Damaged`]; also what `visit` returns.
-    pub fn read_from(
-        &self,
-        from: Sequence,
-        visit: &mut dyn FnMut(Batch<'_>) -> Result<ControlFlow<()>, StoreError>,
-    ) -> Result<(), StoreError> {
+    pub fn read_from(&self, from: Sequence, visit: &mut dyn FnMut(Batch<'_>) -> Flow) -> Result<(), StoreError> {
         let anchor = self.state().anchor;
         if from <= anchor.sequence {
             let kept = anchor.sequence.next();
@@ -323,11 +319,7 @@ impl Journal {
     }
 
     /// Reads and verifies what follows `before`; returns the last batch that was read.
-    fn walk(
-        &self,
-        mut before: Head,
-        visit: &mut dyn FnMut(Batch<'_>) -> Result<ControlFlow<()>, StoreError>,
-    ) -> Result<Head, StoreError> {
+    fn walk(&self, mut before: Head, visit: &mut dyn FnMut(Batch<'_>) -> Flow) -> Result<Head, StoreError> {
         let first = before.sequence.next();
         let from = batch_key(first);
         let range = (Bound::Included(from.as_slice()), Bound::Unbounded);
@@ -377,7 +369,7 @@ impl Journal {
         &self,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         first: Sequence,
-        visit: &mut dyn FnMut(Whole<'_>) -> Result<ControlFlow<()>, StoreError>,
+        visit: &mut dyn FnMut(Whole<'_>) -> Flow,
     ) -> Result<(), StoreError> {
         let mut assembler = Assembler::default();
         let mut last = first;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use muster_core::words::{ExecutionId, LogLine};
 
 use crate::StoreError;
-use crate::backend::{Backend, Change, Direction, Tree};
+use crate::backend::{Backend, Change, Direction, Flow, Tree};
 use crate::value::{self, Assembler, Flaw};
 
 /// The number that stands in the key of the counts. No line has it.
@@ -113,7 +113,7 @@ impl LogLines {
         &self,
         execution: ExecutionId,
         from: u32,
-        visit: &mut dyn FnMut(u32, &[u8]) -> Result<ControlFlow<()>, StoreError>,
+        visit: &mut dyn FnMut(u32, &[u8]) -> Flow,
     ) -> Result<(), StoreError> {
         let first = key(execution, self.write_with(execution, from)?);
         let end = key(execution, COUNTS_NUMBER);

@@ -11,7 +11,7 @@ use muster_core::ledger::Entity;
 use muster_core::words::{ExecutionId, LogLine, Sequence};
 
 use crate::StoreError;
-use crate::backend::Backend;
+use crate::backend::{Backend, Flow};
 use crate::codec::{event, log_line, record};
 use crate::history::{History, PruneCursor, PruneStep};
 use crate::journal::Journal;
@@ -156,7 +156,7 @@ impl Store {
     pub fn read_batches(
         &self,
         from: Sequence,
-        visit: &mut dyn FnMut(Sequence, Vec<Recorded>) -> Result<ControlFlow<()>, StoreError>,
+        visit: &mut dyn FnMut(Sequence, Vec<Recorded>) -> Flow,
     ) -> Result<(), StoreError> {
         self.inner.journal.read_from(from, &mut |batch| {
             let events = event::decode_batch(batch.events).collect::<Result<_, _>>();

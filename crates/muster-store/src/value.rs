@@ -8,7 +8,8 @@
 //! Numbers are big-endian, so that keys sort as numbers do. The checksum covers the key, the stamp and the body: a value under a wrong key is
 //! damage too.
 
-use crate::backend::{Change, VALUE_BYTES_MAX};
+use crate::StoreError;
+use crate::backend::{Backend, Change, Tree, VALUE_BYTES_MAX};
 
 /// The version of this layout. A value of another one is refused.
 pub(crate) const VERSION: u8 = 1;
@@ -42,14 +43,14 @@ pub(crate) enum Flaw {
 
 impl Flaw {
     /// The error that a reader of `place` returns; `subject` is what was read: "batch 17".
-    pub(crate) fn into_error(self, subject: &str, place: impl Into<String>) -> crate::StoreError {
+    pub(crate) fn into_error(self, subject: &str, place: impl Into<String>) -> StoreError {
         match self {
-            Self::Version(found) => crate::StoreError::Format {
+            Self::Version(found) => StoreError::Format {
                 place: format!("{}, {subject}", place.into()),
                 found: found.to_string(),
                 known: VERSION,
             },
-            Self::Broken(what) => crate::StoreError::damaged(format!("{subject} {what}"), place),
+            Self::Broken(what) => StoreError::damaged(format!("{subject} {what}"), place),
         }
     }
 }
@@ -158,6 +159,48 @@ fn header(piece: &[u8]) -> Result<Header<'_>, Flaw> {
 /// The checksum of the value that a first piece begins, and the length of its body.
 pub(crate) fn describe(piece: &[u8]) -> Result<(u32, usize), Flaw> {
     header(piece).map(|header| (header.checksum, header.length))
+}
+
+/// A value that was read by its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) stamp: u64,
+    pub(crate) body: Vec<u8>,
+    pub(crate) checksum: u32,
+}
+
+/// Reads the value of a key; `None` when there is none. One that is written at the same time in more pieces than one may look broken.
+pub(crate) fn read(
+    backend: &dyn Backend,
+    tree: Tree,
+    key: &[u8],
+    broken: impl Fn(Flaw) -> StoreError,
+) -> Result<Option<Owned>, StoreError> {
+    let mut assembler = Assembler::default();
+    let mut count = 1;
+    let mut ordinal = 0;
+    while ordinal < count {
+        let full_key = piece_key(key, ordinal);
+        let Some(piece) = backend.get(tree, &full_key)? else {
+            return if ordinal == 0 {
+                Ok(None)
+            } else {
+                Err(broken(Flaw::Broken("lacks a piece")))
+            };
+        };
+        if ordinal == 0 {
+            count = piece_count(describe(&piece).map_err(&broken)?.1);
+        }
+        if let Some(whole) = assembler.feed(&full_key, &piece).map_err(&broken)? {
+            return Ok(Some(Owned {
+                stamp: whole.stamp,
+                body: whole.body.to_vec(),
+                checksum: whole.checksum,
+            }));
+        }
+        ordinal += 1;
+    }
+    Err(broken(Flaw::Broken("lacks its last pieces")))
 }
 
 /// Puts values together from their pieces, which come in the order of their keys.

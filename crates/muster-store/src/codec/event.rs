@@ -310,7 +310,6 @@ fn upcoming_back(messages: Vec<UpcomingMessage>) -> Result<BTreeMap<DataType, St
 }
 
 impl From<&Event> for EventKind {
-    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event, and nothing else")]
     fn from(event: &Event) -> Self {
         match event {
             Event::IntegrationCreated {
@@ -463,7 +462,6 @@ fn integration(field: Option<IdMessage>) -> Result<IntegrationId, CodecError> {
 impl TryFrom<EventKind> for Event {
     type Error = CodecError;
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event, and nothing else")]
     fn try_from(kind: EventKind) -> Result<Self, CodecError> {
         Ok(match kind {
             EventKind::IntegrationCreated(message) => Self::IntegrationCreated {

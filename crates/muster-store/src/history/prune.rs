@@ -1,19 +1,21 @@
 //! Forgetting the oldest of history, by age and by a budget of bytes.
 //!
-//! An execution's id begins with the time of its creation, so the old ones of an integration are the beginning of a range: pruning reads only what it
-//! removes, and one key for each integration. By that time, too, is age told.
+//! An execution's id begins with the time of its creation; by that, in whole hours, age is told. Pruning reads one key for each integration, and then
+//! only what it removes.
 
+use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
 
 use muster_core::time::Stamp;
 use muster_core::words::{ExecutionId, IntegrationId};
 
-use super::sums::{MILLIS_PER_HOUR, SUM_PREFIX, sum_integration, sum_key};
-use super::{History, entry_key};
+use super::hours::{self, MILLIS_PER_HOUR};
+use super::sums::{SUM_PREFIX, sum_integration, sum_key};
+use super::{History, entry_key, missing, place};
 use crate::StoreError;
 use crate::backend::{Change, Direction, Tree};
 use crate::tally::fingerprint;
-use crate::value;
+use crate::value::{self, Flaw};
 
 /// How many entries one write removes: a removal costs sled 8–17 µs, during which the committer's next batch waits.
 const PRUNE_ENTRIES_MAX: usize = 64;
@@ -25,7 +27,7 @@ const PRUNE_INTEGRATIONS_MAX: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PruneCursor {
     /// The hour (since the epoch) before which everything goes.
-    hour: u64,
+    hour: u32,
     next: IntegrationId,
 }
 
@@ -33,15 +35,14 @@ impl PruneCursor {
     /// A pruning of what was created before `time`, cut to whole hours.
     #[must_use]
     pub fn before(time: Stamp) -> Self {
-        Self {
-            hour: time.millis() / MILLIS_PER_HOUR,
-            next: IntegrationId(0),
-        }
+        Self::of(u32::try_from(time.millis() / MILLIS_PER_HOUR).unwrap_or(u32::MAX))
     }
 
-    /// Everything with a lesser id goes.
-    fn first_kept(self) -> ExecutionId {
-        ExecutionId(u128::from(self.hour * MILLIS_PER_HOUR) << 80)
+    fn of(hour: u32) -> Self {
+        Self {
+            hour,
+            next: IntegrationId(0),
+        }
     }
 }
 
@@ -59,11 +60,7 @@ impl History {
     /// (see [`History::bytes`]).
     #[must_use]
     pub fn over_budget(&self, budget: u64) -> Option<PruneCursor> {
-        let hour = self.state().usage.as_ref()?.first_within(budget)?;
-        Some(PruneCursor {
-            hour,
-            next: IntegrationId(0),
-        })
+        self.state().usage.as_ref()?.first_within(budget).map(PruneCursor::of)
     }
 
     /// Prunes a few integrations. `forget` is called before executions are removed, with their ids, to remove what hangs on them; what it removes is
@@ -72,23 +69,26 @@ impl History {
     /// Nothing is pruned before what comes again after a restart has been put.
     ///
     /// # Errors
-    /// [`StoreError`] of the engine or of `forget`.
+    /// [`StoreError`] of the engine or of `forget`; [`StoreError::Damaged`] when an entry that should be pruned is missing.
     pub fn prune_step(
         &self,
         cursor: PruneCursor,
         forget: &mut dyn FnMut(&[ExecutionId]) -> Result<(), StoreError>,
     ) -> Result<PruneStep, StoreError> {
+        let _writing = self.writing();
         if !self.state().is_caught_up() {
             return Ok(PruneStep {
                 removed: 0,
                 next: Some(cursor),
             });
         }
+        // Only what is written can be pruned.
+        self.write_gathered()?;
         let (integrations, next) = self.integrations_from(cursor.next)?;
         let mut removed = 0;
         for integration in integrations {
             loop {
-                let some = self.prune_some(integration, cursor.first_kept(), forget)?;
+                let some = self.prune_some(integration, cursor.hour, forget)?;
                 removed += some;
                 if some < PRUNE_ENTRIES_MAX {
                     break;
@@ -132,41 +132,49 @@ impl History {
         Ok((found, next))
     }
 
-    /// Removes up to [`PRUNE_ENTRIES_MAX`] of an integration's entries with their share of the tallies, all at once; returns how many.
+    /// Removes up to [`PRUNE_ENTRIES_MAX`] of an integration's entries of the hours before `end`, with their share of the tallies, all at once; returns
+    /// how many.
     fn prune_some(
         &self,
         integration: IntegrationId,
-        first_kept: ExecutionId,
+        end: u32,
         forget: &mut dyn FnMut(&[ExecutionId]) -> Result<(), StoreError>,
     ) -> Result<usize, StoreError> {
+        let Some(last) = end.checked_sub(1) else { return Ok(0) };
         let mut state = self.state();
-        let (from, to) = (
-            entry_key(integration, ExecutionId(0)),
-            entry_key(integration, first_kept),
-        );
-        let (mut executions, mut fingerprints, mut changes) = (Vec::new(), Vec::new(), Vec::new());
-        self.entries(
-            (Bound::Included(&from), Bound::Excluded(&to)),
-            &mut |entry, checksum| {
-                let key = entry_key(entry.integration, entry.execution);
-                executions.push(entry.execution);
-                fingerprints.push(fingerprint(&key, checksum));
-                value::remove(&key, entry.bytes.len(), 0, &mut changes);
-                let is_full = executions.len() == PRUNE_ENTRIES_MAX;
-                Ok(if is_full {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                })
-            },
-        )?;
-        if executions.is_empty() {
+        let mut changes: Vec<Change> = Vec::new();
+        let mut gone: Vec<ExecutionId> = Vec::new();
+        for hour in hours::hours(
+            &*self.backend,
+            integration,
+            (0, last),
+            Direction::Forward,
+            PRUNE_ENTRIES_MAX,
+        )? {
+            let written = hours::read(&*self.backend, integration, hour)?;
+            let some: Vec<_> = written.iter().copied().take(PRUNE_ENTRIES_MAX - gone.len()).collect();
+            let kept: BTreeSet<_> = written.iter().copied().skip(some.len()).collect();
+            hours::write(integration, hour, written.len(), &kept, &mut changes)?;
+            gone.extend(some);
+            if gone.len() == PRUNE_ENTRIES_MAX {
+                break;
+            }
+        }
+        if gone.is_empty() {
             return Ok(0);
         }
-        forget(&executions)?;
-        state.take_out(&*self.backend, integration, &fingerprints, &mut changes)?;
-        let write: Vec<Change> = changes;
-        self.backend.write(Tree::History, write)?;
-        Ok(executions.len())
+        let mut entries = Vec::with_capacity(gone.len());
+        for execution in &gone {
+            let broken = |flaw: Flaw| flaw.into_error(&format!("execution {execution}"), place(integration));
+            let key = entry_key(*execution);
+            let value = value::read(&*self.backend, Tree::History, &key, broken)?;
+            let value = value.ok_or_else(|| missing(integration, *execution))?;
+            entries.push((*execution, fingerprint(&key, value.checksum)));
+            value::remove(&key, value.body.len(), 0, &mut changes);
+        }
+        forget(&gone)?;
+        state.take_out(&*self.backend, integration, &entries, &mut changes)?;
+        self.backend.write(Tree::History, changes)?;
+        Ok(gone.len())
     }
 }

@@ -1,24 +1,26 @@
 //! The tallies of history: what is written of them, and what has gathered since.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use muster_core::words::{ExecutionId, IntegrationId, Sequence};
 
+use super::hours::{self, hour_of};
 use super::{HistoryEntry, entry_key};
 use crate::StoreError;
-use crate::backend::{Backend, Change, Tree};
+use crate::backend::{Backend, Change, Direction, Tree};
 use crate::tally::{Tally, fingerprint};
 use crate::value::{self, Assembler, Flaw};
 
 const TOTAL_KEY: &[u8] = &[0];
 const MARK_KEY: &[u8] = &[1];
-pub(super) const SUM_PREFIX: u8 = 2;
+pub(super) const SUM_PREFIX: u8 = 3;
 
-/// How many integrations may have gathered counts: some 5 MiB. Then a checkpoint is made without being asked for.
-const PENDING_INTEGRATIONS_MAX: usize = 65_536;
+/// How many entries may gather before a checkpoint is made without being asked for: some 30 MiB.
+const PENDING_ENTRIES_MAX: usize = 524_288;
 
-/// How many tallies one write of a checkpoint holds: the committer's next batch waits for it.
-const CHECKPOINT_SUMS_MAX: usize = 64;
+/// How many changes one write of a checkpoint holds: the committer's next batch waits for it, and so do readers.
+const CHECKPOINT_CHANGES_MAX: usize = 64;
 
 /// How many integrations are remembered as verified: some 2 MiB. Then all are forgotten, and verified again when they are read.
 const VERIFIED_INTEGRATIONS_MAX: usize = 65_536;
@@ -45,6 +47,8 @@ pub(super) struct State {
     total_pending: Tally,
     /// What was put and is in no written tally of its integration.
     pending: BTreeMap<IntegrationId, Pending>,
+    /// How many entries these have.
+    pending_entries: usize,
     /// What a verification has seen so far; `None` when none is under way.
     pub(super) pass: Option<Pass>,
     /// Bytes by the hour in which the executions were created; `None` until a verification has seen everything.
@@ -57,13 +61,14 @@ struct Pending {
     tally: Tally,
     /// Through which batch the written tally counts; looked up only while entries come again, zero otherwise.
     through: Sequence,
+    executions: BTreeSet<ExecutionId>,
 }
 
 /// How far a verification has come.
 #[derive(Debug)]
 pub(super) struct Pass {
-    /// All integrations before this one were seen.
-    pub(super) next: IntegrationId,
+    /// All executions before this one were seen.
+    pub(super) next: ExecutionId,
     /// What stands in history for those.
     pub(super) tally: Tally,
     pub(super) usage: Usage,
@@ -71,17 +76,18 @@ pub(super) struct Pass {
 
 /// Bytes by the hour (since the epoch) in which the executions were created.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Usage(BTreeMap<u64, u64>);
+pub(super) struct Usage(BTreeMap<u32, u64>);
 
 impl Usage {
     /// Counts an entry.
     pub(super) fn add(&mut self, execution: ExecutionId, bytes: usize) {
-        let full = (super::ENTRY_KEY_BYTES + 2 + value::HEADER_BYTES + bytes) as u64;
-        *self.0.entry(hour(execution)).or_default() += full;
+        // The entry with its two ids, and the id in its hour.
+        let full = (super::ENTRY_KEY_BYTES + 2 + value::HEADER_BYTES + 16 + bytes + 16) as u64;
+        *self.0.entry(hour_of(execution)).or_default() += full;
     }
 
     /// Everything before this hour has been pruned.
-    pub(super) fn forget_before(&mut self, hour: u64) {
+    pub(super) fn forget_before(&mut self, hour: u32) {
         self.0 = self.0.split_off(&hour);
     }
 
@@ -91,7 +97,7 @@ impl Usage {
     }
 
     /// The first of the hours that may stay when at most `budget` bytes may; `None` when all of them may.
-    pub(super) fn first_within(&self, budget: u64) -> Option<u64> {
+    pub(super) fn first_within(&self, budget: u64) -> Option<u32> {
         let mut left = budget;
         for (hour, bytes) in self.0.iter().rev() {
             match left.checked_sub(*bytes) {
@@ -103,14 +109,6 @@ impl Usage {
     }
 }
 
-/// The hour in which an execution was created: its id begins with the milliseconds since the epoch.
-pub(super) fn hour(execution: ExecutionId) -> u64 {
-    let millis = (execution.0 >> 80) as u64;
-    millis / MILLIS_PER_HOUR
-}
-
-pub(super) const MILLIS_PER_HOUR: u64 = 60 * 60 * 1_000;
-
 impl State {
     pub(super) fn read(backend: &dyn Backend) -> Result<Self, StoreError> {
         let marked = read_sum(backend, MARK_KEY, "the mark")?.through;
@@ -121,6 +119,7 @@ impl State {
             total: read_sum(backend, TOTAL_KEY, "the tally of all")?,
             total_pending: Tally::default(),
             pending: BTreeMap::new(),
+            pending_entries: 0,
             pass: None,
             usage: None,
             verified: HashSet::new(),
@@ -159,7 +158,7 @@ impl State {
     }
 
     pub(super) fn is_crowded(&self) -> bool {
-        self.pending.len() >= PENDING_INTEGRATIONS_MAX
+        self.pending_entries >= PENDING_ENTRIES_MAX
     }
 
     /// Whether all that stands in history is counted: before that, what an earlier process put in its last moments comes again.
@@ -175,24 +174,23 @@ impl State {
         changes: &mut Vec<Change>,
     ) -> Result<(), StoreError> {
         let comes_again = self.recovered.is_none_or(|recovered| entry.sequence <= recovered);
-        let key = entry_key(entry.integration, entry.execution);
+        let key = entry_key(entry.execution);
         let before = changes.len();
-        let checksum = value::encode(&key, entry.sequence.0, &[&entry.bytes], changes)
+        let parts: [&[u8]; 2] = [&entry.integration.to_bytes(), &entry.bytes];
+        let checksum = value::encode(&key, entry.sequence.0, &parts, changes)
             .ok_or_else(|| StoreError::misuse(format!("execution {} is too long", entry.execution)))?;
         let fingerprint = fingerprint(&key, checksum);
         if entry.sequence > self.total.through {
             self.total_pending.add(fingerprint);
         }
         let pending = match self.pending.entry(entry.integration) {
-            std::collections::btree_map::Entry::Occupied(there) => there.into_mut(),
-            std::collections::btree_map::Entry::Vacant(free) => {
-                let through = if comes_again {
-                    read_integration(backend, entry.integration)?.through
-                } else {
-                    Sequence(0)
-                };
-                let tally = Tally::default();
-                free.insert(Pending { tally, through })
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => {
+                let mut pending = Pending::default();
+                if comes_again {
+                    pending.through = read_integration(backend, entry.integration)?.through;
+                }
+                free.insert(pending)
             }
         };
         if comes_again && entry.sequence <= pending.through {
@@ -201,7 +199,9 @@ impl State {
             return Ok(());
         }
         pending.tally.add(fingerprint);
-        if let Some(pass) = self.pass.as_mut().filter(|pass| entry.integration < pass.next) {
+        pending.executions.insert(entry.execution);
+        self.pending_entries += 1;
+        if let Some(pass) = self.pass.as_mut().filter(|pass| entry.execution < pass.next) {
             pass.tally.add(fingerprint);
             pass.usage.add(entry.execution, entry.bytes.len());
         }
@@ -211,50 +211,139 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn checkpoint(&mut self, backend: &dyn Backend) -> Result<Sequence, StoreError> {
-        if self.absorbed == self.marked {
-            return Ok(self.marked);
-        }
-        let mut changes = Vec::with_capacity(CHECKPOINT_SUMS_MAX);
-        for (integration, pending) in std::mem::take(&mut self.pending) {
+    /// Writes what has gathered for the integrations from `from` on, some of them at once; returns the one to go on with, `None` after the last.
+    pub(super) fn write_some(
+        &mut self,
+        backend: &dyn Backend,
+        from: IntegrationId,
+    ) -> Result<Option<IntegrationId>, StoreError> {
+        let mut changes = Vec::with_capacity(CHECKPOINT_CHANGES_MAX);
+        let next = loop {
+            let Some(integration) = self.pending.range(from..).next().map(|(integration, _)| *integration) else {
+                break None;
+            };
+            if changes.len() >= CHECKPOINT_CHANGES_MAX {
+                break Some(integration);
+            }
+            let Some(pending) = self.pending.remove(&integration) else {
+                break None;
+            };
+            self.pending_entries -= pending.executions.len();
             let written = read_integration(backend, integration)?;
             let sum = Sum {
                 tally: written.tally.merged(pending.tally),
-                through: self.absorbed,
+                through: self.absorbed.max(written.through),
             };
             encode_sum(&sum_key(integration), &sum, &mut changes);
-            if changes.len() == CHECKPOINT_SUMS_MAX {
-                backend.write(Tree::History, std::mem::take(&mut changes))?;
-            }
+            hours::add(backend, integration, pending.executions, &mut changes)?;
+        };
+        if !changes.is_empty() {
+            backend.write(Tree::History, changes)?;
         }
-        // The mark last: a stop before it makes the same entries come again, and each tally knows which of them it has.
-        self.write_total(self.total.tally.merged(self.total_pending), &mut changes);
+        Ok(next)
+    }
+
+    /// Writes the tally of all and the mark, after everything through `through` is written. A stop before it makes the same entries come again, and
+    /// each tally knows which of them it has.
+    pub(super) fn write_mark(&mut self, backend: &dyn Backend, through: Sequence) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        self.write_total(self.expected_total(), &mut changes);
         let mark = Sum {
             tally: Tally::default(),
-            through: self.absorbed,
+            through,
         };
         encode_sum(MARK_KEY, &mark, &mut changes);
         backend.write(Tree::History, changes)?;
-        self.marked = self.absorbed;
-        Ok(self.marked)
+        self.marked = through;
+        Ok(())
+    }
+
+    /// The ids of an integration's newest `limit` entries that are older than `before`, newest first.
+    pub(super) fn newest(
+        &self,
+        backend: &dyn Backend,
+        integration: IntegrationId,
+        before: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<ExecutionId>, StoreError> {
+        let before = before.unwrap_or(ExecutionId(u128::MAX));
+        let mut found = BTreeSet::new();
+        if let Some(pending) = self.pending.get(&integration) {
+            found.extend(pending.executions.range(..before).rev().take(limit));
+        }
+        // Each hour has at least one, and only the newest hour may have none that is older than `before`.
+        let hours = hours::hours(
+            backend,
+            integration,
+            (0, hour_of(before)),
+            Direction::Backward,
+            limit.saturating_add(1),
+        )?;
+        let mut seen = 0;
+        for hour in hours {
+            if seen >= limit {
+                break;
+            }
+            let executions = hours::read(backend, integration, hour)?;
+            let older: Vec<_> = executions.range(..before).rev().take(limit - seen).copied().collect();
+            seen += older.len();
+            found.extend(older);
+        }
+        Ok(found.into_iter().rev().take(limit).collect())
+    }
+
+    /// The ids of all entries of an integration.
+    pub(super) fn all(
+        &self,
+        backend: &dyn Backend,
+        integration: IntegrationId,
+    ) -> Result<BTreeSet<ExecutionId>, StoreError> {
+        let mut found = BTreeSet::new();
+        for hour in hours::hours(backend, integration, (0, u32::MAX), Direction::Forward, usize::MAX)? {
+            found.extend(hours::read(backend, integration, hour)?);
+        }
+        if let Some(pending) = self.pending.get(&integration) {
+            found.extend(&pending.executions);
+        }
+        Ok(found)
+    }
+
+    /// Whether an execution is among an integration's entries.
+    pub(super) fn has(
+        &self,
+        backend: &dyn Backend,
+        integration: IntegrationId,
+        execution: ExecutionId,
+    ) -> Result<bool, StoreError> {
+        let pending = self.pending.get(&integration);
+        Ok(pending.is_some_and(|pending| pending.executions.contains(&execution))
+            || hours::read(backend, integration, hour_of(execution))?.contains(&execution))
     }
 
     /// What an integration's entries must add up to.
     pub(super) fn expected(&self, backend: &dyn Backend, integration: IntegrationId) -> Result<Tally, StoreError> {
         let written = read_integration(backend, integration)?.tally;
-        Ok(self.with_pending(integration, written))
-    }
-
-    /// The written tally of an integration together with what has gathered.
-    pub(super) fn with_pending(&self, integration: IntegrationId, written: Tally) -> Tally {
-        self.pending
+        Ok(self
+            .pending
             .get(&integration)
-            .map_or(written, |pending| written.merged(pending.tally))
+            .map_or(written, |pending| written.merged(pending.tally)))
     }
 
-    /// The integrations from `from` on that have gathered counts.
-    pub(super) fn pending_from(&self, from: IntegrationId) -> impl Iterator<Item = IntegrationId> {
-        self.pending.range(from..).map(|(integration, _)| *integration)
+    /// What has gathered for all integrations.
+    pub(super) fn gathered(&self) -> Tally {
+        self.pending
+            .values()
+            .fold(Tally::default(), |sum, pending| sum.merged(pending.tally))
+    }
+
+    /// How many entries have gathered.
+    pub(super) fn gathered_entries(&self) -> usize {
+        self.pending_entries
+    }
+
+    /// The integrations that something has gathered for.
+    pub(super) fn gathered_integrations(&self) -> impl Iterator<Item = IntegrationId> {
+        self.pending.keys().copied()
     }
 
     /// What all entries must add up to.
@@ -262,24 +351,23 @@ impl State {
         self.total.tally.merged(self.total_pending)
     }
 
-    /// Takes entries out of the tallies, and adds the writing of these to `changes`.
+    /// Takes entries out of the written tallies, and adds the writing of these to `changes`. Nothing may have gathered for the integration.
     pub(super) fn take_out(
         &mut self,
         backend: &dyn Backend,
         integration: IntegrationId,
-        fingerprints: &[u64],
+        entries: &[(ExecutionId, u64)],
         changes: &mut Vec<Change>,
     ) -> Result<(), StoreError> {
         let mut tally = self.expected(backend, integration)?;
         let mut total = self.expected_total();
-        for fingerprint in fingerprints {
+        for (execution, fingerprint) in entries {
             tally.subtract(*fingerprint);
             total.subtract(*fingerprint);
-            if let Some(pass) = self.pass.as_mut().filter(|pass| integration < pass.next) {
+            if let Some(pass) = self.pass.as_mut().filter(|pass| *execution < pass.next) {
                 pass.tally.subtract(*fingerprint);
             }
         }
-        self.pending.remove(&integration);
         let key = sum_key(integration);
         if tally == Tally::default() && self.absorbed == self.marked {
             // Nothing of what it counted comes again, so nothing needs to know how far it counted.
@@ -310,7 +398,7 @@ impl State {
     fn write_total(&mut self, tally: Tally, changes: &mut Vec<Change>) {
         self.total = Sum {
             tally,
-            through: self.absorbed,
+            through: self.absorbed.max(self.total.through),
         };
         self.total_pending = Tally::default();
         encode_sum(TOTAL_KEY, &self.total, changes);

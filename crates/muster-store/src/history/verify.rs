@@ -1,20 +1,20 @@
 //! Whether history holds what was put, no more and no less.
 
-use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::TryLockError;
 
 use muster_core::words::{ExecutionId, IntegrationId};
 
-use super::sums::{Pass, SUM_PREFIX, State, Usage, decode_sum, sum_integration, sum_key};
-use super::{History, entry_key, place};
+use super::hours::HOUR_PREFIX;
+use super::sums::{Pass, SUM_PREFIX, State, Usage, decode_sum, sum_integration};
+use super::{History, entry_key, missing, place};
 use crate::StoreError;
 use crate::backend::{Direction, Tree};
 use crate::tally::{Tally, fingerprint};
-use crate::value::Flaw;
+use crate::value::{self, Flaw};
 
 /// Up to how many entries an integration is verified when it is read: some 10 ms. More of them wait for the verification in the background.
-const VERIFIED_AT_READ_MAX: u64 = 10_000;
+const VERIFIED_AT_READ_MAX: u64 = 2_500;
 
 /// How far a verification of all history has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,38 +31,55 @@ pub enum VerifyStep {
 }
 
 impl History {
-    /// Verifies the integrations that come next, until about `entries` were read; after the last one the whole. A pass is meant to be made in the
-    /// background, paced by the caller; puts and prunings in between do not disturb it.
+    /// Verifies the next `entries` entries; after the last one that they are as many and those that were put, and that the integrations have them all.
+    /// A pass is meant to be made in the background, paced by the caller; puts, checkpoints and prunings in between do not disturb it.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] names the integration whose entries are not those that were put. The next call begins anew.
+    /// [`StoreError::Damaged`] names the integration whose entries are not those that were put, where it is known. The next call begins anew.
     pub fn verify_step(&self, entries: usize) -> Result<VerifyStep, StoreError> {
         let mut state = self.state();
         if !state.is_caught_up() {
             return Ok(VerifyStep::NotYet);
         }
         let mut pass = state.pass.take().unwrap_or(Pass {
-            next: IntegrationId(0),
+            next: ExecutionId(0),
             tally: Tally::default(),
             usage: Usage::default(),
         });
-        let (found, end) = self.count_from(&mut pass, entries)?;
-        self.compare(&state, &found, pass.next, end)?;
-        for tally in found.values() {
-            pass.tally = pass.tally.merged(*tally);
-        }
-        if let Some(next) = end {
+        let (mut seen, mut next) = (0, None);
+        self.entries(Bound::Included(&entry_key(pass.next)), &mut |entry, fingerprint| {
+            if seen == entries {
+                next = Some(entry.execution);
+                return Ok(ControlFlow::Break(()));
+            }
+            seen += 1;
+            pass.tally.add(fingerprint);
+            pass.usage.add(entry.execution, entry.bytes.len());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if let Some(next) = next {
             pass.next = next;
             state.pass = Some(pass);
             return Ok(VerifyStep::More);
         }
-        let (there, expected) = (pass.tally, state.expected_total());
-        if there != expected {
-            let what = format!("{} executions are there, and {} were put", there.count, expected.count);
-            return Err(StoreError::damaged(what, "history"));
+        let expected = state.expected_total();
+        let known = self.known(&state)?;
+        if pass.tally == expected && known.is(expected) {
+            state.usage = Some(pass.usage);
+            return Ok(VerifyStep::Done { tally: expected });
         }
-        state.usage = Some(pass.usage);
-        Ok(VerifyStep::Done { tally: there })
+        // Which integration is it? Only now is it worth while to read them one by one.
+        for integration in known.integrations {
+            self.verify_one(&state, integration)?;
+        }
+        for integration in state.gathered_integrations() {
+            self.verify_one(&state, integration)?;
+        }
+        let (there, put) = (pass.tally.count, expected.count);
+        Err(StoreError::damaged(
+            format!("{there} executions are there, and {put} were put"),
+            "history",
+        ))
     }
 
     /// Verifies one integration.
@@ -81,7 +98,7 @@ impl History {
     }
 
     pub(super) fn verify_at_first_read(&self, integration: IntegrationId) -> Result<(), StoreError> {
-        // A read does not wait for a checkpoint: it is verified the next time.
+        // A read does not wait for a write of history's own thread: it is verified the next time.
         let mut state = match self.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::WouldBlock) => return Ok(()),
@@ -102,102 +119,77 @@ impl History {
     }
 
     fn verify_one(&self, state: &State, integration: IntegrationId) -> Result<Tally, StoreError> {
-        let (from, to) = (
-            entry_key(integration, ExecutionId(0)),
-            entry_key(integration, ExecutionId(u128::MAX)),
-        );
         let mut there = Tally::default();
-        self.entries(
-            (Bound::Included(&from), Bound::Excluded(&to)),
-            &mut |entry, checksum| {
-                there.add(fingerprint(&entry_key(entry.integration, entry.execution), checksum));
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        let expected = state.expected(&*self.backend, integration)?;
-        same(integration, there, expected)?;
-        Ok(there)
-    }
-
-    /// What stands in history for the integrations from the pass's next on, and the one to go on with; `None` when these were the last.
-    fn count_from(
-        &self,
-        pass: &mut Pass,
-        entries: usize,
-    ) -> Result<(BTreeMap<IntegrationId, Tally>, Option<IntegrationId>), StoreError> {
-        let from = entry_key(pass.next, ExecutionId(0));
-        let mut found: BTreeMap<IntegrationId, Tally> = BTreeMap::new();
-        let (mut seen, mut end) = (0, None);
-        self.entries((Bound::Included(&from), Bound::Unbounded), &mut |entry, checksum| {
-            if seen >= entries && !found.contains_key(&entry.integration) {
-                end = Some(entry.integration);
-                return Ok(ControlFlow::Break(()));
+        for execution in state.all(&*self.backend, integration)? {
+            let broken = |flaw: Flaw| flaw.into_error(&format!("execution {execution}"), place(integration));
+            let key = entry_key(execution);
+            let value = value::read(&*self.backend, Tree::History, &key, broken)?;
+            let value = value.ok_or_else(|| missing(integration, execution))?;
+            if !value.body.starts_with(&integration.to_bytes()) {
+                return Err(broken(Flaw::Broken("is another integration's")));
             }
-            seen += 1;
-            let print = fingerprint(&entry_key(entry.integration, entry.execution), checksum);
-            found.entry(entry.integration).or_default().add(print);
-            pass.usage.add(entry.execution, entry.bytes.len());
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok((found, end))
+            there.add(fingerprint(&key, value.checksum));
+        }
+        let expected = state.expected(&*self.backend, integration)?;
+        if there == expected {
+            return Ok(there);
+        }
+        let what = if there.count == expected.count {
+            format!(
+                "the {} executions that are there are not those that were put",
+                there.count
+            )
+        } else {
+            format!("{} executions are there, and {} were put", there.count, expected.count)
+        };
+        Err(StoreError::damaged(what, place(integration)))
     }
 
-    /// Compares what stands there with the tallies, of all integrations from `from` to before `end` that have either.
-    fn compare(
-        &self,
-        state: &State,
-        found: &BTreeMap<IntegrationId, Tally>,
-        from: IntegrationId,
-        end: Option<IntegrationId>,
-    ) -> Result<(), StoreError> {
-        let is_in = |integration: &IntegrationId| end.is_none_or(|end| *integration < end);
-        let mut expected: BTreeMap<IntegrationId, Tally> = BTreeMap::new();
-        let first = sum_key(from);
-        let last = end.map_or(vec![SUM_PREFIX + 1], |end| sum_key(end).to_vec());
-        let range = (Bound::Included(&first[..]), Bound::Excluded(&last[..]));
+    /// What the integrations know of their entries.
+    fn known(&self, state: &State) -> Result<Known, StoreError> {
+        let mut known = Known {
+            sum: state.gathered(),
+            ids: state.gathered_entries() as u64,
+            integrations: Vec::new(),
+        };
+        let range = (Bound::Included(&[SUM_PREFIX][..]), Bound::Excluded(&[HOUR_PREFIX][..]));
         self.backend
             .scan(Tree::History, range, Direction::Forward, &mut |key, piece| {
                 let integration = sum_integration(key)
-                    .filter(is_in)
                     .ok_or_else(|| StoreError::damaged("a tally has a key that is no integration's", "history"))?;
                 let sum =
                     decode_sum(key, piece).map_err(|flaw: Flaw| flaw.into_error("its tally", place(integration)))?;
-                expected.insert(integration, state.with_pending(integration, sum.tally));
+                known.sum = known.sum.merged(sum.tally);
+                known.integrations.push(integration);
                 Ok(ControlFlow::Continue(()))
             })?;
-        for integration in state.pending_from(from).take_while(is_in) {
-            expected
-                .entry(integration)
-                .or_insert_with(|| state.with_pending(integration, Tally::default()));
-        }
-        for (integration, tally) in &expected {
-            same(
-                *integration,
-                found.get(integration).copied().unwrap_or_default(),
-                *tally,
-            )?;
-        }
-        match found.keys().find(|integration| !expected.contains_key(*integration)) {
-            Some(integration) => Err(StoreError::damaged(
-                "it has executions and no tally",
-                place(*integration),
-            )),
-            None => Ok(()),
-        }
+        let range = (Bound::Included(&[HOUR_PREFIX][..]), Bound::Unbounded);
+        self.backend
+            .scan(Tree::History, range, Direction::Forward, &mut |key, piece| {
+                if let Some((_, 0)) = value::split_key(key) {
+                    let length = value::describe(piece)
+                        .map_err(|flaw: Flaw| flaw.into_error("an hour", "history"))?
+                        .1;
+                    known.ids += length as u64 / 16;
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        Ok(known)
     }
 }
 
-fn same(integration: IntegrationId, there: Tally, expected: Tally) -> Result<(), StoreError> {
-    if there == expected {
-        return Ok(());
+/// What the integrations know of their entries.
+struct Known {
+    /// Their tallies together.
+    sum: Tally,
+    /// How many ids their hours have.
+    ids: u64,
+    /// Those that have a tally.
+    integrations: Vec<IntegrationId>,
+}
+
+impl Known {
+    fn is(&self, expected: Tally) -> bool {
+        self.sum == expected && self.ids == expected.count
     }
-    let what = if there.count == expected.count {
-        format!(
-            "the {} executions that are there are not those that were put",
-            there.count
-        )
-    } else {
-        format!("{} executions are there, and {} were put", there.count, expected.count)
-    };
-    Err(StoreError::damaged(what, place(integration)))
 }
