@@ -32,6 +32,10 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(2);
 /// good-bye.
 const AFTER_DRAIN: Duration = Duration::from_secs(3);
 
+/// How long the link waits before it looks at an overdue deadline again while the stream takes nothing: a message that is due cannot go out, and
+/// looking again at once would burn a core.
+const HELD_UP_PAUSE: Duration = Duration::from_millis(100);
+
 /// Both clocks, as the session wants them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
@@ -77,6 +81,8 @@ pub(crate) struct Link {
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) stream: Option<Stream>,
+    /// Whether something was due and the stream had no room for it.
+    pub(crate) held_up: bool,
 }
 
 /// What has happened.
@@ -104,8 +110,10 @@ impl Link {
                 Happened::News(news) => self.take_news(news),
                 Happened::Time => {
                     self.end.tick(self.clock.now());
-                    if let Some(room) = self.stream.as_ref().and_then(Stream::room_now) {
-                        self.send(room);
+                    match self.stream.as_ref().map(Stream::room_now) {
+                        Some(Some(room)) => self.send(room),
+                        Some(None) => self.held_up = true,
+                        None => {}
                     }
                 }
                 Happened::Stop => {
@@ -126,6 +134,13 @@ impl Link {
 
     async fn happened(&mut self, stop: &CancellationToken, drain_until: Option<Instant>) -> Happened {
         let deadline = self.end.next_deadline().map(|moment| self.clock.instant(moment));
+        let deadline = deadline.map(|at| {
+            if self.held_up {
+                at.max(Instant::now() + HELD_UP_PAUSE)
+            } else {
+                at
+            }
+        });
         let has_to_send = self.end.has_to_send();
         // First what ends, then what makes room, then what fills it.
         tokio::select! {
@@ -246,6 +261,7 @@ impl Link {
     /// Drops the stream. Uploads that have not begun wait for the next session.
     fn hang_up(&mut self) {
         self.stream = None;
+        self.held_up = false;
         self.session.send_replace(None);
     }
 
@@ -266,6 +282,7 @@ impl Link {
     }
 
     fn send(&mut self, room: mpsc::OwnedPermit<v1::RunnerMessage>) {
+        self.held_up = false;
         if let Some(message) = self.end.poll_send(self.clock.now()) {
             room.send(message);
         }

@@ -61,6 +61,7 @@ pub async fn run(config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         clock,
         tasks: tasks.clone(),
         stream: None,
+        held_up: false,
     };
     let stop = tasks.token();
     async {
