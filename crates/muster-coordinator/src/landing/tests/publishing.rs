@@ -246,6 +246,17 @@ async fn a_second_attempt_does_not_overwrite_what_is_published() {
 }
 
 #[tokio::test]
+async fn publishing_removes_what_else_was_staged_of_the_execution() {
+    let bench = Bench::new();
+    bench.stage(FIRST).await;
+    bench.stage(SECOND).await;
+    let newest = bench.stage(SECOND).await;
+    assert_eq!(bench.hidden().len(), 6, "{:?}", bench.hidden());
+    bench.publish(&newest).await.expect("published");
+    bench.assert_published();
+}
+
+#[tokio::test]
 async fn a_trouble_that_passes_is_transient() {
     let bench = Bench::new();
     let staged = bench.stage(FIRST).await;
