@@ -135,6 +135,6 @@ pub fn decide(
         Command::Disconnect(command) => Ok(command.decide(state)),
         Command::Drain(command) => command.decide(state),
         Command::Lapse(command) => Ok(command.decide(state, now, chance)),
-        Command::Withdraw(command) => Ok(command.decide(state)),
+        Command::Withdraw(command) => Ok(command.decide(state, now, chance)),
     }
 }

@@ -256,6 +256,11 @@ impl Model {
             runner.past.extend(lost);
         }
         runner.session = Some(session);
+        // Every third of what it has is done already, and its report follows some day.
+        let chance = &mut self.chance;
+        let (finished, running): (Vec<Work>, Vec<Work>) =
+            runner.work.iter().copied().partition(|_| chance.u8(0..3) == 0);
+        let finished_before = finished.clone();
         let connectors = vec![ConnectorName::new("host").expect("a name")];
         let pool = Pool::named(&organization(), &PoolName::new("hq").expect("a name"));
         let command = muster_core::decide::session::check_in::CheckIn {
@@ -271,8 +276,8 @@ impl Model {
                 connectors,
             },
             offers: Vec::new(),
-            running: runner.work.iter().copied().collect(),
-            finished: Vec::new(),
+            running,
+            finished,
         };
         let by = Principal::Runner(runner_id(which));
         let Ok(Answer::Welcome(welcome)) = self.ask(&by, Command::CheckIn(command)) else {
@@ -280,7 +285,7 @@ impl Model {
         };
         let runner = &mut self.runners[which];
         runner.past.extend(welcome.fenced.iter().copied());
-        runner.work = welcome.resumed.into_iter().collect();
+        runner.work = welcome.resumed.into_iter().chain(finished_before).collect();
     }
 
     /// A report, delivered `times` times; an accepted or fenced end takes the work from the runner.

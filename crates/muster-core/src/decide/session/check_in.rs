@@ -47,6 +47,12 @@ impl CheckIn {
                 continue;
             }
             if self.finished.contains(&known) {
+                // The report follows. A runner that does not keep its word loses the work.
+                decision.roster.push(RosterChange::Assigned {
+                    runner: self.runner,
+                    execution: id,
+                    attempt: execution.attempt,
+                });
                 continue;
             }
             match execution.phase {

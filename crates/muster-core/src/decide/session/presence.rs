@@ -1,6 +1,8 @@
 //! A runner is heard, says that it will leave, or its stream ends.
 
-use crate::decide::{Decision, Rejection};
+use crate::decide::session::withdraw;
+use crate::decide::{Decision, Effect, Message, Rejection};
+use crate::entity::Phase;
 use crate::event::Event;
 use crate::roster::RosterChange;
 use crate::state::State;
@@ -39,16 +41,33 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Nothing more is assigned to it.
+    /// Nothing more is assigned to it, and what it has not accepted yet goes to others at once.
     ///
     /// # Errors
     /// [`Rejection::SessionOver`] for any but its newest session.
     pub fn decide(self, state: &State) -> Result<Decision, Rejection> {
-        if has_session(state, self.runner, self.session) {
-            Ok(Decision::roster(RosterChange::Draining(self.runner)))
-        } else {
-            Err(Rejection::SessionOver(self.session))
+        if !has_session(state, self.runner, self.session) {
+            return Err(Rejection::SessionOver(self.session));
         }
+        let mut decision = Decision::roster(RosterChange::Draining(self.runner));
+        for id in state.index().held_by(self.runner) {
+            let Some(execution) = state.ledger().execution(id) else {
+                continue;
+            };
+            if matches!(execution.phase, Phase::Pending(_)) && state.roster().is_unconfirmed(id) {
+                withdraw(execution, &mut decision);
+                let message = Message::Fence {
+                    execution: id,
+                    attempt: execution.attempt,
+                };
+                decision.effects.push(Effect::Send {
+                    runner: self.runner,
+                    session: self.session,
+                    message,
+                });
+            }
+        }
+        Ok(decision)
     }
 }
 

@@ -1,9 +1,10 @@
 //! A runner has not confirmed an assignment in time.
 
+use crate::decide::session::{lose, withdraw};
 use crate::decide::{Decision, Effect, Message};
-use crate::entity::Phase;
 use crate::roster::RosterChange;
 use crate::state::State;
+use crate::time::Now;
 use crate::words::{Attempt, ExecutionId};
 
 /// The time to confirm an assignment is over.
@@ -16,19 +17,25 @@ pub struct Withdraw {
 }
 
 impl Withdraw {
-    /// The execution is queued again, and no failure is counted: the runner may never have seen it. Nothing but the deadline goes when the
-    /// assignment has been confirmed or is over.
+    /// An assignment that was not confirmed is queued again, and no failure is counted: the runner may never have seen it. Work that a runner said it
+    /// had finished, and whose report has not come, is lost. Nothing but the deadline goes when it has been confirmed or is over.
     #[must_use]
-    pub fn decide(self, state: &State) -> Decision {
+    pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Decision {
         let mut decision = Decision::nothing();
         let execution = state.ledger().execution(self.execution);
+        let claim = execution.and_then(|execution| execution.holder());
         if let Some(execution) = execution
             && state.roster().is_unconfirmed(self.execution)
-            && let Phase::Pending(claim) = execution.phase
+            && let Some(claim) = claim
             && claim.attempt == self.attempt
         {
-            super::withdraw(execution, &mut decision);
-            decision.roster.push(RosterChange::Withdrawn(claim.runner));
+            if execution.started.is_some() {
+                let why = "the runner said that it had finished, and did not report how";
+                lose(execution, why.to_owned(), now, chance, &mut decision);
+            } else {
+                withdraw(execution, &mut decision);
+                decision.roster.push(RosterChange::Withdrawn(claim.runner));
+            }
             let presence = state.roster().presence(claim.runner);
             if let Some(session) = presence.and_then(|presence| presence.session) {
                 let message = Message::Fence {
