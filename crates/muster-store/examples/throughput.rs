@@ -1,4 +1,5 @@
-//! What the store alone does on this disk: batches and events, entries of history, and the disk's own limit beside them.
+//! What the store alone does on this disk: batches and events, entries of history, and the disk's own limit beside
+//! them.
 //!
 //! `cargo run --release -p muster-store --example throughput -- [SECONDS] [FOLDER]`
 
@@ -14,7 +15,8 @@ use muster_core::words::{ExecutionId, IntegrationId, Sequence};
 use muster_store::history::HistoryEntry;
 use muster_store::{Location, Store};
 
-/// As the coordinator has it: sled frees on its own threads what others have allocated, which the C library's allocator serializes.
+/// As the coordinator has it: sled frees on its own threads what others have allocated, which the C library's allocator
+/// serializes.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -109,7 +111,8 @@ fn journal(store: &Store, span: Duration, events: usize) -> Result<f64, Box<dyn 
 
 /// Entries per second, with time-ordered ids of random integrations, and a checkpoint of the tallies every ten seconds.
 fn history(store: &Store, span: Duration) -> Result<f64, Box<dyn Error>> {
-    // History takes only what is flushed in the journal, so that is there beforehand: the time of flushes is the committer's, not history's.
+    // History takes only what is flushed in the journal, so that is there beforehand: the time of flushes is the
+    // committer's, not history's.
     for sequence in 1..=HISTORY_BATCHES {
         store.journal().append(Sequence(sequence), b"")?;
     }

@@ -1,11 +1,12 @@
-//! What the store asks of an engine: ordered trees of small values, in bytes. Everything that has a meaning is built on top of it.
+//! What the store asks of an engine: ordered trees of small values, in bytes. Everything that has a meaning is built on
+//! top of it.
 
 use std::ops::{Bound, ControlFlow};
 
 use crate::StoreError;
 
-/// The most bytes of one value. A page of sled's above a quarter of its segment (512 KiB / 4) becomes a file of its own that sled never syncs;
-/// its leaves hold at most 16 values, so values of this size stay far below.
+/// The most bytes of one value. A page of sled's above a quarter of its segment (512 KiB / 4) becomes a file of its own
+/// that sled never syncs; its leaves hold at most 16 values, so values of this size stay far below.
 pub const VALUE_BYTES_MAX: usize = 4 * 1024;
 
 /// The trees of a store. Each is an ordered map of its own; a write is atomic within one of them.
@@ -77,8 +78,8 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Flow + 'a;
 
 /// An engine. All of its methods may be called from any thread at any time.
 pub trait Backend: Send + Sync + 'static {
-    /// Makes all of the changes or none of them; keys must be distinct. Readers see them at once; they survive a power cut only after a
-    /// [`Backend::flush`] that begins later, and no later write survives without the earlier ones.
+    /// Makes all of the changes or none of them; keys must be distinct. Readers see them at once; they survive a power
+    /// cut only after a [`Backend::flush`] that begins later, and no later write survives without the earlier ones.
     ///
     /// # Errors
     /// [`StoreError`] of the engine; then nothing is known about what will be found after the next start.
@@ -90,7 +91,8 @@ pub trait Backend: Send + Sync + 'static {
     /// [`StoreError`] of the engine.
     fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Visits the keys of `range` in order. `visit` must not call the engine. Writes that happen meanwhile may be seen or not.
+    /// Visits the keys of `range` in order. `visit` must not call the engine. Writes that happen meanwhile may be seen
+    /// or not.
     ///
     /// # Errors
     /// [`StoreError`] of the engine, or what `visit` returned.
@@ -108,8 +110,8 @@ pub trait Backend: Send + Sync + 'static {
     /// [`StoreError`] of the engine; then none of those writes may be told to anybody.
     fn flush(&self) -> Result<(), StoreError>;
 
-    /// Keeps `note` outside of the trees, in place of the one before. It is not made durable (it need not be: a power cut may bring back an
-    /// earlier one), but it survives the process.
+    /// Keeps `note` outside of the trees, in place of the one before. It is not made durable (it need not be: a power
+    /// cut may bring back an earlier one), but it survives the process.
     ///
     /// # Errors
     /// [`StoreError`] of the file system.
@@ -122,6 +124,6 @@ pub trait Backend: Send + Sync + 'static {
     fn note(&self) -> Result<Option<Note>, StoreError>;
 }
 
-/// A few bytes that an engine keeps apart from the trees. The journal notes its head here, so that an engine that silently loses its latest
-/// writes is found out.
+/// A few bytes that an engine keeps apart from the trees. The journal notes its head here, so that an engine that
+/// silently loses its latest writes is found out.
 pub type Note = [u8; 40];

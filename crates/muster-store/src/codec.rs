@@ -1,12 +1,15 @@
 //! The disk's own messages, and the one place where each of them becomes a type of the domain and back.
 //!
 //! Rules, so that a later version reads what this one has written:
-//! - a field keeps its number and its meaning for ever; a new field gets a new number, and its absence means what was true before it;
+//! - a field keeps its number and its meaning for ever; a new field gets a new number, and its absence means what was
+//!   true before it;
 //! - a number that is no longer used is never used again;
-//! - a kind of event, a status or a reason that this version does not know is an error, never skipped: an old coordinator must not run a newer ledger.
+//! - a kind of event, a status or a reason that this version does not know is an error, never skipped: an old
+//!   coordinator must not run a newer ledger.
 //!
 //! `tests/golden/` holds bytes of every message as earlier versions wrote them; see its `README.md`.
 
+mod description;
 pub(crate) mod event;
 pub(crate) mod history;
 pub(crate) mod log_line;

@@ -32,7 +32,8 @@ pub enum StoreError {
     },
     /// Another process has the store open.
     #[error(
-        "the store `{}` is in use by {holder}: one process at a time may open it; stop that one, or name another folder",
+        "the store `{}` is in use by {holder}: one process at a time may open it; stop that one, \
+         or name another folder",
         path.display()
     )]
     Locked {
@@ -55,7 +56,10 @@ pub enum StoreError {
         known: u8,
     },
     /// The folder has something in it, and it is not a store.
-    #[error("the folder `{}` is not empty and holds no store: name an empty folder, or one that a coordinator made", path.display())]
+    #[error(
+        "the folder `{}` is not empty and holds no store: name an empty folder, or one that a coordinator made",
+        path.display()
+    )]
     NotOurs {
         /// That folder.
         path: PathBuf,

@@ -10,8 +10,9 @@ use crate::history::{HistoryEntry, HistoryView, PAGE_ENTRIES_MAX};
 use crate::{Store, StoreError};
 
 impl Store {
-    /// Puts the executions that ended in the batches after [`absorbed`](crate::history::History::absorbed) up to and including `through` into
-    /// history, each with its batch, in the order of their batches; see [`put`](crate::history::History::put).
+    /// Puts the executions that ended in the batches after [`absorbed`](crate::history::History::absorbed) up to and
+    /// including `through` into history, each with its batch, in the order of their batches; see
+    /// [`put`](crate::history::History::put).
     ///
     /// # Errors
     /// As there.
@@ -40,8 +41,8 @@ impl Store {
         self.inner.history.get(integration, execution, decode)
     }
 
-    /// The newest finished executions of an integration that are older than `before` (`None`: the newest of all), newest first; at most `limit` of them,
-    /// and never more than [`PAGE_ENTRIES_MAX`].
+    /// The newest finished executions of an integration that are older than `before` (`None`: the newest of all),
+    /// newest first; at most `limit` of them, and never more than [`PAGE_ENTRIES_MAX`].
     ///
     /// # Errors
     /// [`StoreError`] of the engine, or [`StoreError::Damaged`] when the integration's history is not what was put.
@@ -73,7 +74,8 @@ impl Store {
         self.inner.history.find(execution, decode)
     }
 
-    /// Finished executions of all integrations behind `after` (`None`: from the first on), from the oldest on; at most `limit` of them, and never more than [`PAGE_ENTRIES_MAX`].
+    /// Finished executions of all integrations behind `after` (`None`: from the first on), from the oldest on; at most
+    /// `limit` of them, and never more than [`PAGE_ENTRIES_MAX`].
     ///
     /// # Errors
     /// [`StoreError`] of the engine, or [`StoreError::Damaged`].

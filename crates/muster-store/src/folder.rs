@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-/// The version of the format that this code reads and writes: of the folder, of the trees and their keys, and of what values mean.
+/// The version of the format that this code reads and writes: of the folder, of the trees and their keys, and of what
+/// values mean.
 pub(crate) const FORMAT: u8 = 1;
 
 const FORMAT_FILE: &str = "FORMAT";
@@ -42,7 +43,8 @@ impl Folder {
     /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Format`], or [`StoreError::Io`].
     pub(crate) fn take(path: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(StoreError::io("create", path))?;
-        // By its full name: a relative one would have no parent to sync, and errors would depend on where the process runs.
+        // By its full name: a relative one would have no parent to sync, and errors would depend on where the process
+        // runs.
         let path = fs::canonicalize(path).map_err(StoreError::io("find", path))?;
         let has_format = exists(&path.join(FORMAT_FILE))?;
         let is_unfinished = exists(&path.join(CREATING_FILE))?;
@@ -70,7 +72,8 @@ impl Folder {
         self.is_new
     }
 
-    /// Makes a new store one. Until now nothing that was in it has been told to anybody, and a start that finds it begins anew.
+    /// Makes a new store one. Until now nothing that was in it has been told to anybody, and a start that finds it
+    /// begins anew.
     pub(crate) fn finish(&mut self) -> Result<(), StoreError> {
         write_durably(
             &self.path.join(FORMAT_FILE),
@@ -133,7 +136,8 @@ fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Prepares a folder in which nothing is kept yet: it is empty, or an earlier process was stopped while it made a store.
+/// Prepares a folder in which nothing is kept yet: it is empty, or an earlier process was stopped while it made a
+/// store.
 fn begin(path: &Path) -> Result<(), StoreError> {
     write_durably(&path.join(CREATING_FILE), b"a store is being made here\n")?;
     let engine = path.join(ENGINE_FOLDER);

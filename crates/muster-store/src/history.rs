@@ -1,21 +1,24 @@
 //! History: finished executions, written once, behind the journal.
 //!
-//! It is a projection of the journal: whoever feeds it hands in the ends of all batches in their order, and after a restart begins again behind
-//! [`History::marked`], so that what a stop has cut off is put again. What is put twice that way is the same entry and counts once.
+//! It is a projection of the journal: whoever feeds it hands in the ends of all batches in their order, and after a
+//! restart begins again behind [`History::marked`], so that what a stop has cut off is put again. What is put twice
+//! that way is the same entry and counts once.
 //!
-//! An entry's key is the execution's id alone. Ids are time-ordered, so entries go to the end of the tree, which costs less than half of putting
-//! them all over it (measured: 10 µs of processor against 25 µs, with 50,000 integrations). What makes "newest first of this integration" a
-//! range, and each integration's tally, gather in memory and are written by [`History::checkpoint`], many entries at a time.
+//! An entry's key is the execution's id alone. Ids are time-ordered, so entries go to the end of the tree, which costs
+//! less than half of putting them all over it (measured: 10 µs of processor against 25 µs, with 50,000 integrations).
+//! What makes "newest first of this integration" a range, and each integration's tally, gather in memory and are
+//! written by [`History::checkpoint`], many entries at a time.
 //!
-//! A tally says through which batch it counts: after a restart an entry of a later batch counts again, and one of an earlier batch does not.
-//! No entry has to be looked up for that.
+//! A tally says through which batch it counts: after a restart an entry of a later batch counts again, and one of an
+//! earlier batch does not. No entry has to be looked up for that.
 //!
 //! ```text
 //! 0                         ->  tally of all entries; its stamp: through which batch it counts
 //! 1                         ->  the mark; its stamp: through which batch everything is written, tallies and hours too
-//! 2 | execution             ->  a finished execution: its integration, and what there is to say; its stamp: the batch that it ended in
+//! 2 | execution             ->  a finished execution: its integration, and what there is to say;
+//!                               its stamp: the batch that it ended in
 //! 3 | integration           ->  tally of the integration's entries; its stamp as above
-//! 4 | integration | hour    ->  the ids of those of its executions that were created in that hour (since the epoch), in order
+//! 4 | integration | hour    ->  the ids of its executions that were created in that hour (since the epoch), in order
 //! ```
 
 mod hours;
@@ -79,7 +82,8 @@ pub struct HistoryView<'a> {
 pub struct History {
     backend: Arc<dyn Backend>,
     state: Mutex<State>,
-    /// Held over all the writes of a put, a checkpoint or a pruning; the state is locked for one write of theirs at a time.
+    /// Held over all the writes of a put, a checkpoint or a pruning; the state is locked for one write of theirs at a
+    /// time.
     writing: Mutex<()>,
     /// Copies of what stands in the state, for those who must not wait while it is locked.
     absorbed: AtomicU64,
@@ -98,22 +102,25 @@ impl History {
         })
     }
 
-    /// Tells where the journal begins and ended at the start: up to there entries may be there that no tally counts yet.
+    /// Tells where the journal begins and ended at the start: up to there entries may be there that no tally counts
+    /// yet.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when history knows of batches that the journal does not have, or lacks some that the journal has no more.
+    /// [`StoreError::Damaged`] when history knows of batches that the journal does not have, or lacks some that the
+    /// journal has no more.
     pub(crate) fn recover(&self, anchor: Sequence, head: Sequence) -> Result<(), StoreError> {
         self.state().recover(anchor, head)
     }
 
-    /// Puts the finished executions of all batches after [`History::absorbed`] up to and including `through`, in the order of their batches. All of a
-    /// batch are put by one call. What was absorbed before is skipped, so a repeated call changes nothing. Durable with the next flush.
+    /// Puts the finished executions of all batches after [`History::absorbed`] up to and including `through`, in the
+    /// order of their batches. All of a batch are put by one call. What was absorbed before is skipped, so a repeated
+    /// call changes nothing. Durable with the next flush.
     ///
     /// `flushed` is how far the journal is: an entry must not get onto the disk before the event that made it.
     ///
     /// # Errors
-    /// [`StoreError::Misuse`] when `through` is beyond `flushed`, or an entry is beyond `through` or too long. [`StoreError`] of the engine: then
-    /// the process must stop.
+    /// [`StoreError::Misuse`] when `through` is beyond `flushed`, or an entry is beyond `through` or too long.
+    /// [`StoreError`] of the engine: then the process must stop.
     pub fn put(&self, flushed: Sequence, through: Sequence, entries: &[HistoryEntry]) -> Result<(), StoreError> {
         let _writing = self.writing();
         let absorbed = self.absorbed();
@@ -154,9 +161,9 @@ impl History {
         Sequence(self.absorbed.load(Ordering::Acquire))
     }
 
-    /// Writes what has gathered: tallies and hours. After the next flush everything through the returned batch is durable, and history does not need
-    /// those batches of the journal any more. Costs some four times as much as a put for each integration that had one since the last time. It is
-    /// also made by a put when too much has gathered.
+    /// Writes what has gathered: tallies and hours. After the next flush everything through the returned batch is
+    /// durable, and history does not need those batches of the journal any more. Costs some four times as much as a put
+    /// for each integration that had one since the last time. It is also made by a put when too much has gathered.
     ///
     /// # Errors
     /// [`StoreError`] of the engine.
@@ -171,7 +178,8 @@ impl History {
         Sequence(self.marked.load(Ordering::Acquire))
     }
 
-    /// Hands a finished execution to `visit`; returns what that returns, or `None` when the integration has no such execution.
+    /// Hands a finished execution to `visit`; returns what that returns, or `None` when the integration has no such
+    /// execution.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], or what `visit` returns.
@@ -204,8 +212,9 @@ impl History {
         visit(entry).map(Some)
     }
 
-    /// Hands the newest `limit` finished executions of an integration that are older than `before` (`None`: of all) to `visit`, newest first. Whether
-    /// the integration's history is complete is checked when it is read for the first time.
+    /// Hands the newest `limit` finished executions of an integration that are older than `before` (`None`: of all) to
+    /// `visit`, newest first. Whether the integration's history is complete is checked when it is read for the first
+    /// time.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], or what `visit` returns.
@@ -233,7 +242,8 @@ impl History {
         Ok(())
     }
 
-    /// Hands all finished executions to `visit`, from the oldest on, until it breaks. Begins behind `after`; `None` begins with the first.
+    /// Hands all finished executions to `visit`, from the oldest on, until it breaks. Begins behind `after`; `None`
+    /// begins with the first.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], or what `visit` returns.
@@ -296,7 +306,8 @@ impl History {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic with the lock held comes from a fault of ours in counting; what is read is verified, so going on shows it.
+        // A panic with the lock held comes from a fault of ours in counting; what is read is verified, so going on
+        // shows it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

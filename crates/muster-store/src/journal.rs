@@ -1,8 +1,9 @@
 //! The journal: the commit batches of a shard, densely numbered and chained by their hashes.
 //!
-//! A batch is one value, in pieces: its stamp is the epoch, its body the hash of the batch before it and then the events, in bytes that mean nothing
-//! here. The hash of a batch covers its number, its epoch, the hash before it and its events; so a batch that is missing, torn, changed or moved
-//! makes the chain break, and everything before the head is as it was written.
+//! A batch is one value, in pieces: its stamp is the epoch, its body the hash of the batch before it and then the
+//! events, in bytes that mean nothing here. The hash of a batch covers its number, its epoch, the hash before it and
+//! its events; so a batch that is missing, torn, changed or moved makes the chain break, and everything before the head
+//! is as it was written.
 
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,10 +24,12 @@ const ANCHOR_KEY: &[u8] = &[0];
 /// The first byte of the keys of batches.
 const BATCH_PREFIX: u8 = 1;
 
-/// How many pieces trimming removes at a time: a removal costs sled 8–17 µs, during which the committer's next batch waits.
+/// How many pieces trimming removes at a time: a removal costs sled 8–17 µs, during which the committer's next batch
+/// waits.
 const TRIM_PIECES_MAX: usize = 64;
 
-/// The most bytes of events in one batch, 64 MiB: far above what the writer gathers, and small enough to be read back at once.
+/// The most bytes of events in one batch, 64 MiB: far above what the writer gathers, and small enough to be read back
+/// at once.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// SHA-256 of a batch.
@@ -82,7 +85,8 @@ pub struct Journal {
 struct State {
     /// The batch before the first that is kept.
     anchor: Head,
-    /// The newest batch. `None` until [`Journal::replay`] has read and verified all: before that nothing may be appended.
+    /// The newest batch. `None` until [`Journal::replay`] has read and verified all: before that nothing may be
+    /// appended.
     head: Option<Head>,
     /// What new batches are written in.
     epoch: u64,
@@ -108,7 +112,8 @@ impl Journal {
         })
     }
 
-    /// Reads the whole journal in order, verifies it, and hands each batch to `visit`. At the first time the journal becomes ready for appending.
+    /// Reads the whole journal in order, verifies it, and hands each batch to `visit`. At the first time the journal
+    /// becomes ready for appending.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] names the first batch that is not what was written; also what `visit` returns.
@@ -194,8 +199,9 @@ impl Journal {
     /// Appends a batch. It is durable only after a [`Journal::flush`]; many may be appended before one.
     ///
     /// # Errors
-    /// [`StoreError::Misuse`] when `sequence` does not follow the head, when the events are too many bytes, or before the journal was replayed. After
-    /// an error of the engine the process must stop: what will be found at the next start is not known.
+    /// [`StoreError::Misuse`] when `sequence` does not follow the head, when the events are too many bytes, or before
+    /// the journal was replayed. After an error of the engine the process must stop: what will be found at the next
+    /// start is not known.
     pub fn append(&self, sequence: Sequence, events: &[u8]) -> Result<(), StoreError> {
         // Held while the engine writes, so that batches reach it in their order.
         let mut state = self.state();
@@ -229,7 +235,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes all batches durable that were appended before this call, and everything else that was written before it. Returns the newest of them.
+    /// Makes all batches durable that were appended before this call, and everything else that was written before it.
+    /// Returns the newest of them.
     ///
     /// # Errors
     /// [`StoreError`]; then none of these batches may be told to anybody, and the process must stop.
@@ -242,8 +249,8 @@ impl Journal {
         Ok(head.sequence)
     }
 
-    /// Forgets the batches up to and including `through`. The caller knows that nothing needs them: all records and all of history are durable up to
-    /// there. What is left is durable with the next flush.
+    /// Forgets the batches up to and including `through`. The caller knows that nothing needs them: all records and all
+    /// of history are durable up to there. What is left is durable with the next flush.
     ///
     /// # Errors
     /// [`StoreError::Misuse`] when `through` is not flushed; [`StoreError`] of the engine.
@@ -364,7 +371,8 @@ impl Journal {
         Ok(before)
     }
 
-    /// Puts the batches of a range of keys together, and names the one that is not whole; `first` is the one that the range begins with.
+    /// Puts the batches of a range of keys together, and names the one that is not whole; `first` is the one that the
+    /// range begins with.
     fn pieces(
         &self,
         range: (Bound<&[u8]>, Bound<&[u8]>),
@@ -477,166 +485,4 @@ fn read_anchor(backend: &dyn Backend) -> Result<Head, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::MemoryBackend;
-
-    fn journal(memory: &MemoryBackend) -> Journal {
-        Journal::open(Arc::new(memory.clone())).unwrap()
-    }
-
-    /// A journal of batches 1 to `count`, the third of them of several pieces.
-    fn filled(memory: &MemoryBackend, count: u64) -> Journal {
-        let journal = journal(memory);
-        journal.replay(&mut |_| Ok(())).unwrap();
-        for sequence in 1..=count {
-            let size = if sequence == 3 { 10_000 } else { 100 };
-            journal.append(Sequence(sequence), &vec![sequence as u8; size]).unwrap();
-        }
-        journal.flush().unwrap();
-        journal
-    }
-
-    /// What a start says of the journal that `spoil` has changed.
-    fn damage(spoil: impl Fn(&MemoryBackend)) -> String {
-        let memory = MemoryBackend::new();
-        filled(&memory, 5);
-        spoil(&memory);
-        let error = journal(&memory)
-            .replay(&mut |_| Ok(()))
-            .expect_err("the damage is not seen");
-        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-        error.to_string()
-    }
-
-    fn key(sequence: u64, piece: u16) -> Vec<u8> {
-        value::piece_key(&batch_key(Sequence(sequence)), piece)
-    }
-
-    fn value(memory: &MemoryBackend, sequence: u64, piece: u16) -> Vec<u8> {
-        memory.get(Tree::Journal, &key(sequence, piece)).unwrap().unwrap()
-    }
-
-    fn change(memory: &MemoryBackend, change: Change) {
-        memory.write(Tree::Journal, vec![change]).unwrap();
-    }
-
-    #[test]
-    fn damage_is_named_with_its_batch() {
-        let lost = damage(|memory| {
-            change(memory, Change::Remove { key: key(2, 0) });
-        });
-        assert!(lost.contains("batch 2 is missing, batch 3 is there"), "{lost}");
-
-        let torn = damage(|memory| {
-            change(memory, Change::Remove { key: key(3, 1) });
-        });
-        assert!(torn.contains("batch 3 lacks a piece"), "{torn}");
-
-        let changed = damage(|memory| {
-            let mut bytes = value(memory, 4, 0);
-            bytes[60] ^= 1;
-            change(
-                memory,
-                Change::Put {
-                    key: key(4, 0),
-                    value: bytes,
-                },
-            );
-        });
-        assert!(changed.contains("batch 4 does not match its checksum"), "{changed}");
-
-        let first = damage(|memory| {
-            change(memory, Change::Remove { key: key(1, 0) });
-        });
-        assert!(first.contains("batch 1 is missing"), "{first}");
-    }
-
-    #[test]
-    fn a_batch_of_another_history_does_not_follow() {
-        let other = MemoryBackend::new();
-        let strange = journal(&other);
-        strange.replay(&mut |_| Ok(())).unwrap();
-        for sequence in 1..=4 {
-            strange.append(Sequence(sequence), b"another history").unwrap();
-        }
-        let message = damage(|memory| {
-            let bytes = value(&other, 4, 0);
-            change(
-                memory,
-                Change::Put {
-                    key: key(4, 0),
-                    value: bytes,
-                },
-            );
-        });
-        assert!(
-            message.contains("batch 4 does not follow the batch before it"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn an_end_that_is_lost_after_its_flush_is_noticed() {
-        let message = damage(|memory| {
-            change(memory, Change::Remove { key: key(5, 0) });
-        });
-        assert!(
-            message.contains("ends at batch 4, and batch 5 was flushed"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn trimming_keeps_the_chain_verifiable_and_a_stop_in_it_does_no_harm() {
-        let memory = MemoryBackend::new();
-        let journal = filled(&memory, 5);
-        journal.trim(Sequence(3)).unwrap();
-        journal.flush().unwrap();
-        // What a stop in the middle leaves: a batch before the anchor.
-        change(
-            &memory,
-            Change::Put {
-                key: key(2, 0),
-                value: vec![1; 50],
-            },
-        );
-
-        let reopened = self::journal(&memory);
-        let mut seen = Vec::new();
-        let head = reopened.replay(&mut |batch| {
-            seen.push(batch.sequence.0);
-            Ok(())
-        });
-        assert_eq!(seen, [4, 5]);
-        assert_eq!(head.unwrap().sequence, Sequence(5));
-        reopened.sweep().unwrap();
-        assert_eq!(memory.get(Tree::Journal, &key(2, 0)).unwrap(), None);
-        reopened.append(Sequence(6), b"goes on").unwrap();
-        assert!(
-            reopened
-                .read_from(Sequence(3), &mut |_| Ok(ControlFlow::Continue(())))
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn batches_are_taken_in_order_and_after_a_replay_only() {
-        let memory = MemoryBackend::new();
-        let journal = journal(&memory);
-        assert!(matches!(
-            journal.append(Sequence(1), b""),
-            Err(StoreError::Misuse { .. })
-        ));
-        journal.replay(&mut |_| Ok(())).unwrap();
-        assert!(matches!(
-            journal.append(Sequence(2), b""),
-            Err(StoreError::Misuse { .. })
-        ));
-        journal.append(Sequence(1), b"").unwrap();
-        assert!(
-            matches!(journal.trim(Sequence(1)), Err(StoreError::Misuse { .. })),
-            "not flushed yet"
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! Log lines of executions, in bytes. They are not in the journal and are not flushed: a line that was told may be lost in a power cut.
+//! Log lines of executions, in bytes. They are not in the journal and are not flushed: a line that was told may be lost
+//! in a power cut.
 //!
 //! ```text
 //! execution | number of the first line (u32)  ->  some lines, each with its length before it; the stamp: how many
@@ -105,7 +106,8 @@ impl LogLines {
         counts.ok_or_else(|| broken(execution, Flaw::Broken("have counts of a wrong length")))
     }
 
-    /// Hands the lines from number `from` (counted from 0) on to `visit`, in order, with their numbers, until it breaks.
+    /// Hands the lines from number `from` (counted from 0) on to `visit`, in order, with their numbers, until it
+    /// breaks.
     ///
     /// # Errors
     /// [`StoreError`] of the engine, [`StoreError::Damaged`], or what `visit` returns.
@@ -207,7 +209,8 @@ impl LogLines {
         Ok(counts)
     }
 
-    /// The number of the first line of the write that has line `number` in it; of the last write when there is no such line.
+    /// The number of the first line of the write that has line `number` in it; of the last write when there is no such
+    /// line.
     fn write_with(&self, execution: ExecutionId, number: u32) -> Result<u32, StoreError> {
         let number = number.min(COUNTS_NUMBER - 1);
         let (first, last) = (key(execution, 0), value::piece_key(&key(execution, number), u16::MAX));

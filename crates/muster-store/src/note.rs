@@ -1,7 +1,7 @@
 //! The note beside the engine: a small file of two places that are written in turn.
 //!
-//! A write that is torn by a power cut hurts the place that it was for; the other one still holds the note before. It is never synced, since
-//! what it says is only ever a lower bound of what the engine holds.
+//! A write that is torn by a power cut hurts the place that it was for; the other one still holds the note before. It
+//! is never synced, since what it says is only ever a lower bound of what the engine holds.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -1,7 +1,8 @@
 //! Records: the ledger's entities as bytes, each stamped with the batch of the last event that was applied to it.
 //!
-//! They are written behind the journal, a few at a time, so what stands here is of no single moment (a fuzzy checkpoint); the stamps make it whole
-//! at replay. The tally of the whole tree is written in the same batch as each change: an engine that loses a record is found out at the start.
+//! They are written behind the journal, a few at a time, so what stands here is of no single moment (a fuzzy
+//! checkpoint); the stamps make it whole at replay. The tally of the whole tree is written in the same batch as each
+//! change: an engine that loses a record is found out at the start.
 
 use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};
@@ -22,10 +23,12 @@ const TALLY_KEY: &[u8] = &[0];
 /// The first byte of the keys of records.
 const RECORD_PREFIX: u8 = 1;
 
-/// The most bytes of a record's id: more than a name of the domain and an identifier together, and its length fits into a byte.
+/// The most bytes of a record's id: more than a name of the domain and an identifier together, and its length fits into
+/// a byte.
 pub const RECORD_ID_BYTES_MAX: usize = 200;
 
-/// The most bytes of a record: an integration's configuration arrives in a message of at most 256 KiB, so four of these are ample.
+/// The most bytes of a record: an integration's configuration arrives in a message of at most 256 KiB, so four of these
+/// are ample.
 pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
 
 /// The most changes of one write. It is atomic, and the committer's next batch waits for it.
@@ -97,7 +100,8 @@ pub struct RecordView<'a> {
 /// What has been written of the tree as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Sum {
-    /// How many writes there were. A copy of the sum stands in another tree, so that a page which falls back to an earlier state as a whole shows.
+    /// How many writes there were. A copy of the sum stands in another tree, so that a page which falls back to an
+    /// earlier state as a whole shows.
     writes: u64,
     tally: Tally,
 }
@@ -128,11 +132,12 @@ impl Records {
         })
     }
 
-    /// Makes all of the changes or none; of several changes of one record the last one counts. Durable with the next flush. `flushed` is how far
-    /// the journal is: a record must not get onto the disk before the events that made it.
+    /// Makes all of the changes or none; of several changes of one record the last one counts. Durable with the next
+    /// flush. `flushed` is how far the journal is: a record must not get onto the disk before the events that made it.
     ///
     /// # Errors
-    /// [`StoreError::Misuse`] when a stamp is beyond `flushed`, or something is too long or too much; [`StoreError`] of the engine.
+    /// [`StoreError::Misuse`] when a stamp is beyond `flushed`, or something is too long or too much; [`StoreError`] of
+    /// the engine.
     pub fn write(&self, flushed: Sequence, changes: &[RecordChange]) -> Result<(), StoreError> {
         if changes.len() > RECORD_CHANGES_MAX {
             let count = changes.len();
@@ -211,8 +216,8 @@ impl Records {
         described.map_err(|flaw| flaw.into_error(&subject(key), PLACE))
     }
 
-    /// Hands all records to `visit`, in the order of their kinds and ids, and verifies them: each checksum, each stamp against `head`, and the tally
-    /// of all.
+    /// Hands all records to `visit`, in the order of their kinds and ids, and verifies them: each checksum, each stamp
+    /// against `head`, and the tally of all.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] names what is not as it was written; also what `visit` returns.
@@ -335,98 +340,4 @@ fn read_sum(backend: &dyn Backend, tree: Tree) -> Result<Sum, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::MemoryBackend;
-
-    const FLUSHED: Sequence = Sequence(100);
-
-    fn put(id: &[u8], stamp: u64, size: usize) -> RecordChange {
-        RecordChange::Put(Record {
-            key: RecordKey {
-                kind: 1,
-                id: id.to_vec(),
-            },
-            stamp: Sequence(stamp),
-            bytes: vec![stamp as u8; size],
-        })
-    }
-
-    fn remove(id: &[u8]) -> RecordChange {
-        RecordChange::Remove {
-            key: RecordKey {
-                kind: 1,
-                id: id.to_vec(),
-            },
-            sequence: Sequence(9),
-        }
-    }
-
-    /// What a start finds: ids, stamps and sizes.
-    fn load(memory: &MemoryBackend, head: u64) -> Result<Vec<(Vec<u8>, u64, usize)>, StoreError> {
-        let records = Records::open(Arc::new(memory.clone()))?;
-        let mut found = Vec::new();
-        records.load(Sequence(head), &mut |record| {
-            found.push((record.id.to_vec(), record.stamp.0, record.bytes.len()));
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    #[test]
-    fn records_are_replaced_and_removed_with_all_their_pieces() {
-        let memory = MemoryBackend::new();
-        let records = Records::open(Arc::new(memory.clone())).unwrap();
-        records
-            .write(FLUSHED, &[put(b"a", 1, 20_000), put(b"b", 2, 10), put(b"c", 2, 9_000)])
-            .unwrap();
-        records
-            .write(FLUSHED, &[put(b"a", 3, 5_000), remove(b"c"), remove(b"none")])
-            .unwrap();
-        records.write(FLUSHED, &[put(b"b", 4, 1), put(b"b", 5, 2)]).unwrap();
-        let expected = vec![(b"a".to_vec(), 3, 5_000), (b"b".to_vec(), 5, 2)];
-        assert_eq!(load(&memory, 100).unwrap(), expected);
-        assert_eq!(records.tally().count, 2);
-    }
-
-    #[test]
-    fn a_lost_record_a_lost_write_and_a_stamp_beyond_the_head_are_damage() {
-        let memory = MemoryBackend::new();
-        let records = Records::open(Arc::new(memory.clone())).unwrap();
-        records.write(FLUSHED, &[put(b"a", 1, 10), put(b"b", 2, 10)]).unwrap();
-        memory.flush().unwrap();
-
-        let beyond = load(&memory, 1).expect_err("beyond the head").to_string();
-        assert!(
-            beyond.contains("of batch 2, and the journal ends at batch 1"),
-            "{beyond}"
-        );
-
-        let key = value::piece_key(
-            &encode_key(&RecordKey {
-                kind: 1,
-                id: b"a".to_vec(),
-            })
-            .unwrap(),
-            0,
-        );
-        memory.write(Tree::Records, vec![Change::Remove { key }]).unwrap();
-        let lost = load(&memory, 100).expect_err("lost").to_string();
-        assert!(lost.contains("1 are there, and 2 were written"), "{lost}");
-        memory.lose_unflushed();
-
-        let mut before = Vec::new();
-        encode_sum(&Sum::default(), &mut before);
-        memory.write(Tree::Records, before).unwrap();
-        let stale = load(&memory, 100).expect_err("stale").to_string();
-        assert!(stale.contains("as of write 0, and write 1 was made"), "{stale}");
-    }
-
-    #[test]
-    fn a_record_is_not_written_before_its_batch_is_flushed() {
-        let records = Records::open(Arc::new(MemoryBackend::new())).unwrap();
-        let error = records.write(Sequence(4), &[put(b"a", 5, 1)]).expect_err("too early");
-        assert!(matches!(error, StoreError::Misuse { .. }), "{error}");
-        assert_eq!(records.tally(), Tally::default());
-    }
-}
+mod tests;

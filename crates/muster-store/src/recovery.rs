@@ -19,13 +19,16 @@ pub struct Recovered {
     pub ledger: Ledger,
     /// The newest batch; the next one is [`Sequence::next`] of it.
     pub head: Sequence,
-    /// When the newest event happened; `None` when there never was one. No later event may be stamped with an earlier time.
+    /// When the newest event happened; `None` when there never was one. No later event may be stamped with an earlier
+    /// time.
     pub last_stamp: Option<Stamp>,
-    /// The executions that ended behind what history is durable through, each with its batch, in order: they have to be put again, with
-    /// [`Store::put_finished`] through [`Recovered::head`], before history is read. (Most are there already; putting knows.)
+    /// The executions that ended behind what history is durable through, each with its batch, in order: they have to be
+    /// put again, with [`Store::put_finished`] through [`Recovered::head`], before history is read. (Most are there
+    /// already; putting knows.)
     pub ended: Vec<(Sequence, Finished)>,
-    /// The entities that the journal has changed, each with the batch of its newest change: their records may be older, so the journal may be trimmed
-    /// only after they are written. Those that the ledger does not have any more have ended.
+    /// The entities that the journal has changed, each with the batch of its newest change: their records may be older,
+    /// so the journal may be trimmed only after they are written. Those that the ledger does not have any more have
+    /// ended.
     pub changed: BTreeMap<EntityKey, Sequence>,
     /// How many records there were.
     pub records: u64,
@@ -34,8 +37,9 @@ pub struct Recovered {
 }
 
 impl Store {
-    /// Verifies journal and records, and builds the ledger: the records as they are, and the journal over them. An entity takes only the events that
-    /// its record does not contain yet. To be called once, before anything is appended.
+    /// Verifies journal and records, and builds the ledger: the records as they are, and the journal over them. An
+    /// entity takes only the events that its record does not contain yet. To be called once, before anything is
+    /// appended.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] or [`StoreError::Format`] when the store must not be served. It is left as it is.

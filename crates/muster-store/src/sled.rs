@@ -1,9 +1,10 @@
-//! The engine on disk: sled 0.34, and what it does not do for us (DESIGN.md, section 4, has the list). The only file that names sled.
+//! The engine on disk: sled 0.34, and what it does not do for us (DESIGN.md, section 4, has the list). The only file
+//! that names sled.
 
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -13,15 +14,17 @@ use crate::folder::{Folder, sync_file, sync_folder};
 use crate::memory::is_empty;
 use crate::note::NoteFile;
 
-/// How often sled's own thread runs, in milliseconds. Durability does not hang on it: whoever tells anybody anything flushes first. It is on because
-/// that thread is the only one that collects sled's garbage (for at most half of this time), and off would mean a file that grows for ever.
-/// Shorter costs more of its periodic syncs, longer lets garbage pile up into longer pauses.
+/// How often sled's own thread runs, in milliseconds. Durability does not hang on it: whoever tells anybody anything
+/// flushes first. It is on because that thread is the only one that collects sled's garbage (for at most half of this
+/// time), and off would mean a file that grows for ever. Shorter costs more of its periodic syncs, longer lets garbage
+/// pile up into longer pauses.
 const FLUSH_EVERY_MS: u64 = 500;
 
 /// How much of the trees sled keeps in memory, in bytes.
 const CACHE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// How long closing waits for sled's thread. It never ends if it has panicked over a damaged page, and a process must be able to stop all the same.
+/// How long closing waits for sled's thread. It never ends if it has panicked over a damaged page, and a process must
+/// be able to stop all the same.
 const CLOSE_WAIT: Duration = Duration::from_secs(20);
 
 /// Trees in a folder.
@@ -40,13 +43,16 @@ struct Engine {
     db: sled::Db,
     /// Our own handle of sled's log, for `fdatasync`: sled's flush only starts the writing of pages.
     log: File,
+    /// How often that was done.
+    log_syncs: AtomicU64,
 }
 
 impl SledBackend {
     /// Opens the store in `folder`, or makes one when it is empty or does not exist.
     ///
     /// # Errors
-    /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Format`], [`StoreError::Damaged`] or [`StoreError::Io`], each with what to do.
+    /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Format`], [`StoreError::Damaged`] or
+    /// [`StoreError::Io`], each with what to do.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let mut folder = Folder::take(folder)?;
         let path = folder.engine();
@@ -80,6 +86,13 @@ impl SledBackend {
             note,
             folder,
         })
+    }
+
+    /// How often sled's log was synced since it was opened.
+    #[must_use]
+    pub fn log_syncs(&self) -> u64 {
+        let engine = self.engine.as_ref();
+        engine.map_or(0, |engine| engine.log_syncs.load(Ordering::Relaxed))
     }
 
     /// Runs `work` on the engine; a panic in it becomes an error, now and for every later call.
@@ -120,7 +133,12 @@ impl Engine {
         ];
         let log = path.join("db");
         let log = File::open(&log).map_err(StoreError::io("open", &log))?;
-        Ok(Self { trees, db, log })
+        Ok(Self {
+            trees,
+            db,
+            log,
+            log_syncs: AtomicU64::new(0),
+        })
     }
 
     fn flush(&self, action: &str) -> Result<Result<(), StoreError>, StoreError> {
@@ -129,7 +147,9 @@ impl Engine {
             self.db.flush().map_err(|error| failure("flush", path, error))?;
             self.log
                 .sync_data()
-                .map_err(StoreError::io("sync the engine's log", path))
+                .map_err(StoreError::io("sync the engine's log", path))?;
+            self.log_syncs.fetch_add(1, Ordering::Relaxed);
+            Ok(())
         })
     }
 }
@@ -220,13 +240,14 @@ impl Drop for SledBackend {
             drop(closed);
         });
         if spawned.is_ok() && wait.recv_timeout(CLOSE_WAIT) == Err(mpsc::RecvTimeoutError::Timeout) {
-            tracing::error!(folder = %self.folder.engine().display(), "the storage engine does not close, and is left behind");
+            let folder = self.folder.engine();
+            tracing::error!(folder = %folder.display(), "the storage engine does not close, and is left behind");
         }
     }
 }
 
-/// Moves `snap.*.generating` out of sled's sight: it is left when a process dies while sled writes a snapshot at its start, and makes all later
-/// openings fail. The log holds the truth, a snapshot only spares reading it.
+/// Moves `snap.*.generating` out of sled's sight: it is left when a process dies while sled writes a snapshot at its
+/// start, and makes all later openings fail. The log holds the truth, a snapshot only spares reading it.
 fn set_aside_unfinished_snapshots(folder: &Folder, engine: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(engine).map_err(StoreError::io("list", engine))? {
         let file = entry.map_err(StoreError::io("list", engine))?.path();
@@ -277,5 +298,51 @@ fn failure(action: &'static str, path: &Path, error: sled::Error) -> StoreError 
             action: action.to_owned(),
             message: error.to_string(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(value: Vec<u8>) -> Vec<Change> {
+        let key = b"key".to_vec();
+        vec![Change::Put { key, value }]
+    }
+
+    /// What a power cut takes cannot be shown here; that the log is synced after what sled calls a flush can.
+    #[test]
+    fn every_flush_syncs_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = SledBackend::open(folder.path()).unwrap();
+        let before = backend.log_syncs();
+        for flushes in 1..=3 {
+            backend.write(Tree::Meta, put(vec![1])).unwrap();
+            backend.flush().unwrap();
+            assert_eq!(backend.log_syncs(), before + flushes);
+        }
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error_and_nothing_is_asked_of_the_engine_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = SledBackend::open(folder.path()).unwrap();
+        let error = backend.with::<()>("read", |_| panic!("bad page\nwith all its bytes"));
+        let text = error.expect_err("a panic").to_string();
+        assert!(
+            text.contains("broke down when it was asked to read: bad page ("),
+            "{text}"
+        );
+        assert!(text.contains("restore a backup"), "{text}");
+        assert!(matches!(backend.flush(), Err(StoreError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_value_that_would_become_a_file_of_its_own_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = SledBackend::open(folder.path()).unwrap();
+        let error = backend.write(Tree::Meta, put(vec![1; VALUE_BYTES_MAX + 1]));
+        assert!(matches!(error, Err(StoreError::Misuse { .. })));
+        assert_eq!(backend.get(Tree::Meta, b"key").unwrap(), None);
     }
 }

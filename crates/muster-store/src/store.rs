@@ -33,8 +33,10 @@ pub enum Location {
 ///
 /// The order of things: open, [`recover`](Store::recover), and then
 /// - one thread appends batches and flushes them ([`append`](Store::append), [`flush`](Store::flush));
-/// - one thread puts finished executions into history ([`put_finished`](Store::put_finished)), checkpoints and prunes it;
-/// - one thread writes entities behind the journal ([`write_entities`](Store::write_entities)) and trims it ([`trim`](Store::trim)).
+/// - one thread puts finished executions into history ([`put_finished`](Store::put_finished)), checkpoints and prunes
+///   it;
+/// - one thread writes entities behind the journal ([`write_entities`](Store::write_entities)) and trims it
+///   ([`trim`](Store::trim)).
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
@@ -137,8 +139,9 @@ impl Store {
         self.inner.journal.append(sequence, &event::encode_batch(events))
     }
 
-    /// Makes everything durable that was written before this call: batches, and also entities, history and its mark. Returns the newest batch that
-    /// survives a power cut from now on; what depends on it and on those before it may be told.
+    /// Makes everything durable that was written before this call: batches, and also entities, history and its mark.
+    /// Returns the newest batch that survives a power cut from now on; what depends on it and on those before it may be
+    /// told.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing of it may be told, and the process must stop.
@@ -165,12 +168,12 @@ impl Store {
         })
     }
 
-    /// Writes entities behind the journal, all of them or none, at most [`RECORD_CHANGES_MAX`](crate::records::RECORD_CHANGES_MAX) at a time. Durable
-    /// with the next flush.
+    /// Writes entities behind the journal, all of them or none, at most
+    /// [`RECORD_CHANGES_MAX`](crate::records::RECORD_CHANGES_MAX) at a time. Durable with the next flush.
     ///
     /// # Errors
-    /// [`StoreError::Misuse`] when a batch is not flushed yet that made a change, or when an execution is removed before history durably holds its
-    /// end: [`Store::history_durable`] has not reached that batch.
+    /// [`StoreError::Misuse`] when a batch is not flushed yet that made a change, or when an execution is removed
+    /// before history durably holds its end: [`Store::history_durable`] has not reached that batch.
     pub fn write_entities(&self, changes: &[EntityChange]) -> Result<(), StoreError> {
         let history_durable = self.history_durable();
         let mut records = Vec::with_capacity(changes.len());
@@ -184,8 +187,8 @@ impl Store {
                 EntityChange::Remove { key, sequence } => {
                     if matches!(key, EntityKey::Execution(_)) && *sequence > history_durable {
                         return Err(StoreError::misuse(format!(
-                            "an execution that batch {sequence} has ended was to be removed, but history is durable through batch \
-                             {history_durable}"
+                            "an execution that batch {sequence} has ended was to be removed, but history is \
+                             durable through batch {history_durable}"
                         )));
                     }
                     RecordChange::Remove {
@@ -198,15 +201,15 @@ impl Store {
         self.inner.records.write(self.inner.journal.flushed(), &records)
     }
 
-    /// Through which batch history holds all finished executions so that they survive a power cut: what [`History::checkpoint`] returned before the
-    /// newest [`Store::flush`].
+    /// Through which batch history holds all finished executions so that they survive a power cut: what
+    /// [`History::checkpoint`] returned before the newest [`Store::flush`].
     #[must_use]
     pub fn history_durable(&self) -> Sequence {
         Sequence(self.inner.history_durable.load(Ordering::Acquire))
     }
 
-    /// Forgets the batches up to and including `through`. The newest batch always stays, since it tells a restart what time it was. The caller knows that all
-    /// entities which these batches have changed are written and flushed.
+    /// Forgets the batches up to and including `through`. The newest batch always stays, since it tells a restart what
+    /// time it was. The caller knows that all entities which these batches have changed are written and flushed.
     ///
     /// # Errors
     /// [`StoreError::Misuse`] when history still needs one of them; [`StoreError`] of the engine.
@@ -214,7 +217,8 @@ impl Store {
         let history_durable = self.history_durable();
         if through > history_durable {
             return Err(StoreError::misuse(format!(
-                "the journal was to be trimmed through batch {through}, but history is durable through batch {history_durable}"
+                "the journal was to be trimmed through batch {through}, but history is durable through batch \
+                 {history_durable}"
             )));
         }
         let newest = self.inner.journal.flushed();

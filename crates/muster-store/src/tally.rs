@@ -1,6 +1,7 @@
 //! A count and a rolling checksum of a set of values: what a tree must add up to.
 
-/// How many values there are, and the sum of their fingerprints. It does not depend on an order, and a value can be taken out again.
+/// How many values there are, and the sum of their fingerprints. It does not depend on an order, and a value can be
+/// taken out again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     /// How many.
@@ -52,8 +53,8 @@ impl Tally {
     }
 }
 
-/// What a value contributes to a digest: its key and its checksum (which covers the key too), spread over 64 bits so that sums of different sets
-/// differ.
+/// What a value contributes to a digest: its key and its checksum (which covers the key too), spread over 64 bits so
+/// that sums of different sets differ.
 pub(crate) fn fingerprint(key: &[u8], checksum: u32) -> u64 {
     let mut bits = (u64::from(crc32c::crc32c(key)) << 32) | u64::from(checksum);
     bits = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,12 +1,13 @@
-//! How a value of any length stands in a tree: in pieces of at most [`VALUE_BYTES_MAX`] bytes, with a version, a stamp and a checksum.
+//! How a value of any length stands in a tree: in pieces of at most [`VALUE_BYTES_MAX`] bytes, with a version, a stamp
+//! and a checksum.
 //!
 //! ```text
 //! key | piece (u16)  ->  piece 0: version (u8) | stamp (u64) | length of the body (u32) | CRC-32C (u32) | body …
 //!                        piece n: body, continued
 //! ```
 //!
-//! Numbers are big-endian, so that keys sort as numbers do. The checksum covers the key, the stamp and the body: a value under a wrong key is
-//! damage too.
+//! Numbers are big-endian, so that keys sort as numbers do. The checksum covers the key, the stamp and the body: a
+//! value under a wrong key is damage too.
 
 use crate::StoreError;
 use crate::backend::{Backend, Change, Tree, VALUE_BYTES_MAX};
@@ -55,7 +56,8 @@ impl Flaw {
     }
 }
 
-/// Adds the pieces of a value, whose body is all of `parts`, to `changes`. Returns its checksum, or `None` when the body is too long.
+/// Adds the pieces of a value, whose body is all of `parts`, to `changes`. Returns its checksum, or `None` when the
+/// body is too long.
 pub(crate) fn encode(key: &[u8], stamp: u64, parts: &[&[u8]], changes: &mut Vec<Change>) -> Option<u32> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     if length > BODY_BYTES_MAX {
@@ -169,7 +171,8 @@ pub(crate) struct Owned {
     pub(crate) checksum: u32,
 }
 
-/// Reads the value of a key; `None` when there is none. One that is written at the same time in more pieces than one may look broken.
+/// Reads the value of a key; `None` when there is none. One that is written at the same time in more pieces than one
+/// may look broken.
 pub(crate) fn read(
     backend: &dyn Backend,
     tree: Tree,

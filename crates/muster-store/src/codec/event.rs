@@ -8,10 +8,11 @@ use muster_core::time::Stamp;
 use muster_core::words::{ConnectorName, DataType, ExecutionId, IntegrationId, Revision, RunnerId};
 use prost::Message;
 
+use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
 use super::word::{
-    ClaimMessage, CountsMessage, DefinitionMessage, EnablementMessage, FailureMessage, IdMessage, OfferMessage,
-    OriginMessage, PoolMessage, PrincipalMessage, ProfileMessage, SkipMessage, StagedMessage, WarningMessage,
-    connector_name, cursor, cursor_text, data_type, enablement, id, organization, owner,
+    ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
+    PrincipalMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text, data_type,
+    enablement, id, organization, owner,
 };
 use super::{CodecError, required};
 

@@ -8,11 +8,12 @@ use muster_core::time::Stamp;
 use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, Revision, RunnerId};
 use prost::Message;
 
+use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
 use super::event::connector_key;
 use super::word::{
-    ClaimMessage, CountsMessage, DefinitionMessage, EnablementMessage, FailureMessage, IdMessage, OfferMessage,
-    OriginMessage, PoolMessage, ProfileMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor,
-    cursor_text, data_type, enablement, id, interval, organization,
+    ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage, SkipMessage,
+    StagedMessage, WarningMessage, connector_name, cursor, cursor_text, data_type, enablement, id, interval,
+    organization,
 };
 use super::{CodecError, required};
 use crate::records::RecordKey;

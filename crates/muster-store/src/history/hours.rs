@@ -15,7 +15,8 @@ const HOUR_KEY_BYTES: usize = 1 + 16 + 4;
 
 pub(super) const MILLIS_PER_HOUR: u64 = 60 * 60 * 1_000;
 
-/// The hour (since the epoch) in which an execution was created: its id begins with 48 bits of milliseconds, so it fits.
+/// The hour (since the epoch) in which an execution was created: its id begins with 48 bits of milliseconds, so it
+/// fits.
 pub(super) fn hour_of(execution: ExecutionId) -> u32 {
     let millis = (execution.0 >> 80) as u64;
     (millis / MILLIS_PER_HOUR) as u32
@@ -28,7 +29,8 @@ pub(super) fn hour_key(integration: IntegrationId, hour: u32) -> [u8; HOUR_KEY_B
     key
 }
 
-/// The hours, from `first` to `last`, of which an integration has executions; at most `limit` of them, beginning at the end that `direction` names.
+/// The hours, from `first` to `last`, of which an integration has executions; at most `limit` of them, beginning at the
+/// end that `direction` names.
 pub(super) fn hours(
     backend: &dyn Backend,
     integration: IntegrationId,
@@ -77,7 +79,8 @@ pub(super) fn read(
     Ok(ids.iter().map(|id| ExecutionId::from_bytes(*id)).collect())
 }
 
-/// Writes the executions of an hour in place of the `before` ones that were written; nothing remains when there are none.
+/// Writes the executions of an hour in place of the `before` ones that were written; nothing remains when there are
+/// none.
 pub(super) fn write(
     integration: IntegrationId,
     hour: u32,

@@ -1,7 +1,7 @@
 //! Forgetting the oldest of history, by age and by a budget of bytes.
 //!
-//! An execution's id begins with the time of its creation; by that, in whole hours, age is told. Pruning reads one key for each integration, and then
-//! only what it removes.
+//! An execution's id begins with the time of its creation; by that, in whole hours, age is told. Pruning reads one key
+//! for each integration, and then only what it removes.
 
 use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
@@ -56,20 +56,21 @@ pub struct PruneStep {
 }
 
 impl History {
-    /// The pruning that brings history down to `budget` bytes, the oldest hours first; `None` when it is within it, or when its size is not known yet
-    /// (see [`History::bytes`]).
+    /// The pruning that brings history down to `budget` bytes, the oldest hours first; `None` when it is within it, or
+    /// when its size is not known yet (see [`History::bytes`]).
     #[must_use]
     pub fn over_budget(&self, budget: u64) -> Option<PruneCursor> {
         self.state().usage.as_ref()?.first_within(budget).map(PruneCursor::of)
     }
 
-    /// Prunes a few integrations. `forget` is called before executions are removed, with their ids, to remove what hangs on them; what it removes is
-    /// lost also when a stop comes between the two.
+    /// Prunes a few integrations. `forget` is called before executions are removed, with their ids, to remove what
+    /// hangs on them; what it removes is lost also when a stop comes between the two.
     ///
     /// Nothing is pruned before what comes again after a restart has been put.
     ///
     /// # Errors
-    /// [`StoreError`] of the engine or of `forget`; [`StoreError::Damaged`] when an entry that should be pruned is missing.
+    /// [`StoreError`] of the engine or of `forget`; [`StoreError::Damaged`] when an entry that should be pruned is
+    /// missing.
     pub fn prune_step(
         &self,
         cursor: PruneCursor,
@@ -132,8 +133,8 @@ impl History {
         Ok((found, next))
     }
 
-    /// Removes up to [`PRUNE_ENTRIES_MAX`] of an integration's entries of the hours before `end`, with their share of the tallies, all at once; returns
-    /// how many.
+    /// Removes up to [`PRUNE_ENTRIES_MAX`] of an integration's entries of the hours before `end`, with their share of
+    /// the tallies, all at once; returns how many.
     fn prune_some(
         &self,
         integration: IntegrationId,

@@ -22,7 +22,8 @@ const PENDING_ENTRIES_MAX: usize = 524_288;
 /// How many changes one write of a checkpoint holds: the committer's next batch waits for it, and so do readers.
 const CHECKPOINT_CHANGES_MAX: usize = 64;
 
-/// How many integrations are remembered as verified: some 2 MiB. Then all are forgotten, and verified again when they are read.
+/// How many integrations are remembered as verified: some 2 MiB. Then all are forgotten, and verified again when they
+/// are read.
 const VERIFIED_INTEGRATIONS_MAX: usize = 65_536;
 
 /// A tally that is written.
@@ -40,7 +41,8 @@ pub(super) struct State {
     absorbed: Sequence,
     /// Everything through this batch was put, and every written tally counts at least this far.
     marked: Sequence,
-    /// Up to this batch, written tallies may count entries that come again. `None` until the journal has been recovered.
+    /// Up to this batch, written tallies may count entries that come again. `None` until the journal has been
+    /// recovered.
     recovered: Option<Sequence>,
     total: Sum,
     /// What was put and is in no written tally of all.
@@ -161,7 +163,8 @@ impl State {
         self.pending_entries >= PENDING_ENTRIES_MAX
     }
 
-    /// Whether all that stands in history is counted: before that, what an earlier process put in its last moments comes again.
+    /// Whether all that stands in history is counted: before that, what an earlier process put in its last moments
+    /// comes again.
     pub(super) fn is_caught_up(&self) -> bool {
         self.recovered.is_some_and(|recovered| self.absorbed >= recovered)
     }
@@ -211,7 +214,8 @@ impl State {
         Ok(())
     }
 
-    /// Writes what has gathered for the integrations from `from` on, some of them at once; returns the one to go on with, `None` after the last.
+    /// Writes what has gathered for the integrations from `from` on, some of them at once; returns the one to go on
+    /// with, `None` after the last.
     pub(super) fn write_some(
         &mut self,
         backend: &dyn Backend,
@@ -243,8 +247,8 @@ impl State {
         Ok(next)
     }
 
-    /// Writes the tally of all and the mark, after everything through `through` is written. A stop before it makes the same entries come again, and
-    /// each tally knows which of them it has.
+    /// Writes the tally of all and the mark, after everything through `through` is written. A stop before it makes the
+    /// same entries come again, and each tally knows which of them it has.
     pub(super) fn write_mark(&mut self, backend: &dyn Backend, through: Sequence) -> Result<(), StoreError> {
         let mut changes = Vec::new();
         self.write_total(self.expected_total(), &mut changes);
@@ -351,7 +355,8 @@ impl State {
         self.total.tally.merged(self.total_pending)
     }
 
-    /// Takes entries out of the written tallies, and adds the writing of these to `changes`. Nothing may have gathered for the integration.
+    /// Takes entries out of the written tallies, and adds the writing of these to `changes`. Nothing may have gathered
+    /// for the integration.
     pub(super) fn take_out(
         &mut self,
         backend: &dyn Backend,

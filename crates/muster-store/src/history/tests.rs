@@ -101,7 +101,8 @@ fn what_is_put_twice_counts_once() {
     assert_eq!(verify(&history).unwrap(), before);
 }
 
-/// A stop at any place between puts and checkpoints, whatever of it has reached the disk: fed again from its mark, history is the same.
+/// A stop at any place between puts and checkpoints, whatever of it has reached the disk: fed again from its mark,
+/// history is the same.
 #[test]
 fn a_restart_at_any_place_gives_the_same_history() {
     let whole = MemoryBackend::new();

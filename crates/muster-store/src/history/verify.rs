@@ -13,13 +13,15 @@ use crate::backend::{Direction, Tree};
 use crate::tally::{Tally, fingerprint};
 use crate::value::{self, Flaw};
 
-/// Up to how many entries an integration is verified when it is read: some 10 ms. More of them wait for the verification in the background.
+/// Up to how many entries an integration is verified when it is read: some 10 ms. More of them wait for the
+/// verification in the background.
 const VERIFIED_AT_READ_MAX: u64 = 2_500;
 
 /// How far a verification of all history has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerifyStep {
-    /// Entries that are put again after a restart are still missing: call again once [`History::absorbed`] has reached the journal's head of the start.
+    /// Entries that are put again after a restart are still missing: call again once [`History::absorbed`] has reached
+    /// the journal's head of the start.
     NotYet,
     /// There is more to verify: call again.
     More,
@@ -31,11 +33,13 @@ pub enum VerifyStep {
 }
 
 impl History {
-    /// Verifies the next `entries` entries; after the last one that they are as many and those that were put, and that the integrations have them all.
-    /// A pass is meant to be made in the background, paced by the caller; puts, checkpoints and prunings in between do not disturb it.
+    /// Verifies the next `entries` entries; after the last one that they are as many and those that were put, and that
+    /// the integrations have them all. A pass is meant to be made in the background, paced by the caller; puts,
+    /// checkpoints and prunings in between do not disturb it.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] names the integration whose entries are not those that were put, where it is known. The next call begins anew.
+    /// [`StoreError::Damaged`] names the integration whose entries are not those that were put, where it is known. The
+    /// next call begins anew.
     pub fn verify_step(&self, entries: usize) -> Result<VerifyStep, StoreError> {
         let mut state = self.state();
         if !state.is_caught_up() {

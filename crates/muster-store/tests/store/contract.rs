@@ -171,7 +171,8 @@ fn batches_come_back_in_order_and_the_journal_goes_on_behind_them() {
     });
 }
 
-/// Every cut between the events of a life: records written there, the journal trimmed there, and the ledger is the one that never stopped.
+/// Every cut between the events of a life: records written there, the journal trimmed there, and the ledger is the one
+/// that never stopped.
 #[test]
 fn the_ledger_is_the_same_over_any_fuzzy_checkpoint() {
     on_every_engine(|engine| {

@@ -21,7 +21,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const BATCHES: u64 = 300;
 const INTEGRATIONS: u64 = 7;
 
-/// A store in which everything has been used: trimmed, checkpointed, with records and history, some of it behind the last checkpoint.
+/// A store in which everything has been used: trimmed, checkpointed, with records and history, some of it behind the
+/// last checkpoint.
 fn fill(folder: &Path) {
     let store = Store::open(&Location::Folder(folder.to_owned())).unwrap();
     store.recover().unwrap();

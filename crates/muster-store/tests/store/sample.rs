@@ -342,7 +342,8 @@ pub(crate) fn entities() -> Vec<Entity> {
     ]
 }
 
-/// A finished execution of one of `integrations` integrations: a good end, a bad one, and one that never began, in turn.
+/// A finished execution of one of `integrations` integrations: a good end, a bad one, and one that never began, in
+/// turn.
 pub(crate) fn finished(ordinal: u64, integrations: u64) -> Finished {
     let outcome = match ordinal % 3 {
         0 => Outcome::Completed {

@@ -1,0 +1,147 @@
+//! The messages of what is said about integrations, runners and connectors; events and records share them.
+
+use muster_core::entity::{Definition, Offer, Profile};
+use muster_core::words::{Configuration, DisplayName, Slots};
+
+use super::word::{PoolMessage, connector_name, data_type, interval, owner};
+use super::{CodecError, judged, required};
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct DefinitionMessage {
+    #[prost(string, tag = "1")]
+    display_name: String,
+    #[prost(string, tag = "2")]
+    connector: String,
+    #[prost(string, tag = "3")]
+    configuration: String,
+    #[prost(message, optional, tag = "4")]
+    pool: Option<PoolMessage>,
+    #[prost(message, repeated, tag = "5")]
+    intervals: Vec<IntervalMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IntervalMessage {
+    #[prost(string, tag = "1")]
+    data_type: String,
+    #[prost(uint64, tag = "2")]
+    seconds: u64,
+}
+
+impl From<&Definition> for DefinitionMessage {
+    fn from(definition: &Definition) -> Self {
+        let intervals = definition
+            .intervals
+            .iter()
+            .map(|(data_type, interval)| IntervalMessage {
+                data_type: data_type.to_string(),
+                seconds: interval.length().as_secs(),
+            });
+        Self {
+            display_name: definition.display_name.to_string(),
+            connector: definition.connector.to_string(),
+            configuration: definition.configuration.as_str().to_owned(),
+            pool: Some((&definition.pool).into()),
+            intervals: intervals.collect(),
+        }
+    }
+}
+
+impl TryFrom<DefinitionMessage> for Definition {
+    type Error = CodecError;
+
+    fn try_from(message: DefinitionMessage) -> Result<Self, CodecError> {
+        let intervals = message.intervals.into_iter().map(|message| {
+            let data_type = data_type(&message.data_type)?;
+            Ok((data_type, interval(message.seconds)?))
+        });
+        Ok(Self {
+            display_name: judged(DisplayName::new(&message.display_name), "display name")?,
+            connector: connector_name(&message.connector)?,
+            configuration: judged(Configuration::new(&message.configuration), "configuration")?,
+            pool: required(message.pool, "pool")?.try_into()?,
+            intervals: intervals.collect::<Result<_, CodecError>>()?,
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ProfileMessage {
+    #[prost(string, tag = "1")]
+    display_name: String,
+    #[prost(string, optional, tag = "2")]
+    organization: Option<String>,
+    #[prost(message, optional, tag = "3")]
+    pool: Option<PoolMessage>,
+    #[prost(string, tag = "4")]
+    version: String,
+    #[prost(string, tag = "5")]
+    platform: String,
+    #[prost(uint32, tag = "6")]
+    slots: u32,
+    #[prost(string, repeated, tag = "7")]
+    connectors: Vec<String>,
+}
+
+impl From<&Profile> for ProfileMessage {
+    fn from(profile: &Profile) -> Self {
+        Self {
+            display_name: profile.display_name.to_string(),
+            organization: profile.organization.as_ref().map(ToString::to_string),
+            pool: Some((&profile.pool).into()),
+            version: profile.version.to_string(),
+            platform: profile.platform.to_string(),
+            slots: profile.slots.0,
+            connectors: profile.connectors.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl TryFrom<ProfileMessage> for Profile {
+    type Error = CodecError;
+
+    fn try_from(message: ProfileMessage) -> Result<Self, CodecError> {
+        let connectors = message.connectors.iter().map(|name| connector_name(name));
+        Ok(Self {
+            display_name: judged(DisplayName::new(&message.display_name), "display name")?,
+            organization: owner(message.organization)?,
+            pool: required(message.pool, "pool")?.try_into()?,
+            version: message.version.into(),
+            platform: message.platform.into(),
+            slots: Slots(message.slots),
+            connectors: connectors.collect::<Result<_, CodecError>>()?,
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct OfferMessage {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    version: String,
+    #[prost(string, tag = "3")]
+    specification: String,
+}
+
+impl From<&Offer> for OfferMessage {
+    fn from(offer: &Offer) -> Self {
+        Self {
+            name: offer.name.to_string(),
+            version: offer.version.to_string(),
+            specification: offer.specification.to_string(),
+        }
+    }
+}
+
+impl TryFrom<OfferMessage> for Offer {
+    type Error = CodecError;
+
+    fn try_from(message: OfferMessage) -> Result<Self, CodecError> {
+        Ok(Self {
+            name: connector_name(&message.name)?,
+            version: message.version.into(),
+            specification: message.specification.into(),
+        })
+    }
+}
