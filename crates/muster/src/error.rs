@@ -132,20 +132,21 @@ impl Error {
         let server = server.to_owned();
         let details = status.get_error_details();
         if let Some(info) = details.error_info() {
+            let violations = details
+                .bad_request()
+                .map_or(&[][..], |request| &request.field_violations[..]);
+            let faults: Vec<(String, String)> = violations
+                .iter()
+                .map(|fault| (clean(&fault.field), clean(&fault.description)))
+                .collect();
+            let links = details.help().map_or(&[][..], |help| &help.links[..]);
             return Self::Refused(Box::new(Refusal {
                 doing,
-                message: clean(status.message()),
+                message: without(&clean(status.message()), &faults),
                 reason: info.reason.clone(),
-                faults: details.bad_request().map_or_else(Vec::new, |request| {
-                    let faults = request.field_violations.iter();
-                    faults
-                        .map(|fault| (clean(&fault.field), clean(&fault.description)))
-                        .collect()
-                }),
+                faults,
                 retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
-                links: details.help().map_or_else(Vec::new, |help| {
-                    help.links.iter().map(|link| clean(&link.url)).collect()
-                }),
+                links: links.iter().map(|link| clean(&link.url)).collect(),
                 next: None,
             }));
         }
@@ -279,6 +280,16 @@ impl Refusal {
             _ => return None,
         };
         Some(next.to_owned())
+    }
+}
+
+/// The message without the faults at its end: these are told in a line each.
+fn without(message: &str, faults: &[(String, String)]) -> String {
+    let told: Vec<String> = faults.iter().map(|(path, fault)| format!("{path}: {fault}")).collect();
+    match message.strip_suffix(&told.join("; ")) {
+        Some("") if !faults.is_empty() => "the request is not valid".to_owned(),
+        Some(start) => start.trim_end_matches(": ").to_owned(),
+        None => message.to_owned(),
     }
 }
 

@@ -63,7 +63,8 @@ impl Told {
 impl Follow {
     /// Follows the executions of the parent. `known` are told already; one of them that has ended meanwhile is told with its end.
     pub fn new(client: &Client, parent: String, known: &[Execution]) -> Self {
-        let known = known.iter().map(|one| (one.name.clone(), Told::of(one)));
+        let open = known.iter().filter(|one| !has_ended(one.status()));
+        let known = open.map(|one| (one.name.clone(), Told::of(one)));
         Self {
             client: client.clone(),
             parent,

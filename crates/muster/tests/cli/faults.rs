@@ -1,0 +1,193 @@
+//! What an operator reads when something is wrong.
+
+use std::time::Duration;
+
+use tonic::Code;
+use tonic_types::FieldViolation;
+
+use crate::command::run;
+use crate::coordinator::{refusal, refusal_with};
+use crate::integration::two;
+
+#[tokio::test]
+async fn a_coordinator_that_is_not_there_is_named_with_the_ways_out() {
+    // Nothing listens on port 1, and nobody without privileges can.
+    run("http://127.0.0.1:1", &["integration", "list"]).await.fails(
+        "\
+error: cannot list integrations: no coordinator can be reached at http://127.0.0.1:1 (Connection refused (os error 111))
+next: name another coordinator with --server URL (or MUSTER_SERVER), or start one here with `muster dev`
+",
+    );
+}
+
+#[tokio::test]
+async fn who_answers_but_is_no_coordinator_is_told_so() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let mut web = tokio::task::JoinSet::new();
+    web.spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut connection, answer).await;
+        }
+    });
+    let ran = run(&url, &["integration", "list"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    assert!(
+        ran.stderr.starts_with("error: cannot list integrations: "),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains(&url) && ran.stderr.contains("\nnext: "),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[tokio::test]
+async fn every_fault_of_a_configuration_is_told_with_its_path() {
+    let coordinator = two().await;
+    let message = "the configuration does not fit the connector `host`: \
+                   integration.configuration.depth: must be at least 1; integration.configuration.label: is missing";
+    let status = refusal_with(Code::InvalidArgument, "INVALID_CONFIGURATION", message, |details| {
+        details.set_bad_request(vec![
+            FieldViolation::new("integration.configuration.depth", "must be at least 1"),
+            FieldViolation::new("integration.configuration.label", "is missing"),
+        ]);
+        details.add_help_link("configuration", "https://docs.example/records");
+    });
+    coordinator.state().refusals.insert("CreateIntegration", status);
+    run(
+        &coordinator.url,
+        &["integration", "create", "laptops", "--connector", "host"],
+    )
+    .await
+    .fails(
+        "\
+error: cannot create integration `laptops`: the configuration does not fit the connector `host`
+  integration.configuration.depth: must be at least 1
+  integration.configuration.label: is missing
+  more: https://docs.example/records
+next: see what the connector needs: muster connector show host
+",
+    );
+}
+
+#[tokio::test]
+async fn a_mistyped_name_gets_the_nearest_one() {
+    let coordinator = two().await;
+    run(&coordinator.url, &["integration", "show", "lpatops"]).await.fails(
+        "\
+error: there is no integration `lpatops` in organization `default`; did you mean `laptops`?
+next: muster integration list
+",
+    );
+    run(&coordinator.url, &["connector", "show", "hsot"]).await.fails(
+        "\
+error: there is no connector `hsot` in organization `default`; did you mean `host`?
+next: muster connector list
+",
+    );
+    run(&coordinator.url, &["runner", "show", "printer"]).await.fails(
+        "\
+error: there is no runner `printer` in organization `default`
+next: muster runner list
+",
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_identifier_is_told_as_a_name_is() {
+    let coordinator = two().await;
+    run(
+        &coordinator.url,
+        &["integration", "show", "01936b1e-0000-7000-8000-00000000cccc"],
+    )
+    .await
+    .fails(
+        "\
+error: there is no integration `01936b1e-0000-7000-8000-00000000cccc` in organization `default`
+next: muster integration list
+",
+    );
+}
+
+#[tokio::test]
+async fn what_is_off_is_told_with_the_command_that_switches_it_on() {
+    let coordinator = two().await;
+    let status = refusal(
+        Code::FailedPrecondition,
+        "INTEGRATION_DISABLED",
+        "the integration is disabled",
+    );
+    coordinator.state().refusals.insert("RunIntegration", status);
+    run(&coordinator.url, &["integration", "run", "Servers of HQ"])
+        .await
+        .fails(
+            "\
+error: cannot run integration `Servers of HQ`: the integration is disabled
+next: muster integration enable 'Servers of HQ'
+",
+        );
+}
+
+#[tokio::test]
+async fn what_will_pass_is_told_with_how_long_it_takes() {
+    let coordinator = two().await;
+    let status = refusal_with(
+        Code::Unavailable,
+        "NOT_READY",
+        "the coordinator has just started",
+        |details| {
+            details.set_retry_info(Some(Duration::from_secs(2)));
+        },
+    );
+    coordinator.state().refusals.insert("ListIntegrations", status);
+    run(&coordinator.url, &["integration", "list"]).await.fails(
+        "\
+error: cannot list integrations: the coordinator has just started
+next: try again in 2 s
+",
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_command_line_ends_with_64_and_help_with_0() {
+    let wrong: [&[&str]; 7] = [
+        &[],
+        &["integrate"],
+        &["integration", "create", "laptops"],
+        &[
+            "integration",
+            "create",
+            "laptops",
+            "--connector",
+            "host",
+            "--every",
+            "device=soon",
+        ],
+        &["integration", "list", "--limit", "0"],
+        &["records", "11112222", "--first", "0"],
+        &["--server", "https://host:7443", "runner", "list"],
+    ];
+    for args in wrong {
+        let ran = run("http://127.0.0.1:1", args).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (64, ""), "{args:?}: {}", ran.stderr);
+    }
+    let help = run("http://127.0.0.1:1", &["--help"]).await;
+    assert_eq!(help.code, 0);
+    assert!(
+        help.stdout.contains("   64  the command line is wrong"),
+        "{}",
+        help.stdout
+    );
+}
+
+#[tokio::test]
+async fn what_a_source_says_cannot_act_on_the_terminal() {
+    let coordinator = two().await;
+    coordinator.state().integrations[0].display_name = "lap\u{1b}[2Jtops".to_owned();
+    let ran = run(&coordinator.url, &["integration", "list"]).await;
+    assert!(ran.stdout.contains("lap\u{fffd}[2Jtops"), "{}", ran.stdout);
+}
