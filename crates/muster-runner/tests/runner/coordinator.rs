@@ -135,11 +135,16 @@ impl Coordinator {
 
 impl Session {
     pub async fn welcome(&mut self, session: SessionId, resumed: Vec<v1::HeldAttempt>) {
-        let span = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+        self.welcome_for(session, resumed, Duration::from_secs(60)).await;
+    }
+
+    /// Welcomes a runner with a lease of this length, and a heartbeat each quarter of it.
+    pub async fn welcome_for(&mut self, session: SessionId, resumed: Vec<v1::HeldAttempt>, lease: Duration) {
+        let span = |span: Duration| prost_types::Duration::try_from(span).ok();
         let welcome = v1::Welcome {
             session_id: session.to_bytes().to_vec().into(),
-            lease: span(60),
-            heartbeat_interval: span(15),
+            lease: span(lease),
+            heartbeat_interval: span(lease / 4),
             resumed,
             message_bytes_max: 256 * 1024,
             ..v1::Welcome::default()
@@ -252,6 +257,16 @@ impl Session {
         waiting
             .into_iter()
             .find(|(_, kind)| matches!(kind, Reported::Completed(_) | Reported::Failed(_)))
+    }
+
+    /// Waits for a heartbeat.
+    pub async fn heartbeat(&mut self) {
+        loop {
+            match self.message().await.expect("the runner's half is closed").kind {
+                Some(Said::Heartbeat(_)) => return,
+                kind => self.take(v1::RunnerMessage { kind }),
+            }
+        }
     }
 
     /// Waits for a drain.

@@ -1,6 +1,7 @@
 //! Streams that break, acknowledgements that are lost, and runners that start again.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use muster_core::words::SessionId;
 use muster_runner::{RunnerError, run};
@@ -54,6 +55,24 @@ async fn work_that_a_welcome_does_not_give_back_is_stopped() {
     let (mut session, _) = coordinator.check_in().await;
     session.welcome(SECOND, Vec::new()).await;
     runner.controls.running(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runner_that_hears_nothing_stops_its_work_before_its_lease_is_over() {
+    let mut coordinator = Coordinator::start().await;
+    let runner = Runner::start(&coordinator);
+    let (mut session, _) = coordinator.check_in().await;
+    let lease = Duration::from_secs(3);
+    session.welcome_for(SECOND, Vec::new(), lease).await;
+    session.assign(work(1), json!({"do": "wait"})).await;
+    let heard = Instant::now();
+    session.started(work(1)).await;
+    // It says that it is there, and nobody answers; nor does anybody when it dials again, with its work still in hand.
+    session.heartbeat().await;
+    let (_unanswered, hello) = coordinator.check_in().await;
+    assert_eq!((hello.running.len(), hello.finished.len()), (1, 0));
+    runner.controls.running(0).await;
+    assert!(heard.elapsed() > lease / 2, "{:?}", heard.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
