@@ -14,13 +14,15 @@ use tonic::transport::Endpoint;
 
 use crate::status::reason_of;
 
-/// The messages to the coordinator that wait for the connection. What has to wait longer is merged into fewer messages before.
+/// The messages to the coordinator that wait for the connection. What has to wait longer is merged into fewer messages
+/// before.
 const SENDING_MAX: usize = 1;
 
 /// The messages of the coordinator that wait for the runner: the rest waits in the connection's window.
 const RECEIVED_MAX: usize = 8;
 
-/// The largest message that is taken. The coordinator sends at most [`MESSAGE_BYTES_MAX`]; a newer one may be allowed some more.
+/// The largest message that is taken. The coordinator sends at most [`MESSAGE_BYTES_MAX`]; a newer one may be allowed
+/// some more.
 const RECEIVED_BYTES_MAX: usize = 4 * MESSAGE_BYTES_MAX;
 
 /// What comes from a stream.
@@ -99,8 +101,8 @@ impl Stream {
         self.events.recv().await.unwrap_or(Event::Ended(End::Closed))
     }
 
-    /// Waits for room for one message, and for ever when the runner's half is closed. It does not borrow the stream, whose events may be awaited
-    /// beside it. Safe to cancel.
+    /// Waits for room for one message, and for ever when the runner's half is closed. It does not borrow the stream,
+    /// whose events may be awaited beside it. Safe to cancel.
     pub(crate) fn room(&self) -> impl Future<Output = OwnedPermit<v1::RunnerMessage>> + use<> {
         let sender = self.sender.clone();
         async move {

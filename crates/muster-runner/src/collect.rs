@@ -1,7 +1,8 @@
-//! Runs a connector on a thread of its own, so that one that panics, hangs or blocks hurts nothing but its own execution.
+//! Runs a connector on a thread of its own, so that one that panics, hangs or blocks hurts nothing but its own
+//! execution.
 //!
-//! A task of the runtime would not do: a connector that blocks in it takes one of a few worker threads, and a few such connectors take the
-//! heartbeats with them.
+//! A task of the runtime would not do: a connector that blocks in it takes one of a few worker threads, and a few such
+//! connectors take the heartbeats with them.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -24,8 +25,8 @@ const STOPS_WITHIN: Duration = Duration::from_secs(1);
 /// How long a collection that was dropped has until it counts as blocked: dropping is quick.
 const DROPS_WITHIN: Duration = Duration::from_millis(250);
 
-/// The most threads of one connector beside those of the runner's slots: collections that were given up and still block. With more of them the
-/// connector is not run any more, since nobody can end a thread.
+/// The most threads of one connector beside those of the runner's slots: collections that were given up and still
+/// block. With more of them the connector is not run any more, since nobody can end a thread.
 const BLOCKED_MAX: usize = 16;
 
 /// The threads on which connectors run. Cheap to clone.
@@ -82,8 +83,8 @@ impl Threads {
     /// Begins a collection.
     ///
     /// # Errors
-    /// A `connector` failure when too many collections of this connector were given up and still block; `communication`, which is tried again,
-    /// when the operating system has no thread left.
+    /// A `connector` failure when too many collections of this connector were given up and still block;
+    /// `communication`, which is tried again, when the operating system has no thread left.
     pub(crate) fn start(
         &self,
         connector: Arc<dyn Connector>,
@@ -136,9 +137,9 @@ impl Threads {
         if *count >= self.each_max {
             return Err(Failure::new(
                 Category::Connector,
-                format!("{count} collections of the connector `{connector}` were given up on this runner, or run, and do not end"),
+                format!("{count} collections of the connector `{connector}` run on this runner and do not end"),
             )
-            .with_remedy("restart the runner, and report the fault to the connector's author: it blocks without an end"));
+            .with_remedy("restart the runner, and report the fault to the connector's author"));
         }
         *count += 1;
         Ok(Place {
@@ -166,8 +167,8 @@ impl Collecting {
         result.unwrap_or_else(|_| Err(silent()))
     }
 
-    /// Ends the collection: tells it to stop, and drops it where it waits when it does not within a second. One that blocks its thread is left
-    /// behind, and its result is lost.
+    /// Ends the collection: tells it to stop, and drops it where it waits when it does not within a second. One that
+    /// blocks its thread is left behind, and its result is lost.
     pub(crate) async fn halt(mut self) {
         self.stop.cancel();
         let Some(mut ended) = self.ended.take() else { return };

@@ -20,7 +20,8 @@ pub const COORDINATOR_DEFAULT: &str = "http://127.0.0.1:7443";
 /// The organization, and the pool, of whoever names none.
 pub const NAME_DEFAULT: &str = "default";
 
-/// How many executions a runner carries out at the same time when nobody says: collections mostly wait for their source.
+/// How many executions a runner carries out at the same time when nobody says: collections mostly wait for their
+/// source.
 pub const SLOTS_DEFAULT: u32 = 4;
 
 /// The connectors that are allowed when nobody says: the one that only looks at this very machine.
@@ -32,7 +33,8 @@ pub const TIME_LIMIT_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// The longest time limit: a day, the longest default interval of a data type.
 pub const TIME_LIMIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a runner that was told to stop has when nobody says: what service managers and orchestrators wait for at least.
+/// How long a runner that was told to stop has when nobody says: what service managers and orchestrators wait for at
+/// least.
 pub const STOP_WITHIN_DEFAULT: Duration = Duration::from_secs(10);
 
 /// The shortest time to stop: what is dropped in the end needs some of it.
@@ -89,7 +91,8 @@ pub struct Settings {
     /// How long one execution may take, such as `30m` [default: 30m]
     #[arg(long, env = "MUSTER_TIME_LIMIT", value_name = "DURATION")]
     pub time_limit: Option<String>,
-    /// How long what still runs may go on once the runner was told to stop, and all of it must have ended, such as `10s` [default: 10s]
+    /// How long what still runs may go on once the runner was told to stop, and all of it must have ended, such as
+    /// `10s` [default: 10s]
     #[arg(long, env = "MUSTER_STOP_WITHIN", value_name = "DURATION")]
     pub stop_within: Option<String>,
 }
@@ -113,7 +116,8 @@ pub struct Config {
     pub connectors: Registry,
     /// How long one execution may take.
     pub time_limit: Duration,
-    /// How long it has from the moment in which it is told to stop: also what [`muster_process::Process::stop_within`] should be.
+    /// How long it has from the moment in which it is told to stop: also what [`muster_process::Process::stop_within`]
+    /// should be.
     pub stop_within: Duration,
 }
 
@@ -199,7 +203,8 @@ impl Settings {
         }
     }
 
-    /// The configuration that these settings are, with defaults for what they do not say; `known` are the connectors that there are.
+    /// The configuration that these settings are, with defaults for what they do not say; `known` are the connectors
+    /// that there are.
     ///
     /// # Errors
     /// [`SettingsError::Wrong`] names everything that is wrong with them.
@@ -369,8 +374,8 @@ fn host_display_name() -> DisplayName {
         .unwrap_or_else(|_| DisplayName::new("unnamed runner").expect("letters and one blank make a display name"))
 }
 
-/// Where a service manager or the user keeps state. A folder relative to where the runner happens to be started would give it a new identity
-/// each time.
+/// Where a service manager or the user keeps state. A folder relative to where the runner happens to be started would
+/// give it a new identity each time.
 fn default_data_folder() -> Option<PathBuf> {
     let variable = |name| {
         std::env::var_os(name)

@@ -9,7 +9,7 @@ use muster_core::words::IdError;
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
     /// The data folder cannot be used.
-    #[error("cannot use the data folder {}: check that this user may write there, and that the disk has space", path.display())]
+    #[error("cannot use the data folder {}: check its permissions, and the space on its disk", path.display())]
     Folder {
         /// Which folder.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum RunnerError {
         source: io::Error,
     },
     /// Another process holds the data folder.
-    #[error("the data folder {} is in use by another runner: stop that one, or give this one a folder of its own", path.display())]
+    #[error("the data folder {} is in use by another runner: stop that, or name another folder", path.display())]
     FolderTaken {
         /// Which folder.
         path: PathBuf,

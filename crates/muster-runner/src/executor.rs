@@ -19,8 +19,8 @@ use tracing::Instrument;
 use crate::collect::{Collecting, Threads};
 use crate::upload::{Upload, UploadError, Uploads};
 
-/// How much of what the executions say may wait for the link. It takes it at once, so this only smoothes; an execution whose news does not fit
-/// waits.
+/// How much of what the executions say may wait for the link. It takes it at once, so this only smoothes; an execution
+/// whose news does not fit waits.
 pub(crate) const NEWS_WAITING_MAX: usize = 256;
 
 /// What is said about one attempt.
@@ -69,7 +69,8 @@ struct Bench {
     connectors: Registry,
     threads: Threads,
     uploads: Uploads,
-    /// The coordinator gives out no more than there are slots, but it may see one free while what it has canceled still ends here.
+    /// The coordinator gives out no more than there are slots, but it may see one free while what it has canceled still
+    /// ends here.
     slots: Semaphore,
     slots_count: u32,
     time_limit: Duration,
@@ -91,7 +92,8 @@ impl Drop for Executor {
 }
 
 impl Executor {
-    /// An executor with this many slots, and where its news comes out. `time_limit` holds for executions that have no shorter one of their own.
+    /// An executor with this many slots, and where its news comes out. `time_limit` holds for executions that have no
+    /// shorter one of their own.
     pub(crate) fn new(
         connectors: Registry,
         uploads: Uploads,
@@ -135,7 +137,8 @@ impl Executor {
         let bench = Arc::clone(&self.bench);
         let stopped = stop.clone();
         let life = async move {
-            // A panic here is a fault of the runner; without this the coordinator would wait for the execution for ever.
+            // A panic here is a fault of the runner; without this the coordinator would wait for the execution for
+            // ever.
             let ended = AssertUnwindSafe(bench.carry_out(task, &stopped)).catch_unwind().await;
             let ended = ended.unwrap_or_else(|_| {
                 Some(Err(Failure::new(

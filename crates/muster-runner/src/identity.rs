@@ -16,7 +16,8 @@ const LOCK_FILE: &str = "lock";
 const IDENTITY_FILE: &str = "runner-id";
 const SPOOL_FOLDER: &str = "spool";
 
-/// The most bytes that are read of the identity's file: a UUID has 36, and a person's editor may have added some blanks.
+/// The most bytes that are read of the identity's file: a UUID has 36, and a person's editor may have added some
+/// blanks.
 const IDENTITY_BYTES_MAX: u64 = 256;
 
 /// The runner's folder, held by this process alone until this is dropped.
@@ -32,8 +33,8 @@ impl DataFolder {
     /// Opens the folder, or makes it with a new identity.
     ///
     /// # Errors
-    /// [`RunnerError::FolderTaken`] when another process holds it, [`RunnerError::IdentityDamaged`], and [`RunnerError::Folder`] when it cannot
-    /// be read or written.
+    /// [`RunnerError::FolderTaken`] when another process holds it, [`RunnerError::IdentityDamaged`], and
+    /// [`RunnerError::Folder`] when it cannot be read or written.
     pub(crate) fn open(path: &Path) -> Result<Self, RunnerError> {
         let unusable = |source| RunnerError::Folder {
             path: path.to_owned(),

@@ -19,21 +19,23 @@ use crate::check_in::{End, Event, Stream};
 use crate::executor::{Executor, News, What};
 use crate::spool::Spool;
 
-/// How long the link waits for the disk before it reports a result that is not kept yet: a disk that hangs must not cost the runner its lease.
+/// How long the link waits for the disk before it reports a result that is not kept yet: a disk that hangs must not
+/// cost the runner its lease.
 const KEPT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a runner that leaves waits for the coordinator to say good-bye.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long a runner waits for executions that it has stopped when it leaves: somewhat longer than the executor gives a connector.
+/// How long a runner waits for executions that it has stopped when it leaves: somewhat longer than the executor gives a
+/// connector.
 const STOPPED_WITHIN: Duration = Duration::from_secs(2);
 
-/// Of the time in which a runner must stop, the part that is left for what comes after the drain: stopping what has not finished, and the
-/// good-bye.
+/// Of the time in which a runner must stop, the part that is left for what comes after the drain: stopping what has not
+/// finished, and the good-bye.
 const AFTER_DRAIN: Duration = Duration::from_secs(3);
 
-/// How long the link waits before it looks at an overdue deadline again while the stream takes nothing: a message that is due cannot go out, and
-/// looking again at once would burn a core.
+/// How long the link waits before it looks at an overdue deadline again while the stream takes nothing: a message that
+/// is due cannot go out, and looking again at once would burn a core.
 const HELD_UP_PAUSE: Duration = Duration::from_millis(100);
 
 /// Both clocks, as the session wants them.
@@ -96,7 +98,8 @@ enum Happened {
 }
 
 impl Link {
-    /// Serves the coordinator until `stop`, then drains: finishes what runs, within `stop_within` less what the rest of stopping takes.
+    /// Serves the coordinator until `stop`, then drains: finishes what runs, within `stop_within` less what the rest of
+    /// stopping takes.
     pub(crate) async fn serve(mut self, stop: &CancellationToken, stop_within: Duration) {
         let mut drain_until = None;
         let leaving = loop {
@@ -214,12 +217,13 @@ impl Link {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(error = chain(&error), "results could not be kept on disk"),
             Err(_) => {
-                tracing::error!(within = ?KEPT_WITHIN, "the disk does not answer: results are reported before they are kept")
+                tracing::error!(within = ?KEPT_WITHIN, "the disk does not answer: results go out before they are kept")
             }
         }
     }
 
-    /// Removes results from the spool. Nobody waits for it: one that stays is reported again after the next start, which does no harm.
+    /// Removes results from the spool. Nobody waits for it: one that stays is reported again after the next start,
+    /// which does no harm.
     fn remove(&self, works: Vec<Work>) {
         if works.is_empty() {
             return;
@@ -253,7 +257,8 @@ impl Link {
             }
             Event::Ended(end) => {
                 self.hang_up();
-                self.end.disconnected(log_end(&end), self.clock.now());
+                let meaning = log_end(&end, &self.endpoint.uri().to_string());
+                self.end.disconnected(meaning, self.clock.now());
             }
         }
     }
@@ -288,7 +293,8 @@ impl Link {
         }
     }
 
-    /// Whether a draining runner has nothing more to do: all is handed over, or what is left waits on disk for a coordinator that is not there.
+    /// Whether a draining runner has nothing more to do: all is handed over, or what is left waits on disk for a
+    /// coordinator that is not there.
     fn nothing_left(&self) -> bool {
         self.end.is_idle() || (self.executor.running() == 0 && !self.end.is_checked_in())
     }
@@ -346,11 +352,14 @@ fn told(work: Work, why: &'static str) {
 }
 
 /// Logs how a stream has ended, once, and tells what it means.
-fn log_end(end: &End) -> StreamEnd {
+fn log_end(end: &End, coordinator: &str) -> StreamEnd {
     let meaning = end.meaning();
     let why = end.text();
     match meaning {
-        StreamEnd::Broken => tracing::warn!(why, "the connection to the coordinator is gone: checking in again"),
+        StreamEnd::Broken => match end {
+            End::Unreachable(_) => tracing::warn!(coordinator, why, "cannot reach the coordinator: trying again"),
+            End::Status(_) | End::Closed => tracing::warn!(why, "the check-in has ended: checking in again"),
+        },
         StreamEnd::Lapsed => tracing::warn!(why, "the lease is over: what ran is lost, checking in anew"),
         StreamEnd::Refused => tracing::error!(
             why,
@@ -358,7 +367,7 @@ fn log_end(end: &End) -> StreamEnd {
         ),
         StreamEnd::Superseded => tracing::error!(
             why,
-            "another process has checked in with this runner's identity: stop one of them, or give it a data folder of its own"
+            "another process has this runner's identity: stop one of them, or give it a data folder of its own"
         ),
     }
     meaning

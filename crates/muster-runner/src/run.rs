@@ -21,16 +21,18 @@ use crate::upload::Uploads;
 /// How long a connection may take to be made. The session gives a dialling up after some more.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// After how long a silence HTTP/2 asks whether the other end is there, and how long it waits for the answer. The session's heartbeats find a
-/// dead coordinator; this finds a dead connection sooner, and keeps what is on the way from forgetting it.
+/// After how long a silence HTTP/2 asks whether the other end is there, and how long it waits for the answer. The
+/// session's heartbeats find a dead coordinator; this finds a dead connection sooner, and keeps what is on the way from
+/// forgetting it.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Runs a runner until `tasks` are told to stop; then it drains within [`Config::stop_within`]. What happens on the way to the coordinator never
-/// ends it.
+/// Runs a runner until `tasks` are told to stop; then it drains within [`Config::stop_within`]. What happens on the way
+/// to the coordinator never ends it.
 ///
 /// # Errors
-/// [`RunnerError`] before anything is started: the data folder cannot be used, or is another's; a connector's specification is wrong.
+/// [`RunnerError`] before anything is started: the data folder cannot be used, or is another's; a connector's
+/// specification is wrong.
 ///
 /// # Panics
 /// Outside of a tokio runtime with time and I/O.

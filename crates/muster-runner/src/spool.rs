@@ -1,7 +1,8 @@
 //! Results that the coordinator has not acknowledged, kept on disk so that a crash of the runner does not lose them.
 //!
-//! One small file a result, written before the result is sent, removed once the coordinator has answered. A result that comes back after its
-//! file was removed (the removal itself is not made durable) is only reported once more, which changes nothing.
+//! One small file a result, written before the result is sent, removed once the coordinator has answered. A result that
+//! comes back after its file was removed (the removal itself is not made durable) is only reported once more, which
+//! changes nothing.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +20,8 @@ use crate::durable;
 /// How the name of a result's file ends.
 const RESULT: &str = "report";
 
-/// What is appended to the name of a file that could not be read, so that nobody tries again and a person can look at it.
+/// What is appended to the name of a file that could not be read, so that nobody tries again and a person can look at
+/// it.
 const DAMAGED: &str = "damaged";
 
 /// The first bytes of each file: what it is, and its version.
@@ -31,8 +33,8 @@ const HEADER_BYTES: usize = MAGIC.len() + size_of::<u32>();
 /// The most bytes of a file: a cursor of 16 KiB, or a message and a remedy of 2 KiB each, and some room.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// The most results that are kept: what a hello may list. A runner cannot finish more than it was given, so only one that has been cut off in
-/// several lives comes near.
+/// The most results that are kept: what a hello may list. A runner cannot finish more than it was given, so only one
+/// that has been cut off in several lives comes near.
 pub(crate) const RESULTS_MAX: usize = HELD_MAX;
 
 /// The results that are not acknowledged. Cheap to clone; all clones are the same spool. Its methods wait for the disk.
@@ -62,7 +64,8 @@ enum Damage {
 }
 
 impl Spool {
-    /// Opens the spool in this folder, and tells which results are in it, the oldest execution first. What is damaged is set aside and logged.
+    /// Opens the spool in this folder, and tells which results are in it, the oldest execution first. What is damaged
+    /// is set aside and logged.
     ///
     /// # Errors
     /// When the folder cannot be listed.
@@ -78,11 +81,12 @@ impl Spool {
         for file in names {
             match file.extension().and_then(|extension| extension.to_str()) {
                 Some(durable::UNFINISHED) => {
-                    // The runner died while it wrote this; the result was not sent, so the coordinator gives the work out again.
+                    // The runner died while it wrote this; the result was not sent, so the coordinator gives the work
+                    // out again.
                     fs::remove_file(&file)?;
                 }
                 Some(RESULT) if reports.len() == RESULTS_MAX => {
-                    tracing::warn!(file = %file.display(), "more results than a runner keeps: this one waits for the next start");
+                    tracing::warn!(file = %file.display(), "too many results: this one waits for the next start");
                 }
                 Some(RESULT) => match read(&file) {
                     Ok((work, report)) => {
@@ -104,8 +108,8 @@ impl Spool {
     /// Keeps a result, in place of one of the same attempt. When this returns it survives a power cut.
     ///
     /// # Errors
-    /// When the disk does not take it, or [`RESULTS_MAX`] results are kept already. The result may be sent all the same; then only this
-    /// process can repeat it.
+    /// When the disk does not take it, or [`RESULTS_MAX`] results are kept already. The result may be sent all the
+    /// same; then only this process can repeat it.
     pub(crate) fn put(&self, work: Work, report: &v1::Report) -> io::Result<()> {
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,8 +131,8 @@ impl Spool {
         })
     }
 
-    /// Removes the result of this attempt; does nothing where there is none. A failure is logged: the result is reported again after the next
-    /// start, which does no harm.
+    /// Removes the result of this attempt; does nothing where there is none. A failure is logged: the result is
+    /// reported again after the next start, which does no harm.
     pub(crate) fn remove(&self, work: Work) {
         if !self.forget(work) {
             return;

@@ -10,8 +10,8 @@ const DOMAIN: &str = "muster.v1";
 /// What the names of the reasons begin with in the package, and do not on the wire.
 const PREFIX: &str = "ERROR_REASON_";
 
-/// The coordinator's reason; `None` for a status that is not the coordinator's (the connection broke, a proxy has refused), and for a reason that
-/// this version does not know.
+/// The coordinator's reason; `None` for a status that is not the coordinator's (the connection broke, a proxy has
+/// refused), and for a reason that this version does not know.
 pub(crate) fn reason_of(status: &Status) -> Option<ErrorReason> {
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN)?;
     ErrorReason::from_str_name(&format!("{PREFIX}{}", info.reason))

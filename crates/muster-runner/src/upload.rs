@@ -1,4 +1,5 @@
-//! Uploads of records, on a connection of their own: on the check-in's, an upload that is read slowly would starve the heartbeats.
+//! Uploads of records, on a connection of their own: on the check-in's, an upload that is read slowly would starve the
+//! heartbeats.
 
 use bytes::Bytes;
 use muster_core::decide::Work;
@@ -17,8 +18,8 @@ use v1::upload_records_request::Kind;
 
 use crate::status::reason_of;
 
-/// The messages of one upload that wait for its connection. Each is a chunk of up to 1 MiB, and the sink holds some more; the rest of the
-/// back-pressure is HTTP/2's.
+/// The messages of one upload that wait for its connection. Each is a chunk of up to 1 MiB, and the sink holds some
+/// more; the rest of the back-pressure is HTTP/2's.
 const MESSAGES_WAITING_MAX: usize = 1;
 
 /// What a person does about an upload that failed on the way.
@@ -46,7 +47,10 @@ pub(crate) enum UploadError {
         message: String,
     },
     /// The coordinator has something else than was sent.
-    #[error("the coordinator has staged {} records of {} bytes, but {} of {} were sent", .staged.records, .staged.bytes, .sent.records, .sent.bytes)]
+    #[error(
+        "the coordinator has staged {} records of {} bytes, but {} of {} were sent",
+        .staged.records, .staged.bytes, .sent.records, .sent.bytes
+    )]
     Counts {
         /// What was sent.
         sent: Counts,
@@ -57,7 +61,8 @@ pub(crate) enum UploadError {
 
 impl From<UploadError> for Failure {
     fn from(error: UploadError) -> Self {
-        // A fenced attempt is reported like any other: the coordinator answers with a fence, which takes it out of the runner's hand.
+        // A fenced attempt is reported like any other: the coordinator answers with a fence, which takes it out of the
+        // runner's hand.
         Failure::new(Category::Landing, error.to_string()).with_remedy(REMEDY_BROKEN)
     }
 }
@@ -75,8 +80,8 @@ impl From<Status> for UploadError {
 }
 
 impl Uploads {
-    /// Uploads of this runner to the coordinator at `endpoint`, in the session that the runner has when they begin; without
-    /// one they wait for it.
+    /// Uploads of this runner to the coordinator at `endpoint`, in the session that the runner has when they begin;
+    /// without one they wait for it.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -101,7 +106,8 @@ impl Uploads {
         let mut client = self.client.clone();
         let mut sessions = self.session.clone();
         let call = async move {
-            // Without a session the coordinator is most likely away, and an upload would fail at once. The work's own limits end this wait.
+            // Without a session the coordinator is most likely away, and an upload would fail at once. The work's own
+            // limits end this wait.
             let session = sessions
                 .wait_for(Option::is_some)
                 .await

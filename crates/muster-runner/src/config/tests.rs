@@ -56,7 +56,14 @@ fn toml_of(text: &str) -> Settings {
 #[test]
 fn every_fault_is_told_at_once() {
     let error = judge(
-        "coordinator = \"127.0.0.1:7443\"\npool = \"HQ\"\nslots = 0\nconnectors = [\"hosts\"]\ntime_limit = \"soon\"\nstop_within = \"0s\"\n",
+        r#"
+        coordinator = "127.0.0.1:7443"
+        pool = "HQ"
+        slots = 0
+        connectors = ["hosts"]
+        time_limit = "soon"
+        stop_within = "0s"
+        "#,
     )
     .expect_err("six faults");
     for part in [

@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::coordinator::{Coordinator, Taking, records};
 use crate::harness::{Runner, work};
 
-/// More than all that may lie between the connector and a coordinator that reads nothing: the sink's chunks, one message and HTTP/2's windows.
+/// More than all that may lie between the connector and a coordinator that reads nothing: the sink's chunks, one
+/// message and HTTP/2's windows.
 const BETWEEN_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// The bytes of one record of the connector `test`, at the least.
@@ -32,9 +33,9 @@ async fn a_fenced_upload_stops_the_connector_also_when_it_has_nothing_to_give() 
     let mut coordinator = Coordinator::start().await;
     coordinator.take_uploads(Taking::Fenced);
     let (runner, mut session) = Runner::checked_in(&mut coordinator).await;
-    // Enough for one chunk to go out; then the connector waits for ever.
+    // Enough for one chunk to go out, and not for a second, which would meet the fence; then the connector waits.
     session
-        .assign(work(1), json!({"do": "records, then wait", "records": 5_000}))
+        .assign(work(1), json!({"do": "records, then wait", "records": 3_000}))
         .await;
     let failure = session.failed(work(1)).await;
     assert_eq!(failure.category(), ErrorCategory::Landing);
