@@ -44,6 +44,11 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         let (lines, dropped) = read(client, &execution.name).await?;
         if output.is_json() {
             output.document(&list(&lines))?;
+        } else if lines.is_empty() {
+            note(format!(
+                "execution `{}` has said nothing so far",
+                names::short_id(&execution.name)
+            ));
         } else {
             print(output, &lines)?;
         }

@@ -1,6 +1,6 @@
 //! `muster runner`: who has checked in.
 
-use muster_proto::v1::Runner;
+use muster_proto::v1::{HostFacts, Runner};
 
 use super::{Limit, Session, note_more};
 use crate::error::Error;
@@ -98,7 +98,7 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
     facts.add("clock", clock(&runner));
     facts.add("version", &runner.version);
     if let Some(host) = &runner.host {
-        facts.add("host", format!("{} ({}, {})", host.hostname, host.os, host.arch));
+        facts.add("host", place(host));
     }
     facts.add("connectors", runner.connectors.join(", "));
     facts.add_lines(
@@ -109,6 +109,17 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
         output.line(line)?;
     }
     Ok(Exit::Success)
+}
+
+/// Where the runner says that it runs; what it does not say is left out.
+fn place(host: &HostFacts) -> String {
+    let parts = [&host.hostname, &host.os, &host.arch];
+    let known: Vec<&str> = parts
+        .into_iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
+    known.join(", ")
 }
 
 fn last_heard(runner: &Runner, now: &prost_types::Timestamp) -> String {

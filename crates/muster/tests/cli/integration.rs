@@ -397,7 +397,7 @@ last heard  now
 first seen  2026-11-24 09:12:01 UTC
 clock       7 s behind the coordinator's
 version     0.1.0
-host        rack-7.hq (linux, x86_64)
+host        rack-7.hq, linux, x86_64
 connectors  host
 executions  01936b1e-2f3a-7c4d-8e5f-012355556666
 ",

@@ -18,8 +18,8 @@ pub struct Args {
     /// The execution: its id, the end of it as lists show it, or its full name
     execution: String,
     /// Why, for its log
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    reason: String,
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 /// Cancels it.
@@ -29,7 +29,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let id = names::short_id(&execution.name).to_owned();
     let request = CancelExecutionRequest {
         name: execution.name,
-        reason: args.reason,
+        reason: args.reason.unwrap_or_default(),
     };
     let canceled = client.executions().cancel_execution(request).await;
     let canceled = canceled

@@ -14,7 +14,7 @@ use crate::output::text::clean;
 Examples:
   muster integration create laptops --connector host --pool default
   muster integration create laptops --connector host --every device=1h --every software=24h
-  muster integration create directory --connector ldap --pool hq --set server.host=dc1 --set server.port=636
+  muster integration create directory --connector ldap --set server.host=dc1 --set server.port=636
   muster integration create directory --connector ldap --pool hq --config directory.json --draft
   muster integration create directory --connector ldap --pool hq --config - --dry-run")]
 pub struct Args {
@@ -27,8 +27,8 @@ pub struct Args {
     #[arg(long, default_value = "default")]
     pool: String,
     /// Which of the connector's ways of being configured: see `muster connector show`
-    #[arg(long, value_name = "NAME", default_value = "")]
-    access_schema: String,
+    #[arg(long, value_name = "NAME")]
+    access_schema: Option<String>,
     /// Only save it: it collects nothing before it is enabled
     #[arg(long)]
     draft: bool,
@@ -49,7 +49,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         integration: Some(Integration {
             display_name: args.name.clone(),
             connector: args.connector.clone(),
-            access_schema: args.access_schema,
+            access_schema: args.access_schema.unwrap_or_default(),
             configuration: Some(args.configured.read()?),
             pool: args.pool,
             data_types: args.scheduled.schedules().collect(),

@@ -37,14 +37,14 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     }
     let now = time::now();
     let status = words::configuration(integration.status());
-    let since = time::relative(integration.status_time.as_ref(), &now);
+    let since = integration.status_time.as_ref();
+    let since = since
+        .map(|time| format!(" ({})", time::relative(Some(time), &now)))
+        .unwrap_or_default();
     let mut facts = Facts::default();
     facts.add("integration", &integration.display_name);
     facts.add("id", id(&integration));
-    facts.add_painted(
-        "status",
-        format!("{} ({since})", output.paint(status.tone, status.text)),
-    );
+    facts.add_painted("status", format!("{}{since}", output.paint(status.tone, status.text)));
     facts.add("why", &integration.status_message);
     facts.add("next step", &integration.status_remedy);
     facts.add("collects", words::enablement(integration.enablement()));

@@ -28,6 +28,8 @@ const CHANGES: [&str; 9] = [
 /// Change an integration; what already runs goes on as it began
 #[derive(Debug, clap::Args)]
 #[command(
+    // The one that clap makes would name all of the group's flags.
+    override_usage = "muster integration update [OPTIONS] <NAME>",
     group = ArgGroup::new("change").args(CHANGES).required(true).multiple(true),
     after_help = "\
 Examples:
