@@ -10,7 +10,10 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// The present, on both clocks.
 pub(crate) fn now() -> Now {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now { stamp: Stamp::from_millis(0).after(since_epoch), moment: Moment::from_start(START.elapsed()) }
+    Now {
+        stamp: Stamp::from_millis(0).after(since_epoch),
+        moment: Moment::from_start(START.elapsed()),
+    }
 }
 
 /// The moment as the timers of the runtime know it.

@@ -1,3 +1,15 @@
 //! The coordinator: gRPC services, landing, dispatch.
+//!
+//! It decides nothing: what may happen stands in `muster-core`, and what has happened in the shard. Here are its doors.
 
+mod clock;
 pub mod landing;
+mod publisher;
+mod server;
+pub mod service;
+pub mod settings;
+mod status;
+mod wire;
+
+pub use server::{Coordinator, CoordinatorError};
+pub use settings::Settings;

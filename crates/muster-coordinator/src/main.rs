@@ -25,7 +25,10 @@ The log goes to standard error; MUSTER_LOG=debug shows more of it.";
 
 fn main() -> Exit {
     let Arguments { settings } = Arguments::parse();
-    let process = Process { stop_within: settings.stop_within, ..Process::default() };
+    let process = Process {
+        stop_within: settings.stop_within,
+        ..Process::default()
+    };
     run(&process, |tasks| async move {
         Coordinator::open(settings).await?.serve(tasks).await?;
         Ok::<(), CoordinatorError>(())

@@ -30,7 +30,12 @@ pub(crate) async fn run(
     mut work: mpsc::Receiver<LandingWork>,
     stop: CancellationToken,
 ) -> Result<(), ShardError> {
-    let mut publisher = Publisher { shard, landing, publishing: JoinSet::new(), in_hand: HashSet::new() };
+    let mut publisher = Publisher {
+        shard,
+        landing,
+        publishing: JoinSet::new(),
+        in_hand: HashSet::new(),
+    };
     publisher.sweep().await?;
     let mut again = tokio::time::interval(AGAIN_AFTER);
     loop {
@@ -65,10 +70,17 @@ impl Publisher {
     async fn sweep(&self) -> Result<(), ShardError> {
         let open = self.shard.turn(|turn| {
             let executions = turn.state().ledger().executions();
-            executions.filter(|one| one.attempt.0 > 0).map(|one| (one.id, one.attempt)).collect::<HashSet<_>>()
+            executions
+                .filter(|one| one.attempt.0 > 0)
+                .map(|one| (one.id, one.attempt))
+                .collect::<HashSet<_>>()
         });
         let open = open.await?;
-        match self.landing.sweep(|execution, attempt| open.contains(&(execution, attempt))).await {
+        match self
+            .landing
+            .sweep(|execution, attempt| open.contains(&(execution, attempt)))
+            .await
+        {
             Ok(swept) => tracing::debug!(?swept, "staged leftovers are swept"),
             Err(error) => tracing::warn!(%error, "staged leftovers could not be swept: they stay until the next start"),
         }
@@ -78,7 +90,8 @@ impl Publisher {
     fn publish(&mut self, execution: ExecutionId) {
         if self.in_hand.insert(execution) {
             let (shard, landing) = (self.shard.clone(), self.landing.clone());
-            self.publishing.spawn(async move { (execution, publish(&shard, &landing, execution).await) });
+            self.publishing
+                .spawn(async move { (execution, publish(&shard, &landing, execution).await) });
         }
     }
 
@@ -98,7 +111,9 @@ impl Publisher {
     }
 
     async fn ask_for_lost(&mut self) -> Result<(), ShardError> {
-        let landing = self.shard.turn(|turn| turn.state().index().landing().take(ASKED_MAX).collect::<Vec<_>>());
+        let landing = self
+            .shard
+            .turn(|turn| turn.state().index().landing().take(ASKED_MAX).collect::<Vec<_>>());
         for execution in landing.await? {
             if self.publishing.len() < PUBLISHING_MAX {
                 self.publish(execution);
@@ -123,7 +138,10 @@ async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId)
         Ok(_) => Command::Landed(Landed { execution }),
         Err(PublishError::Impossible(error)) => {
             tracing::error!(%execution, %error, "the records of an execution are lost");
-            Command::Unlandable(Unlandable { execution, message: error.to_string() })
+            Command::Unlandable(Unlandable {
+                execution,
+                message: error.to_string(),
+            })
         }
         Err(PublishError::Transient(error)) => {
             tracing::warn!(%execution, %error, "the records of an execution cannot be published now: tried again later");

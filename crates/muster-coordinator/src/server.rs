@@ -16,7 +16,7 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::landing::{Landing, LandingError};
 use crate::publisher;
-use crate::service::{Services, upload};
+use crate::service::{Services, UPLOAD_MESSAGE_BYTES_MAX};
 use crate::settings::Settings;
 
 // tonic's and hyper's defaults protect nobody, so each limit is set here.
@@ -89,8 +89,16 @@ impl Coordinator {
         let store = Store::open(&Location::Folder(settings.data.join("store")))?;
         let landing = Landing::open(&settings.landing())?;
         let listening = TcpListener::bind(settings.listen).await;
-        let listener = listening.map_err(|source| CoordinatorError::Listen { address: settings.listen, source })?;
-        Ok(Self { settings, listener, landing, store })
+        let listener = listening.map_err(|source| CoordinatorError::Listen {
+            address: settings.listen,
+            source,
+        })?;
+        Ok(Self {
+            settings,
+            listener,
+            landing,
+            store,
+        })
     }
 
     /// Where it listens: with the port that the system chose, if it was told to choose one.
@@ -105,7 +113,10 @@ impl Coordinator {
     /// [`CoordinatorError`].
     pub async fn serve(self, tasks: Tasks) -> Result<(), CoordinatorError> {
         let address = self.address();
-        let options = Options { limits: self.settings.limits(), ..Options::default() };
+        let options = Options {
+            limits: self.settings.limits(),
+            ..Options::default()
+        };
         let (shard, work, running) = muster_shard::start(self.store, options)?;
         let services = Services::new(shard, self.landing, tasks.clone());
         let stop = tasks.token();
@@ -115,7 +126,10 @@ impl Coordinator {
         tracing::info!(%address, data = %self.settings.data.display(), "the coordinator is ready");
         let served = server()
             .add_routes(routes)
-            .serve_with_incoming_shutdown(TcpIncoming::from(self.listener).with_nodelay(Some(true)), stop.cancelled())
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(self.listener).with_nodelay(Some(true)),
+                stop.cancelled(),
+            )
             .await;
         // All handles are gone when the last stream has ended; then the shard ends.
         let shard = ended.await;
@@ -144,14 +158,14 @@ fn server() -> Server {
 async fn routes(services: Services) -> Result<Routes, CoordinatorError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<RunnerServiceServer<Services>>().await;
-    let runners = RunnerServiceServer::new(services.clone()).max_decoding_message_size(upload::MESSAGE_BYTES_MAX);
+    let runners = RunnerServiceServer::new(services.clone()).max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     Ok(services
-        .routes()
+        .operator_routes()
         .add_service(runners)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)

@@ -58,7 +58,10 @@ impl Settings {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits { lease: self.lease, ..Limits::default() }
+        Limits {
+            lease: self.lease,
+            ..Limits::default()
+        }
     }
 }
 
@@ -75,7 +78,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 fn lease(text: &str) -> Result<Duration, String> {
     let lease = duration(text)?;
     if lease < LEASE_LEAST || lease > LEASE_MOST {
-        return Err(format!("a lease of `{text}` is not allowed: it must be between 5 s and 1 h"));
+        return Err(format!(
+            "a lease of `{text}` is not allowed: it must be between 5 s and 1 h"
+        ));
     }
     Ok(lease)
 }
@@ -89,7 +94,10 @@ mod tests {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("2m 30s"), Ok(Duration::from_secs(150)));
         for bad in ["", "90", "-1s", "soon"] {
-            assert!(duration(bad).is_err_and(|error| error.contains("write it like")), "{bad}");
+            assert!(
+                duration(bad).is_err_and(|error| error.contains("write it like")),
+                "{bad}"
+            );
         }
     }
 

@@ -54,7 +54,7 @@ pub enum ServiceError {
     /// The connector of an integration is not known, so its configuration cannot be judged.
     #[error(
         "no runner has offered the connector `{connector}` yet ({}): start a runner that is allowed to run it, then try again",
-        known(.known)
+        naming(.known)
     )]
     ConnectorUnknown {
         /// Which.
@@ -91,6 +91,14 @@ pub enum ServiceError {
     /// The landing cannot be read.
     #[error("the landing cannot be read now: try again later")]
     Landing(#[source] LandingError),
+    /// A runner's stream or upload is refused.
+    #[error("{message}")]
+    Refused {
+        /// Why, as a program reads it.
+        reason: ErrorReason,
+        /// Why, as a person reads it.
+        message: String,
+    },
     /// The core refuses it.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -127,6 +135,7 @@ impl ServiceError {
             Self::NotReady => ErrorReason::NotReady,
             Self::ShuttingDown => ErrorReason::ShuttingDown,
             Self::Landing(_) => ErrorReason::LandingUnavailable,
+            Self::Refused { reason, .. } => *reason,
             Self::Rejected(rejection) => reason_of_rejection(rejection),
             Self::Shard(ShardError::Stopped) => ErrorReason::ShuttingDown,
             Self::Shard(ShardError::Store(_)) | Self::Internal(_) => ErrorReason::Internal,
@@ -150,6 +159,12 @@ impl ServiceError {
                 .unwrap_or_default(),
             _ => Vec::new(),
         }
+    }
+}
+
+impl From<LandingError> for ServiceError {
+    fn from(error: LandingError) -> Self {
+        Self::Landing(error)
     }
 }
 
@@ -184,9 +199,17 @@ impl From<ServiceError> for Status {
         };
         match reason {
             ErrorReason::Internal | ErrorReason::LandingUnavailable => {
-                tracing::error!(reason = name_of_reason(reason), error = chain(&error), "a call has failed");
+                tracing::error!(
+                    reason = name_of_reason(reason),
+                    error = chain(&error),
+                    "a call has failed"
+                );
             }
-            _ => tracing::debug!(reason = name_of_reason(reason), error = chain(&error), "a call was refused"),
+            _ => tracing::debug!(
+                reason = name_of_reason(reason),
+                error = chain(&error),
+                "a call was refused"
+            ),
         }
         let mut details = ErrorDetails::new();
         details.set_error_info(name_of_reason(reason), DOMAIN, std::collections::HashMap::new());
@@ -195,7 +218,9 @@ impl From<ServiceError> for Status {
             bytes += fault.field.len() + fault.problem.len();
             bytes <= FAULTS_BYTES_MAX
         });
-        let violations: Vec<_> = faults.map(|fault| FieldViolation::new(fault.field, fault.problem)).collect();
+        let violations: Vec<_> = faults
+            .map(|fault| FieldViolation::new(fault.field, fault.problem))
+            .collect();
         if !violations.is_empty() {
             details.set_bad_request(violations);
         }
@@ -267,9 +292,9 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         | ErrorReason::SessionLapsed
         | ErrorReason::AttemptFenced => Code::Aborted,
         ErrorReason::RequestIdReused => Code::AlreadyExists,
-        ErrorReason::IntegrationDisabled
-        | ErrorReason::ExecutionEnded
-        | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
+        ErrorReason::IntegrationDisabled | ErrorReason::ExecutionEnded | ErrorReason::RunnerVersionUnsupported => {
+            Code::FailedPrecondition
+        }
         ErrorReason::LimitReached | ErrorReason::SessionOverflow => Code::ResourceExhausted,
         ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => Code::Unavailable,
         ErrorReason::Internal | ErrorReason::Unspecified => Code::Internal,
@@ -280,7 +305,7 @@ fn list(faults: &[FieldFault]) -> String {
     faults.iter().map(FieldFault::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn known(known: &[ConnectorName]) -> String {
+fn naming(known: &[ConnectorName]) -> String {
     if known.is_empty() {
         return "none has been offered so far".to_owned();
     }
@@ -339,7 +364,10 @@ mod tests {
         let (status, details) = details(Rejection::Stale { integration: id }.into());
         assert_eq!((status.code(), reason(&details)), (Code::Aborted, "ETAG_MISMATCH"));
         let (status, details) = self::details(Rejection::NoDataTypes.into());
-        assert_eq!((status.code(), reason(&details)), (Code::InvalidArgument, "INVALID_FIELD"));
+        assert_eq!(
+            (status.code(), reason(&details)),
+            (Code::InvalidArgument, "INVALID_FIELD")
+        );
         let violations = &details.bad_request().expect("it names a field").field_violations;
         assert_eq!(violations[0].field, "integration.data_types");
     }
@@ -366,16 +394,35 @@ mod tests {
             connector: name("ldap"),
             known: vec![name("host")],
         });
-        assert_eq!((status.code(), reason(&details)), (Code::FailedPrecondition, "CONNECTOR_NOT_FOUND"));
-        assert!(status.message().contains("`ldap` yet (offered so far: `host`)"), "{}", status.message());
+        assert_eq!(
+            (status.code(), reason(&details)),
+            (Code::FailedPrecondition, "CONNECTOR_NOT_FOUND")
+        );
+        assert!(
+            status.message().contains("`ldap` yet (offered so far: `host`)"),
+            "{}",
+            status.message()
+        );
     }
 
     #[test]
     fn an_error_fits_into_headers() {
-        let faults: Vec<_> = (0..1_000).map(|_| FieldFault::new("ä".repeat(100), "ö".repeat(100))).collect();
+        let faults: Vec<_> = (0..1_000)
+            .map(|_| FieldFault::new("ä".repeat(100), "ö".repeat(100)))
+            .collect();
         let (status, details) = details(faults.into());
         assert!(status.message().len() <= MESSAGE_BYTES_MAX);
-        assert!(status.details().len() < 2 * FAULTS_BYTES_MAX, "{}", status.details().len());
-        assert!(!details.bad_request().expect("it names fields").field_violations.is_empty());
+        assert!(
+            status.details().len() < 2 * FAULTS_BYTES_MAX,
+            "{}",
+            status.details().len()
+        );
+        assert!(
+            !details
+                .bad_request()
+                .expect("it names fields")
+                .field_violations
+                .is_empty()
+        );
     }
 }

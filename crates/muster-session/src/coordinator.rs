@@ -15,9 +15,7 @@ use muster_core::decide::execution::fail::Fail;
 use muster_core::decide::session::presence::{Disconnect, Drain, Hear};
 use muster_core::decide::{self, Answer, Assignment, Command, Message, Rejection, Work};
 use muster_core::time::{Moment, Now};
-use muster_core::words::{
-    Category, Counts, Cursor, Failure, IntegrationId, OrganizationId, Principal, RunnerId, SessionId, Staged,
-};
+use muster_core::words::{Category, Counts, Cursor, Failure, OrganizationId, Principal, RunnerId, SessionId, Staged};
 use muster_proto::v1;
 use v1::runner_message::Kind;
 
@@ -45,7 +43,7 @@ const LOG_ATTEMPTS_MAX: usize = 2 * wire::HELD_MAX;
 enum Asked {
     CheckIn,
     Presence,
-    Report(Work, v1::ReportKind, Option<IntegrationId>),
+    Report(Work, v1::ReportKind),
     /// The end's own word on an assignment that cannot be sent.
     Unsendable,
 }
@@ -55,7 +53,6 @@ enum Asked {
 struct Completion {
     counts: Counts,
     cursor: Option<Cursor>,
-    integration: Option<IntegrationId>,
 }
 
 /// The coordinator's end of one stream. See the crate's documentation for how it is driven.
@@ -151,8 +148,8 @@ impl CoordinatorEnd {
             Some(Kind::Heartbeat(heartbeat)) => self.note_clock(heartbeat.local_time, now),
             Some(Kind::Reports(reports)) => {
                 let said = judge_reports(reports).map_err(|error| error.under("reports"))?;
-                for reported in said {
-                    self.take_report(runner, reported);
+                for (work, said) in said {
+                    self.take_report(runner, work, said);
                 }
             }
             Some(Kind::LogLines(lines)) => self
@@ -186,7 +183,7 @@ impl CoordinatorEnd {
                     self.close(Ending::Lapsed);
                 }
             }
-            Asked::Report(work, kind, integration) => self.answer_report(work, kind, integration, answer),
+            Asked::Report(work, kind) => self.answer_report(work, kind, answer),
             Asked::Unsendable => {}
         }
     }
@@ -199,7 +196,7 @@ impl CoordinatorEnd {
         let (Some(runner), Some(completion)) = (self.runner, self.staging.remove(&work)) else {
             return;
         };
-        self.finish(report(runner, work), completion, staged);
+        self.finish(report(runner, work), completion.counts, completion.cursor, staged);
     }
 
     /// What history says of an execution, as was looked up.

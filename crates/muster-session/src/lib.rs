@@ -45,7 +45,7 @@
 //!         match output {
 //!             CoordinatorOutput::Ask(commands) => ask the shard as end.principal(); its answers come below, in order
 //!             CoordinatorOutput::LookUpStaged(report) => ask the landing, beside this loop; then end.staged(..)
-//!             CoordinatorOutput::LookUpEnded { report, integration } => ask history; then end.ended(..)
+//!             CoordinatorOutput::LookUpEnded(report) => ask history; then end.ended(..)
 //!             CoordinatorOutput::LogLines { .. } | CoordinatorOutput::Progress { .. } => keep, show
 //!             CoordinatorOutput::Close(ending) => break with the status of ending.reason()
 //!         }

@@ -313,7 +313,7 @@ impl RunnerEnd {
     }
 
     fn drop_running(&mut self, work: Work, why: StopReason) {
-        if self.hand.stop(work).is_some() {
+        if self.hand.stop(work) {
             self.progress.remove(&work);
             self.log_lines.forget(work);
             self.outputs.push_back(RunnerOutput::Stop { work, why });
@@ -337,11 +337,10 @@ impl RunnerEnd {
         }
     }
 
-    fn finish(&mut self, work: Work, mut report: v1::Report) -> bool {
-        let Some(running) = self.hand.stop(work) else {
+    fn finish(&mut self, work: Work, report: v1::Report) -> bool {
+        if !self.hand.stop(work) {
             return false;
-        };
-        report.integration_id = running.integration;
+        }
         self.progress.remove(&work);
         self.hand.spool(work, report.clone());
         self.outputs.push_back(RunnerOutput::Spool(report));

@@ -20,7 +20,6 @@ use muster_proto::v1;
 
 use crate::error::ProtocolError;
 
-pub(crate) use assignment::integration_of_name;
 pub use assignment::{Task, assignment_to_wire, task_from_wire};
 pub use failure::{failure_from_wire, failure_to_wire};
 pub use hello::{CONNECTORS_MAX, HELD_MAX, SLOTS_MAX, check_in_from_wire};
@@ -29,7 +28,7 @@ pub use log_lines::{log_line_to_wire, log_lines_from_wire};
 pub use report::{REPORTS_MAX, work_of_report};
 pub use specification::{specification_from_json, specification_to_json};
 
-pub(crate) use report::{Reported, Said, accepted, completed, failed, progress, report_from_wire, started};
+pub(crate) use report::{Said, accepted, completed, failed, progress, report_from_wire, started};
 
 /// The work that 16 bytes and a number name.
 pub(crate) fn work_from_wire(execution_id: &[u8], attempt: u32) -> Result<Work, ProtocolError> {

@@ -177,6 +177,18 @@ impl ShardHandle {
         Ok(found.map(Arc::new))
     }
 
+    /// The same without its integration: for a runner's repeated report.
+    ///
+    /// # Errors
+    /// [`ShardError`].
+    pub async fn find_finished(&self, execution: ExecutionId) -> Result<Option<Arc<Finished>>, ShardError> {
+        if let Some(found) = self.turn(move |turn| turn.find_finished(execution)).await? {
+            return Ok(Some(found));
+        }
+        let found = self.blocking(move |store| store.find_finished(execution)).await?;
+        Ok(found.map(Arc::new))
+    }
+
     /// Finished executions of an integration that are older than `before`, newest first.
     ///
     /// # Errors

@@ -37,6 +37,13 @@ impl Tail {
         self.lock().by_key.get(&(integration, execution)).cloned()
     }
 
+    /// The same without its integration: looks through all, which is for the rare repeated report.
+    pub(crate) fn find(&self, execution: ExecutionId) -> Option<Arc<Finished>> {
+        let inner = self.lock();
+        let found = inner.order.iter().rev().find(|(_, finished)| finished.id == execution);
+        found.map(|(_, finished)| Arc::clone(finished))
+    }
+
     /// Those of an integration that are older than `before`, newest first, at most `limit`.
     pub(crate) fn newest_first(
         &self,

@@ -249,6 +249,12 @@ impl Turn<'_> {
         self.writer.tail.get(integration, execution)
     }
 
+    /// The same without its integration.
+    #[must_use]
+    pub fn find_finished(&self, execution: ExecutionId) -> Option<Arc<Finished>> {
+        self.writer.tail.find(execution)
+    }
+
     /// Finished executions of an integration that history does not have yet, newest first.
     #[must_use]
     pub fn finished_newest_first(

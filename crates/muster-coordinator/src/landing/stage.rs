@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use muster_core::time::Stamp;
 use muster_core::words::{Attempt, Counts, Staged};
+use object_store::path::Path;
 use object_store::{MultipartUpload, PutPayload};
 use sha2::{Digest as _, Sha256};
 use zstd::stream::write::Encoder;
@@ -95,7 +96,7 @@ impl Stage {
         if !self.ticket.is_newest() {
             return Err(StageError::Replaced);
         }
-        let (press, part) = self.on_press(press, move |press| press.take_in(&lines)).await?;
+        let (press, part) = on_press(self.ticket.name.part(), press, move |press| press.take_in(&lines)).await?;
         if let Some(part) = part {
             self.put(part).await?;
         }
@@ -115,7 +116,7 @@ impl Stage {
     /// [`StageError`]: nothing is staged.
     pub async fn finish(mut self) -> Result<Staged, StageError> {
         let press = self.press.take().ok_or(StageError::Broken)?;
-        let (press, last) = self.on_press(press, Press::end).await?;
+        let (press, last) = on_press(self.ticket.name.part(), press, Press::end).await?;
         if !last.is_empty() {
             self.put(last).await?;
         }
@@ -141,23 +142,6 @@ impl Stage {
         })
     }
 
-    /// Judging and compressing a mebibyte takes milliseconds: too long for a thread that serves others.
-    async fn on_press<T: Send + 'static>(
-        &self,
-        mut press: Box<Press>,
-        work: impl FnOnce(&mut Press) -> Result<T, PressError> + Send + 'static,
-    ) -> Result<(Box<Press>, T), StageError> {
-        let done = blocking(move || work(&mut press).map(|done| (press, done))).await?;
-        done.map_err(|error| match error {
-            PressError::Line(error) => error,
-            PressError::Compress(source) => StageError::Landing(LandingError::Folder {
-                doing: "compress",
-                what: self.ticket.name.part().to_string(),
-                source,
-            }),
-        })
-    }
-
     async fn put(&mut self, part: Vec<u8>) -> Result<(), StageError> {
         let written = self.upload.put_part(PutPayload::from(part)).await;
         written.map_err(|source| self.failed(source))
@@ -170,6 +154,23 @@ impl Stage {
             source,
         })
     }
+}
+
+/// Judging and compressing a mebibyte takes milliseconds: too long for a thread that serves others.
+async fn on_press<T: Send + 'static>(
+    part: Path,
+    mut press: Box<Press>,
+    work: impl FnOnce(&mut Press) -> Result<T, PressError> + Send + 'static,
+) -> Result<(Box<Press>, T), StageError> {
+    let done = blocking(move || work(&mut press).map(|done| (press, done))).await?;
+    done.map_err(|error| match error {
+        PressError::Line(error) => error,
+        PressError::Compress(source) => StageError::Landing(LandingError::Folder {
+            doing: "compress",
+            what: part.to_string(),
+            source,
+        }),
+    })
 }
 
 #[derive(Debug)]

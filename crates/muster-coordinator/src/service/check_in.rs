@@ -8,7 +8,7 @@ use muster_core::decide::execution::Report;
 use muster_core::decide::execution::fail::Fail;
 use muster_core::decide::execution::finish::Finish;
 use muster_core::decide::{Command, Work};
-use muster_core::words::{IntegrationId, SessionId, Staged};
+use muster_core::words::{SessionId, Staged};
 use muster_proto::v1;
 use muster_session::ProtocolError;
 use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended, Ending};
@@ -17,9 +17,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tonic::{Status, Streaming};
 
+use super::runner::refusal;
 use super::{Services, log_keeper};
 use crate::clock;
-use crate::status;
+use crate::status::ServiceError;
 
 /// How many messages may wait in a stream for the transport: they hold all that was ready, so few are enough.
 pub(super) const SENDING_MAX: usize = 4;
@@ -112,7 +113,7 @@ impl CheckIn {
                     None => return Ok(()),
                 },
                 Some(answers) = self.asked.next(), if !self.asked.is_empty() => {
-                    for answer in answers.map_err(|error| status::from_shard(&error))? {
+                    for answer in answers.map_err(ServiceError::from)? {
                         self.end.answered(answer, clock::now());
                     }
                 }
@@ -143,11 +144,13 @@ impl CheckIn {
         match output {
             CoordinatorOutput::Ask(commands) => self.ask(commands).await,
             CoordinatorOutput::LookUpStaged(report) => {
-                self.looking_up.push(Box::pin(look_up_staged(self.services.clone(), report)));
+                self.looking_up
+                    .push(Box::pin(look_up_staged(self.services.clone(), report)));
                 Ok(())
             }
-            CoordinatorOutput::LookUpEnded { report, integration } => {
-                self.looking_up.push(Box::pin(look_up_ended(self.services.clone(), report, integration)));
+            CoordinatorOutput::LookUpEnded(report) => {
+                self.looking_up
+                    .push(Box::pin(look_up_ended(self.services.clone(), report)));
                 Ok(())
             }
             CoordinatorOutput::LogLines { work, lines, dropped } => {
@@ -183,7 +186,12 @@ impl CheckIn {
                 self.services.progress.forget(report.execution);
             }
         }
-        let posted = self.services.shard.ask_all(by, commands).await.map_err(|error| status::from_shard(&error))?;
+        let posted = self
+            .services
+            .shard
+            .ask_all(by, commands)
+            .await
+            .map_err(ServiceError::from)?;
         self.asked.push_back(posted);
         Ok(())
     }
@@ -193,13 +201,13 @@ impl CheckIn {
 async fn look_up_staged(services: Services, report: Report) -> Result<Found, Status> {
     let work = (report.execution, report.claim.attempt);
     let staged = services.landing.staged(work.0, work.1).await;
-    let staged = staged.map_err(|error| status::from_landing(&error))?;
+    let staged = staged.map_err(ServiceError::from)?;
     Ok(Found::Staged(work, staged))
 }
 
-async fn look_up_ended(services: Services, report: Report, integration: IntegrationId) -> Result<Found, Status> {
-    let finished = services.shard.finished(integration, report.execution).await;
-    let ended = match finished.map_err(|error| status::from_shard(&error))? {
+async fn look_up_ended(services: Services, report: Report) -> Result<Found, Status> {
+    let finished = services.shard.find_finished(report.execution).await;
+    let ended = match finished.map_err(ServiceError::from)? {
         Some(finished) if finished.has_accepted(report.claim) => Ended::Accepted,
         Some(_) => Ended::Otherwise,
         None => Ended::Unknown,
@@ -209,14 +217,9 @@ async fn look_up_ended(services: Services, report: Report, integration: Integrat
 
 fn violation(error: &ProtocolError) -> Status {
     tracing::warn!(%error, "a runner has broken the protocol: its stream ends");
-    status::refusal(tonic::Code::InvalidArgument, error.reason(), error.to_string())
+    refusal(error.reason(), error.to_string())
 }
 
 fn ending(why: Ending) -> Status {
-    let code = match why {
-        Ending::Superseded => tonic::Code::Aborted,
-        Ending::Lapsed | Ending::Overflow => tonic::Code::Unavailable,
-        Ending::Internal => tonic::Code::Internal,
-    };
-    status::refusal(code, why.reason(), why.to_string())
+    refusal(why.reason(), why.to_string())
 }

@@ -40,9 +40,17 @@ impl LogSender {
     /// Keeps lines of an attempt. Never waits.
     pub(super) fn keep(&mut self, runner: RunnerId, work: Work, lines: Vec<LogLine>, dropped: u64) {
         let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-        let claim = Claim { runner, attempt: work.1 };
+        let claim = Claim {
+            runner,
+            attempt: work.1,
+        };
         let dropped = dropped + self.dropped;
-        match self.sender.try_send(Lines { claim, work, lines, dropped }) {
+        match self.sender.try_send(Lines {
+            claim,
+            work,
+            lines,
+            dropped,
+        }) {
             Ok(()) => self.dropped = 0,
             Err(_) => self.dropped = dropped + count,
         }
@@ -52,7 +60,12 @@ impl LogSender {
 impl Services {
     /// Lines of an attempt that does not hold its execution any more are dropped.
     async fn keep_lines(&self, lines: Lines) {
-        let Lines { claim, work: (execution, _), mut lines, dropped } = lines;
+        let Lines {
+            claim,
+            work: (execution, _),
+            mut lines,
+            dropped,
+        } = lines;
         let is_current = self
             .shard
             .turn(move |turn| {
@@ -69,7 +82,9 @@ impl Services {
                 at: clock::now().stamp,
                 source: LogSource::Coordinator,
                 level: LogLevel::Warn,
-                message: format!("{dropped} lines before this one were dropped, since they came faster than they could be kept"),
+                message: format!(
+                    "{dropped} lines before this one were dropped, since they came faster than they could be kept"
+                ),
             });
         }
         if let Err(error) = self.shard.append_log_lines(execution, lines).await {

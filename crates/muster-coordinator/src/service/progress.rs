@@ -26,7 +26,10 @@ impl Progress {
     #[must_use]
     pub fn of(&self, (execution, attempt): Work) -> Option<u64> {
         let followed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        followed.get(&execution).filter(|(of, _)| *of == attempt).map(|(_, records)| *records)
+        followed
+            .get(&execution)
+            .filter(|(of, _)| *of == attempt)
+            .map(|(_, records)| *records)
     }
 
     /// Forgets an execution that has ended.

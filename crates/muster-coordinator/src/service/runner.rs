@@ -8,10 +8,10 @@ use muster_proto::v1::runner_service_server::RunnerService;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{Services, check_in};
-use crate::status;
+use crate::status::ServiceError;
 
 #[tonic::async_trait]
 impl RunnerService for Services {
@@ -22,7 +22,7 @@ impl RunnerService for Services {
         request: Request<Streaming<v1::RunnerMessage>>,
     ) -> Result<Response<Self::CheckInStream>, Status> {
         if self.tasks.token().is_cancelled() {
-            return Err(status::shutting_down());
+            return Err(ServiceError::ShuttingDown.into());
         }
         let (sender, receiver) = mpsc::channel(check_in::SENDING_MAX);
         let driver = check_in::CheckIn::new(self.clone());
@@ -39,6 +39,15 @@ impl RunnerService for Services {
     }
 }
 
+/// What ends a runner's stream or upload.
+pub(super) fn refusal(reason: v1::ErrorReason, message: impl Into<String>) -> Status {
+    ServiceError::Refused {
+        reason,
+        message: message.into(),
+    }
+    .into()
+}
+
 impl Services {
     /// Whether such a runner may check in at all.
     pub(super) fn judge_check_in(&self, check_in: &CheckIn) -> Result<(), Status> {
@@ -47,7 +56,7 @@ impl Services {
             Some(organization) if self.has_organization(organization) => Ok(()),
             Some(organization) => {
                 let message = format!("there is no organization `{organization}`: correct the runner's configuration");
-                Err(status::refusal(Code::NotFound, v1::ErrorReason::OrganizationNotFound, message))
+                Err(refusal(v1::ErrorReason::OrganizationNotFound, message))
             }
         }
     }

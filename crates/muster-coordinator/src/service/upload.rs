@@ -1,23 +1,29 @@
 //! `RunnerService.UploadRecords`: records go from the runner into the landing's invisible part. Bound to one attempt, and refused in mid-stream
 //! once that attempt is fenced.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use muster_core::decide::Work;
 use muster_core::words::{Attempt, Claim, Counts, ExecutionId, RunnerId};
 use muster_proto::v1;
 use muster_proto::v1::upload_records_request::Kind;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use super::Services;
+use super::runner::refusal;
 use crate::clock;
 use crate::landing::{Destination, StageError};
-use crate::status;
+use crate::status::ServiceError;
 
 /// The most bytes of a message of an upload: a chunk of 1 MiB in its envelope.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1024 * 1024 + 64;
 
 /// After how many bytes the attempt is looked at again: a fenced upload of any size ends soon.
 const JUDGE_EVERY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How long an upload may be silent: it holds one of the landing's places.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Whose records these are.
 #[derive(Debug, Clone, Copy)]
@@ -34,12 +40,14 @@ impl Services {
     ) -> Result<v1::UploadRecordsResponse, Status> {
         let header = match next(&mut chunks).await? {
             Kind::Header(header) => parse(&header)?,
-            Kind::Chunk(_) | Kind::End(_) => return Err(violation("the first message of an upload must be its header")),
+            Kind::Chunk(_) | Kind::End(_) => {
+                return Err(violation("the first message of an upload must be its header"));
+            }
         };
         let destination = self.destination(header).await?;
         let now = clock::now().stamp;
         let stage = self.landing.stage(destination, header.claim.attempt, now).await;
-        let mut stage = stage.map_err(|error| status::from_landing(&error))?;
+        let mut stage = stage.map_err(ServiceError::from)?;
         let mut judged = 0;
         let said = loop {
             match next(&mut chunks).await? {
@@ -53,18 +61,25 @@ impl Services {
             }
         };
         let counts = stage.counts();
-        if (Counts { records: said.records, bytes: said.bytes }) != counts {
+        if (Counts {
+            records: said.records,
+            bytes: said.bytes,
+        }) != counts
+        {
             return Err(mismatch(said, counts));
         }
         // The last look: what is staged for a fenced attempt would only be swept.
         self.destination(header).await?;
-        let staged = stage.finish().await.map_err(|error| stage_failed(&error))?;
-        let counts = v1::Counts { records: staged.counts.records, bytes: staged.counts.bytes };
+        let staged = stage.finish().await.map_err(stage_failed)?;
+        let counts = v1::Counts {
+            records: staged.counts.records,
+            bytes: staged.counts.bytes,
+        };
         Ok(v1::UploadRecordsResponse { counts: Some(counts) })
     }
 
     async fn write(&self, stage: &mut crate::landing::Stage, lines: Bytes) -> Result<(), Status> {
-        stage.write(lines).await.map_err(|error| stage_failed(&error))
+        stage.write(lines).await.map_err(stage_failed)
     }
 
     /// Where the records go, if the attempt holds the execution.
@@ -82,39 +97,51 @@ impl Services {
                 })
             })
             .await;
-        let found = found.map_err(|error| status::from_shard(&error))?;
+        let found = found.map_err(ServiceError::from)?;
         found.ok_or_else(|| fenced((execution, claim.attempt)))
     }
 }
 
 async fn next(chunks: &mut Streaming<v1::UploadRecordsRequest>) -> Result<Kind, Status> {
-    let Some(message) = chunks.message().await? else {
-        return Err(violation("the upload has ended without its end message: nothing of it is kept, send it again"));
+    let next = tokio::time::timeout(SILENCE_MAX, chunks.message()).await;
+    let next = next.map_err(|_| violation("nothing came for a minute: the upload is given up, send it again"))?;
+    let Some(message) = next? else {
+        return Err(violation(
+            "the upload has ended without its end message: nothing of it is kept, send it again",
+        ));
     };
-    message.kind.ok_or_else(|| violation("a message of a kind that the coordinator does not know"))
+    message
+        .kind
+        .ok_or_else(|| violation("a message of a kind that the coordinator does not know"))
 }
 
 fn parse(header: &v1::UploadHeader) -> Result<Header, Status> {
     let execution = id("header.execution_id", &header.execution_id)?;
     let runner = id("header.runner_id", &header.runner_id)?;
-    let claim = Claim { runner: RunnerId::from_bytes(runner), attempt: Attempt(header.attempt) };
-    Ok(Header { execution: ExecutionId::from_bytes(execution), claim })
+    let claim = Claim {
+        runner: RunnerId::from_bytes(runner),
+        attempt: Attempt(header.attempt),
+    };
+    Ok(Header {
+        execution: ExecutionId::from_bytes(execution),
+        claim,
+    })
 }
 
 fn id(field: &'static str, bytes: &[u8]) -> Result<[u8; 16], Status> {
     bytes.try_into().map_err(|_| {
         let message = format!("{field}: has {} bytes, and an id has 16", bytes.len());
-        status::refusal(Code::InvalidArgument, v1::ErrorReason::InvalidField, message)
+        refusal(v1::ErrorReason::InvalidField, message)
     })
 }
 
 fn fenced((execution, attempt): Work) -> Status {
     let message = format!("attempt {attempt} does not hold the execution {execution}: stop the work on it");
-    status::refusal(Code::FailedPrecondition, v1::ErrorReason::AttemptFenced, message)
+    refusal(v1::ErrorReason::AttemptFenced, message)
 }
 
 fn violation(message: &str) -> Status {
-    status::refusal(Code::InvalidArgument, v1::ErrorReason::ProtocolViolation, message.to_owned())
+    refusal(v1::ErrorReason::ProtocolViolation, message.to_owned())
 }
 
 fn mismatch(said: v1::Counts, staged: Counts) -> Status {
@@ -122,18 +149,14 @@ fn mismatch(said: v1::Counts, staged: Counts) -> Status {
         "the end of the upload says {} records ({} bytes), and {} records ({} bytes) have come: send it again",
         said.records, said.bytes, staged.records, staged.bytes
     );
-    status::refusal(Code::FailedPrecondition, v1::ErrorReason::CountsMismatch, message)
+    refusal(v1::ErrorReason::CountsMismatch, message)
 }
 
-fn stage_failed(error: &StageError) -> Status {
+fn stage_failed(error: StageError) -> Status {
     match error {
-        StageError::Line { .. } => {
-            status::refusal(Code::InvalidArgument, v1::ErrorReason::InvalidField, error.to_string())
-        }
-        StageError::Replaced => {
-            status::refusal(Code::FailedPrecondition, v1::ErrorReason::AttemptFenced, error.to_string())
-        }
-        StageError::Broken => status::refusal(Code::Unavailable, v1::ErrorReason::LandingUnavailable, error.to_string()),
-        StageError::Landing(error) => status::from_landing(error),
+        StageError::Line { .. } => refusal(v1::ErrorReason::InvalidField, error.to_string()),
+        StageError::Replaced => refusal(v1::ErrorReason::AttemptFenced, error.to_string()),
+        StageError::Broken => refusal(v1::ErrorReason::LandingUnavailable, error.to_string()),
+        StageError::Landing(error) => ServiceError::Landing(error).into(),
     }
 }

@@ -48,9 +48,12 @@ pub(crate) fn new(integration: &v1::Integration) -> Result<New, Vec<FieldFault>>
     let mut faults = Vec::new();
     let mut named = None;
     if integration.connector.is_empty() {
-        faults.push(FieldFault::new("integration.connector", "is missing: name the connector that reads the source"));
+        faults.push(FieldFault::new(
+            "integration.connector",
+            "is missing: name the connector that reads the source",
+        ));
     } else {
-        named = kept(connector(&integration.connector), &mut faults);
+        named = kept(connector_name(&integration.connector), &mut faults);
     }
     let display_name = kept(display_name(&integration.display_name), &mut faults);
     let configuration = kept(configuration(integration.configuration.as_ref()), &mut faults);
@@ -74,7 +77,9 @@ pub(crate) fn new(integration: &v1::Integration) -> Result<New, Vec<FieldFault>>
 pub(crate) fn changes(integration: &v1::Integration, mask: Option<&FieldMask>) -> Result<Changes, Vec<FieldFault>> {
     let mut faults = Vec::new();
     let mut changes = Changes::default();
-    let all = FieldMask { paths: vec!["*".to_owned()] };
+    let all = FieldMask {
+        paths: vec!["*".to_owned()],
+    };
     let paths = &mask.filter(|mask| !mask.paths.is_empty()).unwrap_or(&all).paths;
     for (index, path) in paths.iter().enumerate() {
         let is_all = path == "*";
@@ -159,9 +164,17 @@ pub(crate) fn intervals(
             }
             None => {
                 let connector = &specification.connector;
-                let known = offered.keys().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
-                let problem = format!("is `{data_type}`, which the connector `{connector}` does not offer: it offers {known}");
-                faults.push(FieldFault::new(format!("integration.data_types[{index}].data_type"), problem));
+                let known = offered
+                    .keys()
+                    .map(|one| format!("`{one}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let problem =
+                    format!("is `{data_type}`, which the connector `{connector}` does not offer: it offers {known}");
+                faults.push(FieldFault::new(
+                    format!("integration.data_types[{index}].data_type"),
+                    problem,
+                ));
             }
         }
     }
@@ -184,7 +197,9 @@ pub(crate) fn judge_access_schema(
         ));
     }
     if !access_schema.is_empty() {
-        return fault(format!("must be empty: the connector `{connector}` has one way of being configured"));
+        return fault(format!(
+            "must be empty: the connector `{connector}` has one way of being configured"
+        ));
     }
     Ok(())
 }
@@ -201,7 +216,8 @@ pub(crate) fn judge_configuration(
         return Ok(());
     };
     let broken = |reason: &dyn std::fmt::Display| {
-        let problem = format_args!("has a configuration schema that cannot be used ({reason}): report it to its author");
+        let problem =
+            format_args!("has a configuration schema that cannot be used ({reason}): report it to its author");
         vec![FieldFault::new("integration.connector", problem)]
     };
     let schema = json_from_struct(schema).map_err(|error| broken(&error))?;
@@ -215,7 +231,9 @@ pub(crate) fn judge_configuration(
         Err(Invalid::Schema { reason }) => Err(broken(&reason)),
         Err(Invalid::Configuration { faults }) => {
             let faults = faults.into_iter();
-            Err(faults.map(|fault| FieldFault::new(configuration_path(&fault.path), fault.message)).collect())
+            Err(faults
+                .map(|fault| FieldFault::new(configuration_path(&fault.path), fault.message))
+                .collect())
         }
     }
 }
@@ -236,8 +254,18 @@ fn configuration_path(pointer: &str) -> String {
 }
 
 fn default_interval(offered: &v1::DataTypeSpecification) -> Interval {
-    let said = offered.default_interval.and_then(|length| interval("default_interval", length).ok());
-    said.unwrap_or(if offered.data_type == "software" { Interval::DAY } else { Interval::HOUR })
+    let said = offered
+        .default_interval
+        .and_then(|length| interval("default_interval", length).ok());
+    said.unwrap_or(if offered.data_type == "software" {
+        Interval::DAY
+    } else {
+        Interval::HOUR
+    })
+}
+
+fn connector_name(text: &str) -> Result<ConnectorName, FieldFault> {
+    ConnectorName::new(text).map_err(|error| FieldFault::new("integration.connector", error))
 }
 
 fn kept<T>(judged: Result<T, FieldFault>, faults: &mut Vec<FieldFault>) -> Option<T> {
@@ -246,10 +274,6 @@ fn kept<T>(judged: Result<T, FieldFault>, faults: &mut Vec<FieldFault>) -> Optio
 
 fn display_name(text: &str) -> Result<DisplayName, FieldFault> {
     DisplayName::new(text).map_err(|error| FieldFault::new("integration.display_name", error))
-}
-
-fn connector(text: &str) -> Result<ConnectorName, FieldFault> {
-    ConnectorName::new(text).map_err(|error| FieldFault::new("integration.connector", error))
 }
 
 fn pool(text: &str) -> Result<PoolName, FieldFault> {
@@ -276,9 +300,14 @@ fn data_types(schedules: &[v1::CollectionSchedule], faults: &mut Vec<FieldFault>
         let field = format!("integration.data_types[{index}]");
         let data_type = DataType::new(&schedule.data_type);
         let data_type = data_type.map_err(|error| FieldFault::new(format!("{field}.data_type"), error));
-        let length = schedule.interval.map(|length| interval(&format!("{field}.interval"), length)).transpose();
+        let length = schedule
+            .interval
+            .map(|length| interval(&format!("{field}.interval"), length))
+            .transpose();
         let (data_type, length) = (kept(data_type, faults), kept(length, faults));
-        let (Some(data_type), Some(length)) = (data_type, length) else { continue };
+        let (Some(data_type), Some(length)) = (data_type, length) else {
+            continue;
+        };
         if asked.iter().any(|(other, _)| *other == data_type) {
             faults.push(twice(format!("{field}.data_type"), &data_type));
         } else {
@@ -293,7 +322,10 @@ fn too_many(field: &str, count: usize) -> FieldFault {
 }
 
 fn twice(field: String, data_type: &DataType) -> FieldFault {
-    FieldFault::new(field, format_args!("is `{data_type}` a second time: name each data type once"))
+    FieldFault::new(
+        field,
+        format_args!("is `{data_type}` a second time: name each data type once"),
+    )
 }
 
 #[cfg(test)]

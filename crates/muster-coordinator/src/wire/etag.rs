@@ -19,7 +19,9 @@ impl Guard {
             return Self::None;
         }
         let version = etag.strip_prefix('v').filter(|digits| !digits.starts_with(['+', '0']));
-        version.and_then(|digits| digits.parse().ok()).map_or(Self::Unknown, Self::Version)
+        version
+            .and_then(|digits| digits.parse().ok())
+            .map_or(Self::Unknown, Self::Version)
     }
 
     /// Whether an integration of this version may be changed.

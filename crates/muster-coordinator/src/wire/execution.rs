@@ -19,7 +19,11 @@ pub(crate) struct Open {
 }
 
 pub(crate) fn open(open: Open) -> v1::Execution {
-    let Open { execution, explanation, progress } = open;
+    let Open {
+        execution,
+        explanation,
+        progress,
+    } = open;
     let organization = &execution.organization;
     let next_attempt = match &execution.phase {
         Phase::Created { not_before } => *not_before,
@@ -29,7 +33,10 @@ pub(crate) fn open(open: Open) -> v1::Execution {
         Phase::Pending(claim) | Phase::Executing(claim) | Phase::Landing(claim, _) => Some(claim.runner),
         // Whoever has reported the failure of the newest attempt held it last. Who has vanished with it is not known any more.
         Phase::Created { .. } => {
-            let last = execution.reported.last().filter(|claim| claim.attempt == execution.attempt);
+            let last = execution
+                .reported
+                .last()
+                .filter(|claim| claim.attempt == execution.attempt);
             last.map(|claim| claim.runner)
         }
     };
@@ -39,7 +46,9 @@ pub(crate) fn open(open: Open) -> v1::Execution {
         status: status(execution.status()).into(),
         connector: execution.connector.to_string(),
         pool: execution.pool.to_string(),
-        runner: holder.map(|runner| name::of_runner(organization, runner)).unwrap_or_default(),
+        runner: holder
+            .map(|runner| name::of_runner(organization, runner))
+            .unwrap_or_default(),
         attempt: execution.attempt.0,
         failures: execution.failures,
         origin: Some(origin(&execution.origin)),
@@ -66,9 +75,10 @@ pub(crate) fn open(open: Open) -> v1::Execution {
 pub(crate) fn finished(finished: &Finished, landing_uri: Option<String>) -> v1::Execution {
     let organization = &finished.organization;
     let (brought, failed, warned) = match &finished.outcome {
-        Outcome::Completed { counts: brought, warning: warned } => {
-            (Some(counts(*brought)), None, warned.map(warning))
-        }
+        Outcome::Completed {
+            counts: brought,
+            warning: warned,
+        } => (Some(counts(*brought)), None, warned.map(warning)),
         Outcome::Error(error) => (None, Some(failure(error)), None),
     };
     v1::Execution {
@@ -77,7 +87,10 @@ pub(crate) fn finished(finished: &Finished, landing_uri: Option<String>) -> v1::
         status: status(finished.status()).into(),
         connector: finished.connector.to_string(),
         pool: finished.pool.to_string(),
-        runner: finished.runner.map(|runner| name::of_runner(organization, runner)).unwrap_or_default(),
+        runner: finished
+            .runner
+            .map(|runner| name::of_runner(organization, runner))
+            .unwrap_or_default(),
         attempt: finished.attempt.0,
         failures: finished.failures,
         origin: Some(origin(&finished.origin)),
@@ -121,7 +134,9 @@ fn origin(origin: &Origin) -> v1::Origin {
             nominal_time: Some(timestamp(*nominal)),
         }),
         Origin::Activation => Kind::Activation(v1::ActivationOrigin {}),
-        Origin::RunNow(by) => Kind::RunNow(v1::RunNowOrigin { principal: by.to_string() }),
+        Origin::RunNow(by) => Kind::RunNow(v1::RunNowOrigin {
+            principal: by.to_string(),
+        }),
     };
     v1::Origin { kind: Some(kind) }
 }

@@ -1,5 +1,6 @@
 //! Filters of lists: comparisons by `=`, joined by `AND`.
 
+use muster_core::entity::{Definition, Integration};
 use muster_core::words::{ConfigurationStatus, DataType, ExecutionStatus};
 
 use super::FieldFault;
@@ -32,6 +33,22 @@ impl IntegrationFilter {
             }
         }
         Ok(parsed)
+    }
+
+    /// Display names are compared letter case aside, as they are unique.
+    pub(crate) fn takes(&self, integration: &Integration) -> bool {
+        let is = |wanted: &Option<String>, text: &str| wanted.as_deref().is_none_or(|wanted| wanted == text);
+        let Definition {
+            display_name,
+            connector,
+            pool,
+            ..
+        } = &integration.definition;
+        let named = self.display_name.as_ref();
+        self.status.is_none_or(|wanted| wanted == integration.status())
+            && is(&self.connector, connector.as_str())
+            && is(&self.pool, pool.name.as_str())
+            && named.is_none_or(|wanted| wanted.to_lowercase() == display_name.as_str().to_lowercase())
     }
 }
 
@@ -154,7 +171,10 @@ fn is_of_word(character: char) -> bool {
 }
 
 fn malformed() -> FieldFault {
-    FieldFault::new(FIELD, "must be comparisons joined by `AND`, such as `status = ERROR AND pool = \"hq\"`")
+    FieldFault::new(
+        FIELD,
+        "must be comparisons joined by `AND`, such as `status = ERROR AND pool = \"hq\"`",
+    )
 }
 
 fn unknown(name: &str, known: &str) -> FieldFault {
@@ -164,7 +184,10 @@ fn unknown(name: &str, known: &str) -> FieldFault {
 fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), FieldFault> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(FieldFault::new(FIELD, format_args!("compares `{name}` twice: compare it once"))),
+        Some(_) => Err(FieldFault::new(
+            FIELD,
+            format_args!("compares `{name}` twice: compare it once"),
+        )),
     }
 }
 
@@ -184,7 +207,10 @@ fn execution_status(value: &str) -> Result<ExecutionStatus, FieldFault> {
         "EXECUTING" => Ok(ExecutionStatus::Executing),
         "COMPLETED" => Ok(ExecutionStatus::Completed),
         "ERROR" => Ok(ExecutionStatus::Error),
-        _ => Err(no_status(value, "`CREATED`, `PENDING`, `EXECUTING`, `COMPLETED` or `ERROR`")),
+        _ => Err(no_status(
+            value,
+            "`CREATED`, `PENDING`, `EXECUTING`, `COMPLETED` or `ERROR`",
+        )),
     }
 }
 
@@ -237,7 +263,8 @@ mod tests {
     fn executions_are_told_apart_by_status_and_data_type() {
         let user = DataType::new("user").expect("a name");
         let device = DataType::new("device").expect("a name");
-        let filter = ExecutionFilter::parse(r#"status = EXECUTION_STATUS_ERROR AND data_type = user"#).expect("a filter");
+        let filter =
+            ExecutionFilter::parse(r#"status = EXECUTION_STATUS_ERROR AND data_type = user"#).expect("a filter");
         assert!(filter.takes(ExecutionStatus::Error, &user));
         assert!(!filter.takes(ExecutionStatus::Completed, &user));
         assert!(!filter.takes(ExecutionStatus::Error, &device));

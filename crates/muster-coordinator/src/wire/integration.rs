@@ -33,7 +33,9 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
         access_schema: String::new(),
         configuration: Some(struct_from_json(definition.configuration.as_str())?),
         pool: definition.pool.to_string(),
-        data_types: collections.map(|(data_type, collection)| schedule(told, data_type, collection)).collect(),
+        data_types: collections
+            .map(|(data_type, collection)| schedule(told, data_type, collection))
+            .collect(),
         enablement: enablement(integration.enablement).into(),
         status: status(integration.status()).into(),
         status_message,
@@ -56,7 +58,9 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
         (None, Some(completed)) => Some((completed.execution, ExecutionStatus::Completed, completed.at)),
         (None, None) => None,
     };
-    let last_status = last.map_or(v1::ExecutionStatus::Unspecified, |(_, status, _)| execution::status(status));
+    let last_status = last.map_or(v1::ExecutionStatus::Unspecified, |(_, status, _)| {
+        execution::status(status)
+    });
     let warned = collection.completed.as_ref().filter(|_| collection.trouble.is_none());
     v1::CollectionSchedule {
         data_type: data_type.to_string(),
@@ -74,8 +78,14 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
 /// Why its status is so, and what to do about it; empty where there is nothing to say.
 fn said(integration: &Integration) -> (String, String) {
     match integration.enablement {
-        Enablement::Draft => ("saved as a draft, and not activated so far".to_owned(), "enable it".to_owned()),
-        Enablement::Disabled => ("switched off by a person".to_owned(), "enable it when it is to collect".to_owned()),
+        Enablement::Draft => (
+            "saved as a draft, and not activated so far".to_owned(),
+            "enable it".to_owned(),
+        ),
+        Enablement::Disabled => (
+            "switched off by a person".to_owned(),
+            "enable it when it is to collect".to_owned(),
+        ),
         Enablement::Enabled => match integration.trouble() {
             Some((data_type, trouble)) => {
                 let category = trouble.failure.category.as_str();
@@ -93,14 +103,19 @@ fn warned(integration: &Integration) -> Option<String> {
         let completed = collection.completed.as_ref()?;
         Some((completed.at, data_type, completed.warning?))
     });
-    completed.max_by_key(|(at, ..)| *at).map(|(_, data_type, warning)| format!("`{data_type}`: {warning}"))
+    completed
+        .max_by_key(|(at, ..)| *at)
+        .map(|(_, data_type, warning)| format!("`{data_type}`: {warning}"))
 }
 
 /// Since when its status is so, where the ledger knows it: the oldest of the troubles that make it an Error.
 fn since(integration: &Integration) -> Option<prost_types::Timestamp> {
     match integration.status() {
         ConfigurationStatus::Error => {
-            let troubles = integration.collections.values().filter_map(|collection| collection.trouble.as_ref());
+            let troubles = integration
+                .collections
+                .values()
+                .filter_map(|collection| collection.trouble.as_ref());
             troubles.map(|trouble| trouble.since).min().map(timestamp)
         }
         ConfigurationStatus::Disabled if integration.enablement == Enablement::Draft => {

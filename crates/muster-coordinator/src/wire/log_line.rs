@@ -7,7 +7,10 @@ use super::time::timestamp;
 
 /// The lines from number `from` (counted from 0) on.
 pub(crate) fn log_lines(from: u32, lines: Vec<LogLine>) -> Vec<v1::LogLine> {
-    (from.saturating_add(1)..).zip(lines).map(|(number, line)| log_line(number, line)).collect()
+    (from.saturating_add(1)..)
+        .zip(lines)
+        .map(|(number, line)| log_line(number, line))
+        .collect()
 }
 
 fn log_line(number: u32, line: LogLine) -> v1::LogLine {

@@ -75,7 +75,10 @@ pub(crate) fn execution(field: &str, name: &str) -> Result<ExecutionName, FieldF
 
 pub(crate) fn runner(field: &str, name: &str) -> Result<(OrganizationId, RunnerId), FieldFault> {
     let [organization, runner] = RUNNER.ids(field, name)?;
-    Ok((part(field, "organization", organization)?, uuid(field, "runner", runner)?))
+    Ok((
+        part(field, "organization", organization)?,
+        uuid(field, "runner", runner)?,
+    ))
 }
 
 pub(crate) fn connector(field: &str, name: &str) -> Result<(OrganizationId, ConnectorName), FieldFault> {
@@ -92,7 +95,10 @@ pub(crate) fn executions_of(field: &str, name: &str) -> Result<Scope, FieldFault
         ALL => None,
         id => Some(uuid(field, "integration", id)?),
     };
-    Ok(Scope { organization, integration })
+    Ok(Scope {
+        organization,
+        integration,
+    })
 }
 
 /// The parent of a watch: an organization, or one integration of it.
@@ -101,7 +107,10 @@ pub(crate) fn watched(field: &str, name: &str) -> Result<Scope, FieldFault> {
         return executions_of(field, name);
     }
     let organization = organization(field, name)?;
-    Ok(Scope { organization, integration: None })
+    Ok(Scope {
+        organization,
+        integration: None,
+    })
 }
 
 /// The integrations of a batch, all of one organization.
@@ -120,7 +129,10 @@ pub(crate) fn integrations_of(
         id.ok_or_else(|| {
             let field = format!("{field}[{index}]");
             match integration(&field, name) {
-                Ok(_) => FieldFault::new(field, format_args!("belongs to another organization than `{organization}`")),
+                Ok(_) => FieldFault::new(
+                    field,
+                    format_args!("belongs to another organization than `{organization}`"),
+                ),
                 Err(fault) => fault,
             }
         })
@@ -158,13 +170,21 @@ impl<const N: usize> Pattern<N> {
     /// The ids in a name, none of them empty.
     fn ids<'a>(&self, field: &str, name: &'a str) -> Result<[&'a str; N], FieldFault> {
         if name.is_empty() {
-            return Err(FieldFault::new(field, format_args!("is missing: give it as `{}`", self.form)));
+            return Err(FieldFault::new(
+                field,
+                format_args!("is missing: give it as `{}`", self.form),
+            ));
         }
         let mut parts = name.split('/');
         let mut ids = [""; N];
         for (collection, id) in self.collections.iter().zip(&mut ids) {
-            let found = parts.next().filter(|part| part == collection).and_then(|_| parts.next());
-            *id = found.filter(|id| !id.is_empty()).ok_or_else(|| self.fault(field, name))?;
+            let found = parts
+                .next()
+                .filter(|part| part == collection)
+                .and_then(|_| parts.next());
+            *id = found
+                .filter(|id| !id.is_empty())
+                .ok_or_else(|| self.fault(field, name))?;
         }
         match parts.next() {
             None => Ok(ids),
@@ -199,7 +219,10 @@ fn canonical<T: FromStr>(id: &str) -> Option<T> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(SHOWN_CHARS_MAX).collect()
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(SHOWN_CHARS_MAX)
+        .collect()
 }
 
 #[cfg(test)]
@@ -220,7 +243,10 @@ mod tests {
         let (organization, id) = runner("name", &text).expect("a name");
         assert_eq!(of_runner(&organization, id), text);
         let (organization, id) = connector("name", "organizations/default/connectors/host").expect("a name");
-        assert_eq!(of_connector(&organization, &id), "organizations/default/connectors/host");
+        assert_eq!(
+            of_connector(&organization, &id),
+            "organizations/default/connectors/host"
+        );
     }
 
     #[test]
@@ -229,12 +255,27 @@ mod tests {
         let braced = format!("organizations/default/integrations/{{{ID}}}");
         let longer = format!("organizations/default/integrations/{ID}/executions");
         for (name, expected) in [
-            ("", "is missing: give it as `organizations/{organization}/integrations/{integration}`"),
-            ("default", "is `default`: must be `organizations/{organization}/integrations/{integration}`"),
+            (
+                "",
+                "is missing: give it as `organizations/{organization}/integrations/{integration}`",
+            ),
+            (
+                "default",
+                "is `default`: must be `organizations/{organization}/integrations/{integration}`",
+            ),
             ("organizations//integrations/1", "must be `organizations/{organization}"),
-            ("organizations/a b/integrations/1", "has `a b` for organization: the name has the character ' '"),
-            ("organizations/default/integrations/7", "has `7` for integration: must be a UUID"),
-            ("organizations/default/runners/7", "must be `organizations/{organization}/integrations/"),
+            (
+                "organizations/a b/integrations/1",
+                "has `a b` for organization: the name has the character ' '",
+            ),
+            (
+                "organizations/default/integrations/7",
+                "has `7` for integration: must be a UUID",
+            ),
+            (
+                "organizations/default/runners/7",
+                "must be `organizations/{organization}/integrations/",
+            ),
             (&upper, "in lower case"),
             (&braced, "must be a UUID"),
             (&longer, "must be `organizations/"),
@@ -256,7 +297,12 @@ mod tests {
         let scope = executions_of("parent", "organizations/default/integrations/-").expect("a parent");
         assert_eq!(scope.integration, None);
         assert!(integration("name", "organizations/default/integrations/-").is_err());
-        assert_eq!(watched("parent", "organizations/default").expect("a parent").integration, None);
+        assert_eq!(
+            watched("parent", "organizations/default")
+                .expect("a parent")
+                .integration,
+            None
+        );
         let one = watched("parent", &format!("organizations/default/integrations/{ID}")).expect("a parent");
         assert_eq!(one.integration, ID.parse().ok());
         assert!(watched("parent", "default").is_err());

@@ -34,7 +34,10 @@ pub(crate) fn page_size(asked: i32, max: usize) -> Result<usize, FieldFault> {
         Ok(0) => Ok(PAGE_SIZE_DEFAULT.min(max)),
         Ok(size) if size <= max => Ok(size),
         Ok(_) | Err(_) => {
-            let problem = format_args!("is {asked}: must be 1 to {max}, or 0 for {}", PAGE_SIZE_DEFAULT.min(max));
+            let problem = format_args!(
+                "is {asked}: must be 1 to {max}, or 0 for {}",
+                PAGE_SIZE_DEFAULT.min(max)
+            );
             Err(FieldFault::new("page_size", problem))
         }
     }
@@ -188,7 +191,10 @@ mod tests {
             assert_eq!(query.position::<ExecutionId>(forged), Err(ForeignToken), "{forged}");
         }
         // The right query, and a position of another kind.
-        assert_eq!(query.position::<ExecutionId>(&query.token(&Sequence(7))), Err(ForeignToken));
+        assert_eq!(
+            query.position::<ExecutionId>(&query.token(&Sequence(7))),
+            Err(ForeignToken)
+        );
     }
 
     #[test]
@@ -196,7 +202,10 @@ mod tests {
         assert_eq!(page_size(0, PAGE_SIZE_MAX), Ok(PAGE_SIZE_DEFAULT));
         assert_eq!(page_size(1_000, PAGE_SIZE_MAX), Ok(1_000));
         for asked in [-1, 1_001, i32::MIN, i32::MAX] {
-            assert_eq!(page_size(asked, PAGE_SIZE_MAX).expect_err("out of bounds").field, "page_size");
+            assert_eq!(
+                page_size(asked, PAGE_SIZE_MAX).expect_err("out of bounds").field,
+                "page_size"
+            );
         }
     }
 }

@@ -22,7 +22,11 @@ pub(crate) struct Seen {
 }
 
 pub(crate) fn runner(organization: &OrganizationId, seen: Seen) -> v1::Runner {
-    let Seen { runner, presence, executions } = seen;
+    let Seen {
+        runner,
+        presence,
+        executions,
+    } = seen;
     let profile = &runner.profile;
     let last_seen = match &presence {
         Some(presence) => presence.heard_at,
@@ -44,7 +48,9 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen) -> v1::Runner {
         first_seen_time: Some(timestamp(runner.first_seen)),
         // The roster does not keep it.
         clock_skew: None,
-        executions: executions.map(|(integration, id)| name::of_execution(organization, integration, id)).collect(),
+        executions: executions
+            .map(|(integration, id)| name::of_execution(organization, integration, id))
+            .collect(),
         host: Some(v1::HostFacts {
             hostname: String::new(),
             os: os.to_owned(),
@@ -91,10 +97,22 @@ mod tests {
             withdrawals: 0,
             supersessions: 0,
         };
-        let busy = Presence { held: 2, ..ready.clone() };
-        let draining = Presence { draining: true, ..busy.clone() };
-        let excluded = Presence { withdrawals: WITHDRAWALS_MAX, ..ready.clone() };
-        let away = Presence { session: None, ..draining.clone() };
+        let busy = Presence {
+            held: 2,
+            ..ready.clone()
+        };
+        let draining = Presence {
+            draining: true,
+            ..busy.clone()
+        };
+        let excluded = Presence {
+            withdrawals: WITHDRAWALS_MAX,
+            ..ready.clone()
+        };
+        let away = Presence {
+            session: None,
+            ..draining.clone()
+        };
         for (presence, expected) in [
             (None, v1::RunnerStatus::Offline),
             (Some(&away), v1::RunnerStatus::Unknown),

@@ -23,8 +23,12 @@ pub(super) fn duration(interval: Interval) -> prost_types::Duration {
 
 /// The interval of a duration, cut to whole seconds.
 pub(super) fn interval(field: &str, duration: prost_types::Duration) -> Result<Interval, FieldFault> {
-    let length = Duration::try_from(duration)
-        .map_err(|_| FieldFault::new(field, "is negative: must be between 1 min (60 s) and 366 days (31622400 s)"))?;
+    let length = Duration::try_from(duration).map_err(|_| {
+        FieldFault::new(
+            field,
+            "is negative: must be between 1 min (60 s) and 366 days (31622400 s)",
+        )
+    })?;
     Interval::new(length).map_err(|error| FieldFault::new(field, error))
 }
 
@@ -41,8 +45,17 @@ mod tests {
     #[test]
     fn an_interval_has_bounds_and_whole_seconds() {
         let of = |seconds, nanos| interval("interval", prost_types::Duration { seconds, nanos });
-        assert_eq!(of(90, 999_999_999).map(duration), Ok(prost_types::Duration { seconds: 90, nanos: 0 }));
-        for (seconds, nanos) in [(0, 0), (59, 999_999_999), (-60, 0), (i64::MIN, i32::MIN), (i64::MAX, i32::MAX)] {
+        assert_eq!(
+            of(90, 999_999_999).map(duration),
+            Ok(prost_types::Duration { seconds: 90, nanos: 0 })
+        );
+        for (seconds, nanos) in [
+            (0, 0),
+            (59, 999_999_999),
+            (-60, 0),
+            (i64::MIN, i32::MIN),
+            (i64::MAX, i32::MAX),
+        ] {
             let fault = of(seconds, nanos).expect_err("out of bounds");
             assert!(fault.problem.contains("60 s"), "{fault}");
         }

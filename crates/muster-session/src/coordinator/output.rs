@@ -2,7 +2,7 @@
 
 use muster_core::decide::execution::Report;
 use muster_core::decide::{Command, Work};
-use muster_core::words::{IntegrationId, LogLine};
+use muster_core::words::LogLine;
 use muster_proto::v1;
 
 /// What the driver of a stream has to do. Messages to the runner come from
@@ -18,12 +18,7 @@ pub enum CoordinatorOutput {
     LookUpStaged(Report),
     /// The execution is not open. Look it up in history, and say to
     /// [`CoordinatorEnd::ended`](super::CoordinatorEnd::ended) what became of it.
-    LookUpEnded {
-        /// What was reported.
-        report: Report,
-        /// Of which integration, as the runner says.
-        integration: IntegrationId,
-    },
+    LookUpEnded(Report),
     /// Keep these lines with the execution, unless the attempt is fenced.
     LogLines {
         /// Of which attempt.

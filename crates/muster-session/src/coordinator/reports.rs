@@ -7,32 +7,27 @@ use muster_core::decide::execution::fail::Fail;
 use muster_core::decide::execution::finish::Finish;
 use muster_core::decide::execution::progress::{Accept, Start};
 use muster_core::decide::{Answer, Command, Rejection, Work};
-use muster_core::words::{Claim, IntegrationId, RunnerId, Staged};
+use muster_core::words::{Claim, Counts, Cursor, RunnerId, Staged};
 use muster_proto::v1;
 
 use super::{Asked, Completion, CoordinatorEnd, CoordinatorOutput, Ending};
 use crate::error::ProtocolError;
-use crate::wire::{self, REPORTS_MAX, Reported, Said};
+use crate::wire::{self, REPORTS_MAX, Said};
 
 impl CoordinatorEnd {
-    pub(super) fn take_report(&mut self, runner: RunnerId, reported: Reported) {
-        let Reported {
-            work,
-            integration,
-            said,
-        } = reported;
+    pub(super) fn take_report(&mut self, runner: RunnerId, work: Work, said: Said) {
         let report = report(runner, work);
         match said {
             Said::Accepted => {
                 self.ask(
                     Command::Accept(Accept(report)),
-                    Asked::Report(work, v1::ReportKind::Accepted, integration),
+                    Asked::Report(work, v1::ReportKind::Accepted),
                 );
             }
             Said::Started => {
                 self.ask(
                     Command::Start(Start(report)),
-                    Asked::Report(work, v1::ReportKind::Started, integration),
+                    Asked::Report(work, v1::ReportKind::Started),
                 );
             }
             Said::Progress(records) => self.outputs.push_back(CoordinatorOutput::Progress { work, records }),
@@ -40,51 +35,27 @@ impl CoordinatorEnd {
                 counts,
                 cursor,
                 staged: false,
-            } => self.finish(
-                report,
-                Completion {
-                    counts,
-                    cursor,
-                    integration,
-                },
-                None,
-            ),
+            } => self.finish(report, counts, cursor, None),
             Said::Completed {
                 counts,
                 cursor,
                 staged: true,
             } => {
                 // A repeated report while the landing is asked changes nothing: both get the one answer.
-                if self
-                    .staging
-                    .insert(
-                        work,
-                        Completion {
-                            counts,
-                            cursor,
-                            integration,
-                        },
-                    )
-                    .is_none()
-                {
+                if self.staging.insert(work, Completion { counts, cursor }).is_none() {
                     self.outputs.push_back(CoordinatorOutput::LookUpStaged(report));
                 }
             }
             Said::Failed(failure) => {
                 self.ask(
                     Command::Fail(Fail { report, failure }),
-                    Asked::Report(work, v1::ReportKind::Finished, integration),
+                    Asked::Report(work, v1::ReportKind::Finished),
                 );
             }
         }
     }
 
-    pub(super) fn finish(&mut self, report: Report, completion: Completion, staged: Option<Staged>) {
-        let Completion {
-            counts,
-            cursor,
-            integration,
-        } = completion;
+    pub(super) fn finish(&mut self, report: Report, counts: Counts, cursor: Option<Cursor>, staged: Option<Staged>) {
         let work = (report.execution, report.claim.attempt);
         let finish = Finish {
             report,
@@ -92,23 +63,14 @@ impl CoordinatorEnd {
             cursor,
             staged,
         };
-        self.ask(
-            Command::Finish(finish),
-            Asked::Report(work, v1::ReportKind::Finished, integration),
-        );
+        self.ask(Command::Finish(finish), Asked::Report(work, v1::ReportKind::Finished));
     }
 
-    pub(super) fn answer_report(
-        &mut self,
-        work: Work,
-        kind: v1::ReportKind,
-        integration: Option<IntegrationId>,
-        answer: Result<Answer, Rejection>,
-    ) {
+    pub(super) fn answer_report(&mut self, work: Work, kind: v1::ReportKind, answer: Result<Answer, Rejection>) {
         match answer {
             Ok(_) => self.outbox.ack(work, kind),
             Err(Rejection::Fenced { .. }) => self.outbox.fence(work, v1::FenceReason::NotHeld),
-            Err(Rejection::NotOpen(_)) => self.look_up_ended(work, kind, integration),
+            Err(Rejection::NotOpen(_)) => self.look_up_ended(work, kind),
             Err(
                 Rejection::IntegrationNotFound(_)
                 | Rejection::NameTaken { .. }
@@ -123,24 +85,19 @@ impl CoordinatorEnd {
         }
     }
 
-    fn look_up_ended(&mut self, work: Work, kind: v1::ReportKind, integration: Option<IntegrationId>) {
+    fn look_up_ended(&mut self, work: Work, kind: v1::ReportKind) {
         let Some(runner) = self.runner else { return };
-        let Some(integration) = integration else {
-            // The report of an end names it; any other report about what has ended is of no use to anybody.
-            return self.outbox.fence(work, v1::FenceReason::Ended);
-        };
         let furthest = self.ending.get(&work).map_or(kind, |before| kind.max(*before));
         if self.ending.insert(work, furthest).is_none() {
-            let report = report(runner, work);
             self.outputs
-                .push_back(CoordinatorOutput::LookUpEnded { report, integration });
+                .push_back(CoordinatorOutput::LookUpEnded(report(runner, work)));
         }
     }
 }
 
 /// The reports of a message, all judged before the first is acted on. What a later report of the same message stands
 /// for is left out.
-pub(super) fn judge_reports(reports: v1::Reports) -> Result<Vec<Reported>, ProtocolError> {
+pub(super) fn judge_reports(reports: v1::Reports) -> Result<Vec<(Work, Said)>, ProtocolError> {
     if reports.reports.len() > REPORTS_MAX {
         return Err(ProtocolError::field(
             "reports",
@@ -156,10 +113,10 @@ pub(super) fn judge_reports(reports: v1::Reports) -> Result<Vec<Reported>, Proto
     // Not the end: that may wait for the landing for longer than an assignment has to be confirmed.
     let beyond: BTreeSet<Work> = said
         .iter()
-        .filter(|reported| reported.said == Said::Started)
-        .map(|reported| reported.work)
+        .filter(|(_, said)| *said == Said::Started)
+        .map(|(work, _)| *work)
         .collect();
-    said.retain(|reported| reported.said != Said::Accepted || !beyond.contains(&reported.work));
+    said.retain(|(work, said)| *said != Said::Accepted || !beyond.contains(work));
     Ok(said)
 }
 

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, VecDeque};
 use muster_core::decide::Work;
 use muster_core::words::{Attempt, ExecutionId};
 use muster_proto::v1;
-use prost::bytes::Bytes;
 
 /// How many executions a runner remembers after it is done with them, so that it does not begin an attempt a second
 /// time.
@@ -20,8 +19,6 @@ pub(super) const SPOOL_MAX: usize = crate::wire::HELD_MAX;
 #[derive(Debug, Default)]
 pub(super) struct Running {
     pub(super) started: bool,
-    /// For what it collects, as its reports say it.
-    pub(super) integration: Bytes,
     /// The furthest of its reports that is durable; `None` before the first.
     pub(super) acked: Option<v1::ReportKind>,
 }
@@ -43,14 +40,8 @@ pub(super) struct Hand {
 }
 
 impl Hand {
-    pub(super) fn begin(&mut self, work: Work, integration: Bytes) {
-        self.running.insert(
-            work,
-            Running {
-                integration,
-                ..Running::default()
-            },
-        );
+    pub(super) fn begin(&mut self, work: Work) {
+        self.running.insert(work, Running::default());
         self.remember(work);
     }
 
@@ -70,9 +61,9 @@ impl Hand {
         self.running.len()
     }
 
-    /// Takes work out of hand; `None` when it was not there.
-    pub(super) fn stop(&mut self, work: Work) -> Option<Running> {
-        self.running.remove(&work)
+    /// Takes work out of hand; whether it was there.
+    pub(super) fn stop(&mut self, work: Work) -> bool {
+        self.running.remove(&work).is_some()
     }
 
     pub(super) fn stop_all(&mut self) -> Vec<Work> {
@@ -137,11 +128,11 @@ mod tests {
     #[test]
     fn the_past_is_remembered_and_bounded() {
         let mut hand = Hand::default();
-        hand.begin((ExecutionId(0), Attempt(3)), Bytes::new());
+        hand.begin((ExecutionId(0), Attempt(3)));
         assert!(hand.is_past((ExecutionId(0), Attempt(2))));
         assert!(!hand.is_past((ExecutionId(0), Attempt(4))));
         for n in 1..=PAST_MAX as u128 {
-            hand.begin((ExecutionId(n), Attempt(1)), Bytes::new());
+            hand.begin((ExecutionId(n), Attempt(1)));
         }
         assert_eq!((hand.past.len(), hand.oldest_past.len()), (PAST_MAX, PAST_MAX));
         assert!(!hand.is_past((ExecutionId(0), Attempt(3))), "the oldest is forgotten");
@@ -154,7 +145,7 @@ mod tests {
             hand.spool((ExecutionId(n), Attempt(1)), v1::Report::default());
         }
         assert_eq!(hand.free(8), 1);
-        hand.begin((ExecutionId(5_000), Attempt(1)), Bytes::new());
+        hand.begin((ExecutionId(5_000), Attempt(1)));
         assert_eq!(hand.free(8), 0);
     }
 

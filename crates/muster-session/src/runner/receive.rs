@@ -127,8 +127,7 @@ impl RunnerEnd {
             self.outputs.push_back(RunnerOutput::Ignored { work, why });
             return Ok(());
         }
-        self.hand
-            .begin(work, wire::integration_of_name(&assignment.integration));
+        self.hand.begin(work);
         self.report(work, v1::ReportKind::Accepted);
         match wire::task_from_wire(assignment) {
             Ok(task) => self.outputs.push_back(RunnerOutput::Start(Box::new(task))),

@@ -7,7 +7,6 @@ use muster_core::words::{
     Configuration, ConnectorName, Cursor, DataType, IntegrationId, NAME_CHARS_MAX, OrganizationId, Revision,
 };
 use muster_proto::v1;
-use prost::bytes::Bytes;
 use smol_str::SmolStr;
 
 use super::json::{JsonError, json_from_struct, struct_from_json};
@@ -85,12 +84,6 @@ pub fn task_from_wire(assignment: v1::Assignment) -> Result<Task, ProtocolError>
         access_schema: access_schema.map(SmolStr::from),
         time_limit: span("time_limit", assignment.time_limit)?,
     })
-}
-
-/// The id at the end of an integration's name, as reports say it; empty when there is none.
-pub(crate) fn integration_of_name(name: &str) -> Bytes {
-    let id = name.rsplit('/').next().and_then(|id| id.parse::<IntegrationId>().ok());
-    id.map_or_else(Bytes::new, |id| id.to_bytes().to_vec().into())
 }
 
 fn integration_from_wire(name: &str) -> Result<(OrganizationId, IntegrationId), ProtocolError> {

@@ -1,9 +1,8 @@
 //! Reports on the work of one attempt.
 
 use muster_core::decide::Work;
-use muster_core::words::{Counts, Cursor, Failure, IntegrationId};
+use muster_core::words::{Counts, Cursor, Failure};
 use muster_proto::v1;
-use prost::bytes::Bytes;
 use v1::report::Kind;
 
 use super::{failure_from_wire, failure_to_wire, work_from_wire};
@@ -34,18 +33,8 @@ pub fn work_of_report(report: &v1::Report) -> Result<Work, ProtocolError> {
     work_from_wire(&report.execution_id, report.attempt)
 }
 
-/// A report, as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reported {
-    pub(crate) work: Work,
-    /// For what was collected; `None` when the runner does not say.
-    pub(crate) integration: Option<IntegrationId>,
-    pub(crate) said: Said,
-}
-
-pub(crate) fn report_from_wire(report: v1::Report) -> Result<Reported, ProtocolError> {
+pub(crate) fn report_from_wire(report: v1::Report) -> Result<(Work, Said), ProtocolError> {
     let work = work_of_report(&report)?;
-    let integration = integration_from_wire(&report.integration_id)?;
     let said = match report.kind {
         Some(Kind::Accepted(v1::Accepted {})) => Said::Accepted,
         Some(Kind::Started(v1::Started {})) => Said::Started,
@@ -54,24 +43,7 @@ pub(crate) fn report_from_wire(report: v1::Report) -> Result<Reported, ProtocolE
         Some(Kind::Failed(failure)) => Said::Failed(failure_from_wire(failure).map_err(|error| error.under("failed"))?),
         None => return Err(ProtocolError::field("kind", "is missing: say what has happened")),
     };
-    Ok(Reported {
-        work,
-        integration,
-        said,
-    })
-}
-
-fn integration_from_wire(bytes: &[u8]) -> Result<Option<IntegrationId>, ProtocolError> {
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    let bytes = bytes.try_into().map_err(|_| {
-        ProtocolError::field(
-            "integration_id",
-            format_args!("has {} bytes: an id has 16", bytes.len()),
-        )
-    })?;
-    Ok(Some(IntegrationId::from_bytes(bytes)))
+    Ok((work, said))
 }
 
 fn completed_from_wire(completed: v1::Completed) -> Result<Said, ProtocolError> {
@@ -123,8 +95,6 @@ fn report((execution, attempt): Work, kind: Kind) -> v1::Report {
     v1::Report {
         execution_id: execution.to_bytes().to_vec().into(),
         attempt: attempt.0,
-        // Only the end of an attempt names its integration; the runner's end fills it in.
-        integration_id: Bytes::new(),
         kind: Some(kind),
     }
 }

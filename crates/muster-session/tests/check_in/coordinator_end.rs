@@ -204,7 +204,7 @@ fn a_report_about_what_is_not_open_is_looked_up() {
         end.answered(Err(Rejection::NotOpen(ExecutionId(1))), at(100));
         let outputs = outputs(&mut end);
         assert!(
-            matches!(outputs[..], [CoordinatorOutput::LookUpEnded { .. }]),
+            matches!(outputs[..], [CoordinatorOutput::LookUpEnded(_)]),
             "{outputs:?}"
         );
         assert!(sent(&mut end, 100).is_empty());

@@ -94,12 +94,8 @@ pub(crate) fn held((execution, attempt): Work) -> v1::HeldAttempt {
     }
 }
 
-/// For which all of these reports are.
-pub(crate) const INTEGRATION: IntegrationId = IntegrationId(1);
-
 pub(crate) fn report((execution, attempt): Work, kind: Said) -> v1::Report {
     v1::Report {
-        integration_id: INTEGRATION.to_bytes().to_vec().into(),
         execution_id: execution.to_bytes().to_vec().into(),
         attempt: attempt.0,
         kind: Some(kind),

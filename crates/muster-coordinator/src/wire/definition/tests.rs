@@ -39,7 +39,11 @@ fn specification() -> v1::ConnectorSpecification {
     v1::ConnectorSpecification {
         connector: "ldap".to_owned(),
         configuration_schema: struct_from_json(schema).ok(),
-        data_types: vec![offered("user", Some(7_200)), offered("device", None), offered("software", None)],
+        data_types: vec![
+            offered("user", Some(7_200)),
+            offered("device", None),
+            offered("software", None),
+        ],
         ..Default::default()
     }
 }
@@ -66,7 +70,12 @@ fn all_faults_are_told_at_once() {
         display_name: "a/b".to_owned(),
         connector: String::new(),
         pool: "HQ".to_owned(),
-        data_types: vec![schedule("user", Some(1)), schedule("device", None), schedule("device", None), schedule("A", None)],
+        data_types: vec![
+            schedule("user", Some(1)),
+            schedule("device", None),
+            schedule("device", None),
+            schedule("A", None),
+        ],
         ..Default::default()
     };
     let expected = [
@@ -83,15 +92,26 @@ fn all_faults_are_told_at_once() {
 #[test]
 fn a_configuration_that_is_too_long_is_refused() {
     let long = format!(r#"{{"server":"{}"}}"#, "x".repeat(Configuration::BYTES_MAX));
-    let long = v1::Integration { configuration: struct_from_json(&long).ok(), ..integration() };
+    let long = v1::Integration {
+        configuration: struct_from_json(&long).ok(),
+        ..integration()
+    };
     assert_eq!(fields(new(&long).expect_err("too long")), ["integration.configuration"]);
 }
 
 #[test]
 fn a_mask_chooses_what_changes() {
-    let mask = |paths: &[&str]| FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() };
+    let mask = |paths: &[&str]| FieldMask {
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+    };
     let one = changes(&integration(), Some(&mask(&["display_name"]))).expect("a change");
-    assert_eq!(one, Changes { display_name: DisplayName::new("Corp directory").ok(), ..Changes::default() });
+    assert_eq!(
+        one,
+        Changes {
+            display_name: DisplayName::new("Corp directory").ok(),
+            ..Changes::default()
+        }
+    );
     for all in [None, Some(&mask(&[])), Some(&mask(&["*"]))] {
         let all = changes(&integration(), all).expect("changes");
         assert!(all.configuration.is_some() && all.pool.is_some() && all.data_types.is_some());
@@ -103,7 +123,10 @@ fn a_mask_chooses_what_changes() {
 #[test]
 fn intervals_come_from_the_connector_where_nobody_says_more() {
     let all = intervals(&specification(), &Vec::new()).expect("all that it offers");
-    assert_eq!(all.get(&data_type("user")).map(|interval| interval.length().as_secs()), Some(7_200));
+    assert_eq!(
+        all.get(&data_type("user")).map(|interval| interval.length().as_secs()),
+        Some(7_200)
+    );
     assert_eq!(all.get(&data_type("device")), Some(&Interval::HOUR));
     assert_eq!(all.get(&data_type("software")), Some(&Interval::DAY));
     let asked = vec![(data_type("user"), Some(Interval::LEAST)), (data_type("device"), None)];
@@ -111,7 +134,11 @@ fn intervals_come_from_the_connector_where_nobody_says_more() {
     assert_eq!(some.get(&data_type("user")), Some(&Interval::LEAST));
     assert_eq!(some.len(), 2);
     let faults = intervals(&specification(), &vec![(data_type("group"), None)]).expect_err("not offered");
-    assert!(faults[0].problem.contains("`device`, `software`, `user`"), "{}", faults[0]);
+    assert!(
+        faults[0].problem.contains("`device`, `software`, `user`"),
+        "{}",
+        faults[0]
+    );
 }
 
 #[test]
@@ -125,7 +152,10 @@ fn every_place_of_a_configuration_that_does_not_fit_is_named() {
         judge(r#"{"server":"a","base":[{"dn":"x"},{"dn":1}]}"#),
         Err(vec!["integration.configuration.base[1].dn".to_owned()])
     );
-    assert_eq!(judge(r#"{"server":"a","a/b":1}"#), Err(vec!["integration.configuration.a/b".to_owned()]));
+    assert_eq!(
+        judge(r#"{"server":"a","a/b":1}"#),
+        Err(vec!["integration.configuration.a/b".to_owned()])
+    );
 }
 
 #[test]

@@ -204,7 +204,7 @@ impl World {
                 match output {
                     CoordinatorOutput::Ask(commands) => stream.asks.extend(commands),
                     CoordinatorOutput::LookUpStaged(report) => stream.look_ups.push_back(LookUp::Staged(report)),
-                    CoordinatorOutput::LookUpEnded { report, .. } => stream.look_ups.push_back(LookUp::Ended(report)),
+                    CoordinatorOutput::LookUpEnded(report) => stream.look_ups.push_back(LookUp::Ended(report)),
                     CoordinatorOutput::LogLines { lines, .. } => self.lines_kept += lines.len() as u64,
                     CoordinatorOutput::Progress { records, .. } => assert_eq!(records, 5),
                     CoordinatorOutput::Close(ending) => stream.closed = Some(StreamEnd::of(Some(ending.reason()))),

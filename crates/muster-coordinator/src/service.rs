@@ -1,0 +1,112 @@
+//! The gRPC services, one file each. A service takes a request apart by [`wire`](crate::wire), asks the shard in a turn of its writer, and makes the
+//! answer of what the turn gave it, outside of the turn. What goes wrong is a [`ServiceError`] until its last line.
+
+mod check_in;
+mod connectors;
+mod executions;
+mod integrations;
+mod log_keeper;
+mod log_lines;
+mod progress;
+mod requests;
+mod runner;
+mod runners;
+mod upload;
+
+use muster_core::words::{OrganizationId, Principal};
+use muster_process::Tasks;
+use muster_proto::v1;
+use muster_shard::ShardHandle;
+use tonic::Request;
+use tonic::service::Routes;
+
+use crate::landing::Landing;
+use crate::status::ServiceError;
+use requests::Requests;
+
+pub use progress::Progress;
+pub(crate) use upload::MESSAGE_BYTES_MAX as UPLOAD_MESSAGE_BYTES_MAX;
+
+/// The one organization that there is until organizations can be made.
+const ORGANIZATION: &str = "default";
+
+/// The most bytes of a request of an operator: a configuration of 64 KiB with all that stands beside it, or a thousand names.
+pub(crate) const REQUEST_BYTES_MAX: usize = 256 * 1024;
+
+/// All that the services share. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub struct Services {
+    /// The way to the ledger.
+    pub shard: ShardHandle,
+    /// Where records are put.
+    pub landing: Landing,
+    /// The tasks of this process: its token ends all streams.
+    pub tasks: Tasks,
+    /// How far collections have come.
+    pub progress: Progress,
+    requests: Requests,
+}
+
+impl Services {
+    /// The services over this shard and this landing.
+    #[must_use]
+    pub fn new(shard: ShardHandle, landing: Landing, tasks: Tasks) -> Self {
+        Self {
+            shard,
+            landing,
+            tasks,
+            progress: Progress::default(),
+            requests: Requests::default(),
+        }
+    }
+
+    /// The routes of all operators' services.
+    #[must_use]
+    pub fn operator_routes(&self) -> Routes {
+        use v1::connector_service_server::ConnectorServiceServer;
+        use v1::execution_service_server::ExecutionServiceServer;
+        use v1::integration_service_server::IntegrationServiceServer;
+        use v1::log_line_service_server::LogLineServiceServer;
+        use v1::runner_registry_service_server::RunnerRegistryServiceServer;
+        let mut routes = Routes::builder();
+        routes
+            .add_service(IntegrationServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(ExecutionServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(LogLineServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(RunnerRegistryServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(ConnectorServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX));
+        routes.routes()
+    }
+
+    /// Whether there is such an organization.
+    #[must_use]
+    pub fn has_organization(&self, organization: &OrganizationId) -> bool {
+        organization.as_str() == ORGANIZATION
+    }
+
+    /// # Errors
+    /// [`ServiceError::OrganizationNotFound`].
+    fn judge_organization(&self, organization: &OrganizationId) -> Result<(), ServiceError> {
+        if self.has_organization(organization) {
+            Ok(())
+        } else {
+            Err(ServiceError::OrganizationNotFound(organization.clone()))
+        }
+    }
+
+    /// Refuses what makes new work while none can be taken.
+    fn judge_ready(&self) -> Result<(), ServiceError> {
+        if self.tasks.token().is_cancelled() {
+            Err(ServiceError::ShuttingDown)
+        } else if self.shard.is_ready() {
+            Ok(())
+        } else {
+            Err(ServiceError::NotReady)
+        }
+    }
+}
+
+/// Who asks. Until there is authentication the listener is on loopback only, so it is somebody of this machine.
+fn principal<T>(_request: &Request<T>) -> Principal {
+    Principal::local()
+}

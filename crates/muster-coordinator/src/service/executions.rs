@@ -1,0 +1,152 @@
+//! `ExecutionService`: shows executions, cancels them, and reads what they have collected.
+
+mod cancel;
+mod list;
+mod records;
+mod watch;
+
+use std::sync::Arc;
+
+use futures_util::stream::BoxStream;
+use muster_core::entity::{Execution, Finished};
+use muster_core::explain::explain;
+use muster_core::words::{ExecutionId, OrganizationId};
+use muster_proto::v1;
+use muster_proto::v1::execution_service_server::ExecutionService;
+use muster_shard::Turn;
+use tonic::{Request, Response, Status};
+
+use super::{Progress, Services, principal};
+use crate::landing::Destination;
+use crate::status::ServiceError;
+use crate::wire::execution::{self, Open, has_records};
+use crate::wire::name::{self, ExecutionName};
+
+#[tonic::async_trait]
+impl ExecutionService for Services {
+    type WatchExecutionsStream = BoxStream<'static, Result<v1::WatchExecutionsResponse, Status>>;
+    type ReadRecordsStream = BoxStream<'static, Result<v1::ReadRecordsResponse, Status>>;
+
+    async fn get_execution(
+        &self,
+        request: Request<v1::GetExecutionRequest>,
+    ) -> Result<Response<v1::Execution>, Status> {
+        Ok(Response::new(self.get_execution_of(request.into_inner()).await?))
+    }
+
+    async fn list_executions(
+        &self,
+        request: Request<v1::ListExecutionsRequest>,
+    ) -> Result<Response<v1::ListExecutionsResponse>, Status> {
+        Ok(Response::new(self.list_executions_of(request.into_inner()).await?))
+    }
+
+    async fn cancel_execution(
+        &self,
+        request: Request<v1::CancelExecutionRequest>,
+    ) -> Result<Response<v1::Execution>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(self.cancel_execution_of(by, request.into_inner()).await?))
+    }
+
+    async fn watch_executions(
+        &self,
+        request: Request<v1::WatchExecutionsRequest>,
+    ) -> Result<Response<Self::WatchExecutionsStream>, Status> {
+        Ok(Response::new(self.watch_executions_of(request.into_inner()).await?))
+    }
+
+    async fn read_records(
+        &self,
+        request: Request<v1::ReadRecordsRequest>,
+    ) -> Result<Response<Self::ReadRecordsStream>, Status> {
+        Ok(Response::new(self.read_records_of(request.into_inner()).await?))
+    }
+}
+
+/// An execution that there is.
+pub(super) enum Found {
+    /// It is open.
+    Open(Box<Open>),
+    /// It has ended.
+    Finished(Arc<Finished>),
+}
+
+impl Services {
+    async fn get_execution_of(&self, request: v1::GetExecutionRequest) -> Result<v1::Execution, ServiceError> {
+        let name = name::execution("name", &request.name)?;
+        self.judge_organization(&name.organization)?;
+        Ok(match self.find_execution(name).await? {
+            Found::Open(open) => execution::open(*open),
+            Found::Finished(finished) => self.finished_to_wire(&finished),
+        })
+    }
+
+    /// # Errors
+    /// [`ServiceError::ExecutionNotFound`], also for one of another integration or organization.
+    pub(super) async fn find_execution(&self, name: ExecutionName) -> Result<Found, ServiceError> {
+        let ExecutionName {
+            organization,
+            integration,
+            execution,
+        } = name.clone();
+        let progress = self.progress.clone();
+        let open = self
+            .shard
+            .turn(move |turn| {
+                let found = own(turn, &name)?;
+                Some(opened(turn, found, &progress))
+            })
+            .await?;
+        if let Some(open) = open {
+            return Ok(Found::Open(Box::new(open)));
+        }
+        // What is not open any more is in history by now, or in the tail before it.
+        let finished = self.shard.finished(integration, execution).await?;
+        let finished = finished.filter(|finished| finished.organization == organization);
+        finished
+            .map(Found::Finished)
+            .ok_or(ServiceError::ExecutionNotFound(execution))
+    }
+
+    pub(super) fn finished_to_wire(&self, finished: &Finished) -> v1::Execution {
+        let uri = has_records(finished).then(|| self.landing.uri(&destination(finished)));
+        execution::finished(finished, uri)
+    }
+}
+
+/// An open execution as an answer tells it, with the reason why it is where it is.
+pub(super) fn opened(turn: &Turn<'_>, execution: &Execution, progress: &Progress) -> Open {
+    Open {
+        explanation: explain(turn.state(), execution, turn.now()),
+        progress: progress.of((execution.id, execution.attempt)),
+        execution: execution.clone(),
+    }
+}
+
+/// The open execution of this name; `None` when there is none, or it belongs to somebody else.
+fn own<'a>(turn: &'a Turn<'_>, name: &ExecutionName) -> Option<&'a Execution> {
+    let found = turn.state().ledger().execution(name.execution)?;
+    let is_own = found.organization == name.organization && found.integration == name.integration;
+    is_own.then_some(found)
+}
+
+/// Where the records of an execution lie.
+fn destination(finished: &Finished) -> Destination {
+    Destination {
+        organization: finished.organization.clone(),
+        integration: finished.integration,
+        data_type: finished.data_type.clone(),
+        execution: finished.id,
+    }
+}
+
+/// The newest executions of an organization that are older than `before`.
+fn open_before<'a>(
+    turn: &'a Turn<'_>,
+    organization: &OrganizationId,
+    before: Option<ExecutionId>,
+) -> impl Iterator<Item = &'a Execution> {
+    let open = turn.state().ledger().executions_before(before);
+    open.filter(move |execution| execution.organization == *organization)
+}

@@ -1,0 +1,248 @@
+//! Lists of executions, the newest first: open ones from the ledger and finished ones from history, merged.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use muster_core::decide::Rejection;
+use muster_core::entity::Finished;
+use muster_core::words::{ExecutionId, IntegrationId, OrganizationId};
+use muster_proto::v1;
+use muster_shard::Turn;
+
+use super::{open_before, opened};
+use crate::service::{Progress, Services};
+use crate::status::ServiceError;
+use crate::wire::execution::{self, Open};
+use crate::wire::filter::ExecutionFilter;
+use crate::wire::name::{self, Scope};
+use crate::wire::page::{PAGE_SIZE_MAX, Query, page_size};
+
+/// The most open executions of a page: each is explained, and an explanation looks at the runners of its pool.
+pub(super) const EXPLAINED_MAX: usize = 100;
+
+/// The most integrations whose histories are merged into one list.
+const MERGED_MAX: usize = 1_000;
+
+/// How many histories are read at the same time.
+const READING_MAX: usize = 8;
+
+/// The least that is read of each history in one go.
+const READ_LEAST: usize = 4;
+
+impl Services {
+    pub(super) async fn list_executions_of(
+        &self,
+        request: v1::ListExecutionsRequest,
+    ) -> Result<v1::ListExecutionsResponse, ServiceError> {
+        let scope = name::executions_of("parent", &request.parent)?;
+        self.judge_organization(&scope.organization)?;
+        let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
+        let filter = ExecutionFilter::parse(&request.filter)?;
+        let query = Query::new("executions", &request.parent, &request.filter);
+        let before = query.position(&request.page_token).map_err(|_| ServiceError::Token)?;
+        let gathered = match scope.integration {
+            Some(integration) => {
+                self.executions_of_one(scope.organization, integration, &filter, before, size)
+                    .await?
+            }
+            None => self.executions_of_all(&scope, &filter, before, size).await?,
+        };
+        let (page, next) = gathered.page(size);
+        let executions = page.into_iter().map(|entry| match entry {
+            Entry::Open(open) => execution::open(*open),
+            Entry::Finished(finished) => self.finished_to_wire(&finished),
+        });
+        Ok(v1::ListExecutionsResponse {
+            executions: executions.collect(),
+            next_page_token: next.map(|last| query.token(&last)).unwrap_or_default(),
+        })
+    }
+
+    async fn executions_of_one(
+        &self,
+        organization: OrganizationId,
+        integration: IntegrationId,
+        filter: &ExecutionFilter,
+        before: Option<ExecutionId>,
+        size: usize,
+    ) -> Result<Gathered, ServiceError> {
+        let (of, wanted, progress) = (organization.clone(), filter.clone(), self.progress.clone());
+        let (exists, open) = self
+            .shard
+            .turn(move |turn| {
+                let state = turn.state();
+                let is_own = state
+                    .ledger()
+                    .integration(integration)
+                    .is_some_and(|found| found.organization == of);
+                let open = state
+                    .index()
+                    .open_of(integration)
+                    .filter_map(|id| state.ledger().execution(id));
+                let own = open.filter(|open| open.organization == of && before.is_none_or(|before| open.id < before));
+                let wanted = own.filter(|open| wanted.takes(open.status(), &open.data_type));
+                (
+                    is_own,
+                    wanted.map(|open| opened(turn, open, &progress)).collect::<Vec<_>>(),
+                )
+            })
+            .await?;
+        let mut gathered = Gathered::default();
+        gathered
+            .entries
+            .extend(open.into_iter().map(|open| Entry::Open(Box::new(open))));
+        if exists && !filter.takes_finished() {
+            return Ok(gathered);
+        }
+        let mut position = before;
+        let mut scanned = 0;
+        loop {
+            let page = self.shard.finished_page(integration, position, size).await?;
+            position = page.finished.last().map(|finished| finished.id);
+            scanned += page.finished.len();
+            let own = page
+                .finished
+                .into_iter()
+                .filter(|finished| finished.organization == organization);
+            let mut own = own.peekable();
+            // An integration that was deleted is known by its history alone.
+            if !exists && before.is_none() && own.peek().is_none() {
+                return Err(Rejection::IntegrationNotFound(integration).into());
+            }
+            gathered.take_finished(own, filter);
+            let more = position.filter(|_| page.more);
+            if more.is_none() || gathered.entries.len() >= size || scanned >= PAGE_SIZE_MAX {
+                gathered.end_at(more);
+                return Ok(gathered);
+            }
+        }
+    }
+
+    async fn executions_of_all(
+        &self,
+        scope: &Scope,
+        filter: &ExecutionFilter,
+        before: Option<ExecutionId>,
+        size: usize,
+    ) -> Result<Gathered, ServiceError> {
+        let (of, wanted, progress) = (scope.organization.clone(), filter.clone(), self.progress.clone());
+        let (open, end, integrations) = self
+            .shard
+            .turn(move |turn| {
+                let (open, end) = newest_open(turn, &of, &wanted, before, size, &progress);
+                let integrations = turn.state().index().integrations_of(&of, None).take(MERGED_MAX + 1);
+                let integrations = if wanted.takes_finished() {
+                    integrations.collect()
+                } else {
+                    Vec::new()
+                };
+                (open, end, integrations)
+            })
+            .await?;
+        if integrations.len() > MERGED_MAX {
+            let message = format!(
+                "finished executions of more than {MERGED_MAX} integrations cannot be listed together: name one \
+                 integration, or list the open ones by `status`"
+            );
+            return Err(ServiceError::Limit(message));
+        }
+        let mut gathered = Gathered::default();
+        gathered
+            .entries
+            .extend(open.into_iter().map(|open| Entry::Open(Box::new(open))));
+        gathered.end_at(end);
+        // The newest of a page are mostly spread over many: a little of each is enough, and what is not is asked for by the next page.
+        let limit = (2 * size / integrations.len().max(1)).clamp(READ_LEAST.min(size), size);
+        let histories =
+            stream::iter(integrations).map(|integration| self.shard.finished_page(integration, before, limit));
+        let mut histories = histories.buffer_unordered(READING_MAX);
+        while let Some(page) = histories.try_next().await? {
+            let end = page.finished.last().map(|finished| finished.id).filter(|_| page.more);
+            gathered.take_finished(page.finished.into_iter(), filter);
+            gathered.end_at(end);
+        }
+        Ok(gathered)
+    }
+}
+
+/// The newest open executions that are older than `before`, and the one at which the looking ended early.
+fn newest_open(
+    turn: &Turn<'_>,
+    organization: &OrganizationId,
+    filter: &ExecutionFilter,
+    before: Option<ExecutionId>,
+    size: usize,
+    progress: &Progress,
+) -> (Vec<Open>, Option<ExecutionId>) {
+    let mut found = Vec::new();
+    if !filter.takes_open() {
+        return (found, None);
+    }
+    let mut candidates = open_before(turn, organization, before);
+    let mut last = None;
+    for candidate in candidates.by_ref().take(PAGE_SIZE_MAX) {
+        last = Some(candidate.id);
+        if filter.takes(candidate.status(), &candidate.data_type) {
+            found.push(opened(turn, candidate, progress));
+        }
+        if found.len() >= size.min(EXPLAINED_MAX) {
+            break;
+        }
+    }
+    let more = candidates.next().is_some();
+    (found, last.filter(|_| more))
+}
+
+enum Entry {
+    Open(Box<Open>),
+    Finished(Arc<Finished>),
+}
+
+impl Entry {
+    fn id(&self) -> ExecutionId {
+        match self {
+            Self::Open(open) => open.execution.id,
+            Self::Finished(finished) => finished.id,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+}
+
+/// What was found in several places.
+#[derive(Default)]
+struct Gathered {
+    entries: Vec<Entry>,
+    /// There may be more that is older than this; what was found beyond it is for a later page. `None` when all was found.
+    end: Option<ExecutionId>,
+}
+
+impl Gathered {
+    fn take_finished(&mut self, finished: impl Iterator<Item = Arc<Finished>>, filter: &ExecutionFilter) {
+        let wanted = finished.filter(|one| filter.takes(one.status(), &one.data_type));
+        self.entries.extend(wanted.map(Entry::Finished));
+    }
+
+    /// One of the places was only looked through down to `end`.
+    fn end_at(&mut self, end: Option<ExecutionId>) {
+        self.end = self.end.max(end);
+    }
+
+    /// The newest `size`, and behind which one the next page begins.
+    fn page(self, size: usize) -> (Vec<Entry>, Option<ExecutionId>) {
+        let Self { mut entries, end } = self;
+        // One that ended while this was gathered is found in both places: its end is the newer truth.
+        entries.sort_by_key(|entry| (Reverse(entry.id()), entry.is_open()));
+        entries.dedup_by_key(|entry| entry.id());
+        entries.retain(|entry| end.is_none_or(|end| entry.id() >= end));
+        if entries.len() > size {
+            entries.truncate(size);
+            let last = entries.last().map(Entry::id);
+            return (entries, last);
+        }
+        (entries, end)
+    }
+}

@@ -1,0 +1,336 @@
+//! `IntegrationService`: what is collected, from where, how often, and by which runners.
+
+mod create;
+mod judge;
+mod preview;
+mod run;
+mod update;
+
+use muster_core::decide::integration::{delete::Delete, disable::Disable, enable::Enable};
+use muster_core::decide::{Command, Rejection};
+use muster_core::entity::{Definition, Integration};
+use muster_core::state::State;
+use muster_core::words::{Enablement, IntegrationId, OrganizationId, Principal};
+use muster_proto::v1;
+use muster_proto::v1::integration_service_server::IntegrationService;
+use muster_shard::Turn;
+use tonic::{Request, Response, Status};
+
+use super::{Services, principal};
+use crate::status::ServiceError;
+use crate::wire::etag::Guard;
+use crate::wire::filter::IntegrationFilter;
+use crate::wire::integration::{self, Told};
+use crate::wire::name;
+use crate::wire::page::{PAGE_SIZE_MAX, Query, page_size};
+
+/// How often a change is made anew because somebody else was faster. Each time somebody has succeeded, so it takes a crowd to get there.
+const TRIES_MAX: usize = 8;
+
+/// The most bytes of configurations in a page, so that its message stays below the 4 MiB that clients take by default.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
+
+#[tonic::async_trait]
+impl IntegrationService for Services {
+    async fn create_integration(
+        &self,
+        request: Request<v1::CreateIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.create_integration_of(by, request.into_inner()).await?,
+        ))
+    }
+
+    async fn get_integration(
+        &self,
+        request: Request<v1::GetIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        Ok(Response::new(self.get_integration_of(request.into_inner()).await?))
+    }
+
+    async fn list_integrations(
+        &self,
+        request: Request<v1::ListIntegrationsRequest>,
+    ) -> Result<Response<v1::ListIntegrationsResponse>, Status> {
+        Ok(Response::new(self.list_integrations_of(request.into_inner()).await?))
+    }
+
+    async fn update_integration(
+        &self,
+        request: Request<v1::UpdateIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.update_integration_of(by, request.into_inner()).await?,
+        ))
+    }
+
+    async fn delete_integration(&self, request: Request<v1::DeleteIntegrationRequest>) -> Result<Response<()>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.delete_integration_of(by, request.into_inner()).await?,
+        ))
+    }
+
+    async fn enable_integration(
+        &self,
+        request: Request<v1::EnableIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.enable_integration_of(by, request.into_inner()).await?,
+        ))
+    }
+
+    async fn disable_integration(
+        &self,
+        request: Request<v1::DisableIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.disable_integration_of(by, request.into_inner()).await?,
+        ))
+    }
+
+    async fn run_integration(
+        &self,
+        request: Request<v1::RunIntegrationRequest>,
+    ) -> Result<Response<v1::RunIntegrationResponse>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(self.run_integration_of(by, request.into_inner()).await?))
+    }
+
+    async fn batch_run_integrations(
+        &self,
+        request: Request<v1::BatchRunIntegrationsRequest>,
+    ) -> Result<Response<v1::BatchRunIntegrationsResponse>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.batch_run_integrations_of(by, request.into_inner()).await?,
+        ))
+    }
+}
+
+impl Services {
+    async fn get_integration_of(&self, request: v1::GetIntegrationRequest) -> Result<v1::Integration, ServiceError> {
+        let (organization, id) = name::integration("name", &request.name)?;
+        self.judge_organization(&organization)?;
+        let told = self.read_integration(organization, id).await?;
+        integration::integration(&told).map_err(ServiceError::internal)
+    }
+
+    /// # Errors
+    /// [`Rejection::IntegrationNotFound`], also for another organization's.
+    async fn read_integration(&self, organization: OrganizationId, id: IntegrationId) -> Result<Told, ServiceError> {
+        let found = self
+            .shard
+            .turn(move |turn| find(turn.state(), &organization, id).map(|found| told(turn.state(), found)))
+            .await?;
+        Ok(found?)
+    }
+
+    async fn list_integrations_of(
+        &self,
+        request: v1::ListIntegrationsRequest,
+    ) -> Result<v1::ListIntegrationsResponse, ServiceError> {
+        let organization = name::organization("parent", &request.parent)?;
+        self.judge_organization(&organization)?;
+        let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
+        let filter = IntegrationFilter::parse(&request.filter)?;
+        let query = Query::new("integrations", &request.parent, &request.filter);
+        let after = query.position(&request.page_token).map_err(|_| ServiceError::Token)?;
+        let page = self
+            .shard
+            .turn(move |turn| Page::read(turn.state(), &organization, &filter, after, size))
+            .await?;
+        let integrations: Result<Vec<_>, _> = page.integrations.iter().map(integration::integration).collect();
+        Ok(v1::ListIntegrationsResponse {
+            integrations: integrations.map_err(ServiceError::internal)?,
+            next_page_token: page.next.map(|last| query.token(&last)).unwrap_or_default(),
+        })
+    }
+
+    async fn delete_integration_of(
+        &self,
+        by: Principal,
+        request: v1::DeleteIntegrationRequest,
+    ) -> Result<(), ServiceError> {
+        let (organization, integration) = name::integration("name", &request.name)?;
+        self.judge_organization(&organization)?;
+        let guard = Guard::of(&request.etag);
+        self.shard
+            .turn(move |turn| {
+                judge_guard(find(turn.state(), &organization, integration)?, guard)?;
+                turn.ask(
+                    &by,
+                    Command::DeleteIntegration(Delete {
+                        organization,
+                        integration,
+                        version: None,
+                    }),
+                )?;
+                Ok(())
+            })
+            .await?
+    }
+
+    async fn disable_integration_of(
+        &self,
+        by: Principal,
+        request: v1::DisableIntegrationRequest,
+    ) -> Result<v1::Integration, ServiceError> {
+        let (organization, id) = name::integration("name", &request.name)?;
+        self.judge_organization(&organization)?;
+        let guard = Guard::of(&request.etag);
+        let told: Result<Told, ServiceError> = self
+            .shard
+            .turn(move |turn| {
+                judge_guard(find(turn.state(), &organization, id)?, guard)?;
+                let command = Disable {
+                    organization: organization.clone(),
+                    integration: id,
+                };
+                asked(turn, &by, Command::DisableIntegration(command), &organization, id)
+            })
+            .await?;
+        integration::integration(&told?).map_err(ServiceError::internal)
+    }
+
+    /// Activates what fits its connector's schema. A draft was never judged by it, and a schema may have become stricter.
+    async fn enable_integration_of(
+        &self,
+        by: Principal,
+        request: v1::EnableIntegrationRequest,
+    ) -> Result<v1::Integration, ServiceError> {
+        let (organization, id) = name::integration("name", &request.name)?;
+        self.judge_organization(&organization)?;
+        self.judge_ready()?;
+        let guard = Guard::of(&request.etag);
+        for _ in 0..TRIES_MAX {
+            let read = self.read_integration(organization.clone(), id).await?.integration;
+            judge_guard(&read, guard)?;
+            if read.enablement != Enablement::Enabled {
+                let specification = self.specification(&organization, &read.definition.connector).await?;
+                let Definition {
+                    connector,
+                    configuration,
+                    ..
+                } = &read.definition;
+                judge::configuration(&specification, connector, configuration)?;
+            }
+            let (by, of, version) = (by.clone(), organization.clone(), read.version);
+            let told: Result<Option<Told>, ServiceError> = self
+                .shard
+                .turn(move |turn| {
+                    if find(turn.state(), &of, id)?.version != version {
+                        return Ok(None);
+                    }
+                    let command = Enable {
+                        organization: of.clone(),
+                        integration: id,
+                    };
+                    asked(turn, &by, Command::EnableIntegration(command), &of, id).map(Some)
+                })
+                .await?;
+            if let Some(told) = told? {
+                return integration::integration(&told).map_err(ServiceError::internal);
+            }
+        }
+        Err(ServiceError::EtagMismatch(id))
+    }
+}
+
+/// A page of integrations, and behind which one the next begins; `None` after the last page.
+struct Page {
+    integrations: Vec<Told>,
+    next: Option<IntegrationId>,
+}
+
+impl Page {
+    fn read(
+        state: &State,
+        organization: &OrganizationId,
+        filter: &IntegrationFilter,
+        after: Option<IntegrationId>,
+        size: usize,
+    ) -> Self {
+        let is_wanted = |found: &&Integration| filter.takes(found);
+        if let Some(display_name) = &filter.display_name {
+            // There is at most one, and the index knows it.
+            let id = state
+                .index()
+                .named(organization, display_name)
+                .filter(|id| Some(*id) > after);
+            let found = id.and_then(|id| state.ledger().integration(id)).filter(is_wanted);
+            let integrations = found.map(|found| told(state, found)).into_iter().collect();
+            return Self {
+                integrations,
+                next: None,
+            };
+        }
+        let mut integrations = Vec::new();
+        let mut last = None;
+        let mut bytes = 0;
+        let mut later = state.index().integrations_of(organization, after);
+        for id in later.by_ref().take(PAGE_SIZE_MAX) {
+            last = Some(id);
+            if let Some(found) = state.ledger().integration(id).filter(is_wanted) {
+                bytes += found.definition.configuration.as_str().len();
+                integrations.push(told(state, found));
+            }
+            if integrations.len() >= size || bytes > PAGE_BYTES_MAX {
+                break;
+            }
+        }
+        let more = later.next().is_some();
+        Self {
+            integrations,
+            next: last.filter(|_| more),
+        }
+    }
+}
+
+/// The integration of this id, if it belongs to the organization: a foreign one and a missing one give the same answer.
+fn find<'a>(state: &'a State, organization: &OrganizationId, id: IntegrationId) -> Result<&'a Integration, Rejection> {
+    let found = state
+        .ledger()
+        .integration(id)
+        .filter(|found| found.organization == *organization);
+    found.ok_or(Rejection::IntegrationNotFound(id))
+}
+
+fn judge_guard(integration: &Integration, guard: Guard) -> Result<(), ServiceError> {
+    if guard.allows(integration.version) {
+        Ok(())
+    } else {
+        Err(ServiceError::EtagMismatch(integration.id))
+    }
+}
+
+/// Copies what an answer tells. Configurations and texts are shared, so it costs little of the writer's turn.
+fn told(state: &State, integration: &Integration) -> Told {
+    let open = state
+        .index()
+        .open_of(integration.id)
+        .filter_map(|id| state.ledger().execution(id));
+    Told {
+        integration: integration.clone(),
+        open: open
+            .map(|execution| (execution.data_type.clone(), execution.id))
+            .collect(),
+    }
+}
+
+/// Asks a command about an integration, and copies what has become of it.
+fn asked(
+    turn: &mut Turn<'_>,
+    by: &Principal,
+    command: Command,
+    organization: &OrganizationId,
+    id: IntegrationId,
+) -> Result<Told, ServiceError> {
+    turn.ask(by, command)?;
+    let found = find(turn.state(), organization, id)?;
+    Ok(told(turn.state(), found))
+}

@@ -1,0 +1,89 @@
+//! What a connector says about itself, and whether a definition fits it. Outside of the writer's turn: a schema takes its time.
+
+use muster_core::entity::Definition;
+use muster_core::words::{Configuration, ConnectorName, OrganizationId, Pool};
+use muster_proto::v1;
+
+use crate::service::Services;
+use crate::service::connectors::{offer, offers};
+use crate::status::ServiceError;
+use crate::wire::connector;
+use crate::wire::definition::{New, intervals, judge_access_schema, judge_configuration};
+
+/// How many known connectors an error names.
+const KNOWN_SHOWN_MAX: usize = 10;
+
+impl Services {
+    /// What the organization's runners, or else the hosted ones, have said about a connector.
+    ///
+    /// # Errors
+    /// [`ServiceError::ConnectorUnknown`] when none of them ever has.
+    pub(super) async fn specification(
+        &self,
+        organization: &OrganizationId,
+        connector: &ConnectorName,
+    ) -> Result<v1::ConnectorSpecification, ServiceError> {
+        let (of, named) = (organization.clone(), connector.clone());
+        let found = self
+            .shard
+            .turn(move |turn| match offer(turn.state(), &of, &named) {
+                Some(offer) => Ok(offer.clone()),
+                None => Err(ServiceError::ConnectorUnknown {
+                    known: offers(turn.state(), &of)
+                        .into_keys()
+                        .take(KNOWN_SHOWN_MAX)
+                        .cloned()
+                        .collect(),
+                    connector: named,
+                }),
+            })
+            .await?;
+        connector::specification(&found?).map_err(ServiceError::internal)
+    }
+}
+
+/// The definition that a person means, with the connector's intervals where none are given. A draft's configuration may be anything so far.
+///
+/// # Errors
+/// All fields that do not fit, and then all places of the configuration that do not.
+pub(super) fn define(
+    specification: &v1::ConnectorSpecification,
+    organization: &OrganizationId,
+    new: New,
+    draft: bool,
+) -> Result<Definition, ServiceError> {
+    let mut faults = Vec::new();
+    if let Err(fault) = judge_access_schema(specification, &new.access_schema) {
+        faults.push(fault);
+    }
+    let intervals = intervals(specification, &new.data_types).unwrap_or_else(|others| {
+        faults.extend(others);
+        Default::default()
+    });
+    if !faults.is_empty() {
+        return Err(faults.into());
+    }
+    if !draft {
+        configuration(specification, &new.connector, &new.configuration)?;
+    }
+    Ok(Definition {
+        display_name: new.display_name,
+        connector: new.connector,
+        configuration: new.configuration,
+        pool: Pool::named(organization, &new.pool),
+        intervals,
+    })
+}
+
+/// # Errors
+/// [`ServiceError::Configuration`] with all places that do not fit.
+pub(super) fn configuration(
+    specification: &v1::ConnectorSpecification,
+    connector: &ConnectorName,
+    configuration: &Configuration,
+) -> Result<(), ServiceError> {
+    judge_configuration(specification, configuration).map_err(|faults| ServiceError::Configuration {
+        connector: connector.clone(),
+        faults,
+    })
+}

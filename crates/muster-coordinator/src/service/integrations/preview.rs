@@ -1,0 +1,62 @@
+//! What a command would lead to: for requests that only ask whether they are in order.
+
+use muster_core::decide::{Answer, Command, decide};
+use muster_core::entity::Integration;
+use muster_core::event::Recorded;
+use muster_core::ledger::{Entity, Ledger, Position};
+use muster_core::state::State;
+use muster_core::words::{Principal, Sequence};
+use muster_shard::Turn;
+
+use super::told;
+use crate::status::ServiceError;
+use crate::wire::integration::Told;
+
+/// The integration as it would be after the command. Nothing happens: the same `decide` judges it, and its events are applied to a copy of what
+/// they concern.
+///
+/// # Errors
+/// What the command would be refused with.
+pub(super) fn preview(
+    turn: &Turn<'_>,
+    by: &Principal,
+    command: Command,
+    before: Option<&Integration>,
+) -> Result<Told, ServiceError> {
+    let (state, now) = (turn.state(), turn.now());
+    let decision = decide(state, by, command, now, &mut fastrand::Rng::new())?;
+    let Answer::Integration(id) = decision.answer else {
+        return Err(ServiceError::internal(
+            "a command about an integration has answered with something else",
+        ));
+    };
+    let mut copy = Ledger::default();
+    if let Some(before) = before {
+        copy.load(Entity::Integration(before.clone()), Sequence(0));
+        for execution in state
+            .index()
+            .open_of(before.id)
+            .filter_map(|id| state.ledger().execution(id))
+        {
+            copy.load(Entity::Execution(execution.clone()), Sequence(0));
+        }
+    }
+    let mut copy = State::starting(copy, *state.roster().limits(), now);
+    for (ordinal, event) in (0..).zip(decision.events) {
+        let recorded = Recorded {
+            at: now.stamp,
+            by: by.clone(),
+            event,
+        };
+        copy.apply(
+            Position {
+                sequence: Sequence(1),
+                ordinal,
+            },
+            &recorded,
+        );
+    }
+    let after = copy.ledger().integration(id);
+    let after = after.ok_or_else(|| ServiceError::internal("a command about an integration has left none"))?;
+    Ok(told(&copy, after))
+}

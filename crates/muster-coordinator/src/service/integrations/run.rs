@@ -1,0 +1,130 @@
+//! Collecting now: one integration, or a thousand in one turn of the writer.
+
+use muster_core::decide::execution::run_now::RunNow;
+use muster_core::decide::{Answer, Command, Rejection};
+use muster_core::words::{DataType, ExecutionId, IntegrationId, OrganizationId, Principal};
+use muster_proto::v1;
+use muster_shard::Turn;
+
+use crate::service::Services;
+use crate::service::executions::opened;
+use crate::status::{ServiceError, name_of_reason, reason_of_rejection};
+use crate::wire::{FieldFault, definition, execution, name};
+
+/// The most integrations of a batch: one turn of the writer takes them all.
+const BATCH_MAX: usize = 1_000;
+
+impl Services {
+    pub(super) async fn run_integration_of(
+        &self,
+        by: Principal,
+        request: v1::RunIntegrationRequest,
+    ) -> Result<v1::RunIntegrationResponse, ServiceError> {
+        let (organization, integration) = name::integration("name", &request.name)?;
+        self.judge_organization(&organization)?;
+        self.judge_ready()?;
+        let data_types = definition::data_type_names(&request.data_types)?;
+        let progress = self.progress.clone();
+        let open: Result<Vec<execution::Open>, ServiceError> = self
+            .shard
+            .turn(move |turn| {
+                let command = RunNow {
+                    organization,
+                    integration,
+                    data_types,
+                };
+                let ids = executions(turn.ask(&by, Command::RunNow(command))?)?;
+                let found = ids.into_iter().filter_map(|id| turn.state().ledger().execution(id));
+                Ok(found.map(|found| opened(turn, found, &progress)).collect())
+            })
+            .await?;
+        Ok(v1::RunIntegrationResponse {
+            executions: open?.into_iter().map(execution::open).collect(),
+        })
+    }
+
+    pub(super) async fn batch_run_integrations_of(
+        &self,
+        by: Principal,
+        request: v1::BatchRunIntegrationsRequest,
+    ) -> Result<v1::BatchRunIntegrationsResponse, ServiceError> {
+        let organization = name::organization("parent", &request.parent)?;
+        self.judge_organization(&organization)?;
+        self.judge_ready()?;
+        let count = request.names.len();
+        if count == 0 || count > BATCH_MAX {
+            return Err(FieldFault::new("names", format_args!("are {count}: must be 1 to {BATCH_MAX}")).into());
+        }
+        let integrations = name::integrations_of(&organization, "names", &request.names)?;
+        let data_types = definition::data_type_names(&request.data_types)?;
+        let ran = self
+            .shard
+            .turn(move |turn| Ran::all(turn, &by, &organization, &integrations, &data_types))
+            .await??;
+        let mut names = request.names;
+        let failures = ran.refused.into_iter().map(|(place, rejection)| v1::RunFailure {
+            name: names.get_mut(place).map(std::mem::take).unwrap_or_default(),
+            reason: name_of_reason(reason_of_rejection(&rejection)).to_owned(),
+            message: rejection.to_string(),
+        });
+        Ok(v1::BatchRunIntegrationsResponse {
+            failures: failures.collect(),
+            created_count: ran.created,
+            open_count: ran.open,
+        })
+    }
+}
+
+/// What has become of a batch.
+#[derive(Default)]
+struct Ran {
+    created: u32,
+    open: u32,
+    /// The places of those that were refused, and why.
+    refused: Vec<(usize, Rejection)>,
+}
+
+impl Ran {
+    fn all(
+        turn: &mut Turn<'_>,
+        by: &Principal,
+        organization: &OrganizationId,
+        integrations: &[IntegrationId],
+        data_types: &[DataType],
+    ) -> Result<Self, ServiceError> {
+        let mut ran = Self::default();
+        // What is open of one integration, before it runs: used again for each, since there are many.
+        let mut open: Vec<ExecutionId> = Vec::new();
+        for (place, integration) in integrations.iter().enumerate() {
+            open.clear();
+            open.extend(turn.state().index().open_of(*integration));
+            let command = RunNow {
+                organization: organization.clone(),
+                integration: *integration,
+                data_types: data_types.to_vec(),
+            };
+            match turn.ask(by, Command::RunNow(command)) {
+                Ok(answer) => {
+                    for id in executions(answer)? {
+                        if open.contains(&id) {
+                            ran.open += 1;
+                        } else {
+                            ran.created += 1;
+                        }
+                    }
+                }
+                Err(rejection) => ran.refused.push((place, rejection)),
+            }
+        }
+        Ok(ran)
+    }
+}
+
+fn executions(answer: Answer) -> Result<Vec<ExecutionId>, ServiceError> {
+    match answer {
+        Answer::Executions(ids) => Ok(ids),
+        Answer::Done | Answer::Integration(_) | Answer::Welcome(_) => Err(ServiceError::internal(
+            "run now has answered with something else than executions",
+        )),
+    }
+}

@@ -1,0 +1,99 @@
+//! `RunnerRegistryService`: the runners of an organization, as operators see them.
+
+use muster_core::entity::Runner;
+use muster_core::state::State;
+use muster_core::words::{OrganizationId, RunnerId};
+use muster_proto::v1;
+use muster_proto::v1::runner_registry_service_server::RunnerRegistryService;
+use tonic::{Request, Response, Status};
+
+use super::Services;
+use crate::status::ServiceError;
+use crate::wire::name;
+use crate::wire::page::{PAGE_SIZE_MAX, Query, page_size};
+use crate::wire::runner::{self, EXECUTIONS_SHOWN_MAX, Seen};
+
+#[tonic::async_trait]
+impl RunnerRegistryService for Services {
+    async fn get_runner(&self, request: Request<v1::GetRunnerRequest>) -> Result<Response<v1::Runner>, Status> {
+        Ok(Response::new(self.get_runner_of(request.into_inner()).await?))
+    }
+
+    async fn list_runners(
+        &self,
+        request: Request<v1::ListRunnersRequest>,
+    ) -> Result<Response<v1::ListRunnersResponse>, Status> {
+        Ok(Response::new(self.list_runners_of(request.into_inner()).await?))
+    }
+}
+
+impl Services {
+    async fn get_runner_of(&self, request: v1::GetRunnerRequest) -> Result<v1::Runner, ServiceError> {
+        let (organization, id) = name::runner("name", &request.name)?;
+        self.judge_organization(&organization)?;
+        let of = organization.clone();
+        let found = self
+            .shard
+            .turn(move |turn| {
+                let found = turn.state().ledger().runner(id).filter(|runner| belongs(runner, &of))?;
+                Some(seen(turn.state(), &of, found))
+            })
+            .await?;
+        let found = found.ok_or(ServiceError::RunnerNotFound(id))?;
+        Ok(runner::runner(&organization, found))
+    }
+
+    async fn list_runners_of(&self, request: v1::ListRunnersRequest) -> Result<v1::ListRunnersResponse, ServiceError> {
+        let organization = name::organization("parent", &request.parent)?;
+        self.judge_organization(&organization)?;
+        let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
+        let query = Query::new("runners", &request.parent, "");
+        let after: Option<RunnerId> = query.position(&request.page_token).map_err(|_| ServiceError::Token)?;
+        let of = organization.clone();
+        let mut page: Vec<Seen> = self
+            .shard
+            .turn(move |turn| {
+                let state = turn.state();
+                let later = state
+                    .ledger()
+                    .runners()
+                    .skip_while(|runner| after.is_some_and(|after| runner.id <= after));
+                let own = later.filter(|runner| belongs(runner, &of));
+                own.take(size + 1).map(|runner| seen(state, &of, runner)).collect()
+            })
+            .await?;
+        let more = page.len() > size;
+        page.truncate(size);
+        let last = page.last().filter(|_| more);
+        let next_page_token = last.map(|seen| query.token(&seen.runner.id)).unwrap_or_default();
+        let runners = page
+            .into_iter()
+            .map(|seen| runner::runner(&organization, seen))
+            .collect();
+        Ok(v1::ListRunnersResponse {
+            runners,
+            next_page_token,
+        })
+    }
+}
+
+/// The hosted runners belong to no organization, and none sees them.
+fn belongs(runner: &Runner, organization: &OrganizationId) -> bool {
+    runner.profile.organization.as_ref() == Some(organization)
+}
+
+fn seen(state: &State, organization: &OrganizationId, runner: &Runner) -> Seen {
+    let held = state
+        .index()
+        .held_by(runner.id)
+        .filter_map(|id| state.ledger().execution(id));
+    let own = held.filter(|execution| execution.organization == *organization);
+    Seen {
+        runner: runner.clone(),
+        presence: state.roster().presence(runner.id).cloned(),
+        executions: own
+            .map(|execution| (execution.integration, execution.id))
+            .take(EXECUTIONS_SHOWN_MAX)
+            .collect(),
+    }
+}

@@ -1,0 +1,103 @@
+use muster_proto::v1;
+use tonic::Code;
+
+use crate::rig::{NOBODY, ORGANIZATION, Rig, Runner, assert_refused};
+
+async fn get(rig: &Rig, runner: &Runner) -> v1::Runner {
+    let request = v1::GetRunnerRequest {
+        name: format!("{ORGANIZATION}/runners/{}", runner.id),
+    };
+    rig.runners()
+        .get_runner(request)
+        .await
+        .expect("it has checked in")
+        .into_inner()
+}
+
+#[tokio::test]
+async fn a_runner_is_shown_with_what_it_holds() {
+    let rig = Rig::with_connector().await;
+    let mut runner = Runner::check_in(&rig.shard, "hq", 1).await;
+    let idle = get(&rig, &runner).await;
+    assert_eq!(
+        (idle.status(), idle.online, idle.slots, idle.busy_slots),
+        (v1::RunnerStatus::Ready, true, 1, 0)
+    );
+    assert_eq!(
+        (idle.display_name.as_str(), idle.pool.as_str(), idle.connectors),
+        ("hq-1", "hq", vec!["ldap".to_owned()])
+    );
+    let host = idle.host.expect("it has one");
+    assert_eq!((host.os.as_str(), host.arch.as_str()), ("linux", "x86_64"));
+
+    let name = rig.create("Corp").await.data_types[0].open_execution.clone();
+    runner.assigned().await;
+    let busy = get(&rig, &runner).await;
+    assert_eq!(
+        (busy.status(), busy.busy_slots, busy.executions),
+        (v1::RunnerStatus::Busy, 1, vec![name])
+    );
+}
+
+#[tokio::test]
+async fn runners_are_listed_in_pages() {
+    let rig = Rig::with_connector().await;
+    for _ in 0..4 {
+        Runner::check_in(&rig.shard, "hq", 1).await;
+    }
+    let list = async |size, token: &str| {
+        let request = v1::ListRunnersRequest {
+            parent: ORGANIZATION.to_owned(),
+            page_size: size,
+            page_token: token.to_owned(),
+        };
+        rig.runners()
+            .list_runners(request)
+            .await
+            .map(tonic::Response::into_inner)
+    };
+    let first = list(3, "").await.expect("a page");
+    let second = list(3, &first.next_page_token).await.expect("a page");
+    assert_eq!((first.runners.len(), second.runners.len()), (3, 2));
+    assert_eq!(second.next_page_token, "");
+    let mut names: Vec<_> = first
+        .runners
+        .iter()
+        .chain(&second.runners)
+        .map(|runner| &runner.name)
+        .collect();
+    let away = first
+        .runners
+        .iter()
+        .chain(&second.runners)
+        .filter(|runner| !runner.online);
+    assert_eq!(
+        away.map(|runner| runner.status()).collect::<Vec<_>>(),
+        [v1::RunnerStatus::Unknown]
+    );
+    names.dedup();
+    assert_eq!(names.len(), 5);
+    assert_refused(list(0, "x").await, Code::InvalidArgument, "INVALID_PAGE_TOKEN", None);
+    assert_refused(
+        list(2_000, "").await,
+        Code::InvalidArgument,
+        "INVALID_FIELD",
+        Some("page_size"),
+    );
+}
+
+#[tokio::test]
+async fn a_runner_that_never_was_is_missing() {
+    let rig = Rig::empty().await;
+    let get = async |name: String| rig.runners().get_runner(v1::GetRunnerRequest { name }).await;
+    let nobody = get(format!("{ORGANIZATION}/runners/{NOBODY}")).await;
+    assert_refused(nobody, Code::NotFound, "RUNNER_NOT_FOUND", None);
+    let elsewhere = get(format!("organizations/other/runners/{NOBODY}")).await;
+    assert_refused(elsewhere, Code::NotFound, "ORGANIZATION_NOT_FOUND", None);
+    assert_refused(
+        get("hq-1".to_owned()).await,
+        Code::InvalidArgument,
+        "INVALID_FIELD",
+        Some("name"),
+    );
+}
