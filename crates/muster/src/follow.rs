@@ -143,7 +143,7 @@ impl Follow {
                 let mut executions = part.executions;
                 if part.complete {
                     // Asked before anything of this part counts as told: it fails as a whole, or not at all.
-                    
+                    executions.extend(self.ended_unseen().await?);
                     self.snapshot = None;
                 }
                 self.changed(executions)

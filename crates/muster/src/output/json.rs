@@ -1,5 +1,5 @@
 //! Messages of the API as JSON: the canonical JSON of protocol buffers, but with the field names of the `.proto` files, numbers as
-//! numbers, and every field present, so that a program may rely on it.
+//! numbers, and present where they are zero or empty (but for messages, times and `optional` fields without a value).
 
 use std::sync::LazyLock;
 
