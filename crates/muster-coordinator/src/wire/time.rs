@@ -23,13 +23,15 @@ pub(super) fn duration(interval: Interval) -> prost_types::Duration {
 
 /// The interval of a duration, cut to whole seconds.
 pub(super) fn interval(field: &str, duration: prost_types::Duration) -> Result<Interval, FieldFault> {
-    let length = Duration::try_from(duration).map_err(|_| {
+    // Not by the conversion of prost: it normalizes, which overflows for the most negative duration there is.
+    let seconds = u64::try_from(duration.seconds).ok().filter(|_| duration.nanos >= 0);
+    let seconds = seconds.ok_or_else(|| {
         FieldFault::new(
             field,
             "is negative: must be between 1 min (60 s) and 366 days (31622400 s)",
         )
     })?;
-    Interval::new(length).map_err(|error| FieldFault::new(field, error))
+    Interval::new(Duration::from_secs(seconds)).map_err(|error| FieldFault::new(field, error))
 }
 
 #[cfg(test)]

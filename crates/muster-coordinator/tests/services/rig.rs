@@ -60,7 +60,7 @@ impl Rig {
         let address = listener.local_addr().expect("it has one");
         let served = Server::builder()
             .add_routes(services.operator_routes())
-            .serve_with_incoming(TcpIncoming::from(listener));
+            .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         drop(services.tasks.spawn("server", served));
         let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
         let channel = channel.connect().await.expect("it listens");
