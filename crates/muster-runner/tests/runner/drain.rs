@@ -59,3 +59,22 @@ async fn an_idle_runner_without_a_coordinator_leaves_at_once() {
     runner.tasks.stop();
     runner.ended().await.expect("left");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_that_nobody_takes_waits_on_disk_and_holds_nobody_up() {
+    let mut coordinator = Coordinator::start().await;
+    let long = Duration::from_secs(60 * 60);
+    let (runner, mut session) = Runner::checked_in_with(&mut coordinator, |config| config.stop_within = long).await;
+    session.assign(work(1), json!({"do": "wait", "records": 0})).await;
+    session.started(work(1)).await;
+    drop(session);
+    // It dials again, and gets no welcome.
+    let _unanswered = coordinator.check_in().await;
+    runner.controls.go_on.cancel();
+    runner.spooled(1).await;
+    runner.tasks.stop();
+    let folder = Arc::clone(&runner.folder);
+    runner.ended().await.expect("left");
+    let kept = std::fs::read_dir(folder.path().join("spool")).expect("listed").count();
+    assert_eq!(kept, 1);
+}
