@@ -206,7 +206,6 @@ mod tests {
                 cursor: Some("page 8".to_owned()),
                 staged: true,
             })),
-            ..v1::Report::default()
         };
         (work, report)
     }
