@@ -1,11 +1,14 @@
 //! The commands: one module for each noun.
 
 mod connector;
+mod dev;
 mod execution;
 mod integration;
 mod logs;
 mod records;
 mod runner;
+
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -75,6 +78,8 @@ pub struct Global {
 /// All that can be typed first.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try it here: everything in one process.
+    Dev(dev::Args),
     /// Those that ask a coordinator.
     #[command(flatten)]
     Operation(Operation),
@@ -112,9 +117,10 @@ struct Session {
 ///
 /// # Errors
 /// Whatever kept it from doing what it was asked to.
-pub fn run(cli: Cli) -> Result<Exit, Error> {
+pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
-        Command::Operation(operation) => operate(cli.global, operation),
+        Command::Dev(args) => Ok(dev::run(args).into()),
+        Command::Operation(operation) => operate(cli.global, operation).map(ExitCode::from),
     }
 }
 

@@ -13,6 +13,9 @@ use crate::client::{Backoff, Client};
 use crate::error::Error;
 use crate::output::words::has_ended;
 
+/// What is being done, for errors.
+const DOING: &str = "watch executions";
+
 /// What a follower is told.
 #[derive(Debug)]
 pub enum News {
@@ -93,20 +96,28 @@ impl Follow {
         }
     }
 
-    async fn step(&mut self) -> Result<Vec<Execution>, Error> {
-        if let Some(wait) = self.wait.take() {
-            tokio::time::sleep(wait).await;
-        }
-        let doing = "watch executions";
+    /// Begins to watch, if it has not begun: nothing that happens after this is missed.
+    ///
+    /// # Errors
+    /// When the watch cannot begin.
+    pub async fn begin(&mut self) -> Result<(), Error> {
         if self.stream.is_none() {
             let request = WatchExecutionsRequest {
                 parent: self.parent.clone(),
                 resume_token: self.resume_token.clone(),
             };
             let opened = self.client.executions().watch_executions(request).await;
-            self.stream = Some(opened.map_err(|status| self.client.error(doing, &status))?.into_inner());
+            self.stream = Some(opened.map_err(|status| self.client.error(DOING, &status))?.into_inner());
             self.answered = true;
         }
+        Ok(())
+    }
+
+    async fn step(&mut self) -> Result<Vec<Execution>, Error> {
+        if let Some(wait) = self.wait.take() {
+            tokio::time::sleep(wait).await;
+        }
+        self.begin().await?;
         let Some(stream) = &mut self.stream else {
             return Ok(Vec::new());
         };
@@ -116,11 +127,11 @@ impl Follow {
                 self.take(message).await
             }
             Ok(None) => Err(Error::Unreachable {
-                doing: doing.to_owned(),
+                doing: DOING.to_owned(),
                 server: self.client.url().to_owned(),
                 reason: "it has ended the stream".to_owned(),
             }),
-            Err(status) => Err(self.client.error(doing, &status)),
+            Err(status) => Err(self.client.error(DOING, &status)),
         }
     }
 
@@ -193,7 +204,7 @@ impl Follow {
             match self.client.executions().get_execution(request).await {
                 Ok(found) => ended.push(found.into_inner()),
                 Err(status) => {
-                    let error = self.client.error("watch executions", &status);
+                    let error = self.client.error(DOING, &status);
                     if !error.has_reason("EXECUTION_NOT_FOUND") {
                         return Err(error);
                     }

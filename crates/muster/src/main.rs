@@ -16,23 +16,26 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use command::Cli;
+
 use error::Error;
 use exit::Exit;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
-    let exit = match Cli::try_parse() {
-        Ok(cli) => command::run(cli).unwrap_or_else(|error| told(&error)),
+    match Cli::try_parse() {
+        Ok(cli) => command::run(cli).unwrap_or_else(|error| told(&error).into()),
         Err(answer) => {
             // Nobody is left to tell where the terminal is gone.
             let _ = answer.print();
             if answer.use_stderr() {
-                Exit::Usage
+                Exit::Usage.into()
             } else {
-                Exit::Success
+                Exit::Success.into()
             }
         }
-    };
-    exit.into()
+    }
 }
 
 /// Tells the error. A reader that has taken what it wanted and left, as `head` does, is none.
