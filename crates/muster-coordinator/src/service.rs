@@ -1,5 +1,5 @@
-//! The gRPC services, one file each. A service takes a request apart by [`wire`](crate::wire), asks the shard in a turn of its writer, and makes the
-//! answer of what the turn gave it, outside of the turn. What goes wrong is a [`ServiceError`] until its last line.
+//! The gRPC services, one file each. A service takes a request apart by `wire`, asks the shard in a turn of its writer, and makes the
+//! answer of what the turn gave it, outside of the turn. What goes wrong is a `ServiceError` until its last line.
 
 mod check_in;
 mod connectors;
