@@ -99,6 +99,8 @@ pub enum Event {
         execution: ExecutionId,
         /// Who, by which attempt.
         claim: Claim,
+        /// Which revision of the configuration it was given.
+        revision: Revision,
     },
     /// The runner has begun.
     ExecutionStarted {

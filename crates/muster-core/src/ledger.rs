@@ -188,6 +188,7 @@ impl Ledger {
                         phase: Phase::Created { not_before: None },
                         since: recorded.at,
                         attempt: Attempt(0),
+                        revision: None,
                         claimed: None,
                         started: None,
                         failures: 0,

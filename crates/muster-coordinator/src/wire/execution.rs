@@ -67,7 +67,7 @@ pub(crate) fn open(open: Open) -> v1::Execution {
         }),
         landing_uri: String::new(),
         // The ledger does not keep which revision an attempt was given.
-        configuration_revision: 0,
+        configuration_revision: execution.revision.map_or(0, |revision| revision.0),
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn finished(finished: &Finished, landing_uri: Option<String>) -> v1::
         warning: warned,
         explanation: None,
         landing_uri: landing_uri.unwrap_or_default(),
-        configuration_revision: 0,
+        configuration_revision: finished.revision.map_or(0, |revision| revision.0),
     }
 }
 

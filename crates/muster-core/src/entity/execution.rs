@@ -4,7 +4,7 @@ use crate::event::Event;
 use crate::time::Stamp;
 use crate::words::{
     Attempt, Claim, ConnectorName, DataType, ExecutionId, ExecutionStatus, Failure, IntegrationId, OrganizationId,
-    Origin, Outcome, Pool, RunnerId, Staged, StagedId,
+    Origin, Outcome, Pool, Revision, RunnerId, Staged, StagedId,
 };
 
 /// Where an open execution stands.
@@ -48,6 +48,8 @@ pub struct Execution {
     pub since: Stamp,
     /// The newest attempt.
     pub attempt: Attempt,
+    /// Which revision of the configuration that attempt was given; `None` before the first.
+    pub revision: Option<Revision>,
     /// When that attempt was claimed; `None` before the first.
     pub claimed: Option<Stamp>,
     /// When that attempt started; `None` until it did.
@@ -84,8 +86,9 @@ impl Execution {
     /// Applies an event that keeps it open. One that does not concern an execution changes nothing.
     pub(crate) fn apply(&mut self, at: Stamp, event: &Event) {
         match event {
-            Event::ExecutionClaimed { claim, .. } => {
+            Event::ExecutionClaimed { claim, revision, .. } => {
                 self.attempt = claim.attempt;
+                self.revision = Some(*revision);
                 self.claimed = Some(at);
                 self.started = None;
                 self.enter(Phase::Pending(*claim), at);
@@ -158,6 +161,7 @@ impl Execution {
             started: self.started,
             ended: at,
             attempt: self.attempt,
+            revision: self.revision,
             runner,
             failures: self.failures,
             reported: self.reported,
@@ -194,6 +198,8 @@ pub struct Finished {
     pub ended: Stamp,
     /// Its last attempt.
     pub attempt: Attempt,
+    /// Which revision of the configuration that attempt was given; `None` if it was never claimed.
+    pub revision: Option<Revision>,
     /// Who held it when it ended; `None` if nobody did.
     pub runner: Option<RunnerId>,
     /// How many attempts have failed.

@@ -74,7 +74,7 @@ enum EventKind {
     #[prost(message, tag = "16")]
     ExecutionCreated(ExecutionCreated),
     #[prost(message, tag = "17")]
-    ExecutionClaimed(ExecutionHeld),
+    ExecutionClaimed(ExecutionClaimed),
     #[prost(message, tag = "18")]
     ExecutionStarted(ExecutionHeld),
     #[prost(message, tag = "19")]
@@ -165,6 +165,16 @@ struct ExecutionCreated {
     pool: Option<PoolMessage>,
     #[prost(message, optional, tag = "7")]
     origin: Option<OriginMessage>,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct ExecutionClaimed {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    claim: Option<ClaimMessage>,
+    #[prost(uint32, tag = "3")]
+    revision: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -371,9 +381,14 @@ impl From<&Event> for EventKind {
                 pool: Some(pool.into()),
                 origin: Some(origin.into()),
             }),
-            Event::ExecutionClaimed { execution, claim } => Self::ExecutionClaimed(ExecutionHeld {
+            Event::ExecutionClaimed {
+                execution,
+                claim,
+                revision,
+            } => Self::ExecutionClaimed(ExecutionClaimed {
                 execution: execution_id(*execution),
                 claim: Some(claim.into()),
+                revision: revision.0,
             }),
             Event::ExecutionStarted { execution, claim } => Self::ExecutionStarted(ExecutionHeld {
                 execution: execution_id(*execution),
@@ -506,6 +521,7 @@ impl TryFrom<EventKind> for Event {
             EventKind::ExecutionClaimed(message) => Self::ExecutionClaimed {
                 execution: execution(message.execution)?,
                 claim: required(message.claim, "claim")?.try_into()?,
+                revision: Revision(message.revision),
             },
             EventKind::ExecutionStarted(message) => Self::ExecutionStarted {
                 execution: execution(message.execution)?,

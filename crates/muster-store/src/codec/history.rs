@@ -2,7 +2,7 @@
 
 use muster_core::entity::Finished;
 use muster_core::time::Stamp;
-use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, RunnerId, StagedId};
+use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, Revision, RunnerId, StagedId};
 use prost::Message;
 
 use super::word::{
@@ -32,6 +32,7 @@ pub(crate) fn decode(id: ExecutionId, integration: IntegrationId, bytes: &[u8]) 
         started: message.started_ms.map(Stamp::from_millis),
         ended: Stamp::from_millis(message.ended_ms),
         attempt: Attempt(message.attempt),
+        revision: message.revision.map(Revision),
         runner: message.runner.map(|runner| RunnerId(runner.id())),
         failures: message.failures,
         reported: reported.collect::<Result<_, CodecError>>()?,
@@ -72,6 +73,8 @@ struct FinishedMessage {
     staged: Option<String>,
     #[prost(message, optional, tag = "15")]
     outcome: Option<OutcomeMessage>,
+    #[prost(uint32, optional, tag = "16")]
+    revision: Option<u32>,
 }
 
 impl From<&Finished> for FinishedMessage {
@@ -92,6 +95,7 @@ impl From<&Finished> for FinishedMessage {
             reported: finished.reported.iter().map(Into::into).collect(),
             staged: finished.staged.as_ref().map(|staged| staged.0.clone()),
             outcome: Some((&finished.outcome).into()),
+            revision: finished.revision.map(|revision| revision.0),
         }
     }
 }

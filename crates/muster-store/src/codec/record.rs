@@ -289,6 +289,8 @@ struct ExecutionMessage {
     last_failure: Option<FailureMessage>,
     #[prost(message, repeated, tag = "19")]
     reported: Vec<ClaimMessage>,
+    #[prost(uint32, optional, tag = "20")]
+    revision: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -370,6 +372,7 @@ impl From<&Execution> for ExecutionMessage {
             failures: execution.failures,
             last_failure: execution.last_failure.as_ref().map(Into::into),
             reported: execution.reported.iter().map(Into::into).collect(),
+            revision: execution.revision.map(|revision| revision.0),
         }
     }
 }
@@ -399,6 +402,7 @@ impl TryFrom<ExecutionMessage> for Execution {
             failures: message.failures,
             last_failure: message.last_failure.map(TryInto::try_into).transpose()?,
             reported: reported.collect::<Result<_, CodecError>>()?,
+            revision: message.revision.map(Revision),
         })
     }
 }

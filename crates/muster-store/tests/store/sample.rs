@@ -161,6 +161,7 @@ pub(crate) fn events() -> Vec<Recorded> {
         Event::ExecutionClaimed {
             execution: execution(1),
             claim: claim(1),
+            revision: Revision(2),
         },
         Event::ExecutionStarted {
             execution: execution(1),
@@ -273,6 +274,7 @@ fn open_execution(ordinal: u64, phase: Phase) -> Entity {
         phase,
         since: at(2),
         attempt: Attempt(2),
+        revision: Some(Revision(2)),
         claimed: Some(at(3)),
         started: Some(at(4)),
         failures: 1,
@@ -370,6 +372,7 @@ pub(crate) fn finished(ordinal: u64, integrations: u64) -> Finished {
         started: began.then(|| at(3)),
         ended: at(4),
         attempt: Attempt(2),
+        revision: Some(Revision(2)),
         runner: began.then_some(RUNNER),
         failures: 1,
         reported: vec![claim(1)],

@@ -372,6 +372,7 @@ mod tests {
             started: None,
             ended: Stamp::default(),
             attempt: Attempt(0),
+            revision: None,
             runner: None,
             failures: 0,
             reported: Vec::new(),

@@ -46,6 +46,7 @@ impl Claim {
             events: vec![Event::ExecutionClaimed {
                 execution: execution.id,
                 claim,
+                revision: integration.revision,
             }],
             roster: vec![RosterChange::Assigned {
                 runner: self.runner,
