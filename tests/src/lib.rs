@@ -1,1 +1,27 @@
-//! Builds and drives the real binaries.
+//! Builds and drives the real binaries: what the end-to-end tests and the benchmarks stand on.
+//!
+//! A [`World`] is a coordinator and its folder; runners check in with it, real ones ([`Runner`]) or ones that do only what a test tells them
+//! ([`ScriptedRunner`]); a [`Client`] asks as an operator does. Everything that is started is killed when it is dropped, and the logs of what a
+//! failing test has started are printed.
+
+mod binaries;
+mod client;
+mod coordinator;
+mod landing;
+mod process;
+mod runner;
+mod scripted;
+mod source;
+mod wait;
+mod world;
+
+pub use binaries::Binary;
+pub use client::{Client, ORGANIZATION, Wanted, id_of, is_final, status_of};
+pub use coordinator::Coordinator;
+pub use landing::{Published, published, staged_files};
+pub use process::Process;
+pub use runner::Runner;
+pub use scripted::{CONNECTOR, DATA_TYPE, Identity, ScriptedRunner, Work};
+pub use source::passwd_of;
+pub use wait::{LIMIT, eventually};
+pub use world::World;
