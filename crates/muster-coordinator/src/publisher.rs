@@ -6,12 +6,13 @@ use std::time::Duration;
 use muster_core::decide::Command;
 use muster_core::decide::execution::landing::{Landed, Unlandable};
 use muster_core::entity::Phase;
-use muster_core::words::{ExecutionId, Principal, Staged};
+use muster_core::words::{ExecutionId, LogLevel, LogLine, LogSource, Principal, Staged};
 use muster_shard::{LandingWork, ShardError, ShardHandle};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::landing::{Destination, Landing, PublishError};
 
 /// How many publications go on at the same time.
@@ -135,7 +136,23 @@ async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId)
         return Ok(());
     };
     let command = match landing.publish(&destination, &staged).await {
-        Ok(_) => Command::Landed(Landed { execution }),
+        Ok(published) => {
+            let counts = published.counts;
+            let message = format!(
+                "{} records ({} bytes) have landed: {}",
+                counts.records, counts.bytes, published.uri
+            );
+            let line = LogLine {
+                at: clock::now().stamp,
+                source: LogSource::Coordinator,
+                level: LogLevel::Info,
+                message,
+            };
+            if let Err(error) = shard.append_log_lines(execution, vec![line]).await {
+                tracing::warn!(%execution, %error, "a log line could not be kept");
+            }
+            Command::Landed(Landed { execution })
+        }
         Err(PublishError::Impossible(error)) => {
             tracing::error!(%execution, %error, "the records of an execution are lost");
             Command::Unlandable(Unlandable {

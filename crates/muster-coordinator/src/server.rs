@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster_process::Tasks;
 use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
-use muster_shard::{FatalError, LandingWork, Options, Running, ShardError};
+use muster_shard::{FatalError, LandingWork, Options, Running, ShardError, Started};
 use muster_store::{Location, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -117,10 +117,16 @@ impl Coordinator {
             limits: self.settings.limits(),
             ..Options::default()
         };
-        let (shard, work, running) = muster_shard::start(self.store, options)?;
-        let services = Services::new(shard, self.landing, tasks.clone());
+        let Started {
+            handle,
+            landing,
+            notes,
+            running,
+        } = muster_shard::start(self.store, options)?;
+        let services = Services::new(handle, self.landing, tasks.clone());
         let stop = tasks.token();
-        spawn_publisher(&tasks, &services, work);
+        spawn_publisher(&tasks, &services, landing);
+        services.spawn_note_keeper(notes);
         let ended = spawn_watch_of_shard(&tasks, running);
         let routes = routes(services).await?;
         tracing::info!(%address, data = %self.settings.data.display(), "the coordinator is ready");

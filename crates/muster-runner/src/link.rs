@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use muster_core::decide::Work;
 use muster_core::time::{Moment, Now, Stamp};
-use muster_core::words::SessionId;
+use muster_core::words::{Failure, LogLevel, LogSource, SessionId};
 use muster_process::Tasks;
 use muster_process::exit::chain;
 use muster_proto::v1;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 
 use crate::check_in::{End, Event, Stream};
-use crate::executor::{Executor, News, What};
+use crate::executor::{Collected, Executor, News, What};
 use crate::spool::Spool;
 
 /// How long the link waits for the disk before it reports a result that is not kept yet: a disk that hangs must not
@@ -171,7 +171,21 @@ impl Link {
                     tracing::info!(%session, coordinator = %self.endpoint.uri(), "checked in");
                     self.session.send_replace(Some(session));
                 }
-                RunnerOutput::Start(task) => self.executor.start(*task),
+                RunnerOutput::Start(task) => {
+                    let assignment = &task.assignment;
+                    let work = (assignment.execution, assignment.attempt);
+                    let from = if assignment.cursor.is_some() {
+                        ", from where the last one ended"
+                    } else {
+                        ""
+                    };
+                    let what = format!(
+                        "collecting `{}` by `{}`, attempt {}{from}",
+                        assignment.data_type, assignment.connector, assignment.attempt
+                    );
+                    self.end.log(work, LogSource::Runner, LogLevel::Info, &what);
+                    self.executor.start(*task);
+                }
                 RunnerOutput::Stop { work, why } => self.stop(work, why),
                 RunnerOutput::Spool(report) => keep.push(report),
                 RunnerOutput::Unspool { work, accepted } => {
@@ -277,6 +291,7 @@ impl Link {
             What::Log(source, level, message) => self.end.log(work, source, level, &message),
             What::Ended(ended) => {
                 self.executor.forget(work);
+                self.log_end(work, &ended);
                 // Whether it still counts makes no difference here: the session has told what to do with it.
                 let _ = match ended {
                     Ok(it) => self.end.completed(work, it.counts, it.cursor.as_ref(), it.staged),
@@ -284,6 +299,21 @@ impl Link {
                 };
             }
         }
+    }
+
+    /// Says in the execution's log how its attempt has ended here.
+    fn log_end(&mut self, work: Work, ended: &Result<Collected, Failure>) {
+        let (level, what) = match ended {
+            Ok(it) => (
+                LogLevel::Info,
+                format!("collected {} records ({} bytes)", it.counts.records, it.counts.bytes),
+            ),
+            Err(failure) => (
+                LogLevel::Error,
+                format!("failed ({}): {}", failure.category.as_str(), failure.message),
+            ),
+        };
+        self.end.log(work, LogSource::Runner, level, &what);
     }
 
     fn send(&mut self, room: mpsc::OwnedPermit<v1::RunnerMessage>) {

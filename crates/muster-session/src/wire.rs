@@ -106,8 +106,14 @@ pub(crate) fn duration(span: Duration) -> prost_types::Duration {
 }
 
 pub(crate) fn span(field: &str, duration: Option<prost_types::Duration>) -> Result<Option<Duration>, ProtocolError> {
-    duration
-        .map(Duration::try_from)
-        .transpose()
-        .map_err(|_| ProtocolError::field(field, "must not be negative"))
+    let Some(duration) = duration else { return Ok(None) };
+    // Judged here: prost's own conversion overflows at the least number of seconds.
+    let parts = (u64::try_from(duration.seconds), u32::try_from(duration.nanos));
+    match parts {
+        (Ok(seconds), Ok(nanos)) if nanos < 1_000_000_000 => Ok(Some(Duration::new(seconds, nanos))),
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => Err(ProtocolError::field(
+            field,
+            "must not be negative, and its nanoseconds must be below a second",
+        )),
+    }
 }

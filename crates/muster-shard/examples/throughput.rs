@@ -16,7 +16,7 @@ use muster_core::words::{
     Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, OrganizationId, Pool, PoolName,
     Principal, RunnerId, SessionId, Slots,
 };
-use muster_shard::{Options, ShardHandle, start};
+use muster_shard::{Options, ShardHandle, Started, start};
 use muster_store::{Location, Store};
 
 const INTEGRATIONS: usize = 50_000;
@@ -173,8 +173,7 @@ fn main() {
         .map_or_else(|| std::env::temp_dir().join("muster-throughput"), PathBuf::from);
     let _ = std::fs::remove_dir_all(&folder);
     let store = Store::open(&Location::Folder(folder)).expect("a new store");
-    let (handle, landing, running) = start(store, Options::default()).expect("it starts");
-    drop(landing);
+    let Started { handle, running, .. } = start(store, Options::default()).expect("it starts");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

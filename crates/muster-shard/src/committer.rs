@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use muster_core::decide::{Effect, Message};
-use muster_core::words::{Sequence, SessionId};
+use muster_core::words::{ExecutionId, LogLevel, Sequence, SessionId};
 use muster_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
 use crate::batch::Batch;
 use crate::outbox::Outboxes;
 use crate::pipeline::Pipeline;
-use crate::start::LandingWork;
+use crate::start::{LandingWork, Note};
 use crate::watch::Watchers;
 
 /// How far the committer has come.
@@ -55,6 +55,7 @@ pub(crate) struct Committer {
     pub(crate) outboxes: Arc<Outboxes>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) landing: mpsc::Sender<LandingWork>,
+    pub(crate) notes: mpsc::Sender<Note>,
 }
 
 impl Committer {
@@ -96,10 +97,24 @@ impl Committer {
                 Effect::Send { session, message, .. } => bundles.entry(session).or_default().push(message),
                 Effect::Publish { execution, .. } => self.land(LandingWork::Publish(execution)),
                 Effect::Discard { execution, attempt } => self.land(LandingWork::Discard(execution, attempt)),
+                Effect::Note {
+                    execution,
+                    level,
+                    message,
+                } => self.note(execution, level, message),
             }
         }
         self.outboxes.send(bundles);
         self.watchers.tell(batch.changes);
+    }
+
+    /// Lines are not promised to anybody: where too many wait already, this one is lost.
+    fn note(&self, execution: ExecutionId, level: LogLevel, message: String) {
+        let _ = self.notes.try_send(Note {
+            execution,
+            level,
+            message,
+        });
     }
 
     /// A queue that is full loses the work, and whoever drains it asks for all that is to be published then.

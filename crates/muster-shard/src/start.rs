@@ -9,7 +9,7 @@ use std::time::Duration;
 use muster_core::roster::Limits;
 use muster_core::state::State;
 use muster_core::time::Now;
-use muster_core::words::{Attempt, ExecutionId};
+use muster_core::words::{Attempt, ExecutionId, LogLevel};
 use muster_store::Store;
 use tokio::sync::{Notify, mpsc};
 
@@ -29,6 +29,9 @@ const JOBS_WAITING_MAX: usize = 4 * JOBS_MAX;
 
 /// How much work may wait for the landing. What is beyond is asked for again when the queue is empty.
 const LANDING_WAITING_MAX: usize = 4_096;
+
+/// How many lines for the logs of executions may wait; what is more is lost.
+const NOTES_WAITING_MAX: usize = 1_024;
 
 /// The longest sleep of an idle writer: the wall clock may be set forward meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
@@ -64,6 +67,29 @@ pub enum LandingWork {
     Discard(ExecutionId, Attempt),
 }
 
+/// A line of the coordinator for an execution's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Of which execution.
+    pub execution: ExecutionId,
+    /// How much it matters.
+    pub level: LogLevel,
+    /// What happened.
+    pub message: String,
+}
+
+/// A shard that has been started.
+pub struct Started {
+    /// The way to it.
+    pub handle: ShardHandle,
+    /// Work for the landing, beginning with what a restart has interrupted.
+    pub landing: mpsc::Receiver<LandingWork>,
+    /// Lines for the logs of executions.
+    pub notes: mpsc::Receiver<Note>,
+    /// Its threads.
+    pub running: Running,
+}
+
 /// The threads of a shard. They end when every handle is gone, or when the store fails.
 pub struct Running {
     threads: Vec<Thread>,
@@ -87,14 +113,11 @@ impl Running {
     }
 }
 
-/// Starts the shard in `store`. Work for the landing comes by the receiver, beginning with what a restart has interrupted.
+/// Starts the shard in `store`.
 ///
 /// # Errors
 /// [`FatalError`] when the store is damaged or cannot be read, or a thread cannot be made.
-pub fn start(
-    store: Store,
-    options: Options,
-) -> Result<(ShardHandle, mpsc::Receiver<LandingWork>, Running), FatalError> {
+pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
     let recovered = store.recover()?;
     let mut clock = Clock::starting_after(recovered.last_stamp.unwrap_or_default());
     let now = clock.now();
@@ -103,6 +126,7 @@ pub fn start(
     store.put_finished(recovered.head, ended)?;
     let state = State::starting(recovered.ledger, options.limits, now);
     let (landing, landing_work) = mpsc::channel(LANDING_WAITING_MAX);
+    let (notes, noted) = mpsc::channel(NOTES_WAITING_MAX);
     for execution in state.index().landing() {
         let _ = landing.try_send(LandingWork::Publish(execution));
     }
@@ -138,6 +162,7 @@ pub fn start(
         outboxes: Arc::clone(&outboxes),
         watchers: Arc::clone(&watchers),
         landing,
+        notes,
     };
     let keeper = Keeper::new(
         store.clone(),
@@ -172,7 +197,12 @@ pub fn start(
             move || Ok(keeper.run()?)
         })?,
     ];
-    Ok((handle, landing_work, Running { threads }))
+    Ok(Started {
+        handle,
+        landing: landing_work,
+        notes: noted,
+        running: Running { threads },
+    })
 }
 
 type Thread = JoinHandle<Result<(), FatalError>>;

@@ -1,7 +1,8 @@
 //! Keeps the log lines of runners with their executions, in order, without holding up the stream that they came on.
 
 use muster_core::decide::Work;
-use muster_core::words::{Claim, LogLevel, LogLine, LogSource, RunnerId};
+use muster_core::words::{Claim, ExecutionId, LogLevel, LogLine, LogSource, RunnerId};
+use muster_shard::Note;
 use tokio::sync::mpsc;
 
 use super::Services;
@@ -58,6 +59,41 @@ impl LogSender {
 }
 
 impl Services {
+    /// Spawns the keeper of the coordinator's own lines; it ends with the shard.
+    pub(crate) fn spawn_note_keeper(&self, mut notes: mpsc::Receiver<Note>) {
+        let keeping = self.clone();
+        let stop = self.tasks.token();
+        // As above: it has nothing to say at its end.
+        drop(self.tasks.spawn("note-keeper", async move {
+            loop {
+                let note = tokio::select! {
+                    note = notes.recv() => note,
+                    () = stop.cancelled() => None,
+                };
+                let Some(Note {
+                    execution,
+                    level,
+                    message,
+                }) = note
+                else {
+                    return;
+                };
+                keeping.keep_own(execution, level, message).await;
+            }
+        }));
+    }
+
+    /// Keeps a line of the coordinator with an execution.
+    pub(crate) async fn keep_own(&self, execution: ExecutionId, level: LogLevel, message: String) {
+        let line = LogLine {
+            at: clock::now().stamp,
+            source: LogSource::Coordinator,
+            level,
+            message,
+        };
+        self.keep(execution, vec![line]).await;
+    }
+
     /// Lines of an attempt that does not hold its execution any more are dropped.
     async fn keep_lines(&self, lines: Lines) {
         let Lines {
@@ -87,6 +123,10 @@ impl Services {
                 ),
             });
         }
+        self.keep(execution, lines).await;
+    }
+
+    async fn keep(&self, execution: ExecutionId, lines: Vec<LogLine>) {
         if let Err(error) = self.shard.append_log_lines(execution, lines).await {
             tracing::error!(%execution, %error, "log lines could not be kept");
         }

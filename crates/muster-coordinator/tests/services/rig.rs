@@ -52,7 +52,8 @@ impl Rig {
     /// The services, and nobody who has checked in.
     pub async fn empty() -> Self {
         let store = Store::open(&Location::Memory).expect("memory is there");
-        let (shard, landing_work, _running) = muster_shard::start(store, Options::default()).expect("it is sound");
+        let started = muster_shard::start(store, Options::default()).expect("it is sound");
+        let (shard, landing_work) = (started.handle, started.landing);
         let folder = tempfile::tempdir().expect("a folder");
         let landing = Landing::open(folder.path()).expect("a landing");
         let services = Services::new(shard.clone(), landing, Tasks::new());

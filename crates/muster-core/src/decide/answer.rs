@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::words::{
-    Attempt, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId, IntegrationId,
+    Attempt, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId, IntegrationId, LogLevel,
     OrganizationId, Revision, RunnerId, SessionId, Staged,
 };
 
@@ -53,6 +53,15 @@ pub enum Effect {
         execution: ExecutionId,
         /// What.
         staged: Staged,
+    },
+    /// The execution's log gets a line of the coordinator. It is not kept in the journal.
+    Note {
+        /// Of which execution.
+        execution: ExecutionId,
+        /// How much it matters.
+        level: LogLevel,
+        /// What happened.
+        message: String,
     },
     /// The landing forgets what an attempt may have staged.
     Discard {

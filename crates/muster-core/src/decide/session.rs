@@ -11,20 +11,26 @@ use crate::entity::{Execution, Phase};
 use crate::event::Event;
 use crate::roster::RosterChange;
 use crate::time::Now;
-use crate::words::{Category, Failure};
+use crate::words::{Category, Failure, LogLevel};
 
 /// Adds to a decision that an attempt is lost with its runner: that counts as a failure, so that a runner which crashes over an execution does not
 /// do so for ever.
 fn lose(execution: &Execution, why: String, now: Now, chance: &mut fastrand::Rng, decision: &mut Decision) {
     let failure = Failure::new(Category::RunnerLost, why);
-    decision
-        .events
-        .push(retry::or_fail(execution, failure, None, now, chance));
+    retry::or_fail(execution, failure, None, now, chance, decision);
     forget(execution, decision);
 }
 
 /// Adds to a decision that a claim is withdrawn: queued again at once, and no failure.
 fn withdraw(execution: &Execution, decision: &mut Decision) {
+    decision.effects.push(Effect::Note {
+        execution: execution.id,
+        level: LogLevel::Warn,
+        message: format!(
+            "attempt {} was not confirmed by its runner: queued again",
+            execution.attempt
+        ),
+    });
     decision.events.push(Event::ExecutionReturned {
         execution: execution.id,
         failures: execution.failures,

@@ -203,7 +203,7 @@ impl Model {
             Effect::Publish { execution, .. } => {
                 self.publishing.insert(execution);
             }
-            Effect::Discard { .. } => {}
+            Effect::Discard { .. } | Effect::Note { .. } => {}
         }
     }
 

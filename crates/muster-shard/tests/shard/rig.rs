@@ -37,9 +37,8 @@ pub fn begin(store: Store) -> (ShardHandle, Running) {
         record_after: Duration::from_millis(50),
         ..Options::default()
     };
-    let (handle, landing, running) = start(store, options).expect("the store is sound");
-    drop(landing);
-    (handle, running)
+    let started = start(store, options).expect("the store is sound");
+    (started.handle, started.running)
 }
 
 /// Lets a shard end, off the async threads.

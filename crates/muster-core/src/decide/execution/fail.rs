@@ -31,21 +31,23 @@ impl Fail {
             Found::Reported => return Ok(Decision::nothing()),
         };
         let claim = self.report.claim;
-        Ok(Decision {
-            events: vec![retry::or_fail(
-                execution,
-                sayable(self.failure),
-                Some(claim),
-                now,
-                chance,
-            )],
+        let mut decision = Decision {
             roster: settled(self.report),
-            effects: vec![Effect::Discard {
-                execution: execution.id,
-                attempt: claim.attempt,
-            }],
             ..Decision::default()
-        })
+        };
+        retry::or_fail(
+            execution,
+            sayable(self.failure),
+            Some(claim),
+            now,
+            chance,
+            &mut decision,
+        );
+        decision.effects.push(Effect::Discard {
+            execution: execution.id,
+            attempt: claim.attempt,
+        });
+        Ok(decision)
     }
 }
 

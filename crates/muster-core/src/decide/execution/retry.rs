@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::decide::{Decision, Effect};
 use crate::entity::Execution;
 use crate::event::Event;
 use crate::time::Now;
-use crate::words::{Claim, Failure};
+use crate::words::{Claim, Failure, LogLevel};
 
 /// How many attempts may fail. Withdrawn claims do not count.
 pub const FAILURES_MAX: u32 = 3;
@@ -23,10 +24,23 @@ pub fn backoff_most(failures: u32) -> Duration {
     (BACKOFF_FIRST * 2_u32.pow(doublings)).min(BACKOFF_MOST)
 }
 
-/// Back to the queue after a back-off, or the end: `failure` decides by its category, and by how many there were.
+/// Adds to a decision that an attempt has failed: back to the queue after a back-off, or the end. `failure` decides by its category, and by how many there were.
 ///
 /// `reported` is the claim whose holder says so itself; `None` when the coordinator judges. The jitter is full: any time from none to the most.
 pub fn or_fail(
+    execution: &Execution,
+    failure: Failure,
+    reported: Option<Claim>,
+    now: Now,
+    chance: &mut fastrand::Rng,
+    decision: &mut Decision,
+) {
+    let event = judge(execution, failure, reported, now, chance);
+    decision.effects.extend(note(&event, now));
+    decision.events.push(event);
+}
+
+fn judge(
     execution: &Execution,
     failure: Failure,
     reported: Option<Claim>,
@@ -54,6 +68,43 @@ pub fn or_fail(
             reported,
         }
     }
+}
+
+/// What the execution's log says about it.
+fn note(event: &Event, now: Now) -> Option<Effect> {
+    let (execution, failure, what) = match event {
+        Event::ExecutionReturned {
+            execution,
+            failures,
+            failure: Some(failure),
+            not_before: Some(at),
+            ..
+        } => {
+            let wait = at.since(now.stamp).as_secs();
+            (
+                execution,
+                failure,
+                format!("failure {failures} of {FAILURES_MAX}: tried again in {wait} s"),
+            )
+        }
+        Event::ExecutionFailed {
+            execution,
+            failures,
+            failure,
+            ..
+        } => (
+            execution,
+            failure,
+            format!("failure {failures} of {FAILURES_MAX}: not tried again"),
+        ),
+        _ => return None,
+    };
+    let message = format!("{what} ({}: {})", failure.category.as_str(), failure.message);
+    Some(Effect::Note {
+        execution: *execution,
+        level: LogLevel::Warn,
+        message,
+    })
 }
 
 #[cfg(test)]

@@ -53,6 +53,7 @@ impl World {
             Effect::Publish { execution, .. } => {
                 self.publishing.insert(execution);
             }
+            Effect::Note { .. } => {}
             Effect::Discard { execution, attempt } => {
                 self.landing.remove(&(execution, attempt));
             }
