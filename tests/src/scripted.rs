@@ -261,6 +261,22 @@ impl ScriptedRunner {
         self.sender.send(message).await.expect("the stream goes on");
     }
 
+    /// The next message, whatever it is but a heartbeat; `None` when the stream has ended.
+    pub async fn message(&mut self) -> Option<Kind> {
+        if let Some(kept) = self.kept.pop_front() {
+            return Some(kept);
+        }
+        loop {
+            match self.incoming.message().await {
+                Ok(Some(message)) => match message.kind {
+                    Some(Kind::Heartbeat(_)) | None => {}
+                    Some(kind) => return Some(kind),
+                },
+                Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
     /// The next message that `choose` wants; others but heartbeats are kept for later.
     async fn next<T>(&mut self, what: &str, limit: Duration, choose: impl Fn(&Kind) -> Option<T>) -> T {
         if let Some(index) = self.kept.iter().position(|kind| choose(kind).is_some()) {
@@ -317,14 +333,6 @@ impl ScriptedRunner {
         Work::from(assignment)
     }
 
-    /// Waits until the end of this work is acknowledged.
-    ///
-    /// # Panics
-    /// When it is not within the limit.
-    pub async fn finished_ack(&mut self, work: &Work) {
-        self.ack(work, v1::ReportKind::Finished).await;
-    }
-
     /// Waits until a report on this work, of this kind or a later one, is acknowledged.
     ///
     /// # Panics
@@ -342,18 +350,6 @@ impl ScriptedRunner {
             _ => None,
         })
         .await;
-    }
-
-    /// The next acknowledgements.
-    ///
-    /// # Panics
-    /// When none come within the limit.
-    pub async fn acks(&mut self) -> Vec<v1::Ack> {
-        self.next("ack", LIMIT, |message| match message {
-            Kind::Acks(acks) => Some(acks.acks.clone()),
-            _ => None,
-        })
-        .await
     }
 
     /// Waits until this work is fenced, and tells why.
@@ -398,14 +394,8 @@ impl ScriptedRunner {
             records: lines.lines().count() as u64,
             bytes: lines.len() as u64,
         };
-        let header = v1::UploadHeader {
-            execution_id: work.execution.clone(),
-            attempt: work.attempt,
-            runner_id: Bytes::copy_from_slice(self.id.as_bytes()),
-            session_id: self.welcome.session_id.clone(),
-        };
         let kinds = [
-            Upload::Header(header),
+            Upload::Header(self.upload_header(work)),
             Upload::Chunk(Bytes::from_static(lines.as_bytes())),
             Upload::End(v1::UploadEnd { counts: Some(counts) }),
         ];
@@ -413,5 +403,31 @@ impl ScriptedRunner {
         let mut client = RunnerServiceClient::new(connect(&self.url).await);
         let answer = client.upload_records(tokio_stream::iter(messages)).await?;
         Ok(answer.into_inner().counts.unwrap_or_default())
+    }
+
+    /// Begins an upload and sends no more of it than its header; it goes on until what this returns is dropped.
+    pub async fn begin_upload(&self, work: &Work) -> JoinSet<()> {
+        let (sender, messages) = mpsc::channel(1);
+        let header = v1::UploadRecordsRequest {
+            kind: Some(Upload::Header(self.upload_header(work))),
+        };
+        sender.send(header).await.expect("the upload has not begun");
+        let mut client = RunnerServiceClient::new(connect(&self.url).await);
+        let mut upload = JoinSet::new();
+        upload.spawn(async move {
+            let answer = client.upload_records(ReceiverStream::new(messages)).await;
+            // Nothing is to be learned of it, but what is open must stay so until then.
+            drop((answer, sender));
+        });
+        upload
+    }
+
+    fn upload_header(&self, work: &Work) -> v1::UploadHeader {
+        v1::UploadHeader {
+            execution_id: work.execution.clone(),
+            attempt: work.attempt,
+            runner_id: Bytes::copy_from_slice(self.id.as_bytes()),
+            session_id: self.welcome.session_id.clone(),
+        }
     }
 }

@@ -1,5 +1,13 @@
 //! The real binaries over real sockets, with a real store on a real disk.
 
+mod absence;
+mod competition;
+mod kills;
 mod lifecycle;
 mod reflection;
 mod refusals;
+mod shutdown;
+mod silence;
+
+/// The accounts of a source whose collection takes a few seconds, so that something can happen to it meanwhile.
+const SLOW_ACCOUNTS: u32 = 120_000;

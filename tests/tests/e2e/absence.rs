@@ -1,0 +1,223 @@
+//! What is not there, as `ARCHITECTURE.md` says: checked where a script can.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The packages that each package of the workspace uses when it is built and run, not when it is tested.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let output = command
+        .current_dir(root())
+        .output()
+        .expect("cargo is there: it runs the tests");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("a list");
+    let packages = packages.iter().map(|package| {
+        let used = package["dependencies"].as_array().expect("a list").iter();
+        // Of no kind: neither for the tests nor for the build.
+        let used = used.filter(|dependency| dependency["kind"].is_null());
+        (
+            text(&package["name"]),
+            used.map(|dependency| text(&dependency["name"])).collect(),
+        )
+    });
+    packages.collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The crates that use one of these.
+fn users<'a>(all: &'a BTreeMap<String, BTreeSet<String>>, used: &[&str]) -> Vec<&'a str> {
+    let users = all
+        .iter()
+        .filter(|(_, uses)| used.iter().any(|one| uses.contains(*one)));
+    users.map(|(name, _)| name.as_str()).collect()
+}
+
+#[test]
+fn the_core_is_pure() {
+    let all = dependencies();
+    let allowed: BTreeSet<String> = ["fastrand", "jiff", "smol_str", "thiserror", "uuid"]
+        .map(str::to_owned)
+        .into();
+    let more: Vec<&String> = all["muster-core"].difference(&allowed).collect();
+    assert!(
+        more.is_empty(),
+        "muster-core also uses {more:?}: is it free of I/O, clocks, tasks and serde?"
+    );
+    // What it may use has a clock and randomness of its own; that must not be called, nor built in.
+    let manifest = fs::read_to_string(root().join("crates/muster-core/Cargo.toml")).expect("there");
+    assert!(
+        !manifest.contains("features"),
+        "muster-core switches a feature on: {manifest}"
+    );
+    forbid(
+        "crates/muster-core/src",
+        &[
+            "Instant::now",
+            "SystemTime",
+            "Timestamp::now",
+            "Zoned::now",
+            "std::fs",
+            "std::io",
+            "std::net",
+            "std::env",
+            "std::thread",
+            "std::process",
+            "fastrand::Rng::new",
+            "HashMap",
+            "HashSet",
+            "println!",
+            "f64",
+        ],
+    );
+}
+
+#[test]
+fn engines_and_connections_stay_where_they_belong() {
+    let all = dependencies();
+    assert_eq!(users(&all, &["sled"]), ["muster-store"]);
+    // The generated code needs tonic's types; the session must do without, and does not know a socket.
+    assert_eq!(
+        users(&all, &["tonic"]),
+        [
+            "muster",
+            "muster-coordinator",
+            "muster-proto",
+            "muster-runner",
+            "muster-tests"
+        ]
+    );
+    let session = &all["muster-session"];
+    for absent in [
+        "tokio",
+        "tonic",
+        "hyper",
+        "muster-store",
+        "muster-shard",
+        "muster-connector",
+    ] {
+        assert!(!session.contains(absent), "muster-session uses {absent}");
+    }
+    assert_eq!(users(&all, &["muster-store"]), ["muster-coordinator", "muster-shard"]);
+    let proto_users = [
+        "muster",
+        "muster-coordinator",
+        "muster-runner",
+        "muster-session",
+        "muster-tests",
+    ];
+    assert_eq!(users(&all, &["muster-proto"]), proto_users);
+    for connector in ["muster-connector", "muster-connectors"] {
+        let uses: Vec<&String> = all[connector]
+            .iter()
+            .filter(|used| used.starts_with("muster-"))
+            .collect();
+        let allowed = |used: &&String| ["muster-core", "muster-connector"].contains(&used.as_str());
+        assert!(
+            uses.iter().all(allowed),
+            "{connector} uses {uses:?}: connectors know no coordinator"
+        );
+    }
+}
+
+#[test]
+fn nothing_runs_or_waits_without_an_owner_or_a_bound() {
+    for entry in fs::read_dir(root().join("crates")).expect("there") {
+        let folder = entry.expect("listed").path().join("src");
+        forbid_in(
+            &folder,
+            &[
+                "tokio::spawn(",
+                "task::spawn(",
+                "thread::spawn(",
+                "unbounded",
+                "std::sync::mpsc::channel",
+            ],
+        );
+    }
+}
+
+#[test]
+fn ring_is_the_one_crypto_provider() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("there");
+    for banned in ["aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "native-tls"] {
+        assert!(
+            !lock.contains(&format!("name = \"{banned}\"\n")),
+            "{banned} is in the tree"
+        );
+    }
+}
+
+#[test]
+fn the_wire_and_the_disk_stay_at_their_ends() {
+    // The disk's messages are private to the store, so that nobody else can know them.
+    let store = fs::read_to_string(root().join("crates/muster-store/src/lib.rs")).expect("there");
+    assert!(
+        store.contains("mod codec;") && !store.contains("pub mod codec"),
+        "{store}"
+    );
+    // What lands and what publishes knows nothing of the wire.
+    forbid(
+        "crates/muster-coordinator/src/landing",
+        &["muster_proto", "tonic", "muster_shard"],
+    );
+    forbid("crates/muster-coordinator/src/publisher.rs", &["muster_proto", "tonic"]);
+    // Events are decided by the core alone.
+    for folder in ["muster-coordinator", "muster-runner", "muster-session", "muster"] {
+        forbid(&format!("crates/{folder}/src"), &["event::Event"]);
+    }
+}
+
+fn forbid(path: &str, words: &[&str]) {
+    forbid_in(&root().join(path), words);
+}
+
+/// None of these words in the code below a path: comments, and what is compiled for tests only, may say what they like.
+fn forbid_in(path: &Path, words: &[&str]) {
+    let files = sources(path);
+    assert!(!files.is_empty(), "nothing to look at in {}", path.display());
+    for file in files {
+        let source = fs::read_to_string(&file).expect("a source is text");
+        let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            let line = line.split("//").next().unwrap_or_default();
+            let found = words.iter().find(|word| line.contains(*word));
+            assert!(
+                found.is_none(),
+                "{}:{} has `{}`",
+                file.display(),
+                number + 1,
+                line.trim()
+            );
+        }
+    }
+}
+
+/// The sources below a path that are not of tests.
+fn sources(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let paths = entries.map(|entry| entry.expect("a folder can be listed").path());
+    paths
+        .filter(|path| !path.ends_with("tests") && !path.ends_with("tests.rs"))
+        .filter(|path| path.is_dir() || path.extension().is_some_and(|extension| extension == "rs"))
+        .flat_map(|path| sources(&path))
+        .collect()
+}
