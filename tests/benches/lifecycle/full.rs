@@ -1,0 +1,56 @@
+//! The real coordinator under as much load as it carries, and its latency at half of that.
+
+use std::path::Path;
+
+use crate::Outcome;
+use crate::arguments::Scale;
+use crate::child::Child;
+use crate::coordinator::Coordinator;
+use crate::load::{Paced, ROLE, Saturated, Settings};
+
+/// What the coordinator carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Full {
+    /// Until history had all of them.
+    pub(crate) lifecycles_per_s: f64,
+    /// Until the last acknowledgement.
+    pub(crate) acknowledged_per_s: f64,
+    /// How long history took after that, and the coordinator to stop.
+    pub(crate) caught_up_in_s: f64,
+    /// Refused reports: none, when all is well.
+    pub(crate) fenced: u64,
+    /// At half of the load.
+    pub(crate) paced: Paced,
+}
+
+pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Full> {
+    let coordinator = Coordinator::start(binary, folder)?;
+    let settings = Settings {
+        address: coordinator.address,
+        integrations: scale.integrations,
+        settle: scale.settle,
+        window: scale.window,
+        pace: None,
+    };
+    let mut load = Child::play(ROLE, &settings)?;
+    let saturated: Saturated = load.hear()?;
+    // An orderly stop returns when history has absorbed everything: from outside there is no other way to see it.
+    drop(load);
+    let caught_up_in_s = coordinator.stop()?.as_secs_f64();
+    let lifecycles_per_s = saturated.finished as f64 / (saturated.seconds + caught_up_in_s);
+
+    let coordinator = Coordinator::start(binary, folder)?;
+    let settings = Settings {
+        address: coordinator.address,
+        pace: Some(lifecycles_per_s / 2.0),
+        ..settings
+    };
+    let paced = Child::play(ROLE, &settings)?.hear()?;
+    Ok(Full {
+        lifecycles_per_s,
+        acknowledged_per_s: saturated.finished as f64 / saturated.seconds,
+        caught_up_in_s,
+        fenced: saturated.fenced,
+        paced,
+    })
+}

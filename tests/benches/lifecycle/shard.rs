@@ -1,0 +1,277 @@
+//! What the shard does on its store alone: the same lifecycles in one process, without gRPC. It also makes the data of the restart.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use muster_core::decide::execution::run_now::RunNow;
+use muster_core::decide::execution::{Report, finish::Finish, progress::Start};
+use muster_core::decide::integration::create::Create;
+use muster_core::decide::session::check_in::CheckIn;
+use muster_core::decide::{Answer, Assignment, Command, Message};
+use muster_core::entity::{Definition, Profile};
+use muster_core::time::{Interval, Stamp};
+use muster_core::words::{
+    Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, OrganizationId, Pool, PoolName,
+    Principal, RunnerId, SessionId, Slots,
+};
+use muster_shard::{LandingWork, Options, Outbox, Running, ShardHandle, Started, Turn, start};
+use muster_store::{Location, Store};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::Outcome;
+use crate::arguments::Scale;
+use crate::child::{Child, say};
+use crate::progress::{OPEN_MAX, Progress};
+use crate::runner::{CONNECTOR, DATA_TYPES, RUNNERS, SLOTS};
+
+/// The role of the process that measures this.
+pub(crate) const ROLE: &str = "store";
+
+/// How many integrations a turn of the writer creates or runs: a turn touches at most a thousand entities.
+const TURN: usize = 300;
+
+/// What the shard has done.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Carried {
+    pub(crate) lifecycles_per_s: f64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    folder: PathBuf,
+    integrations: usize,
+    /// How long history gets to catch up with the first collections before the clock starts.
+    settle: Duration,
+    window: Duration,
+}
+
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Carried> {
+    let settings = Settings {
+        folder: folder.join("store"),
+        integrations: scale.integrations,
+        settle: scale.settle,
+        window: scale.window,
+    };
+    Child::play(ROLE, &settings)?.hear()
+}
+
+pub(crate) fn play(settings: Settings) -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let shard = Shard::open(settings.folder)?;
+    let (began, count, running) =
+        runtime.block_on(load(shard, settings.integrations, settings.settle, settings.window))?;
+    // Returns when the last finished execution is in history.
+    running.join()?;
+    say(&Carried {
+        lifecycles_per_s: count as f64 / began.elapsed().as_secs_f64(),
+    })
+}
+
+async fn load(
+    shard: Shard,
+    integrations: usize,
+    settle: Duration,
+    window: Duration,
+) -> Outcome<(Instant, u64, Running)> {
+    let progress = Arc::new(Progress::default());
+    let ids = shard.create(integrations, "bench").await?;
+    progress.create((ids.len() * DATA_TYPES.len()) as u64);
+    let mut runners = JoinSet::new();
+    for n in 0..RUNNERS {
+        runners.spawn(run(shard.handle.clone(), n, Arc::clone(&progress)));
+    }
+    progress
+        .until("the first collections are done", |progress| progress.open() == 0)
+        .await?;
+    tokio::time::sleep(settle).await;
+    let (began, before) = (Instant::now(), progress.finished());
+    let mut next = ids.chunks(TURN).cycle();
+    while began.elapsed() < window {
+        shard.run_now(next.next().unwrap_or_default(), &progress).await?;
+        progress
+            .until("there is room", |progress| progress.open() < OPEN_MAX)
+            .await?;
+    }
+    progress
+        .until("the queue is empty", |progress| progress.open() == 0)
+        .await?;
+    let count = progress.finished() - before;
+    runners.shutdown().await;
+    Ok((began, count, shard.running))
+}
+
+/// A shard on a store of its own.
+pub(crate) struct Shard {
+    handle: ShardHandle,
+    running: Running,
+    _landing: mpsc::Receiver<LandingWork>,
+}
+
+impl Shard {
+    pub(crate) fn open(folder: PathBuf) -> Outcome<Self> {
+        let store = Store::open(&Location::Folder(folder))?;
+        let Started {
+            handle,
+            landing,
+            running,
+            ..
+        } = start(store, Options::default())?;
+        Ok(Self {
+            handle,
+            running,
+            _landing: landing,
+        })
+    }
+
+    pub(crate) fn handle(&self) -> &ShardHandle {
+        &self.handle
+    }
+
+    /// Creates so many integrations of three data types, served by this pool. They are active, so their first collections are queued.
+    pub(crate) async fn create(&self, count: usize, pool: &str) -> Outcome<Vec<IntegrationId>> {
+        let mut ids = Vec::with_capacity(count);
+        while ids.len() < count {
+            let first = ids.len();
+            let definitions: Result<Vec<_>, _> =
+                (first..count.min(first + TURN)).map(|n| definition(n, pool)).collect();
+            let definitions = definitions?;
+            ids.extend(self.handle.turn(move |turn| create(turn, definitions)).await?);
+        }
+        Ok(ids)
+    }
+
+    /// Makes work: each of these integrations collects now.
+    pub(crate) async fn run_now(&self, integrations: &[IntegrationId], progress: &Progress) -> Outcome<()> {
+        let integrations = integrations.to_vec();
+        let organization = organization()?;
+        let created = self.handle.turn(move |turn| run_all(turn, &organization, integrations));
+        progress.create(created.await?);
+        Ok(())
+    }
+}
+
+fn create(turn: &mut Turn<'_>, definitions: Vec<Definition>) -> Vec<IntegrationId> {
+    let created = definitions.into_iter().map(|definition| {
+        let command = Command::CreateIntegration(Create {
+            organization: definition
+                .pool
+                .organization
+                .clone()
+                .expect("the pool is an organization's"),
+            definition,
+            draft: false,
+        });
+        match turn.ask(&Principal::local(), command) {
+            Ok(Answer::Integration(id)) => id,
+            other => panic!("an integration was created, and the answer is {other:?}"),
+        }
+    });
+    created.collect()
+}
+
+fn run_all(turn: &mut Turn<'_>, organization: &OrganizationId, integrations: Vec<IntegrationId>) -> u64 {
+    let mut created = 0;
+    for integration in integrations {
+        let before = turn.state().index().open_of(integration).count();
+        let command = Command::RunNow(RunNow {
+            organization: organization.clone(),
+            integration,
+            data_types: Vec::new(),
+        });
+        if let Err(rejection) = turn.ask(&Principal::local(), command) {
+            panic!("an integration cannot run now: {rejection}");
+        }
+        created += turn.state().index().open_of(integration).count() - before;
+    }
+    created as u64
+}
+
+fn organization() -> Outcome<OrganizationId> {
+    Ok(OrganizationId::new("default")?)
+}
+
+fn definition(n: usize, pool: &str) -> Outcome<Definition> {
+    let mut intervals = std::collections::BTreeMap::new();
+    for name in DATA_TYPES {
+        intervals.insert(DataType::new(name)?, Interval::MOST);
+    }
+    Ok(Definition {
+        display_name: DisplayName::new(&format!("{pool} {n}"))?,
+        connector: ConnectorName::new(CONNECTOR)?,
+        configuration: Configuration::new("{}")?,
+        pool: Pool::named(&organization()?, &PoolName::new(pool)?),
+        intervals,
+    })
+}
+
+/// A runner of the pool `bench` that does what it is assigned in no time, until the shard ends.
+pub(crate) async fn run(handle: ShardHandle, n: u64, progress: Arc<Progress>) {
+    if let Err(error) = work(&handle, n, &progress).await {
+        eprintln!("error: runner {n} has ended: {error}");
+        std::process::exit(1);
+    }
+}
+
+async fn work(handle: &ShardHandle, n: u64, progress: &Progress) -> Outcome<()> {
+    let runner = RunnerId(u128::from(n) + 1);
+    let session = SessionId::generate(Stamp::from_millis(1), &mut fastrand::Rng::new());
+    let mut outbox: Outbox = handle.open_outbox(session);
+    let check_in = Command::CheckIn(check_in(runner, session, n)?);
+    handle.ask(Principal::Runner(runner), check_in).await?;
+    while let Some(mut messages) = outbox.recv().await {
+        while let Ok(more) = outbox.try_recv() {
+            messages.extend(more);
+        }
+        let assignments = messages.into_iter().filter_map(|message| match message {
+            Message::Assign(assignment) => Some(*assignment),
+            Message::Fence { .. } | Message::Cancel { .. } | Message::Close(_) => None,
+        });
+        let commands: Vec<Command> = assignments.flat_map(|one| work_off(runner, &one)).collect();
+        let answers = handle.ask_all(Principal::Runner(runner), commands).await?.await?;
+        let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
+        progress.fence((answers.len() - accepted) as u64);
+        // A start and a finish each.
+        progress.finish(accepted as u64 / 2);
+    }
+    Ok(())
+}
+
+fn work_off(runner: RunnerId, assignment: &Assignment) -> [Command; 2] {
+    let report = Report {
+        execution: assignment.execution,
+        claim: Claim {
+            runner,
+            attempt: assignment.attempt,
+        },
+    };
+    let finish = Finish {
+        report,
+        counts: Counts::default(),
+        cursor: None,
+        staged: None,
+    };
+    [Command::Start(Start(report)), Command::Finish(finish)]
+}
+
+fn check_in(runner: RunnerId, session: SessionId, n: u64) -> Outcome<CheckIn> {
+    let organization = organization()?;
+    Ok(CheckIn {
+        runner,
+        session,
+        profile: Profile {
+            display_name: DisplayName::new(&format!("runner {n}"))?,
+            pool: Pool::named(&organization, &PoolName::new("bench")?),
+            organization: Some(organization),
+            version: "1.0.0".into(),
+            platform: "linux/x86_64".into(),
+            slots: Slots(SLOTS),
+            connectors: vec![ConnectorName::new(CONNECTOR)?],
+        },
+        offers: Vec::new(),
+        running: Vec::new(),
+        finished: Vec::new(),
+    })
+}
