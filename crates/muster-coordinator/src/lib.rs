@@ -3,6 +3,7 @@
 //! It decides nothing: what may happen stands in `muster-core`, and what has happened in the shard. Here are its doors.
 
 mod clock;
+mod connection;
 pub mod landing;
 mod publisher;
 mod server;

@@ -1,8 +1,11 @@
 //! The coordinator as a whole: opens what it keeps, starts the shard, serves, and stops in order.
 
+use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt as _};
 use muster_process::Tasks;
 use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
@@ -10,10 +13,12 @@ use muster_shard::{FatalError, LandingWork, Options, Running, ShardError, Starte
 use muster_store::{Location, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use crate::connection::Connection;
 use crate::landing::{Landing, LandingError};
 use crate::publisher;
 use crate::service::{Services, UPLOAD_MESSAGE_BYTES_MAX};
@@ -61,6 +66,12 @@ pub enum CoordinatorError {
     /// Its shard has ended.
     #[error(transparent)]
     Shard(#[from] FatalError),
+    /// A fault of the program in its shard.
+    #[error(transparent)]
+    Panicked(#[from] muster_process::TaskError),
+    /// The runtime has ended before it.
+    #[error("the coordinator was interrupted while it stopped: what was told to anybody is durable all the same")]
+    Interrupted,
     /// What it tells of itself to clients cannot be built.
     #[error("the description of the services cannot be read: this is a fault of the program, please report it")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -130,22 +141,40 @@ impl Coordinator {
         let ended = spawn_watch_of_shard(&tasks, running);
         let routes = routes(services).await?;
         tracing::info!(%address, data = %self.settings.data.display(), "the coordinator is ready");
-        let served = server()
+        let cut = CancellationToken::new();
+        let serving = server()
             .add_routes(routes)
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(self.listener).with_nodelay(Some(true)),
-                stop.cancelled(),
-            )
-            .await;
+            .serve_with_incoming_shutdown(connections(self.listener, &cut), stop.cancelled());
+        let served = tokio::select! {
+            served = serving => served,
+            never = cut_after(&stop, self.settings.stop_within * 4 / 5, cut) => match never {},
+        };
         // All handles are gone when the last stream has ended; then the shard ends.
         let shard = ended.await;
         served?;
-        if let Ok(Ok(shard)) = shard {
-            shard?;
-        }
+        shard
+            .map_err(|_| CoordinatorError::Interrupted)??
+            .map_err(CoordinatorError::Shard)?;
         tracing::info!("the coordinator has stopped");
         Ok(())
     }
+}
+
+fn connections(listener: TcpListener, cut: &CancellationToken) -> impl Stream<Item = io::Result<Connection>> + use<> {
+    let cut = cut.clone();
+    TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .map(move |accepted| accepted.map(|stream| Connection::new(stream, cut.clone())))
+}
+
+/// Cuts the connections that are still open some time after the stop: calls that go on until then may end well, and what hangs must not hold up the
+/// rest, which needs some time too.
+async fn cut_after(stop: &CancellationToken, within: Duration, cut: CancellationToken) -> Infallible {
+    stop.cancelled().await;
+    tokio::time::sleep(within).await;
+    tracing::warn!(after = ?within, "connections are still open: they are cut");
+    cut.cancel();
+    std::future::pending().await
 }
 
 fn server() -> Server {

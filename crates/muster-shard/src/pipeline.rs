@@ -66,6 +66,21 @@ impl Pipeline {
         batches
     }
 
+    /// Nobody will take anything any more: what has gathered is dropped, so that whoever waits for it learns that the shard has stopped.
+    pub(crate) fn abandon(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        let lost = std::mem::take(&mut waiting.batches);
+        drop(waiting);
+        drop(lost);
+        self.drained.notify_one();
+    }
+
+    /// Whether nothing can be added any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Takes nothing more; what has gathered is still handed out.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

@@ -184,17 +184,30 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         wake,
         ready,
     };
+    let committer_ended = Arc::clone(&writing.wake);
+    let keeper_failed = Arc::clone(&writing.wake);
+    let pipeline_of_keeper = Arc::clone(&writing.pipeline);
     let threads = vec![
         thread("shard-writer", move || writing.run())?,
         thread("shard-committer", move || {
             let ended = committer.run();
-            committer.pipeline.close();
+            committer.pipeline.abandon();
             durable.end();
+            // The writer may sleep, and has nothing to wait for any more.
+            committer_ended.notify_one();
             Ok(ended?)
         })?,
         thread("shard-keeper", {
             let mut keeper = keeper;
-            move || Ok(keeper.run()?)
+            move || {
+                let ended = keeper.run();
+                if ended.is_err() {
+                    // What the engine holds now is not known, so nothing more is told to anybody.
+                    pipeline_of_keeper.abandon();
+                    keeper_failed.notify_one();
+                }
+                Ok(ended?)
+            }
         })?,
     ];
     Ok(Started {
@@ -245,6 +258,9 @@ impl WriterLoop {
         let mut jobs = Vec::with_capacity(JOBS_MAX);
         loop {
             self.pipeline.room().await;
+            if self.pipeline.is_closed() {
+                return;
+            }
             let now = self.clock.now();
             if self.writer.has_work(now) {
                 while jobs.len() < JOBS_MAX

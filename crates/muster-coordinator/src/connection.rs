@@ -1,0 +1,155 @@
+//! A client's connection that has an end: it is closed when nothing comes on it at first, and cut when the time to stop is nearly over.
+//!
+//! Without this a connection that never says a word would stay for ever, and one call that hangs, such as an upload whose runner has stopped,
+//! would hold up the shutdown until the process is left to die with an error.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::transport::server::{Connected, TcpConnectInfo};
+
+/// How long a client may take to say its first word: one that speaks the protocol does so at once.
+const FIRST_WORD_WITHIN: Duration = Duration::from_secs(5);
+
+/// A connection with an end.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    /// When the first word is overdue; `None` once it has come.
+    overdue: Option<Pin<Box<Sleep>>>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Connection {
+    /// A connection that was just accepted. It is cut when `cut` is cancelled.
+    pub(crate) fn new(stream: TcpStream, cut: CancellationToken) -> Self {
+        Self {
+            stream,
+            overdue: Some(Box::pin(tokio::time::sleep(FIRST_WORD_WITHIN))),
+            cut: Box::pin(cut.cancelled_owned()),
+        }
+    }
+
+    /// What to do where the stream itself has nothing to say: only then, so that a busy connection costs nothing more. A busy one waits often
+    /// enough, too.
+    fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.cut.as_mut().poll(context).is_ready() {
+            let why = "the coordinator stops, and has waited for this connection long enough";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why)));
+        }
+        if let Some(overdue) = &mut self.overdue
+            && overdue.as_mut().poll(context).is_ready()
+        {
+            let why = "the client has not said a word";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+        }
+        Poll::Pending
+    }
+
+    fn or_wait<T>(&mut self, polled: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match polled {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => self.wait(context),
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if polled.is_ready() {
+            self.overdue = None;
+        }
+        self.or_wait(polled, context)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.or_wait(polled, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.or_wait(polled, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.or_wait(polled, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.or_wait(polled, context)
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = TcpConnectInfo;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        self.stream.connect_info()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A connection of which the test is the client.
+    async fn connected(cut: &CancellationToken) -> (TcpStream, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("it has one")).await;
+        let (stream, _) = listener.accept().await.expect("somebody has connected");
+        (client.expect("it listens"), Connection::new(stream, cut.clone()))
+    }
+
+    async fn reads(connection: &mut Connection) -> io::Result<u8> {
+        let read = timeout(2 * FIRST_WORD_WITHIN, connection.read_u8()).await;
+        read.expect("it waits for ever")
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_say_a_word_is_not_waited_for() {
+        let (_client, mut connection) = connected(&CancellationToken::new()).await;
+        let error = reads(&mut connection).await.expect_err("nothing has come");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn after_its_first_word_a_client_may_be_silent_until_the_cut() {
+        let cut = CancellationToken::new();
+        let (mut client, mut connection) = connected(&cut).await;
+        client.write_u8(7).await.expect("written");
+        assert_eq!(reads(&mut connection).await.expect("it has come"), 7);
+        assert!(connection.overdue.is_none(), "it has to say something again");
+        let silent = timeout(Duration::from_millis(1), connection.read_u8()).await;
+        assert!(silent.is_err(), "{silent:?}");
+        // Cancelled while it is read from, as on a server.
+        let (read, ()) = tokio::join!(reads(&mut connection), async { cut.cancel() });
+        assert_eq!(read.expect_err("it is cut").kind(), io::ErrorKind::ConnectionAborted);
+    }
+}
