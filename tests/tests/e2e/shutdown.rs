@@ -1,5 +1,7 @@
 //! SIGTERM: what runs goes on elsewhere or later, nothing is lost, and the exit code says that all went well.
 
+use std::io::Read as _;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use muster_proto::v1::{ExecutionStatus, ReportKind};
@@ -84,11 +86,21 @@ async fn an_operator_who_watches_holds_nothing_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_on_which_nothing_comes_holds_nothing_up() {
     let mut world = World::start_with(&[]).await;
-    let silent = std::net::TcpStream::connect(world.coordinator.address()).expect("connected");
+    let silent = TcpStream::connect(world.coordinator.address()).expect("connected");
     // Connections are taken in order, so that one is there when this is answered.
     world.client().runners().await.expect("it answers");
     stop_in_time(&mut world).await;
     drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_on_which_nothing_comes_is_closed() {
+    let world = World::start_with(&[]).await;
+    let mut silent = TcpStream::connect(world.coordinator.address()).expect("connected");
+    silent.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let mut buffer = [0; 1024];
+    // The server's own preface may come first.
+    while silent.read(&mut buffer).expect("it is closed within the limit") > 0 {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
