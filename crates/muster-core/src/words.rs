@@ -15,7 +15,9 @@ pub use configuration::{Configuration, ConfigurationError};
 pub use failure::{Category, Failure};
 pub use id::{ExecutionId, IdError, IntegrationId, RunnerId, SessionId};
 pub use log_line::{LogLevel, LogLine, LogSource};
-pub use name::{ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, Pool, PoolName};
+pub use name::{
+    AccessSchema, ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, Pool, PoolName,
+};
 pub use outcome::{Counts, Cursor, CursorError, Outcome, Warning};
 pub use principal::Principal;
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};

@@ -240,7 +240,7 @@ impl Bench {
                 "add it to `connectors` in the runner's configuration, or choose a pool whose runners allow it",
             )
         })?;
-        if let Some(access_schema) = task.access_schema {
+        if let Some(access_schema) = &assignment.access_schema {
             return Err(Failure::new(
                 Category::Configuration,
                 format!(

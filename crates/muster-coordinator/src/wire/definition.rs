@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_connector::{Invalid, validate};
 use muster_core::time::Interval;
-use muster_core::words::{Configuration, ConnectorName, DataType, DisplayName, PoolName};
+use muster_core::words::{AccessSchema, Configuration, ConnectorName, DataType, DisplayName, PoolName};
 use muster_proto::v1;
 use muster_session::wire::json_from_struct;
 use prost_types::{FieldMask, Struct};
@@ -26,7 +26,7 @@ pub(crate) type Asked = Vec<(DataType, Option<Interval>)>;
 pub(crate) struct New {
     pub(crate) display_name: DisplayName,
     pub(crate) connector: ConnectorName,
-    pub(crate) access_schema: String,
+    pub(crate) access_schema: Option<AccessSchema>,
     pub(crate) configuration: Configuration,
     pub(crate) pool: PoolName,
     pub(crate) data_types: Asked,
@@ -36,7 +36,7 @@ pub(crate) struct New {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Changes {
     pub(crate) display_name: Option<DisplayName>,
-    pub(crate) access_schema: Option<String>,
+    pub(crate) access_schema: Option<Option<AccessSchema>>,
     pub(crate) configuration: Option<Configuration>,
     pub(crate) pool: Option<PoolName>,
     pub(crate) data_types: Option<Asked>,
@@ -59,15 +59,20 @@ pub(crate) fn new(integration: &v1::Integration) -> Result<New, Vec<FieldFault>>
     let configuration = kept(configuration(integration.configuration.as_ref()), &mut faults);
     let pool = kept(pool(&integration.pool), &mut faults);
     let data_types = data_types(&integration.data_types, &mut faults);
-    match (display_name, named, configuration, pool) {
-        (Some(display_name), Some(connector), Some(configuration), Some(pool)) if faults.is_empty() => Ok(New {
-            display_name,
-            connector,
-            access_schema: integration.access_schema.clone(),
-            configuration,
-            pool,
-            data_types,
-        }),
+    let access_schema = kept(access_schema(&integration.access_schema), &mut faults);
+    match (display_name, named, access_schema, configuration, pool) {
+        (Some(display_name), Some(connector), Some(access_schema), Some(configuration), Some(pool))
+            if faults.is_empty() =>
+        {
+            Ok(New {
+                display_name,
+                connector,
+                access_schema,
+                configuration,
+                pool,
+                data_types,
+            })
+        }
         _ => Err(faults),
     }
 }
@@ -92,7 +97,7 @@ pub(crate) fn changes(integration: &v1::Integration, mask: Option<&FieldMask>) -
             changes.display_name = kept(display_name(&integration.display_name), &mut faults);
         }
         if is("access_schema") {
-            changes.access_schema = Some(integration.access_schema.clone());
+            changes.access_schema = kept(access_schema(&integration.access_schema), &mut faults);
         }
         if is("configuration") {
             changes.configuration = kept(configuration(integration.configuration.as_ref()), &mut faults);
@@ -181,27 +186,38 @@ pub(crate) fn intervals(
     if faults.is_empty() { Ok(intervals) } else { Err(faults) }
 }
 
+fn access_schema(name: &str) -> Result<Option<AccessSchema>, FieldFault> {
+    let name = Some(name).filter(|name| !name.is_empty());
+    let chosen = name.map(AccessSchema::new).transpose();
+    chosen.map_err(|error| FieldFault::new("integration.access_schema", error))
+}
+
 /// Judges which of the connector's ways of being configured is chosen.
 ///
 /// # Errors
-/// [`FieldFault`] when the connector has no such way. The ledger does not keep the choice so far, so a connector that has several ways is refused.
+/// [`FieldFault`] when the connector has no such way, or has several and none is chosen.
 pub(crate) fn judge_access_schema(
     specification: &v1::ConnectorSpecification,
-    access_schema: &str,
+    access_schema: Option<&AccessSchema>,
 ) -> Result<(), FieldFault> {
     let connector = &specification.connector;
-    let fault = |problem: String| Err(FieldFault::new("integration.access_schema", problem));
-    if !specification.access_schemas.is_empty() {
-        return fault(format!(
-            "cannot be chosen: this coordinator does not keep the access schemas that the connector `{connector}` has"
-        ));
-    }
-    if !access_schema.is_empty() {
-        return fault(format!(
-            "must be empty: the connector `{connector}` has one way of being configured"
-        ));
-    }
-    Ok(())
+    let offered: Vec<&str> = specification
+        .access_schemas
+        .iter()
+        .map(|one| one.access_schema.as_str())
+        .collect();
+    let problem = match access_schema {
+        Some(chosen) if offered.contains(&chosen.as_str()) => return Ok(()),
+        None if offered.is_empty() => return Ok(()),
+        Some(_) if offered.is_empty() => {
+            format!("must be empty: the connector `{connector}` has one way of being configured")
+        }
+        Some(_) | None => format!(
+            "must be one that the connector `{connector}` has: {}",
+            offered.join(", ")
+        ),
+    };
+    Err(FieldFault::new("integration.access_schema", problem))
 }
 
 /// Judges a configuration by the connector's schema.

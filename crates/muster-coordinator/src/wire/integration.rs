@@ -30,7 +30,10 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
         name: name::of_integration(&integration.organization, integration.id),
         display_name: definition.display_name.to_string(),
         connector: definition.connector.to_string(),
-        access_schema: String::new(),
+        access_schema: definition
+            .access_schema
+            .as_ref()
+            .map_or_else(String::new, |name| name.as_str().to_owned()),
         configuration: Some(struct_from_json(definition.configuration.as_str())?),
         pool: definition.pool.to_string(),
         data_types: collections

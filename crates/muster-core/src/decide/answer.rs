@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::words::{
-    Attempt, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId, IntegrationId, LogLevel,
-    OrganizationId, Revision, RunnerId, SessionId, Staged,
+    AccessSchema, Attempt, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId,
+    IntegrationId, LogLevel, OrganizationId, Revision, RunnerId, SessionId, Staged,
 };
 
 /// What the asker is told.
@@ -119,6 +119,8 @@ pub struct Assignment {
     pub data_type: DataType,
     /// By which connector.
     pub connector: ConnectorName,
+    /// In which of the connector's ways it is configured; `None` for a connector with one way.
+    pub access_schema: Option<AccessSchema>,
     /// What the connector is told.
     pub configuration: Configuration,
     /// Which configuration that is.

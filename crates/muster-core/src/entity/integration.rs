@@ -6,8 +6,8 @@ use crate::event::Event;
 use crate::schedule::Skip;
 use crate::time::{Interval, Stamp};
 use crate::words::{
-    Category, Configuration, ConfigurationStatus, ConnectorName, Counts, Cursor, DataType, DisplayName, Enablement,
-    ExecutionId, Failure, IntegrationId, OrganizationId, Pool, Revision, Warning,
+    AccessSchema, Category, Configuration, ConfigurationStatus, ConnectorName, Counts, Cursor, DataType, DisplayName,
+    Enablement, ExecutionId, Failure, IntegrationId, OrganizationId, Pool, Revision, Warning,
 };
 
 /// What a person says about an integration.
@@ -17,6 +17,8 @@ pub struct Definition {
     pub display_name: DisplayName,
     /// Which connector reads it. Never changes.
     pub connector: ConnectorName,
+    /// In which of the connector's ways it is configured; `None` for a connector with one way.
+    pub access_schema: Option<AccessSchema>,
     /// What that connector is told.
     pub configuration: Configuration,
     /// Whose runners serve it.

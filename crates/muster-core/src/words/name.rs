@@ -132,6 +132,10 @@ name!(
     ConnectorName
 );
 name!(
+    /// Names one of the ways in which a connector can be configured, such as `single-domain` or `auto-discovery`.
+    AccessSchema
+);
+name!(
     /// Names what is collected, such as `device`, `user` or `software`. An open set: a connector may offer others.
     DataType
 );

@@ -61,6 +61,7 @@ pub fn definition(name: u32, data_types: usize, minutes: u64) -> muster_core::en
     muster_core::entity::Definition {
         display_name: DisplayName::new(&format!("source {name}")).expect("a name"),
         connector: ConnectorName::new("host").expect("a name"),
+        access_schema: None,
         configuration: Configuration::new("{}").expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
         intervals: (0..data_types.clamp(1, 3)).map(|n| (data_type(n), interval)).collect(),

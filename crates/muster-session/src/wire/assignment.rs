@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use muster_core::decide::Assignment;
 use muster_core::words::{
-    Configuration, ConnectorName, Cursor, DataType, IntegrationId, NAME_CHARS_MAX, OrganizationId, Revision,
+    AccessSchema, Configuration, ConnectorName, Cursor, DataType, IntegrationId, OrganizationId, Revision,
 };
 use muster_proto::v1;
-use smol_str::SmolStr;
 
 use super::json::{JsonError, json_from_struct, struct_from_json};
 use super::{organization_from_wire, span, work_from_wire};
@@ -18,8 +17,6 @@ use crate::error::ProtocolError;
 pub struct Task {
     /// What is to be done.
     pub assignment: Assignment,
-    /// In which of the connector's ways it is configured; `None` for a connector with one way.
-    pub access_schema: Option<SmolStr>,
     /// How long it may take; `None` leaves that to the runner. Where both have a limit the shorter one holds.
     pub time_limit: Option<Duration>,
 }
@@ -38,7 +35,9 @@ pub fn assignment_to_wire(assignment: Assignment) -> Result<v1::Assignment, Json
             assignment.organization, assignment.integration
         ),
         connector: assignment.connector.as_str().to_owned(),
-        access_schema: String::new(),
+        access_schema: assignment
+            .access_schema
+            .map_or_else(String::new, |name| name.as_str().to_owned()),
         configuration: Some(configuration),
         configuration_revision: assignment.revision.0,
         data_type: assignment.data_type.as_str().to_owned(),
@@ -62,13 +61,9 @@ pub fn task_from_wire(assignment: v1::Assignment) -> Result<Task, ProtocolError>
     let configuration = Configuration::new(&json).map_err(|error| ProtocolError::field("configuration", error))?;
     let cursor = assignment.cursor.map(Cursor::new).transpose();
     let cursor = cursor.map_err(|error| ProtocolError::field("cursor", error))?;
-    if assignment.access_schema.len() > NAME_CHARS_MAX {
-        return Err(ProtocolError::field(
-            "access_schema",
-            format_args!("must be at most {NAME_CHARS_MAX} bytes"),
-        ));
-    }
     let access_schema = Some(assignment.access_schema).filter(|name| !name.is_empty());
+    let access_schema = access_schema.map(|name| AccessSchema::new(&name)).transpose();
+    let access_schema = access_schema.map_err(|error| ProtocolError::field("access_schema", error))?;
     Ok(Task {
         assignment: Assignment {
             execution,
@@ -77,11 +72,11 @@ pub fn task_from_wire(assignment: v1::Assignment) -> Result<Task, ProtocolError>
             integration,
             data_type,
             connector,
+            access_schema,
             configuration,
             revision: Revision(assignment.configuration_revision),
             cursor,
         },
-        access_schema: access_schema.map(SmolStr::from),
         time_limit: span("time_limit", assignment.time_limit)?,
     })
 }
@@ -115,6 +110,7 @@ mod tests {
             integration: IntegrationId(3),
             data_type: DataType::new("user").expect("a name"),
             connector: ConnectorName::new("ldap").expect("a name"),
+            access_schema: Some(AccessSchema::new("single-domain").expect("a name")),
             configuration: Configuration::new(r#"{"hosts":["dc1"],"port":636}"#).expect("small"),
             revision: Revision(4),
             cursor: Some(Cursor::new("page 7").expect("small")),
@@ -126,7 +122,7 @@ mod tests {
         let wire = assignment_to_wire(assignment()).expect("its configuration is an object");
         let task = task_from_wire(wire).expect("understood");
         assert_eq!(task.assignment, assignment());
-        assert_eq!((task.access_schema, task.time_limit), (None, None));
+        assert_eq!(task.time_limit, None);
     }
 
     #[test]

@@ -81,6 +81,7 @@ pub(crate) fn assignment((execution, attempt): Work) -> Assignment {
         integration: IntegrationId(1),
         data_type: DataType::new("device").expect("a name"),
         connector: ConnectorName::new("host").expect("a name"),
+        access_schema: None,
         configuration: Configuration::new(r#"{"port":636}"#).expect("small"),
         revision: Revision(1),
         cursor: None,

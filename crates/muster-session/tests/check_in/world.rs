@@ -135,6 +135,7 @@ impl World {
         let definition = Definition {
             display_name: DisplayName::new(&format!("source {n}")).expect("a name"),
             connector: ConnectorName::new("host").expect("a name"),
+            access_schema: None,
             configuration: Configuration::new("{}").expect("small"),
             pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
             intervals: intervals.into(),

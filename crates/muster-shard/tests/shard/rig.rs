@@ -26,6 +26,7 @@ pub fn definition(name: &str) -> Definition {
     Definition {
         display_name: DisplayName::new(name).expect("a name"),
         connector: ConnectorName::new("host").expect("a name"),
+        access_schema: None,
         configuration: Configuration::new("{}").expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
         intervals: [(DataType::new("device").expect("a name"), Interval::HOUR)].into(),

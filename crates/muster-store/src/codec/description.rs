@@ -1,7 +1,7 @@
 //! The messages of what is said about integrations, runners and connectors; events and records share them.
 
 use muster_core::entity::{Definition, Offer, Profile};
-use muster_core::words::{Configuration, DisplayName, Slots};
+use muster_core::words::{AccessSchema, Configuration, DisplayName, Slots};
 
 use super::word::{PoolMessage, connector_name, data_type, interval, owner};
 use super::{CodecError, judged, required};
@@ -18,6 +18,8 @@ pub(super) struct DefinitionMessage {
     pool: Option<PoolMessage>,
     #[prost(message, repeated, tag = "5")]
     intervals: Vec<IntervalMessage>,
+    #[prost(string, optional, tag = "6")]
+    access_schema: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -43,6 +45,7 @@ impl From<&Definition> for DefinitionMessage {
             configuration: definition.configuration.as_str().to_owned(),
             pool: Some((&definition.pool).into()),
             intervals: intervals.collect(),
+            access_schema: definition.access_schema.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -55,12 +58,16 @@ impl TryFrom<DefinitionMessage> for Definition {
             let data_type = data_type(&message.data_type)?;
             Ok((data_type, interval(message.seconds)?))
         });
+        let access_schema = message
+            .access_schema
+            .map(|name| judged(AccessSchema::new(&name), "access schema"));
         Ok(Self {
             display_name: judged(DisplayName::new(&message.display_name), "display name")?,
             connector: connector_name(&message.connector)?,
             configuration: judged(Configuration::new(&message.configuration), "configuration")?,
             pool: required(message.pool, "pool")?.try_into()?,
             intervals: intervals.collect::<Result<_, CodecError>>()?,
+            access_schema: access_schema.transpose()?,
         })
     }
 }

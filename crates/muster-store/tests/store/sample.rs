@@ -12,9 +12,9 @@ use muster_core::ledger::Entity;
 use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
-    Attempt, Category, Claim, Configuration, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IntegrationId,
-    LogLevel, LogLine, LogSource, Origin, Outcome, Pool, Principal, Revision, RunnerId, Slots, Staged, StagedId,
-    Warning,
+    AccessSchema, Attempt, Category, Claim, Configuration, Counts, Cursor, DataType, Enablement, ExecutionId, Failure,
+    IntegrationId, LogLevel, LogLine, LogSource, Origin, Outcome, Pool, Principal, Revision, RunnerId, Slots, Staged,
+    StagedId, Warning,
 };
 
 pub(crate) const RUNNER: RunnerId = RunnerId(0x0193_0000_0000_7000_8000_0000_0000_00AA);
@@ -83,6 +83,7 @@ fn definition() -> Definition {
     Definition {
         display_name: "Corp directory".parse().unwrap(),
         connector: "ldap".parse().unwrap(),
+        access_schema: Some(AccessSchema::new("single-domain").expect("a name")),
         configuration: Configuration::new(r#"{"host":"dc1"}"#).unwrap(),
         pool: pool(),
         intervals: [

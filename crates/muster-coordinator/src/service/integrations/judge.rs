@@ -53,7 +53,7 @@ pub(super) fn define(
     draft: bool,
 ) -> Result<Definition, ServiceError> {
     let mut faults = Vec::new();
-    if let Err(fault) = judge_access_schema(specification, &new.access_schema) {
+    if let Err(fault) = judge_access_schema(specification, new.access_schema.as_ref()) {
         faults.push(fault);
     }
     let intervals = intervals(specification, &new.data_types).unwrap_or_else(|others| {
@@ -69,6 +69,7 @@ pub(super) fn define(
     Ok(Definition {
         display_name: new.display_name,
         connector: new.connector,
+        access_schema: new.access_schema,
         configuration: new.configuration,
         pool: Pool::named(organization, &new.pool),
         intervals,

@@ -84,7 +84,8 @@ impl Services {
         }
         let specification = self.specification(organization, &after.connector).await?;
         if let Some(access_schema) = &changes.access_schema {
-            judge_access_schema(&specification, access_schema)?;
+            judge_access_schema(&specification, access_schema.as_ref())?;
+            after.access_schema.clone_from(access_schema);
         }
         if let Some(asked) = &changes.data_types {
             after.intervals = intervals(&specification, asked)?;

@@ -160,9 +160,19 @@ fn every_place_of_a_configuration_that_does_not_fit_is_named() {
 
 #[test]
 fn an_access_schema_that_is_not_there_cannot_be_chosen() {
-    assert_eq!(judge_access_schema(&specification(), ""), Ok(()));
-    assert!(judge_access_schema(&specification(), "single-domain").is_err());
+    let chosen = AccessSchema::new("single-domain").expect("a name");
+    assert_eq!(judge_access_schema(&specification(), None), Ok(()));
+    assert!(judge_access_schema(&specification(), Some(&chosen)).is_err());
     let mut several = specification();
-    several.access_schemas.push(v1::AccessSchema::default());
-    assert!(judge_access_schema(&several, "").is_err());
+    let offered = v1::AccessSchema {
+        access_schema: "single-domain".to_owned(),
+        ..v1::AccessSchema::default()
+    };
+    several.access_schemas.push(offered);
+    assert_eq!(judge_access_schema(&several, Some(&chosen)), Ok(()));
+    let fault = judge_access_schema(&several, None).expect_err("one is to be chosen");
+    assert_eq!(
+        fault.problem,
+        "must be one that the connector `ldap` has: single-domain"
+    );
 }

@@ -72,6 +72,7 @@ fn assignment(execution: &Execution, integration: &Integration, claim: words::Cl
         integration: execution.integration,
         data_type: execution.data_type.clone(),
         connector: execution.connector.clone(),
+        access_schema: integration.definition.access_schema.clone(),
         configuration: integration.definition.configuration.clone(),
         revision: integration.revision,
         cursor: collection.and_then(|collection| collection.cursor.clone()),

@@ -53,7 +53,8 @@ impl Update {
         if *before == self.definition {
             return Ok(decision);
         }
-        let reconfigured = before.configuration != self.definition.configuration;
+        let reconfigured = before.configuration != self.definition.configuration
+            || before.access_schema != self.definition.access_schema;
         decision.events.push(Event::IntegrationUpdated {
             integration: integration.id,
             revision: if reconfigured {
