@@ -126,6 +126,7 @@ impl Coordinator {
         let address = self.address();
         let options = Options {
             limits: self.settings.limits(),
+            retention: self.settings.retention(),
             ..Options::default()
         };
         let Started {

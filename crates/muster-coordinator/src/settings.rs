@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use muster_core::roster::Limits;
+use muster_shard::Retention;
 
 /// The port of the gRPC listener.
 pub const PORT: u16 = 7443;
@@ -35,6 +36,14 @@ pub struct Settings {
     #[arg(long, env = "MUSTER_LEASE", value_name = "DURATION", default_value = "60s", value_parser = lease)]
     pub lease: Duration,
 
+    /// For how many days finished executions and their logs are kept.
+    #[arg(long, env = "MUSTER_RETENTION_DAYS", value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    pub retention_days: u16,
+
+    /// How large history may become, in MiB; beyond it the oldest executions go.
+    #[arg(long, env = "MUSTER_HISTORY_MIB", value_name = "MIB", default_value_t = 16 * 1024, value_parser = clap::value_parser!(u32).range(64..))]
+    pub history_mib: u32,
+
     /// How long work may take to end at a shutdown.
     #[arg(long, env = "MUSTER_STOP_WITHIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub stop_within: Duration,
@@ -49,12 +58,22 @@ impl Settings {
             data,
             landing: None,
             lease: Limits::default().lease,
+            retention_days: 30,
+            history_mib: 16 * 1024,
             stop_within: Duration::from_secs(10),
         }
     }
 
     pub(crate) fn landing(&self) -> PathBuf {
         self.landing.clone().unwrap_or_else(|| self.data.join("landing"))
+    }
+
+    pub(crate) fn retention(&self) -> Retention {
+        let age = Duration::from_secs(u64::from(self.retention_days) * 24 * 60 * 60);
+        Retention {
+            age,
+            bytes: u64::from(self.history_mib) << 20,
+        }
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -149,9 +149,9 @@ impl Standing {
 
 fn runners_of<'a>(state: &'a State, pool: &'a Pool) -> impl Iterator<Item = &'a Runner> {
     state
-        .ledger()
-        .runners()
-        .filter(move |runner| runner.profile.pool == *pool)
+        .index()
+        .runners_of(pool)
+        .filter_map(|id| state.ledger().runner(id))
 }
 
 fn nobody(state: &State, pool: &Pool, now: Now) -> Why {

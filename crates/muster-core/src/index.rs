@@ -4,7 +4,7 @@ mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::entity::{Execution, Integration, Phase};
+use crate::entity::{Execution, Integration, Phase, Runner};
 use crate::ledger::Ledger;
 use crate::time::Stamp;
 use crate::words::{ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, RunnerId};
@@ -35,6 +35,7 @@ pub struct Index {
     waiting: BTreeSet<Lane>,
     held: BTreeMap<RunnerId, BTreeSet<ExecutionId>>,
     landing: BTreeSet<ExecutionId>,
+    runners: BTreeSet<(Pool, RunnerId)>,
     /// Up to when back-offs have been judged: an execution whose time is not after this is in its queue.
     ready_until: Stamp,
 }
@@ -52,6 +53,9 @@ impl Index {
         }
         for execution in ledger.executions() {
             index.put_execution(execution);
+        }
+        for runner in ledger.runners() {
+            index.put_runner(runner);
         }
         index
     }
@@ -125,6 +129,14 @@ impl Index {
     /// The runners that hold something.
     pub fn holders(&self) -> impl Iterator<Item = RunnerId> {
         self.held.keys().copied()
+    }
+
+    /// The runners that serve a pool, as far as the ledger knows.
+    pub fn runners_of(&self, pool: &Pool) -> impl Iterator<Item = RunnerId> {
+        self.runners
+            .range((pool.clone(), RunnerId(0))..)
+            .take_while(move |(of, _)| of == pool)
+            .map(|(_, runner)| *runner)
     }
 
     /// The executions that are being published.
@@ -201,6 +213,14 @@ impl Index {
         for (data_type, next) in times {
             self.due.insert((next, id, data_type.clone()));
         }
+    }
+
+    pub(crate) fn put_runner(&mut self, runner: &Runner) {
+        self.runners.insert((runner.profile.pool.clone(), runner.id));
+    }
+
+    pub(crate) fn take_runner(&mut self, runner: &Runner) {
+        self.runners.remove(&(runner.profile.pool.clone(), runner.id));
     }
 
     /// The upcoming collection of one data type has changed.

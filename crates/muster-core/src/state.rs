@@ -61,7 +61,17 @@ impl State {
                 self.apply_to_integration(id, position, recorded);
                 None
             }
-            (EntityKey::Runner(_) | EntityKey::Connector(_), _) => self.ledger.apply(position, recorded),
+            (EntityKey::Runner(id), _) => {
+                if let Some(runner) = self.ledger.runner(id) {
+                    self.index.take_runner(runner);
+                }
+                self.ledger.apply(position, recorded);
+                if let Some(runner) = self.ledger.runner(id) {
+                    self.index.put_runner(runner);
+                }
+                None
+            }
+            (EntityKey::Connector(_), _) => self.ledger.apply(position, recorded),
         }
     }
 

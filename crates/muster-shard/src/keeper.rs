@@ -4,13 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use muster_core::time::Stamp;
 use muster_core::words::Sequence;
+use muster_store::history::PruneCursor;
 use muster_store::{EntityChange, Store, StoreError};
 use tokio::sync::Notify;
 
 use crate::committer::Durable;
+use crate::start::{Options, Retention};
 use crate::tail::Tail;
 use crate::writer::Checkpoint;
 
@@ -19,6 +22,9 @@ const FINISHED_MAX: usize = 1_024;
 
 /// How long the keeper rests when it has found nothing to do.
 const REST: Duration = Duration::from_millis(20);
+
+/// How often history is looked through for what its retention has ended.
+const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) struct Keeper {
     store: Store,
@@ -34,6 +40,10 @@ pub(crate) struct Keeper {
     trimmed_at: Instant,
     /// How often history's tallies are written and the journal is trimmed.
     trim_every: Duration,
+    retention: Retention,
+    pruned_at: Instant,
+    /// Where the pruning goes on; `None` between two.
+    pruning: Option<PruneCursor>,
 }
 
 impl Keeper {
@@ -44,7 +54,7 @@ impl Keeper {
         wake: Arc<Notify>,
         checkpoints: Receiver<Checkpoint>,
         writing: Arc<AtomicBool>,
-        trim_every: Duration,
+        options: &Options,
     ) -> Self {
         let trimmed_at = Instant::now();
         Self {
@@ -56,7 +66,10 @@ impl Keeper {
             writing,
             records_need: Sequence(0),
             trimmed_at,
-            trim_every,
+            trim_every: options.record_after / 2,
+            retention: options.retention,
+            pruned_at: trimmed_at,
+            pruning: None,
         }
     }
 
@@ -76,6 +89,7 @@ impl Keeper {
             if self.trimmed_at.elapsed() >= self.trim_every {
                 self.trim()?;
             }
+            self.prune()?;
         }
         while !self.durable.is_over() {
             std::thread::sleep(Duration::from_millis(1));
@@ -134,6 +148,21 @@ impl Keeper {
         self.store.put_finished(through, [])?;
         self.store.history().checkpoint()?;
         self.store.flush().map(drop)
+    }
+
+    /// Goes on with forgetting what its retention has ended, a few integrations at a time; begins anew now and then.
+    fn prune(&mut self) -> Result<(), StoreError> {
+        if self.pruning.is_none() && self.pruned_at.elapsed() >= PRUNE_EVERY {
+            self.pruned_at = Instant::now();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let oldest = Stamp::from_millis(0).after(now.saturating_sub(self.retention.age));
+            let over_budget = self.store.history().over_budget(self.retention.bytes);
+            self.pruning = over_budget.or(Some(PruneCursor::before(oldest)));
+        }
+        if let Some(cursor) = self.pruning.take() {
+            self.pruning = self.store.prune_step(cursor)?.next;
+        }
+        Ok(())
     }
 
     /// Trims the journal as far as neither history nor records need it.

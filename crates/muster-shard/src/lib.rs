@@ -33,6 +33,6 @@ pub use error::{FatalError, ShardError};
 pub use handle::{Answered, AskError, Page, Posted, ShardHandle};
 pub use line_watch::LineWatch;
 pub use outbox::Outbox;
-pub use start::{LandingWork, Note, Options, Running, Started, start};
+pub use start::{LandingWork, Note, Options, Retention, Running, Started, start};
 pub use watch::{Change, ExecutionState};
 pub use writer::Turn;

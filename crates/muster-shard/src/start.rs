@@ -46,6 +46,27 @@ pub struct Options {
     /// How long a changed entity may wait for its record. Most executions live less, and so never get one; the journal is replayed over as much at
     /// a start.
     pub record_after: Duration,
+    /// How long history is kept.
+    pub retention: Retention,
+}
+
+/// How long history is kept: whichever ends first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// By age, from the creation of an execution.
+    pub age: Duration,
+    /// By size: the bytes of all finished executions. Beyond it the oldest go.
+    pub bytes: u64,
+}
+
+impl Default for Retention {
+    /// 30 days, at most 16 GiB.
+    fn default() -> Self {
+        Self {
+            age: Duration::from_secs(30 * 24 * 60 * 60),
+            bytes: 16 << 30,
+        }
+    }
 }
 
 impl Default for Options {
@@ -54,6 +75,7 @@ impl Default for Options {
             limits: Limits::default(),
             seed: None,
             record_after: Duration::from_secs(10),
+            retention: Retention::default(),
         }
     }
 }
@@ -171,7 +193,7 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         Arc::clone(&wake),
         parts,
         Arc::clone(&writing),
-        options.record_after / 2,
+        &options,
     );
     let handle = ShardHandle::new(jobs, store, outboxes, watchers, Arc::clone(&ready));
     let writing = WriterLoop {
