@@ -44,6 +44,13 @@ impl Runner {
         &self.name
     }
 
+    /// How many results lie on its disk, since they are not known to be acknowledged.
+    #[must_use]
+    pub fn spooled(&self) -> usize {
+        let spool = self.folder.join(&self.name).join("spool");
+        std::fs::read_dir(spool).map_or(0, Iterator::count)
+    }
+
     /// `kill -9`, also of one that is paused.
     pub fn kill_9(&mut self) {
         self.process.kill_9();

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_proto::v1::{self, ExecutionStatus};
 use muster_tests::{
@@ -24,8 +24,8 @@ const NOISE: usize = 24;
 /// How many executions of one round end at about the same time, so that the kill hits some while they land.
 const VOLLEY: usize = 6;
 
-/// The longest that a kill comes after the first end of a volley.
-const AFTER_FIRST_END_MAX: Duration = Duration::from_millis(30);
+/// The longest that a kill comes after the first of a volley is seen to land: what a commit, a publication and another commit take.
+const AFTER_FIRST_MAX: Duration = Duration::from_millis(6);
 
 /// Two back-offs (30 s and 60 s), leases, and the work itself.
 const HEALED_WITHIN: Duration = Duration::from_secs(150);
@@ -76,15 +76,18 @@ async fn kill_in_rounds(victim: Victim) {
     for (number, at) in rounds.into_iter().enumerate() {
         println!("round {number}: kill the {victim:?} in {at:?}");
         let mut runner = ring.runner(&format!("round-{number}"), at).await;
-        ring.bring_to(&mut runner, at, &mut chance).await;
+        ring.bring_to(victim, &mut runner, at, &mut chance).await;
         match victim {
             Victim::Coordinator => {
                 ring.world.coordinator.kill_9();
+                let staged = staged_files(&ring.world.coordinator.landing()).len();
+                println!("{staged} files were staged and not published");
                 ring.world.coordinator.restart().await;
                 runner.resume();
             }
             Victim::Runner => {
                 runner.kill_9();
+                println!("{} results were not acknowledged", runner.spooled());
                 runner.restart();
             }
         }
@@ -168,7 +171,7 @@ impl Ring {
         self.told.lock().expect("not poisoned").insert(execution.to_owned());
     }
 
-    async fn bring_to(&mut self, runner: &mut Runner, at: At, chance: &mut fastrand::Rng) {
+    async fn bring_to(&mut self, victim: Victim, runner: &mut Runner, at: At, chance: &mut fastrand::Rng) {
         let pool = runner.name().to_owned();
         match at {
             At::Created => {
@@ -200,10 +203,25 @@ impl Ring {
                     again.extend(ran.into_iter().map(|execution| execution.name));
                 }
                 again.iter().for_each(|name| self.tell(name));
-                self.client.until_ended(&again[0], LIMIT).await;
+                self.until_landing(victim, runner).await;
                 // Any moment will do: this is a fault, and waits for nothing.
-                tokio::time::sleep(AFTER_FIRST_END_MAX.mul_f64(chance.f64())).await;
+                tokio::time::sleep(AFTER_FIRST_MAX.mul_f64(chance.f64())).await;
             }
+        }
+    }
+
+    /// Waits for the first trace of an end that whoever is killed has not brought to its end: a result that is not acknowledged, or records that are
+    /// not published.
+    async fn until_landing(&self, victim: Victim, runner: &Runner) {
+        let landing = self.world.coordinator.landing();
+        let until = Instant::now() + LIMIT;
+        // It lasts for some milliseconds, so this cannot wait between its looks.
+        while match victim {
+            Victim::Coordinator => staged_files(&landing).is_empty(),
+            Victim::Runner => runner.spooled() == 0,
+        } {
+            assert!(Instant::now() < until, "nothing of the volley lands");
+            tokio::task::yield_now().await;
         }
     }
 
@@ -322,6 +340,6 @@ async fn ask_all_the_time(client: Client, integrations: Vec<String>, told: Arc<M
             told.lock().expect("not poisoned").extend(names);
         }
         // The pace of the load; nothing waits for it.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
