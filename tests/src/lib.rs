@@ -13,6 +13,7 @@ mod runner;
 mod scripted;
 mod source;
 mod wait;
+mod work;
 mod world;
 
 pub use binaries::Binary;
@@ -21,7 +22,8 @@ pub use coordinator::Coordinator;
 pub use landing::{Published, published, staged_files};
 pub use process::Process;
 pub use runner::Runner;
-pub use scripted::{CONNECTOR, DATA_TYPE, Identity, ScriptedRunner, Work};
+pub use scripted::{CONNECTOR, DATA_TYPE, Identity, ScriptedRunner};
 pub use source::passwd_of;
 pub use wait::{LIMIT, eventually};
+pub use work::Work;
 pub use world::World;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use muster_proto::v1;
 use muster_proto::v1::coordinator_message::Kind;
-use muster_proto::v1::report::Kind as ReportKind;
 use muster_proto::v1::runner_message;
 use muster_proto::v1::runner_service_client::RunnerServiceClient;
 use muster_proto::v1::upload_records_request::Kind as Upload;
@@ -19,6 +18,7 @@ use uuid::Uuid;
 
 use crate::client::ORGANIZATION;
 use crate::wait::LIMIT;
+use crate::work::Work;
 
 /// The connector that scripted runners offer, and no real one.
 pub const CONNECTOR: &str = "scripted";
@@ -28,84 +28,6 @@ pub const DATA_TYPE: &str = "item";
 
 /// The messages of a test that wait for the connection: more than any test sends at once.
 const SENDING_MAX: usize = 64;
-
-/// An attempt at an execution.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Work {
-    /// The execution.
-    pub execution: Bytes,
-    /// The attempt.
-    pub attempt: u32,
-}
-
-impl Work {
-    /// The id of the execution, as names have it.
-    ///
-    /// # Panics
-    /// When the coordinator has sent something else than an id.
-    #[must_use]
-    pub fn id(&self) -> String {
-        let id = Uuid::from_slice(&self.execution).expect("an id has 16 bytes");
-        id.hyphenated().to_string()
-    }
-
-    /// The same execution, another attempt.
-    #[must_use]
-    pub fn attempt(&self, attempt: u32) -> Self {
-        Self {
-            execution: self.execution.clone(),
-            attempt,
-        }
-    }
-
-    /// A report on it.
-    #[must_use]
-    pub fn report(&self, kind: ReportKind) -> v1::Report {
-        v1::Report {
-            execution_id: self.execution.clone(),
-            attempt: self.attempt,
-            kind: Some(kind),
-        }
-    }
-
-    /// The report that it has arrived.
-    #[must_use]
-    pub fn accepted(&self) -> v1::Report {
-        self.report(ReportKind::Accepted(v1::Accepted {}))
-    }
-
-    /// The report that it has begun.
-    #[must_use]
-    pub fn started(&self) -> v1::Report {
-        self.report(ReportKind::Started(v1::Started {}))
-    }
-
-    /// The report that it has ended well, with what was staged; with nothing when that is `None`.
-    #[must_use]
-    pub fn completed(&self, staged: Option<v1::Counts>) -> v1::Report {
-        self.report(ReportKind::Completed(v1::Completed {
-            counts: Some(staged.unwrap_or_default()),
-            cursor: None,
-            staged: staged.is_some(),
-        }))
-    }
-
-    fn held(&self) -> v1::HeldAttempt {
-        v1::HeldAttempt {
-            execution_id: self.execution.clone(),
-            attempt: self.attempt,
-        }
-    }
-}
-
-impl From<&v1::Assignment> for Work {
-    fn from(assignment: &v1::Assignment) -> Self {
-        Self {
-            execution: assignment.execution_id.clone(),
-            attempt: assignment.attempt,
-        }
-    }
-}
 
 /// A runner, as its stream sees it.
 #[derive(Debug)]
