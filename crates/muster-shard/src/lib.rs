@@ -16,6 +16,7 @@
 //! [`ShardHandle`] is the only way in.
 
 mod batch;
+mod changed;
 mod clock;
 mod committer;
 mod error;

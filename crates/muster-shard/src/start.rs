@@ -161,11 +161,12 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         Arc::clone(&watchers),
         seed,
         options.record_after,
+        now.stamp,
     );
     writer.note_replayed(
         recovered.changed.into_keys(),
         store.journal().anchor().sequence.next(),
-        now.moment,
+        now.stamp,
     );
 
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
@@ -314,16 +315,12 @@ impl WriterLoop {
 
     fn idle_for(&self, now: Now) -> Duration {
         let (stamp, moment) = self.writer.next_timers();
-        let by_stamp = stamp.map(|at| at.since(now.stamp));
         let checkpoint = self
             .writer
             .next_checkpoint()
             .filter(|_| !self.writing.load(Ordering::Acquire));
-        let by_moment = moment
-            .into_iter()
-            .chain(checkpoint)
-            .min()
-            .map(|at| at.since(now.moment));
+        let by_stamp = stamp.into_iter().chain(checkpoint).min().map(|at| at.since(now.stamp));
+        let by_moment = moment.map(|at| at.since(now.moment));
         // Stamps are whole milliseconds and so are timers: a millisecond more is not too early.
         let next = by_stamp
             .into_iter()
@@ -337,7 +334,7 @@ impl WriterLoop {
         if self.writing.load(Ordering::Acquire) {
             return;
         }
-        if let Some(part) = self.writer.checkpoint(now.moment) {
+        if let Some(part) = self.writer.checkpoint(now.stamp) {
             self.writing.store(true, Ordering::Release);
             // The queue is empty while nothing is being written, and a keeper that has gone needs no more.
             let _ = self.checkpoints.try_send(part);

@@ -1,6 +1,5 @@
 //! The writer: the one place that changes the state.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use muster_store::EntityChange;
 use rustc_hash::FxHashSet;
 
 use crate::batch::{Batch, Release};
+use crate::changed::Changed;
 use crate::tail::Tail;
 use crate::watch::{Change, ExecutionState, Watchers};
 
@@ -34,6 +34,9 @@ const STEPS_MAX: usize = 2_048;
 /// How many entities are copied for a checkpoint at a time: it stops the writer for well below a millisecond.
 const RECORDS_MAX: usize = 256;
 
+/// How many that have changed are looked at for it: most of them are executions that have come and gone without a record.
+const LOOKED_AT_MAX: usize = 2_048;
+
 /// A part of a checkpoint: copies of changed entities, as they are after the batch `at`.
 pub(crate) struct Checkpoint {
     /// The batch that the copies contain.
@@ -42,13 +45,6 @@ pub(crate) struct Checkpoint {
     pub(crate) entities: Vec<EntityChange>,
     /// Through which batch the journal is not needed for records once these are durable.
     pub(crate) trim: Sequence,
-}
-
-/// Which entities have changed since their records were written, the one that has waited longest first.
-#[derive(Default)]
-struct Changed {
-    queue: VecDeque<(Sequence, Moment, EntityKey)>,
-    waiting: FxHashSet<EntityKey>,
 }
 
 pub(crate) struct Writer {
@@ -60,7 +56,6 @@ pub(crate) struct Writer {
     recorded: FxHashSet<ExecutionId>,
     tail: Arc<Tail>,
     watchers: Arc<Watchers>,
-    record_after: Duration,
 }
 
 impl Writer {
@@ -71,23 +66,23 @@ impl Writer {
         watchers: Arc<Watchers>,
         seed: u64,
         record_after: Duration,
+        now: Stamp,
     ) -> Self {
         let recorded = state.ledger().executions().map(|execution| execution.id).collect();
         Self {
             state,
             chance: fastrand::Rng::with_seed(seed),
             head,
-            changed: Changed::default(),
+            changed: Changed::new(record_after, now),
             recorded,
             tail,
             watchers,
-            record_after,
         }
     }
 
     /// Notes that these entities have changed in the batches that were replayed at the start, of which `first` was the first: their records are to be
     /// written, or removed.
-    pub(crate) fn note_replayed(&mut self, changed: impl Iterator<Item = EntityKey>, first: Sequence, now: Moment) {
+    pub(crate) fn note_replayed(&mut self, changed: impl Iterator<Item = EntityKey>, first: Sequence, now: Stamp) {
         for key in changed {
             if let EntityKey::Execution(id) = key {
                 self.recorded.insert(id);
@@ -145,12 +140,14 @@ impl Writer {
     }
 
     /// Copies the entities whose records have waited longest; `None` when none has waited long enough.
-    pub(crate) fn checkpoint(&mut self, now: Moment) -> Option<Checkpoint> {
-        let before = self.changed.queue.len();
+    pub(crate) fn checkpoint(&mut self, now: Stamp) -> Option<Checkpoint> {
         let mut entities = Vec::new();
+        let mut looked_at = 0;
         while entities.len() < RECORDS_MAX
-            && let Some(key) = self.changed.take_older_than(self.record_after, now)
+            && looked_at < LOOKED_AT_MAX
+            && let Some(key) = self.changed.take(now)
         {
+            looked_at += 1;
             let entity = self.state.ledger().entity(&key);
             if self.needs_writing(&key, entity.is_some()) {
                 entities.push(match entity {
@@ -165,7 +162,8 @@ impl Writer {
                 });
             }
         }
-        if self.changed.queue.len() == before {
+        // Executions that left no record are no work for the keeper; what they free of the journal is told with the next part, or at the end.
+        if looked_at == 0 || (entities.is_empty() && !self.changed.is_empty()) {
             return None;
         }
         let trim = self.changed.oldest().map_or(self.head, |oldest| Sequence(oldest.0 - 1));
@@ -177,11 +175,8 @@ impl Writer {
     }
 
     /// When the next part of a checkpoint is due; `None` when nothing has changed.
-    pub(crate) fn next_checkpoint(&self) -> Option<Moment> {
-        self.changed
-            .queue
-            .front()
-            .map(|(_, since, _)| since.after(self.record_after))
+    pub(crate) fn next_checkpoint(&self) -> Option<Stamp> {
+        self.changed.next()
     }
 
     /// An execution that came and went without a record needs none.
@@ -194,29 +189,6 @@ impl Writer {
             EntityKey::Execution(id) => self.recorded.remove(id),
             EntityKey::Integration(_) | EntityKey::Runner(_) | EntityKey::Connector(_) => true,
         }
-    }
-}
-
-impl Changed {
-    fn note(&mut self, key: EntityKey, sequence: Sequence, now: Moment) {
-        if self.waiting.insert(key.clone()) {
-            self.queue.push_back((sequence, now, key));
-        }
-    }
-
-    fn take_older_than(&mut self, age: Duration, now: Moment) -> Option<EntityKey> {
-        let (_, since, _) = self.queue.front()?;
-        if now.since(*since) < age {
-            return None;
-        }
-        let (_, _, key) = self.queue.pop_front()?;
-        self.waiting.remove(&key);
-        Some(key)
-    }
-
-    /// The oldest batch with a change that no record contains.
-    fn oldest(&self) -> Option<Sequence> {
-        self.queue.front().map(|(sequence, ..)| *sequence)
     }
 }
 
@@ -312,8 +284,14 @@ impl Turn<'_> {
         let finished = self.writer.state.apply(Position { sequence, ordinal }, &recorded);
         let (first, second) = recorded.event.entities();
         self.watch(sequence, &first, finished.as_ref());
-        for key in std::iter::once(first).chain(second) {
-            self.writer.changed.note(key, sequence, self.now.moment);
+        let changed = &mut self.writer.changed;
+        if let Event::ExecutionCreated { execution, .. } = &recorded.event {
+            changed.note_created(*execution, sequence);
+        } else {
+            changed.note(first, sequence, self.now.stamp);
+        }
+        if let Some(second) = second {
+            changed.note(second, sequence, self.now.stamp);
         }
         if let Some(finished) = finished {
             self.writer.tail.push(sequence, finished);

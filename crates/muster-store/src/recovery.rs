@@ -1,12 +1,11 @@
 //! A start: the ledger as it was, from the records and the journal, after both have been verified.
 
-use std::collections::BTreeMap;
-
 use muster_core::entity::{EntityKey, Finished};
 use muster_core::event::Recorded;
 use muster_core::ledger::{Ledger, Position};
 use muster_core::time::Stamp;
 use muster_core::words::Sequence;
+use rustc_hash::FxHashMap;
 
 use crate::codec::{event, record};
 use crate::journal::Batch;
@@ -29,7 +28,7 @@ pub struct Recovered {
     /// The entities that the journal has changed, each with the batch of its newest change: their records may be older,
     /// so the journal may be trimmed only after they are written. Those that the ledger does not have any more have
     /// ended.
-    pub changed: BTreeMap<EntityKey, Sequence>,
+    pub changed: FxHashMap<EntityKey, Sequence>,
     /// How many records there were.
     pub records: u64,
     /// How many events were replayed over them.
@@ -60,7 +59,7 @@ impl Store {
                 head: Sequence(0),
                 last_stamp: None,
                 ended: Vec::new(),
-                changed: BTreeMap::new(),
+                changed: FxHashMap::default(),
                 records: tally.count,
                 events: 0,
             },

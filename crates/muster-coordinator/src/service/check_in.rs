@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tonic::{Status, Streaming};
 
+use super::Services;
+use super::log_keeper::LogSender;
 use super::runner::refusal;
-use super::{Services, log_keeper};
 use crate::clock;
 use crate::status::ServiceError;
 
@@ -43,7 +44,7 @@ pub(super) struct CheckIn {
     outbox: Outbox,
     asked: FuturesOrdered<Posted<Vec<Answered>>>,
     looking_up: FuturesUnordered<BoxFuture<'static, Result<Found, Status>>>,
-    log: log_keeper::LogSender,
+    log: LogSender,
     /// When the runner is told to check in anew.
     age: Instant,
     /// When the stream ends, after it was told so.
@@ -66,7 +67,7 @@ impl CheckIn {
             outbox: services.shard.open_outbox(session),
             asked: FuturesOrdered::new(),
             looking_up: FuturesUnordered::new(),
-            log: log_keeper::spawn(&services),
+            log: LogSender::new(services.clone()),
             age: Instant::now() + AGE_MOST - jitter,
             leave: None,
             services,

@@ -18,26 +18,22 @@ struct Lines {
     dropped: u64,
 }
 
-/// Where a stream leaves the lines that it gets.
+/// Where a stream leaves the lines that it gets. Its keeper is spawned with the first of them: thousands of runners are idle.
 pub(super) struct LogSender {
-    sender: mpsc::Sender<Lines>,
+    services: Services,
+    sender: Option<mpsc::Sender<Lines>>,
     dropped: u64,
 }
 
-/// Spawns the keeper of one stream; it ends with its sender.
-pub(super) fn spawn(services: &Services) -> LogSender {
-    let (sender, mut receiver) = mpsc::channel::<Lines>(WAITING_MAX);
-    let keeping = services.clone();
-    // It has nothing to say at its end, and its panic is logged.
-    drop(services.tasks.spawn("log-keeper", async move {
-        while let Some(lines) = receiver.recv().await {
-            keeping.keep_lines(lines).await;
-        }
-    }));
-    LogSender { sender, dropped: 0 }
-}
-
 impl LogSender {
+    pub(super) fn new(services: Services) -> Self {
+        Self {
+            services,
+            sender: None,
+            dropped: 0,
+        }
+    }
+
     /// Keeps lines of an attempt. Never waits.
     pub(super) fn keep(&mut self, runner: RunnerId, work: Work, lines: Vec<LogLine>, dropped: u64) {
         let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
@@ -46,7 +42,8 @@ impl LogSender {
             attempt: work.1,
         };
         let dropped = dropped + self.dropped;
-        match self.sender.try_send(Lines {
+        let sender = self.sender.get_or_insert_with(|| spawn(&self.services));
+        match sender.try_send(Lines {
             claim,
             work,
             lines,
@@ -56,6 +53,19 @@ impl LogSender {
             Err(_) => self.dropped = dropped + count,
         }
     }
+}
+
+/// Spawns the keeper of one stream; it ends with its sender.
+fn spawn(services: &Services) -> mpsc::Sender<Lines> {
+    let (sender, mut receiver) = mpsc::channel::<Lines>(WAITING_MAX);
+    let keeping = services.clone();
+    // It has nothing to say at its end, and its panic is logged.
+    drop(services.tasks.spawn("log-keeper", async move {
+        while let Some(lines) = receiver.recv().await {
+            keeping.keep_lines(lines).await;
+        }
+    }));
+    sender
 }
 
 impl Services {

@@ -82,6 +82,15 @@ id!(
     SessionId
 );
 
+impl ExecutionId {
+    /// When it was made, to the millisecond.
+    #[must_use]
+    pub fn made(self) -> Stamp {
+        // The first 48 bits of a UUIDv7 are milliseconds since the Unix epoch.
+        Stamp::from_millis((self.0 >> 80) as u64)
+    }
+}
+
 impl IntegrationId {
     /// A number that belongs to this integration and is spread evenly over all of them: the source of its phase on the schedule's grid.
     #[must_use]
@@ -103,6 +112,7 @@ mod tests {
         let earlier = ExecutionId::generate(Stamp::from_millis(1_000), &mut chance);
         let later = ExecutionId::generate(Stamp::from_millis(1_001), &mut chance);
         assert!(earlier < later);
+        assert_eq!(later.made(), Stamp::from_millis(1_001));
         assert_eq!(later.to_string().parse(), Ok(later));
         assert_eq!(ExecutionId::from_bytes(later.to_bytes()), later);
     }
