@@ -1,6 +1,8 @@
 //! The generated code of Muster's wire: messages, clients and servers of the package `muster.v1`, from `proto/muster/v1/*.proto`.
 //!
-//! There is nothing else here. The conversions to the domain's own words stand with those who speak the wire.
+//! There is nothing else here but the codec that they use. The conversions to the domain's own words stand with those who speak the wire.
+
+mod codec;
 
 /// The package `muster.v1`.
 #[allow(
