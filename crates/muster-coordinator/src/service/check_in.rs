@@ -35,7 +35,10 @@ const AGE_MOST: Duration = Duration::from_secs(55 * 60);
 /// Jitter of the age, so that runners that came together do not all come again together.
 const AGE_JITTER: Duration = Duration::from_secs(20 * 60);
 
-type Sender = mpsc::Sender<Result<v1::CoordinatorMessage, Status>>;
+/// Boxed, since a channel keeps room for many of them and most streams are idle.
+pub(super) type Outgoing = Box<Result<v1::CoordinatorMessage, Status>>;
+
+type Sender = mpsc::Sender<Outgoing>;
 
 /// One stream of a runner.
 pub(super) struct CheckIn {
@@ -90,7 +93,7 @@ impl CheckIn {
         }
         if let Err(status) = ended {
             // The runner may have gone; then nobody is to be told.
-            let _ = outbound.send(Err(status)).await;
+            let _ = outbound.send(Box::new(Err(status))).await;
         }
     }
 
@@ -106,7 +109,7 @@ impl CheckIn {
                 permit = outbound.reserve(), if self.end.has_to_send() => {
                     let Ok(permit) = permit else { return Ok(()) };
                     if let Some(message) = self.end.poll_send(clock::now()) {
-                        permit.send(Ok(message));
+                        permit.send(Box::new(Ok(message)));
                     }
                 }
                 message = inbound.message(), if self.end.wants_input() => match message? {

@@ -6,8 +6,8 @@ use muster_core::decide::session::check_in::CheckIn;
 use muster_proto::v1;
 use muster_proto::v1::runner_service_server::RunnerService;
 use tokio::sync::mpsc;
-use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Services, check_in};
@@ -28,7 +28,9 @@ impl RunnerService for Services {
         let driver = check_in::CheckIn::new(self.clone());
         // The stream's end says all there is to say; a panic is logged, and the runner's lease covers it.
         drop(self.tasks.spawn("check-in", driver.run(request.into_inner(), sender)));
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        Ok(Response::new(Box::pin(
+            ReceiverStream::new(receiver).map(|message| *message),
+        )))
     }
 
     async fn upload_records(

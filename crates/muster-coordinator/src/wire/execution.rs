@@ -66,7 +66,6 @@ pub(crate) fn open(open: Open) -> v1::Execution {
             next_step: explanation.next_step.unwrap_or_default(),
         }),
         landing_uri: String::new(),
-        // The ledger does not keep which revision an attempt was given.
         configuration_revision: execution.revision.map_or(0, |revision| revision.0),
     }
 }

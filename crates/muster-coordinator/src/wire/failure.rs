@@ -1,14 +1,14 @@
 //! Failures and warnings, as operators read them.
 
-use muster_core::words::{Category, Counts, Failure, Warning};
+use muster_core::words::{Counts, Failure, Warning};
 use muster_proto::v1;
+use muster_session::wire::failure_to_wire;
 
 /// A failure, always with what to do next.
 pub(super) fn failure(failure: &Failure) -> v1::Failure {
     v1::Failure {
-        category: category(failure.category).into(),
-        message: failure.message.clone(),
         remedy: failure.remedy().to_owned(),
+        ..failure_to_wire(failure)
     }
 }
 
@@ -29,28 +29,20 @@ pub(super) fn counts(counts: Counts) -> v1::Counts {
     }
 }
 
-fn category(category: Category) -> v1::ErrorCategory {
-    match category {
-        Category::Permission => v1::ErrorCategory::Permission,
-        Category::Configuration => v1::ErrorCategory::Configuration,
-        Category::Communication => v1::ErrorCategory::Communication,
-        Category::Connector => v1::ErrorCategory::Connector,
-        Category::Timeout => v1::ErrorCategory::Timeout,
-        Category::RunnerLost => v1::ErrorCategory::RunnerLost,
-        Category::Landing => v1::ErrorCategory::Landing,
-        Category::Canceled => v1::ErrorCategory::Canceled,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use muster_core::words::Category;
+
     use super::*;
 
     #[test]
     fn every_category_has_its_name_on_the_wire() {
         for one in Category::ALL {
-            let name = category(one).as_str_name();
-            assert_eq!(name, format!("ERROR_CATEGORY_{}", one.as_str().to_uppercase()));
+            let told = failure(&Failure::new(one, "it is a test"));
+            assert_eq!(
+                told.category().as_str_name(),
+                format!("ERROR_CATEGORY_{}", one.as_str().to_uppercase())
+            );
         }
     }
 
