@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster_core::decide::Command;
 use muster_core::decide::execution::landing::{Landed, Unlandable};
 use muster_core::entity::Phase;
-use muster_core::words::{ExecutionId, LogLevel, LogLine, LogSource, Principal, Staged};
+use muster_core::words::{Attempt, ExecutionId, LogLevel, LogLine, LogSource, Principal, Staged};
 use muster_shard::{LandingWork, ShardError, ShardHandle};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -37,7 +37,7 @@ pub(crate) async fn run(
         publishing: JoinSet::new(),
         in_hand: HashSet::new(),
     };
-    publisher.sweep().await?;
+    publisher.sweep().await;
     let mut again = tokio::time::interval(AGAIN_AFTER);
     loop {
         tokio::select! {
@@ -68,24 +68,12 @@ struct Publisher {
 
 impl Publisher {
     /// Removes what earlier lives of the coordinator have left staged for nobody.
-    async fn sweep(&self) -> Result<(), ShardError> {
-        let open = self.shard.turn(|turn| {
-            let executions = turn.state().ledger().executions();
-            executions
-                .filter(|one| one.attempt.0 > 0)
-                .map(|one| (one.id, one.attempt))
-                .collect::<HashSet<_>>()
-        });
-        let open = open.await?;
-        match self
-            .landing
-            .sweep(|execution, attempt| open.contains(&(execution, attempt)))
-            .await
-        {
+    async fn sweep(&self) {
+        let is_open = |execution, attempt| is_open(self.shard.clone(), execution, attempt);
+        match self.landing.sweep(is_open).await {
             Ok(swept) => tracing::debug!(?swept, "staged leftovers are swept"),
             Err(error) => tracing::warn!(%error, "staged leftovers could not be swept: they stay until the next start"),
         }
-        Ok(())
     }
 
     fn publish(&mut self, execution: ExecutionId) {
@@ -129,6 +117,16 @@ impl Publisher {
         }
         Ok(())
     }
+}
+
+/// Whether what this attempt has staged may still be wanted.
+async fn is_open(shard: ShardHandle, execution: ExecutionId, attempt: Attempt) -> bool {
+    let asked = shard.turn(move |turn| {
+        let open = turn.state().ledger().execution(execution);
+        open.is_some_and(|open| open.attempt == attempt)
+    });
+    // A shard that has stopped does not say: then it stays until the next start.
+    asked.await.unwrap_or(true)
 }
 
 async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId) -> Result<(), ShardError> {

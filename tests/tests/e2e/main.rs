@@ -3,6 +3,7 @@
 mod absence;
 mod competition;
 mod kills;
+mod leftovers;
 mod lifecycle;
 mod reflection;
 mod refusals;

@@ -27,17 +27,20 @@ impl Landing {
     }
 
     /// Removes what attempts have staged that are no longer open: those that neither hold their execution nor have been committed to without
-    /// being published yet. To be called after a start and now and then; what is open is asked when the files have been listed, so an
-    /// attempt whose upload begins meanwhile is safe.
+    /// being published yet. To be called after a start and now and then, also while records are staged: whether an attempt is open is asked anew for
+    /// each file that has been found, so one that begins meanwhile is safe. An answer from before the file was found would not do.
     ///
     /// # Errors
     /// [`LandingError`]: what is left is for the next sweep.
-    pub async fn sweep(&self, is_open: impl Fn(ExecutionId, Attempt) -> bool) -> Result<Swept, LandingError> {
+    pub async fn sweep<F>(&self, is_open: impl Fn(ExecutionId, Attempt) -> F) -> Result<Swept, LandingError>
+    where
+        F: Future<Output = bool>,
+    {
         let mut swept = Swept::default();
         for shelf in shelves() {
             for file in self.inner.folder.list_shelf(&shelf).await? {
                 let name = file.name;
-                if is_open(name.execution, name.attempt) {
+                if is_open(name.execution, name.attempt).await {
                     swept.kept += 1;
                     continue;
                 }

@@ -1,3 +1,5 @@
+use std::future::ready;
+
 use super::*;
 
 #[tokio::test]
@@ -7,7 +9,7 @@ async fn a_sweep_keeps_what_is_open_and_removes_the_rest() {
     let second = bench.stage(SECOND).await;
     let swept = bench
         .landing
-        .sweep(|_, attempt| attempt == SECOND)
+        .sweep(|_, attempt| ready(attempt == SECOND))
         .await
         .expect("swept");
     assert_eq!(swept, Swept { removed: 2, kept: 2 });
@@ -29,7 +31,7 @@ async fn a_sweep_never_touches_what_is_published_or_is_not_the_landings() {
     bench.publish(&staged).await.expect("published");
     let note = bench.folder.path().join(".staging/00/note.txt");
     fs::write(&note, "mine").expect("written");
-    bench.landing.sweep(|_, _| false).await.expect("swept");
+    bench.landing.sweep(|_, _| ready(false)).await.expect("swept");
     assert!(note.exists());
     fs::remove_file(note).expect("removed");
     bench.assert_published();
@@ -44,9 +46,9 @@ async fn a_sweep_after_a_crash_removes_unfinished_uploads() {
         .await
         .expect("written");
     let after = bench.after_a_crash();
-    let swept = after.landing.sweep(|_, _| true).await.expect("swept");
+    let swept = after.landing.sweep(|_, _| ready(true)).await.expect("swept");
     assert_eq!(swept, Swept { removed: 0, kept: 1 });
-    let swept = after.landing.sweep(|_, _| false).await.expect("swept");
+    let swept = after.landing.sweep(|_, _| ready(false)).await.expect("swept");
     assert_eq!(swept, Swept { removed: 1, kept: 0 });
     assert_eq!(after.hidden(), Vec::<String>::new());
 }
@@ -61,7 +63,7 @@ async fn an_attempt_that_was_discarded_or_swept_can_not_finish_its_upload() {
         .discard(destination().execution, FIRST)
         .await
         .expect("discarded");
-    bench.landing.sweep(|_, _| false).await.expect("swept");
+    bench.landing.sweep(|_, _| ready(false)).await.expect("swept");
     for stage in [discarded, swept] {
         let error = stage.finish().await.expect_err("stopped");
         assert!(matches!(error, StageError::Replaced), "{error:?}");
