@@ -234,6 +234,15 @@ impl From<ServiceError> for Status {
     }
 }
 
+/// What ends a runner's stream or upload.
+pub(crate) fn refusal(reason: ErrorReason, message: impl Into<String>) -> Status {
+    ServiceError::Refused {
+        reason,
+        message: message.into(),
+    }
+    .into()
+}
+
 /// The reason as programs read it: `ETAG_MISMATCH`.
 pub(crate) fn name_of_reason(reason: ErrorReason) -> &'static str {
     let name = reason.as_str_name();

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::batch::Batch;
 use crate::outbox::Outboxes;
 use crate::pipeline::Pipeline;
-use crate::start::{LandingWork, Note};
+use crate::release::{LandingWork, Note};
 use crate::watch::Watchers;
 
 /// How far the committer has come.

@@ -13,7 +13,7 @@ use muster_store::{EntityChange, Store, StoreError};
 use tokio::sync::Notify;
 
 use crate::committer::Durable;
-use crate::start::{Options, Retention};
+use crate::options::{Options, Retention};
 use crate::tail::Tail;
 use crate::writer::Checkpoint;
 

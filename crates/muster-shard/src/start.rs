@@ -6,10 +6,8 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use muster_core::roster::Limits;
 use muster_core::state::State;
 use muster_core::time::Now;
-use muster_core::words::{Attempt, ExecutionId, LogLevel};
 use muster_store::Store;
 use tokio::sync::{Notify, mpsc};
 
@@ -18,8 +16,10 @@ use crate::committer::{Committer, Durable};
 use crate::error::FatalError;
 use crate::handle::ShardHandle;
 use crate::keeper::Keeper;
+use crate::options::Options;
 use crate::outbox::Outboxes;
 use crate::pipeline::Pipeline;
+use crate::release::{LandingWork, Note};
 use crate::tail::Tail;
 use crate::watch::Watchers;
 use crate::writer::{Checkpoint, JOBS_MAX, Job, Writer};
@@ -35,70 +35,6 @@ const NOTES_WAITING_MAX: usize = 1_024;
 
 /// The longest sleep of an idle writer: the wall clock may be set forward meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
-
-/// How a shard behaves.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The time limits of the check-in.
-    pub limits: Limits,
-    /// Where chance begins; `None` for somewhere else each time.
-    pub seed: Option<u64>,
-    /// How long a changed entity may wait for its record. Most executions live less, and so never get one; the journal is replayed over as much at
-    /// a start.
-    pub record_after: Duration,
-    /// How long history is kept.
-    pub retention: Retention,
-}
-
-/// How long history is kept: whichever ends first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// By age, from the creation of an execution.
-    pub age: Duration,
-    /// By size: the bytes of all finished executions. Beyond it the oldest go.
-    pub bytes: u64,
-}
-
-impl Default for Retention {
-    /// 30 days, at most 16 GiB.
-    fn default() -> Self {
-        Self {
-            age: Duration::from_secs(30 * 24 * 60 * 60),
-            bytes: 16 << 30,
-        }
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            seed: None,
-            record_after: Duration::from_secs(10),
-            retention: Retention::default(),
-        }
-    }
-}
-
-/// What the landing is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LandingWork {
-    /// Publish what this execution has staged.
-    Publish(ExecutionId),
-    /// Forget what this attempt may have staged.
-    Discard(ExecutionId, Attempt),
-}
-
-/// A line of the coordinator for an execution's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// Of which execution.
-    pub execution: ExecutionId,
-    /// How much it matters.
-    pub level: LogLevel,
-    /// What happened.
-    pub message: String,
-}
 
 /// A shard that has been started.
 pub struct Started {

@@ -19,9 +19,8 @@ use tonic::{Status, Streaming};
 
 use super::Services;
 use super::log_keeper::LogSender;
-use super::runner::refusal;
 use crate::clock;
-use crate::status::ServiceError;
+use crate::status::{ServiceError, refusal};
 
 /// How many messages may wait in a stream for the transport: they hold all that was ready, so few are enough.
 pub(super) const SENDING_MAX: usize = 4;

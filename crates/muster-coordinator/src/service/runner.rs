@@ -11,7 +11,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Services, check_in};
-use crate::status::ServiceError;
+use crate::status::{ServiceError, refusal};
 
 #[tonic::async_trait]
 impl RunnerService for Services {
@@ -39,15 +39,6 @@ impl RunnerService for Services {
     ) -> Result<Response<v1::UploadRecordsResponse>, Status> {
         self.stage_upload(request.into_inner()).await.map(Response::new)
     }
-}
-
-/// What ends a runner's stream or upload.
-pub(super) fn refusal(reason: v1::ErrorReason, message: impl Into<String>) -> Status {
-    ServiceError::Refused {
-        reason,
-        message: message.into(),
-    }
-    .into()
 }
 
 impl Services {

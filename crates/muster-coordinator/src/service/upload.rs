@@ -11,10 +11,9 @@ use muster_proto::v1::upload_records_request::Kind;
 use tonic::{Status, Streaming};
 
 use super::Services;
-use super::runner::refusal;
 use crate::clock;
 use crate::landing::{Destination, StageError};
-use crate::status::ServiceError;
+use crate::status::{ServiceError, refusal};
 
 /// The most bytes of a message of an upload: a chunk of 1 MiB in its envelope.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1024 * 1024 + 64;

@@ -1,0 +1,49 @@
+//! How a shard behaves.
+
+use std::time::Duration;
+
+use muster_core::roster::Limits;
+
+/// How a shard behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The time limits of the check-in.
+    pub limits: Limits,
+    /// Where chance begins; `None` for somewhere else each time.
+    pub seed: Option<u64>,
+    /// How long a changed entity may wait for its record. Most executions live less, and so never get one; the journal is replayed over as much at
+    /// a start.
+    pub record_after: Duration,
+    /// How long history is kept.
+    pub retention: Retention,
+}
+
+/// How long history is kept: whichever ends first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// By age, from the creation of an execution.
+    pub age: Duration,
+    /// By size: the bytes of all finished executions. Beyond it the oldest go.
+    pub bytes: u64,
+}
+
+impl Default for Retention {
+    /// 30 days, at most 16 GiB.
+    fn default() -> Self {
+        Self {
+            age: Duration::from_secs(30 * 24 * 60 * 60),
+            bytes: 16 << 30,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            seed: None,
+            record_after: Duration::from_secs(10),
+            retention: Retention::default(),
+        }
+    }
+}
