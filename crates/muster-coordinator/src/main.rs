@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use muster_coordinator::{Coordinator, CoordinatorError, Settings};
-use muster_process::{Exit, Process, run};
+use muster_process::{Exit, Process, run, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,8 +26,8 @@ The log goes to standard error; MUSTER_LOG=debug shows more of it.";
 fn main() -> Exit {
     let Arguments { settings } = Arguments::parse();
     let process = Process {
+        telemetry: telemetry::Settings::from_environment(),
         stop_within: settings.stop_within,
-        ..Process::default()
     };
     run(&process, |tasks| async move {
         Coordinator::open(settings).await?.serve(tasks).await?;

@@ -97,6 +97,8 @@ impl Tasks {
         let name = name.into();
         let span = tracing::error_span!("task", task = %name);
         let entry = self.enter(name.clone());
+        // Boxed, since each of the wrappers around it would hold a place of its size, and there are tens of thousands of these.
+        let future = Box::pin(future);
         let task = async move {
             // Leaves the book when the task ends, also when it is aborted.
             let _entry = entry;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use muster_core::time::Stamp;
 use muster_core::words::Sequence;
 use muster_store::history::PruneCursor;
+use muster_store::records::RECORD_CHANGES_MAX;
 use muster_store::{EntityChange, Store, StoreError};
 use tokio::sync::Notify;
 
@@ -23,6 +24,9 @@ const FINISHED_MAX: usize = 1_024;
 /// How long the keeper rests when it has found nothing to do.
 const REST: Duration = Duration::from_millis(20);
 
+/// By how much the keeper steps back.
+const NICENESS: i32 = 5;
+
 /// How often history is looked through for what its retention has ended.
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -35,8 +39,10 @@ pub(crate) struct Keeper {
     checkpoints: Receiver<Checkpoint>,
     /// Whether a part of a checkpoint is on its way to the disk; the writer hands over the next one after that.
     writing: Arc<AtomicBool>,
-    /// Through which batch the records do not need the journal.
-    records_need: Sequence,
+    /// Through which batch the records do not need the journal, once what has ended is removed from them.
+    written: Sequence,
+    /// What has ended, and still has a record. A few seconds of work.
+    ended: Vec<EntityChange>,
     trimmed_at: Instant,
     /// How often history's tallies are written and the journal is trimmed.
     trim_every: Duration,
@@ -64,7 +70,8 @@ impl Keeper {
             wake,
             checkpoints,
             writing,
-            records_need: Sequence(0),
+            written: Sequence(0),
+            ended: Vec::new(),
             trimmed_at,
             trim_every: options.record_after / 2,
             retention: options.retention,
@@ -78,6 +85,7 @@ impl Keeper {
     /// # Errors
     /// [`StoreError`]: the process must stop. What is not written here is still in the journal.
     pub(crate) fn run(&mut self) -> Result<(), StoreError> {
+        step_back();
         loop {
             let busy = self.absorb()?;
             let rest = if busy { Duration::ZERO } else { REST };
@@ -115,7 +123,7 @@ impl Keeper {
         Ok(true)
     }
 
-    /// Writes a part of a checkpoint. A record of an execution that has ended goes only after history has its end for good.
+    /// Writes a part of a checkpoint. The records of what has ended go with the next trimming: only after history has its end for good.
     fn write(&mut self, checkpoint: Checkpoint) -> Result<(), StoreError> {
         while self.durable.get() < checkpoint.at {
             if self.durable.is_over() {
@@ -126,15 +134,11 @@ impl Keeper {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        if checkpoint
-            .entities
-            .iter()
-            .any(|change| matches!(change, EntityChange::Remove { .. }))
-        {
-            self.settle_history(checkpoint.at)?;
-        }
-        self.store.write_entities(&checkpoint.entities)?;
-        self.records_need = checkpoint.trim;
+        let is_end = |change: &EntityChange| matches!(change, EntityChange::Remove { .. });
+        let (ended, changed): (Vec<_>, Vec<_>) = checkpoint.entities.into_iter().partition(is_end);
+        self.store.write_entities(&changed)?;
+        self.ended.extend(ended);
+        self.written = checkpoint.trim;
         self.writing.store(false, Ordering::Release);
         self.wake.notify_one();
         Ok(())
@@ -165,10 +169,22 @@ impl Keeper {
         Ok(())
     }
 
-    /// Trims the journal as far as neither history nor records need it.
+    /// Removes the records of what has ended, and trims the journal as far as neither history nor records need it.
     fn trim(&mut self) -> Result<(), StoreError> {
         self.trimmed_at = Instant::now();
         self.settle_history(self.durable.get())?;
-        self.store.trim(self.records_need.min(self.store.history_durable()))
+        for ended in std::mem::take(&mut self.ended).chunks(RECORD_CHANGES_MAX) {
+            self.store.write_entities(ended)?;
+        }
+        self.store.flush()?;
+        self.store.trim(self.written.min(self.store.history_durable()))
+    }
+}
+
+/// Lets the other threads of the shard go first where there are too few processors: what the keeper does can wait, and what they do is waited for.
+fn step_back() {
+    let this = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(this), NICENESS) {
+        tracing::debug!(%error, "the keeper runs at the same priority as everybody");
     }
 }

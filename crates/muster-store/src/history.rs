@@ -41,7 +41,7 @@ use crate::tally::fingerprint;
 use crate::value::{self, Assembler, Flaw};
 
 /// How many entries go into one write of the engine: the committer's next batch waits for it, and so do readers.
-const PUT_ENTRIES_MAX: usize = 128;
+const PUT_ENTRIES_MAX: usize = 32;
 
 /// The most entries of a page.
 pub const PAGE_ENTRIES_MAX: usize = 1_000;

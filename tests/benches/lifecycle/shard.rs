@@ -201,6 +201,7 @@ fn definition(n: usize, pool: &str) -> Outcome<Definition> {
     Ok(Definition {
         display_name: DisplayName::new(&format!("{pool} {n}"))?,
         connector: ConnectorName::new(CONNECTOR)?,
+        access_schema: None,
         configuration: Configuration::new("{}")?,
         pool: Pool::named(&organization()?, &PoolName::new(pool)?),
         intervals,
