@@ -9,7 +9,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use muster_core::time::Stamp;
 use muster_core::words::Sequence;
 use muster_store::history::PruneCursor;
-use muster_store::records::RECORD_CHANGES_MAX;
 use muster_store::{EntityChange, Store, StoreError};
 use tokio::sync::Notify;
 
@@ -21,11 +20,14 @@ use crate::writer::Checkpoint;
 /// How many finished executions go to history at a time.
 const FINISHED_MAX: usize = 1_024;
 
+/// How many entities one write has.
+const ENTITIES_MAX: usize = 64;
+
 /// How long the keeper rests when it has found nothing to do.
 const REST: Duration = Duration::from_millis(20);
 
 /// By how much the keeper steps back.
-const NICENESS: i32 = 5;
+const NICENESS: i32 = 10;
 
 /// How often history is looked through for what its retention has ended.
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -136,11 +138,20 @@ impl Keeper {
         }
         let is_end = |change: &EntityChange| matches!(change, EntityChange::Remove { .. });
         let (ended, changed): (Vec<_>, Vec<_>) = checkpoint.entities.into_iter().partition(is_end);
-        self.store.write_entities(&changed)?;
+        self.write_in_turn(&changed)?;
         self.ended.extend(ended);
         self.written = checkpoint.trim;
         self.writing.store(false, Ordering::Release);
         self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Writes entities a few at a time: the engine takes one write at once, and the committer waits for its turn.
+    fn write_in_turn(&self, changes: &[EntityChange]) -> Result<(), StoreError> {
+        for some in changes.chunks(ENTITIES_MAX) {
+            self.store.write_entities(some)?;
+            std::thread::yield_now();
+        }
         Ok(())
     }
 
@@ -173,9 +184,8 @@ impl Keeper {
     fn trim(&mut self) -> Result<(), StoreError> {
         self.trimmed_at = Instant::now();
         self.settle_history(self.durable.get())?;
-        for ended in std::mem::take(&mut self.ended).chunks(RECORD_CHANGES_MAX) {
-            self.store.write_entities(ended)?;
-        }
+        let ended = std::mem::take(&mut self.ended);
+        self.write_in_turn(&ended)?;
         self.store.flush()?;
         self.store.trim(self.written.min(self.store.history_durable()))
     }

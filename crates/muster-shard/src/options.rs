@@ -42,7 +42,7 @@ impl Default for Options {
         Self {
             limits: Limits::default(),
             seed: None,
-            record_after: Duration::from_secs(10),
+            record_after: Duration::from_secs(7),
             retention: Retention::default(),
         }
     }

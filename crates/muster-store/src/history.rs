@@ -140,6 +140,8 @@ impl History {
             }
             if !changes.is_empty() {
                 self.backend.write(Tree::History, changes)?;
+                // The engine takes one write at a time, and a committer that waits for its turn goes first.
+                std::thread::yield_now();
             }
         }
         let is_crowded = {
@@ -299,6 +301,8 @@ impl History {
         let mut next = Some(IntegrationId(0));
         while let Some(from) = next {
             next = self.state().write_some(&*self.backend, from)?;
+            // There may be tens of thousands of integrations, and the committer and readers have their turn in between.
+            std::thread::yield_now();
         }
         self.state().write_mark(&*self.backend, through)?;
         self.marked.store(through.0, Ordering::Release);
