@@ -25,6 +25,7 @@ The log goes to standard error; MUSTER_LOG=debug shows more of it.";
 
 fn main() -> Exit {
     let Arguments { settings } = Arguments::parse();
+    keep_pages_small();
     let process = Process {
         telemetry: telemetry::Settings::from_environment(),
         stop_within: settings.stop_within,
@@ -33,4 +34,10 @@ fn main() -> Exit {
         Coordinator::open(settings).await?.serve(tasks).await?;
         Ok::<(), CoordinatorError>(())
     })
+}
+
+/// Has the system give memory in small pages. With huge ones each idle runner takes half as much again: its buffers lie far apart, and a huge page is
+/// taken as a whole. Where the system refuses, only more memory is used.
+fn keep_pages_small() {
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
