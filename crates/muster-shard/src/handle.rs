@@ -11,7 +11,7 @@ use muster_core::entity::Finished;
 use muster_core::words::{ExecutionId, IntegrationId, LogLine, Principal, SessionId};
 use muster_store::log_lines::LineCounts;
 use muster_store::{Store, StoreError};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::error::ShardError;
 use crate::line_watch::{LineWatch, LineWatchers};
@@ -60,6 +60,8 @@ pub struct Page {
 pub struct ShardHandle {
     jobs: mpsc::Sender<Job>,
     store: Store,
+    /// Whether history holds all that a stop had cut off.
+    history_is_whole: watch::Receiver<bool>,
     outboxes: Arc<Outboxes>,
     watchers: Arc<Watchers>,
     line_watchers: Arc<LineWatchers>,
@@ -70,6 +72,7 @@ impl ShardHandle {
     pub(crate) fn new(
         jobs: mpsc::Sender<Job>,
         store: Store,
+        history_is_whole: watch::Receiver<bool>,
         outboxes: Arc<Outboxes>,
         watchers: Arc<Watchers>,
         ready: Arc<AtomicBool>,
@@ -77,6 +80,7 @@ impl ShardHandle {
         Self {
             jobs,
             store,
+            history_is_whole,
             outboxes,
             watchers,
             line_watchers: Arc::default(),
@@ -199,6 +203,7 @@ impl ShardHandle {
         before: Option<ExecutionId>,
         limit: usize,
     ) -> Result<Page, ShardError> {
+        self.history_is_whole().await?;
         // The tail first: what moves from it to history in between is found twice rather than never.
         let mut finished = self
             .turn(move |turn| turn.finished_newest_first(integration, before, limit + 1))
@@ -212,6 +217,16 @@ impl ShardHandle {
         let more = finished.len() > limit;
         finished.truncate(limit);
         Ok(Page { finished, more })
+    }
+
+    /// A moment after a start history is still taking in what a stop had cut off, and its counts are checked only when it is whole.
+    async fn history_is_whole(&self) -> Result<(), ShardError> {
+        let mut whole = self.history_is_whole.clone();
+        whole
+            .wait_for(|whole| *whole)
+            .await
+            .map(drop)
+            .map_err(|_| ShardError::Stopped)
     }
 
     /// Keeps log lines of an execution; the lines beyond its bound are only counted.

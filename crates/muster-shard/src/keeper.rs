@@ -10,7 +10,7 @@ use muster_core::time::Stamp;
 use muster_core::words::Sequence;
 use muster_store::history::PruneCursor;
 use muster_store::{EntityChange, Store, StoreError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::committer::Durable;
 use crate::options::{Options, Retention};
@@ -48,6 +48,8 @@ pub(crate) struct Keeper {
     trimmed_at: Instant,
     /// How often history's tallies are written and the journal is trimmed.
     trim_every: Duration,
+    /// Through which batch history takes again what a stop has cut off, and who waits for it.
+    settling: (Sequence, watch::Sender<bool>),
     retention: Retention,
     pruned_at: Instant,
     /// Where the pruning goes on; `None` between two.
@@ -60,8 +62,8 @@ impl Keeper {
         tail: Arc<Tail>,
         durable: Arc<Durable>,
         wake: Arc<Notify>,
-        checkpoints: Receiver<Checkpoint>,
-        writing: Arc<AtomicBool>,
+        (checkpoints, writing): (Receiver<Checkpoint>, Arc<AtomicBool>),
+        settling: (Sequence, watch::Sender<bool>),
         options: &Options,
     ) -> Self {
         let trimmed_at = Instant::now();
@@ -76,6 +78,7 @@ impl Keeper {
             ended: Vec::new(),
             trimmed_at,
             trim_every: options.record_after / 2,
+            settling,
             retention: options.retention,
             pruned_at: trimmed_at,
             pruning: None,
@@ -90,6 +93,7 @@ impl Keeper {
         step_back();
         loop {
             let busy = self.absorb()?;
+            self.tell_when_settled()?;
             let rest = if busy { Duration::ZERO } else { REST };
             match self.checkpoints.recv_timeout(rest) {
                 Ok(checkpoint) => self.write(checkpoint)?,
@@ -106,6 +110,15 @@ impl Keeper {
         }
         while self.absorb()? {}
         self.trim()
+    }
+
+    fn tell_when_settled(&self) -> Result<(), StoreError> {
+        let (head, waiting) = &self.settling;
+        if !*waiting.borrow() && self.tail.oldest(*head, 1).is_empty() {
+            self.store.put_finished(*head, [])?;
+            waiting.send_replace(true);
+        }
+        Ok(())
     }
 
     /// Hands some finished executions whose ends are durable to history. Returns whether there were any.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use muster_core::state::State;
 use muster_core::time::Now;
 use muster_store::Store;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::clock::Clock;
 use crate::committer::{Committer, Durable};
@@ -80,8 +80,10 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
     let mut clock = Clock::starting_after(recovered.last_stamp.unwrap_or_default());
     let now = clock.now();
     let tail = Arc::new(Tail::default());
-    let ended = recovered.ended.iter().map(|(sequence, finished)| (*sequence, finished));
-    store.put_finished(recovered.head, ended)?;
+    // History takes them again behind the start; until then reads find them here.
+    for (sequence, finished) in recovered.ended {
+        tail.push(sequence, finished);
+    }
     let state = State::starting(recovered.ledger, options.limits, now);
     let (landing, landing_work) = mpsc::channel(LANDING_WAITING_MAX);
     let (notes, noted) = mpsc::channel(NOTES_WAITING_MAX);
@@ -123,16 +125,17 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         landing,
         notes,
     };
+    let (settled, history_is_whole) = watch::channel(false);
     let keeper = Keeper::new(
         store.clone(),
         Arc::clone(&tail),
         Arc::clone(&durable),
         Arc::clone(&wake),
-        parts,
-        Arc::clone(&writing),
+        (parts, Arc::clone(&writing)),
+        (recovered.head, settled),
         &options,
     );
-    let handle = ShardHandle::new(jobs, store, outboxes, watchers, Arc::clone(&ready));
+    let handle = ShardHandle::new(jobs, store, history_is_whole, outboxes, watchers, Arc::clone(&ready));
     let writing = WriterLoop {
         writer,
         clock,
