@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use muster_core::entity::Finished;
 use muster_core::words::{ExecutionId, IntegrationId, Sequence};
 
-/// How many finished executions may wait for history. Beyond it dispatch stops; reports never do, so the tail may grow by what runners hold.
+/// How many finished executions may wait for history. Beyond it dispatch stops; reports never do, so the tail may grow by what runners hold, and a
+/// start begins with what a stop had cut off.
 const LENGTH_MAX: usize = 100_000;
 
 #[derive(Default)]
