@@ -2,6 +2,7 @@
 //!
 //! One module per connector. `docs/connectors.md` says how to add one, `docs/records.md` what each record holds.
 
+pub mod exec;
 pub mod host;
 mod registry;
 
