@@ -82,6 +82,14 @@ pub enum ServiceError {
     /// More than one answer can hold.
     #[error("{0}")]
     Limit(String),
+    /// Too much has come from one peer in a short time.
+    #[error("too many {what} in a short time: try again in {} s, and wait longer each time", .wait.as_secs_f64().ceil())]
+    RateLimited {
+        /// Of what, and from whom, in the plural.
+        what: String,
+        /// How long to wait before trying again.
+        wait: Duration,
+    },
     /// The coordinator cannot take new work now.
     #[error("the coordinator is not ready to take new work: its clock is far behind its journal; try again later")]
     NotReady,
@@ -132,6 +140,7 @@ impl ServiceError {
             Self::RequestIdReused => ErrorReason::RequestIdReused,
             Self::ExecutionEnded(_) => ErrorReason::ExecutionEnded,
             Self::Limit(_) => ErrorReason::LimitReached,
+            Self::RateLimited { .. } => ErrorReason::RateLimited,
             Self::NotReady => ErrorReason::NotReady,
             Self::ShuttingDown => ErrorReason::ShuttingDown,
             Self::Landing(_) => ErrorReason::LandingUnavailable,
@@ -147,6 +156,17 @@ impl ServiceError {
             // What is missing is not named by the request: it is a runner that has not been there.
             Self::ConnectorUnknown { .. } => Code::FailedPrecondition,
             other => code_of_reason(other.reason()),
+        }
+    }
+
+    /// After which time it is worth while to try again; `None` where waiting does not help.
+    fn retry_after(&self) -> Option<Duration> {
+        if let Self::RateLimited { wait, .. } = self {
+            return Some(*wait);
+        }
+        match self.reason() {
+            ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => Some(RETRY_AFTER),
+            _ => None,
         }
     }
 
@@ -224,11 +244,8 @@ impl From<ServiceError> for Status {
         if !violations.is_empty() {
             details.set_bad_request(violations);
         }
-        match reason {
-            ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => {
-                details.set_retry_info(Some(RETRY_AFTER));
-            }
-            _ => {}
+        if let Some(wait) = error.retry_after() {
+            details.set_retry_info(Some(wait));
         }
         Status::with_error_details(error.code(), message, details)
     }
@@ -304,7 +321,7 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         ErrorReason::IntegrationDisabled | ErrorReason::ExecutionEnded | ErrorReason::RunnerVersionUnsupported => {
             Code::FailedPrecondition
         }
-        ErrorReason::LimitReached | ErrorReason::SessionOverflow => Code::ResourceExhausted,
+        ErrorReason::LimitReached | ErrorReason::RateLimited | ErrorReason::SessionOverflow => Code::ResourceExhausted,
         ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => Code::Unavailable,
         ErrorReason::Internal | ErrorReason::Unspecified => Code::Internal,
     }
