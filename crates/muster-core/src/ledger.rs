@@ -25,6 +25,12 @@ impl Position {
             ordinal: u32::MAX,
         }
     }
+
+    /// Whether it is the end of a batch: the place of an entity that stands as its record said.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        self.ordinal == u32::MAX
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +50,19 @@ pub enum Entity {
     Runner(Runner),
     /// A connector.
     Connector(Connector),
+}
+
+impl Entity {
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> EntityKey {
+        match self {
+            Self::Integration(integration) => EntityKey::Integration(integration.id),
+            Self::Execution(execution) => EntityKey::Execution(execution.id),
+            Self::Runner(runner) => EntityKey::Runner(runner.id),
+            Self::Connector(connector) => EntityKey::Connector(connector.key.clone()),
+        }
+    }
 }
 
 /// All entities of a shard.
@@ -117,6 +136,30 @@ impl Ledger {
             EntityKey::Execution(id) => self.executions.get(id).map(|found| copy(found, Entity::Execution)),
             EntityKey::Runner(id) => self.runners.get(id).map(|found| copy(found, Entity::Runner)),
             EntityKey::Connector(key) => self.connectors.get(key).map(|found| copy(found, Entity::Connector)),
+        }
+    }
+
+    /// Every entity with the position of the last event that was applied to it, or of the record that it was loaded from.
+    pub fn positions(&self) -> impl Iterator<Item = (EntityKey, Position)> {
+        let integrations = self.integrations.iter();
+        let integrations = integrations.map(|(id, stamped)| (EntityKey::Integration(*id), stamped.applied));
+        let executions = self.executions.iter();
+        let executions = executions.map(|(id, stamped)| (EntityKey::Execution(*id), stamped.applied));
+        let runners = self.runners.iter();
+        let runners = runners.map(|(id, stamped)| (EntityKey::Runner(*id), stamped.applied));
+        let connectors = self.connectors.iter();
+        let connectors = connectors.map(|(key, stamped)| (EntityKey::Connector(key.clone()), stamped.applied));
+        integrations.chain(executions).chain(runners).chain(connectors)
+    }
+
+    /// Whether there is an entity of this key.
+    #[must_use]
+    pub fn has(&self, key: &EntityKey) -> bool {
+        match key {
+            EntityKey::Integration(id) => self.integrations.contains_key(id),
+            EntityKey::Execution(id) => self.executions.contains_key(id),
+            EntityKey::Runner(id) => self.runners.contains_key(id),
+            EntityKey::Connector(key) => self.connectors.contains_key(key),
         }
     }
 

@@ -102,7 +102,7 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         now.stamp,
     );
     writer.note_replayed(
-        recovered.changed.into_keys(),
+        recovered.changed.into_iter(),
         store.journal().anchor().sequence.next(),
         now.stamp,
     );

@@ -21,8 +21,7 @@ struct Inner {
 pub(crate) struct Tail(Mutex<Inner>);
 
 impl Tail {
-    pub(crate) fn push(&self, sequence: Sequence, finished: Finished) {
-        let finished = Arc::new(finished);
+    pub(crate) fn push(&self, sequence: Sequence, finished: Arc<Finished>) {
         let mut inner = self.lock();
         inner
             .by_key

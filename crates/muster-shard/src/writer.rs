@@ -294,7 +294,7 @@ impl Turn<'_> {
             changed.note(second, sequence, self.now.stamp);
         }
         if let Some(finished) = finished {
-            self.writer.tail.push(sequence, finished);
+            self.writer.tail.push(sequence, Arc::new(finished));
         }
         self.events.push(recorded);
     }

@@ -214,7 +214,10 @@ fn the_ledger_is_the_same_over_any_fuzzy_checkpoint() {
         let ended: Vec<_> = recovered.ended.iter().map(|(_, finished)| finished.id).collect();
         assert_eq!(ended, [sample::execution(1), sample::execution(2)]);
         second
-            .put_finished(last, recovered.ended.iter().map(|(sequence, ended)| (*sequence, ended)))
+            .put_finished(
+                last,
+                recovered.ended.iter().map(|(sequence, ended)| (*sequence, &**ended)),
+            )
             .unwrap();
 
         // Everything that the journal has changed is written, and the journal trimmed: the records alone tell the same.
@@ -222,19 +225,16 @@ fn the_ledger_is_the_same_over_any_fuzzy_checkpoint() {
         assert!(matches!(early, Err(StoreError::Misuse { .. })), "{early:?}");
         second.history().checkpoint().unwrap();
         second.flush().unwrap();
-        let changes = recovered
-            .changed
-            .iter()
-            .map(|(key, sequence)| match recovered.ledger.entity(key) {
-                Some((entity, stamp)) => EntityChange::Put {
-                    entity: Box::new(entity),
-                    stamp,
-                },
-                None => EntityChange::Remove {
-                    key: key.clone(),
-                    sequence: *sequence,
-                },
-            });
+        let changes = recovered.changed.iter().map(|key| match recovered.ledger.entity(key) {
+            Some((entity, stamp)) => EntityChange::Put {
+                entity: Box::new(entity),
+                stamp,
+            },
+            None => EntityChange::Remove {
+                key: key.clone(),
+                sequence: last,
+            },
+        });
         second.write_entities(&changes.collect::<Vec<_>>()).unwrap();
         second.flush().unwrap();
         second.trim(last).unwrap();
