@@ -1,0 +1,229 @@
+"""Holds a coordinator to the tables of docs/runner-protocol.md: breaches.py ADDRESS PAGE
+
+Each row of "What breaks the protocol" is a breach, and the code and the reason that it gets. Each is committed here
+against the coordinator at ADDRESS, and what comes back is compared with the row. Prints what differs, and fails if
+something does.
+"""
+
+import queue, re, sys, uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from muster_api import Api, connect
+
+ADDRESS, PAGE = sys.argv[1], sys.argv[2]
+LIMIT_S = 30
+
+api = Api(ADDRESS)
+Message, Upload = api.message("RunnerMessage"), api.message("UploadRecordsRequest")
+Create = api.message("CreateIntegrationRequest")
+create_integration = api.method("IntegrationService", "CreateIntegration")
+UNKNOWN = uuid.uuid4().bytes
+SPECIFICATION = {"connector": "breaker", "version": "1.0.0", "data_types": [{"data_type": "item"}]}
+
+
+def hello(**changes):
+    """A good hello of a new runner, but for these changes."""
+    good = {
+        "runner_id": uuid.uuid4().bytes,
+        "display_name": "breaker",
+        "organization": "organizations/default",
+        "pool": "breakers",
+        "version": "1.0.0",
+        "slots": 1,
+        "connectors": [SPECIFICATION],
+    }
+    return Message(hello=good | changes)
+
+
+def report(**report):
+    return Message(reports={"reports": [{"execution_id": UNKNOWN, "attempt": 1} | report]})
+
+
+def failed(category, message):
+    return report(failed={"category": f"ERROR_CATEGORY_{category}", "message": message})
+
+
+class Stream:
+    """A check-in, on a connection of its own. Its half stays open until it is closed."""
+
+    def __init__(self, *messages):
+        self.channel, self.outgoing = connect(ADDRESS), queue.SimpleQueue()
+        check_in = api.method("RunnerService", "CheckIn", self.channel)
+        self.answers = check_in(iter(self.outgoing.get, None), timeout=LIMIT_S)
+        for message in messages:
+            self.outgoing.put(message)
+
+    def welcome(self):
+        return next(self.answers).welcome
+
+    def end(self):
+        """The code and the reason with which the stream ends."""
+        try:
+            for _ in self.answers:
+                pass
+        except grpc.RpcError as error:
+            return told(error)
+        finally:
+            self.close()
+        return "OK", None
+
+    def close(self):
+        self.outgoing.put(None)
+        self.channel.close()
+
+
+def told(error):
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details if status else ():
+        if detail.Unpack(info):
+            assert info.domain == "muster.v1", info
+            return error.code().name, info.reason
+    return error.code().name, None
+
+
+def says(*messages):
+    """A breach by the messages of a check-in."""
+    return lambda: Stream(*messages).end()
+
+
+def checked_in(*messages):
+    """A breach after a good hello."""
+    return says(hello(), *messages)
+
+
+def superseded():
+    same = hello()
+    first = Stream(same)
+    first.welcome()
+    second = Stream(same)
+    second.welcome()
+    try:
+        return first.end()
+    finally:
+        second.close()
+
+
+class Work:
+    """An execution in the hands of a runner of this test, so that its uploads are taken."""
+
+    def __init__(self):
+        pool = f"breakers-{uuid.uuid4()}"
+        self.runner = hello(pool=pool).hello.runner_id
+        self.stream = Stream(hello(pool=pool, runner_id=self.runner))
+        self.session = self.stream.welcome().session_id
+        integration = {"display_name": pool, "connector": "breaker", "pool": pool}
+        create_integration(Create(parent="organizations/default", integration=integration))
+        assignment = next(message for message in self.stream.answers if message.assignments.assignments)
+        assignment = assignment.assignments.assignments[0]
+        self.execution, self.attempt = assignment.execution_id, assignment.attempt
+        self.stream.outgoing.put(report(execution_id=self.execution, attempt=self.attempt, started={}))
+
+    def header(self, **changes):
+        good = {"execution_id": self.execution, "attempt": self.attempt}
+        return Upload(header=good | {"runner_id": self.runner, "session_id": self.session} | changes)
+
+    def upload(self, *parts):
+        channel = connect(ADDRESS)
+        try:
+            answer = api.method("RunnerService", "UploadRecords", channel)(iter(parts), timeout=LIMIT_S)
+            return f"staged {answer.counts}", None
+        except grpc.RpcError as error:
+            return told(error)
+        finally:
+            channel.close()
+
+
+def uploads(parts):
+    """A breach by an upload, of these parts after what `parts` gets: the work."""
+
+    def commit():
+        work = Work()
+        try:
+            return work.upload(*parts(work))
+        finally:
+            work.stream.close()
+
+    return commit
+
+
+def chunk(lines):
+    end = Upload(end={"counts": {"records": 1, "bytes": len(lines)}})
+    return uploads(lambda work: (work.header(), Upload(chunk=lines), end))
+
+
+END = Upload(end={"counts": {"records": 0, "bytes": 0}})
+LINE = {"source": "LOG_SOURCE_COORDINATOR", "message": "no"}
+LINES = {"attempts": [{"execution_id": UNKNOWN, "attempt": 1, "lines": [LINE]}]}
+MANY = [SPECIFICATION | {"connector": f"breaker-{number}"} for number in range(101)]
+MIB = 1024 * 1024
+
+# Each row's first cell, and all that falls under it.
+BREACHES = {
+    "the first message is no hello": [says(Message(heartbeat={})), says(Message(drain={}))],
+    "no hello within 10 s": [says()],
+    "a second hello": [checked_in(hello())],
+    "a message of no known kind": [checked_in(Message())],
+    "an id that has not 16 bytes": [says(hello(runner_id=b"me")), checked_in(report(execution_id=b"", started={}))],
+    "slots of 0 or more than 1,000": [says(hello(slots=0)), says(hello(slots=1001)), says(hello(slots=2**32 - 1))],
+    "no connector, or more than 100": [says(hello(connectors=[])), says(hello(connectors=MANY))],
+    "a connector without data types, or twice": [
+        says(hello(connectors=[SPECIFICATION | {"data_types": []}])),
+        says(hello(connectors=[SPECIFICATION, SPECIFICATION])),
+    ],
+    "the pool `hosted` with an organization": [says(hello(pool="hosted"))],
+    "an organization that does not exist": [says(hello(organization="organizations/nobody"))],
+    "a report of attempt 0": [checked_in(report(attempt=0, started={}))],
+    "a report without a kind": [checked_in(report())],
+    "a failure without a message": [checked_in(failed("CONNECTOR", ""))],
+    "a failure of category `CANCELED` or `RUNNER_LOST`": [
+        checked_in(failed("CANCELED", "no")),
+        checked_in(failed("RUNNER_LOST", "no")),
+    ],
+    "a cursor of more than 16 KiB": [checked_in(report(completed={"cursor": "x" * (16 * 1024 + 1)}))],
+    "a log line in the coordinator's name": [checked_in(Message(log_lines=LINES))],
+    "a second stream of the same runner (ends the first)": [superseded],
+    "the first message is no header": [uploads(lambda work: (END,))],
+    "a second header": [uploads(lambda work: (work.header(), work.header()))],
+    "no end before the runner closes its half": [uploads(lambda work: (work.header(), Upload(chunk=b"{}\n")))],
+    "a line that is no JSON object": [chunk(b"[1]\n"), chunk(b'{"a": NaN}\n'), chunk(b"hello\n")],
+    "an empty line": [chunk(b"\n")],
+    "a last line without its line feed": [chunk(b"{}")],
+    "a chunk of more than 1 MiB": [chunk(b'{"a": "%s"}\n' % (b"x" * 2 * MIB))],
+    "counts that are not those of what was sent": [uploads(lambda work: (work.header(), Upload(chunk=b"{}\n"), END))],
+    "an attempt that does not hold the execution": [
+        uploads(lambda work: (work.header(attempt=work.attempt + 1), END)),
+        uploads(lambda work: (work.header(execution_id=UNKNOWN), END)),
+        uploads(lambda work: (work.header(runner_id=UNKNOWN), END)),
+    ],
+}
+
+
+def rows():
+    """The rows of the tables: each breach with the code and the reason that the page promises."""
+    section = open(PAGE, encoding="utf-8").read().split("## What breaks the protocol", 1)[1].split("\n## ", 1)[0]
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and len(cells) == 3 and cells[1] != "code" and not set(cells[0]) <= set("- "):
+            yield cells[0], cells[1].strip("`"), None if cells[2] == "none" else cells[2].strip("`")
+
+
+def main():
+    promised = {breach: (code, reason) for breach, code, reason in rows()}
+    wrong = [f"the page has no row for: {breach}" for breach in BREACHES.keys() - promised.keys()]
+    wrong += [f"nothing here commits: {breach}" for breach in promised.keys() - BREACHES.keys()]
+    tries = [(breach, commit) for breach, commits in BREACHES.items() for commit in commits if breach in promised]
+    with ThreadPoolExecutor(len(tries)) as threads:
+        results = threads.map(lambda each: each[1](), tries)
+        for (breach, _), result in zip(tries, results):
+            if result != promised[breach]:
+                wrong.append(f"{breach}: the page says {promised[breach]}, the coordinator {result}")
+    print("\n".join(wrong) or f"{len(tries)} breaches of {len(promised)} kinds got what the page says")
+    return bool(wrong)
+
+
+sys.exit(main())
