@@ -1,0 +1,294 @@
+//! One run of a program: its request, all that it prints, and how it ends.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::time::Duration;
+
+use muster_connector::{CancellationToken, Category, Failure, Stop};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{ChildStderr, ChildStdout};
+use tokio::time::{Instant, sleep_until};
+
+use super::lines::{Lines, Next};
+use super::process::{Pipes, Process, in_words};
+use super::program::Launch;
+use super::protocol::{self, Line, Message, Request};
+use super::tail::Tail;
+
+/// How long a program has to exit once it has said its last, or has closed its standard output.
+const EXITS_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long the pipes of a program that has exited may be silent without being at their end. What it has printed is there at once; somebody
+/// else holds them.
+const SILENT_MAX: Duration = Duration::from_millis(500);
+
+/// The most bytes of a line of standard error; what is longer is cut.
+const ERROR_LINE_BYTES_MAX: usize = muster_core::words::LogLine::BYTES_MAX;
+
+/// A program that was asked something.
+pub(super) struct Conversation<'l> {
+    launch: &'l Launch,
+    process: Process,
+    /// The writing of the request; `None` once it is written, or nobody reads it.
+    request: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
+    output: Lines<ChildStdout>,
+    errors: Lines<ChildStderr>,
+    canceled: CancellationToken,
+    /// The last lines of standard error.
+    tail: Tail,
+    /// How many lines of standard output there were.
+    line_number: u64,
+    /// What it said last: nothing may follow.
+    said_last: bool,
+    exited: bool,
+    exited_well: bool,
+    /// When patience ends; `None` while there is nothing to be impatient about.
+    deadline: Option<Instant>,
+    /// Forks outside of the group that hold the pipes were killed already.
+    let_go_before: bool,
+}
+
+/// What was heard of a program.
+pub(super) enum Heard<'c> {
+    Message(Message<'c>),
+    /// A line that is no message, or one of standard error.
+    Text(String),
+}
+
+/// Which pipe has something.
+enum Source {
+    Output(Next),
+    Errors(Next),
+}
+
+/// Something has happened that is no line.
+enum Event {
+    Source(io::Result<Source>),
+    RequestDone,
+    Exited,
+    Overdue,
+    Canceled,
+}
+
+impl<'l> Conversation<'l> {
+    /// Starts the program and asks it something.
+    ///
+    /// # Errors
+    /// `connector`: it cannot be started. The runner's own configuration names it, so no integration can be blamed.
+    pub(super) fn begin(
+        launch: &'l Launch,
+        request: &Request<'_>,
+        canceled: CancellationToken,
+    ) -> Result<Self, Failure> {
+        let (process, pipes) = Process::start(launch, request.command.as_str()).map_err(|error| {
+            Failure::new(
+                Category::Connector,
+                format!("the program {} cannot be started: {error}", launch.program.display()),
+            )
+            .with_remedy(
+                "correct the program's file, or its table in the runner's configuration; then restart the runner",
+            )
+        })?;
+        let Pipes {
+            mut stdin,
+            stdout,
+            stderr,
+        } = pipes;
+        let line = request.to_line();
+        let write = async move {
+            stdin.write_all(&line).await
+            // Closed here: there is only one request.
+        };
+        Ok(Self {
+            launch,
+            process,
+            request: Some(Box::pin(write)),
+            output: Lines::new(stdout, launch.line_bytes_max),
+            errors: Lines::new(stderr, ERROR_LINE_BYTES_MAX),
+            canceled,
+            tail: Tail::default(),
+            line_number: 0,
+            said_last: false,
+            exited: false,
+            exited_well: false,
+            deadline: None,
+            let_go_before: false,
+        })
+    }
+
+    /// What the program says next; `None` when it has exited and all has been heard.
+    ///
+    /// # Errors
+    /// The program does not keep to the protocol; or it was canceled. Nothing more is to be heard then: [`Conversation::end`] it.
+    pub(super) async fn next(&mut self) -> Result<Option<Heard<'_>>, Failure> {
+        loop {
+            if self.exited && self.output.has_ended() && self.errors.has_ended() {
+                return Ok(None);
+            }
+            match self.event().await {
+                Event::Source(Ok(Source::Output(Next::Line))) => {
+                    self.line_number += 1;
+                    return self.output_line().map(Some);
+                }
+                Event::Source(Ok(Source::Output(Next::TooLong))) => {
+                    self.line_number += 1;
+                    let most = self.launch.line_bytes_max;
+                    return Err(self.fault(format_args!("has more than {most} bytes")));
+                }
+                Event::Source(Ok(Source::Errors(next @ (Next::Line | Next::TooLong)))) => {
+                    let mut text = protocol::text(self.errors.line());
+                    if next == Next::TooLong {
+                        text.push('…');
+                    }
+                    self.tail.push(&text);
+                    return Ok(Some(Heard::Text(text)));
+                }
+                Event::Source(Ok(Source::Output(Next::End))) => self.be_impatient(EXITS_WITHIN),
+                Event::Source(Ok(Source::Errors(Next::End))) => {}
+                Event::Source(Err(error)) => {
+                    let text = format!("what the program prints cannot be read: {error}");
+                    return Err(Failure::new(Category::Connector, text));
+                }
+                Event::RequestDone => self.request = None,
+                Event::Exited => {
+                    self.exited = true;
+                    self.process.kill_forks();
+                    self.deadline = Some(Instant::now() + SILENT_MAX);
+                }
+                Event::Overdue if self.exited => self.let_go(),
+                Event::Overdue => return Err(self.lingers()),
+                Event::Canceled => return Err(Stop::Canceled.into()),
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen. Safe to cancel.
+    async fn event(&mut self) -> Event {
+        let Self {
+            process,
+            request,
+            output,
+            errors,
+            canceled,
+            exited,
+            deadline,
+            ..
+        } = self;
+        // Most lines come in bunches, so most of them are told without a look at everything else.
+        if let Some(next) = output.buffered() {
+            return Event::Source(Ok(Source::Output(next)));
+        }
+        let event = tokio::select! {
+            biased;
+            () = canceled.cancelled() => Event::Canceled,
+            // Errors go before the output: there are few of them, and they must not pile up behind many records.
+            next = errors.next(), if !errors.has_ended() => Event::Source(next.map(Source::Errors)),
+            next = output.next(), if !output.has_ended() => Event::Source(next.map(Source::Output)),
+            () = process.exited(), if !*exited => Event::Exited,
+            _ = written(request), if request.is_some() => Event::RequestDone,
+            () = passed(*deadline) => Event::Overdue,
+        };
+        if let (Event::Source(_), true, Some(deadline)) = (&event, *exited, deadline.as_mut()) {
+            // Silence is what counts, not how long the sink has taken for what there was.
+            *deadline = Instant::now() + SILENT_MAX;
+        }
+        event
+    }
+
+    fn output_line(&self) -> Result<Heard<'_>, Failure> {
+        if self.said_last {
+            return Err(self.fault(format_args!("comes after the program's end")));
+        }
+        match protocol::read(self.output.line()) {
+            Line::Message(message) => Ok(Heard::Message(message)),
+            Line::Text(text) => Ok(Heard::Text(text)),
+            Line::Wrong(problem) => Err(self.fault(format_args!("{problem}"))),
+        }
+    }
+
+    /// The program has said its last: it is to exit now.
+    pub(super) fn said_last(&mut self) {
+        self.said_last = true;
+        self.be_impatient(EXITS_WITHIN);
+    }
+
+    fn be_impatient(&mut self, within: Duration) {
+        if !self.exited {
+            self.deadline.get_or_insert_with(|| Instant::now() + within);
+        }
+    }
+
+    /// Kills who still holds the pipes of a program that has exited; gives them up when that does not help.
+    fn let_go(&mut self) {
+        let pipes = [self.output.pipe().as_fd(), self.errors.pipe().as_fd()];
+        let killed = Process::kill_writers(&pipes);
+        if killed == 0 || self.let_go_before {
+            self.output.give_up();
+            self.errors.give_up();
+        }
+        self.let_go_before = true;
+        self.deadline = Some(Instant::now() + SILENT_MAX);
+    }
+
+    /// The number of the line that was heard last, counted from 1.
+    pub(super) fn line_number(&self) -> u64 {
+        self.line_number
+    }
+
+    /// Ends a program that has nothing more to say, or that nobody listens to any more; tells how it exited, in words.
+    pub(super) async fn end(&mut self) -> String {
+        let status = if self.exited {
+            self.process.reap().await
+        } else {
+            self.process.end().await
+        };
+        self.exited_well = status.is_some_and(|status| status.success());
+        status.map_or_else(|| "did not even end when it was killed".to_owned(), in_words)
+    }
+
+    /// Whether it has exited with the code 0, once it was ended.
+    pub(super) fn exited_well(&self) -> bool {
+        self.exited_well
+    }
+
+    /// A failure of the connector, with the last that the program wrote on standard error.
+    pub(super) fn failure(&self, message: impl std::fmt::Display) -> Failure {
+        Failure::new(Category::Connector, format!("{message}{}", self.tail))
+    }
+
+    fn fault(&self, problem: impl std::fmt::Display) -> Failure {
+        self.failure(format_args!(
+            "line {} of the program's output {problem}",
+            self.line_number
+        ))
+    }
+
+    fn lingers(&self) -> Failure {
+        let what = if self.said_last {
+            "its last message"
+        } else {
+            "it had closed its output"
+        };
+        self.failure(format_args!(
+            "the program did not exit within {} s after {what}",
+            EXITS_WITHIN.as_secs()
+        ))
+    }
+}
+
+/// Waits until the request is written. Safe to cancel.
+async fn written(request: &mut Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>) {
+    if let Some(request) = request {
+        // A program that does not read it closes the pipe, and is judged by what it prints.
+        let _ = request.await;
+    }
+}
+
+/// Waits until this moment; for ever when there is none.
+async fn passed(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

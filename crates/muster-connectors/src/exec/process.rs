@@ -1,0 +1,184 @@
+//! A program that runs, with all that it forks: begun within its bounds, and ended as a whole.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use super::program::Launch;
+use super::writers;
+
+/// How long a program that is told to stop (SIGTERM) has until it is killed. An executor drops a collection that does not stop within a
+/// second, and then nothing is told of how it ended.
+const STOPS_WITHIN: Duration = Duration::from_millis(600);
+
+/// How long a killed program may take to be gone. Only one that hangs in the kernel, as on a lost network disk, takes longer; it is left behind.
+const DIES_WITHIN: Duration = Duration::from_millis(250);
+
+/// How much of what a program prints may wait for the runner: with the usual 64 KiB a fast program and its reader would take turns for each.
+const PIPE_BYTES: usize = 1024 * 1024;
+
+/// A program and its forks. Dropping it kills them.
+#[derive(Debug)]
+pub(super) struct Process {
+    // Before the child in the order in which they are dropped: the group is killed while its leader's id cannot be another's yet.
+    group: Group,
+    child: Child,
+    exit: AsyncFd<OwnedFd>,
+}
+
+/// The ends of a program's pipes that are the runner's.
+#[derive(Debug)]
+pub(super) struct Pipes {
+    pub(super) stdin: ChildStdin,
+    pub(super) stdout: ChildStdout,
+    pub(super) stderr: ChildStderr,
+}
+
+/// The process group of a program: it and its forks, save those that have left it.
+#[derive(Debug)]
+struct Group {
+    /// `None` once the leader was waited for: from then on the id may be another's.
+    id: Option<Pid>,
+}
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        if let Some(id) = self.id {
+            // It fails when nobody is left, and nothing else can go wrong with one's own children.
+            let _ = rustix::process::kill_process_group(id, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+impl Process {
+    /// Starts a program, with `last` as its last argument.
+    pub(super) fn start(launch: &Launch, last: &str) -> io::Result<(Self, Pipes)> {
+        let mut command = Command::new(&launch.program);
+        command
+            .args(&launch.arguments)
+            .arg(OsString::from(last))
+            .env_clear()
+            .envs(&launch.environment)
+            .current_dir(&launch.folder)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let group = Group { id };
+        let lost = || io::Error::other("the program's process has no id");
+        let id = id.ok_or_else(lost)?;
+        let exit = rustix::process::pidfd_open(id, PidfdFlags::NONBLOCK)?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(lost());
+        };
+        bound(id, launch.memory_bytes_max)?;
+        // As much as this user may have: less only costs speed.
+        let _ = rustix::pipe::fcntl_setpipe_size(stdout.as_fd(), PIPE_BYTES);
+        let process = Self {
+            group,
+            child,
+            exit: watched(exit)?,
+        };
+        Ok((process, Pipes { stdin, stdout, stderr }))
+    }
+
+    /// Ends when the program has exited; its forks may live. Safe to cancel.
+    pub(super) async fn exited(&self) {
+        // The kernel makes it readable then and never takes it back; an error would say that there is nothing to wait for.
+        let _ = self.exit.readable().await;
+    }
+
+    /// Kills the forks of a program that has exited.
+    pub(super) fn kill_forks(&self) {
+        self.group.signal(Signal::KILL);
+    }
+
+    /// Ends the program and its forks: SIGTERM, and SIGKILL after a while. `None` when it did not even die of that.
+    pub(super) async fn end(&mut self) -> Option<ExitStatus> {
+        self.group.signal(Signal::TERM);
+        // A stopped program would not hear of it.
+        self.group.signal(Signal::CONT);
+        let _ = timeout(STOPS_WITHIN, self.exited()).await;
+        self.reap().await
+    }
+
+    /// Kills what is left, and tells how the program has exited. `None` when it does not die.
+    pub(super) async fn reap(&mut self) -> Option<ExitStatus> {
+        self.group.signal(Signal::KILL);
+        let died = timeout(DIES_WITHIN, self.exited()).await.is_ok();
+        if !died {
+            return None;
+        }
+        // Nobody can have taken the id so far, and no signal goes to it from here on.
+        self.group.id = None;
+        self.child.wait().await.ok()
+    }
+
+    /// Kills whoever has left the group and still writes into one of these pipes; says how many those were.
+    pub(super) fn kill_writers(pipes: &[BorrowedFd<'_>]) -> usize {
+        pipes.iter().map(|pipe| writers::kill(*pipe)).sum()
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "what follows it is unsafe, because of types whose descriptor changes or closes meanwhile; that of an `OwnedFd` does not"
+)]
+fn watched(exit: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(exit, Interest::READABLE)
+}
+
+/// Bounds what a process, and each of its forks, may have. It has just begun, and waits for its request: what it allocates later is what counts.
+fn bound(id: Pid, memory_bytes_max: u64) -> io::Result<()> {
+    let limit = |bytes| Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
+    };
+    // Of memory that is its own alone and that it may write: address space that is only reserved, as by the runtimes of Go and Java, is free.
+    set(id, Resource::Data, limit(memory_bytes_max))?;
+    // A picture of its memory would have the source's credentials in it.
+    set(id, Resource::Core, limit(0))
+}
+
+fn set(id: Pid, resource: Resource, limit: Rlimit) -> io::Result<()> {
+    match rustix::process::prlimit(Some(id), resource, limit) {
+        // Gone already: how it exited says more.
+        Ok(_) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How a program ended, in words: `exited with the code 3`.
+pub(super) fn in_words(status: ExitStatus) -> String {
+    if status.signal().is_some() {
+        // The standard library knows the signals' names.
+        let signal = status.to_string();
+        return format!(
+            "was killed by the signal {}",
+            signal.strip_prefix("signal: ").unwrap_or(&signal)
+        );
+    }
+    match status.code() {
+        Some(0) => "exited well".to_owned(),
+        Some(code) => format!("exited with the code {code}"),
+        None => "ended".to_owned(),
+    }
+}

@@ -1,0 +1,127 @@
+//! Each way in which a program can break its word, and the failure that people read.
+
+use muster_connector::{CancellationToken, Category, SinkItem, run, sink};
+use muster_connectors::exec::Program;
+use serde_json::json;
+
+use crate::program::{LIMIT, collect, collection, failure, shell, start};
+
+#[tokio::test]
+async fn every_fault_of_a_program_is_a_failure_of_the_connector_that_says_which() {
+    for (collect, told) in [
+        (
+            r#"echo '{"record":{"id":1}}'"#,
+            "the program exited well, without a word on how it ended",
+        ),
+        (
+            r#"echo '{"record":{"id":1}}'; echo '{"end":{"records":2}}'"#,
+            "the program says that it has sent 2 records, and 1 have come",
+        ),
+        (
+            r#"echo '{"record":{"id":1}}'; echo '{"end":{}}'"#,
+            r#"the program's `end` does not say how many records it has sent: {"end": {"records": 1}}"#,
+        ),
+        (
+            r#"echo 'cannot read devices' >&2; echo '{"end":{"records":0}}'; exit 3"#,
+            "the program exited with the code 3, although it had said that it ended well; its standard error ended with: \
+             cannot read devices",
+        ),
+        (
+            r#"echo 'Traceback …' >&2; echo 'KeyError: id' >&2; exit 1"#,
+            "the program exited with the code 1, without a word on how it ended; its standard error ended with: \
+             Traceback … | KeyError: id",
+        ),
+        (
+            "kill -SEGV $$",
+            "the program was killed by the signal 11 (SIGSEGV), without a word on how it ended",
+        ),
+        (
+            r#"echo '{"end":{"records":0}}'; kill -KILL $$"#,
+            "the program was killed by the signal 9 (SIGKILL), although it had said that it ended well",
+        ),
+        (
+            r#"echo '{"end":{"records":0}}'; echo '{"record":{"id":1}}'"#,
+            "line 2 of the program's output comes after the program's end",
+        ),
+        (
+            r#"echo '{"end":{"records":0}}'; echo bye"#,
+            "line 2 of the program's output comes after the program's end",
+        ),
+        (
+            "cat /dev/zero",
+            "line 1 of the program's output has more than 1049599 bytes",
+        ),
+        (
+            r#"echo starting; echo '{"record":[1]}'"#,
+            "line 2 of the program's output is a `record` that is no JSON object",
+        ),
+        (
+            r#"echo '{"record":{"id":1}'"#,
+            "line 1 of the program's output is meant as a message `record`, but is none: EOF while parsing an object at \
+             line 1 column 18",
+        ),
+        (
+            r#"echo '{"error":{"category":"bad","message":"x"}}'"#,
+            "line 1 of the program's output is meant as a message `error`, but is none: unknown variant `bad`, expected \
+             one of `permission`, `configuration`, `communication`, `connector`, `timeout` at line 1 column 26",
+        ),
+        (
+            r#"printf '{"record":{"id":"'; head -c 1048570 /dev/zero | tr '\0' x; echo '"}}'"#,
+            "record 1 was refused: it has more than 1048575 bytes: split it, or leave out what is not needed",
+        ),
+    ] {
+        let failure = failure(&shell(collect)).await;
+        assert_eq!(failure.category, Category::Connector, "{collect}");
+        assert_eq!(failure.message, told, "{collect}");
+    }
+}
+
+#[tokio::test]
+async fn a_last_line_without_a_line_feed_is_a_line() {
+    let (done, _) = collect(&shell(r#"printf '{"end":{"records":0}}'"#)).await;
+    done.expect("a good end");
+}
+
+#[tokio::test]
+async fn a_program_that_is_canceled_is_ended_even_if_it_ignores_being_asked() {
+    for collect in [
+        r#"echo '{"record":{"id":1}}'; sleep 600"#,
+        r#"trap '' TERM; i=0; while true; do echo "{\"record\":{\"id\":$i}}"; i=$((i+1)); done"#,
+        r#"kill -STOP $$"#,
+    ] {
+        let exec = start(&shell(collect)).await;
+        let token = CancellationToken::new();
+        let (sink, mut items) = sink(token.clone());
+        let collection = collection(json!({}), None);
+        let cancel = async {
+            token.cancel();
+            while let Some(item) = items.next().await {
+                assert!(!matches!(item, SinkItem::Log { .. }), "{item:?}");
+            }
+        };
+        let started = std::time::Instant::now();
+        let both = async { tokio::join!(run(&exec, &collection, sink), cancel) };
+        let (done, ()) = tokio::time::timeout(LIMIT, both).await.expect("it stops");
+        assert_eq!(done.expect_err("canceled").category, Category::Canceled, "{collect}");
+        assert!(
+            started.elapsed().as_millis() < 950,
+            "an executor would have dropped it by now"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_takes_more_memory_than_it_may_fails_by_itself() {
+    let program = Program {
+        memory_mib_max: Some(32),
+        ..shell(r#"x=$(head -c 200000000 /dev/zero | tr '\0' x); echo '{"end":{"records":0}}'"#)
+    };
+    let failure = failure(&program).await;
+    assert_eq!(failure.category, Category::Connector);
+    // Whatever it makes of memory that it does not get.
+    assert!(
+        failure.message.contains("without a word on how it ended"),
+        "{}",
+        failure.message
+    );
+}

@@ -1,0 +1,7 @@
+//! The connector `exec`, with real programs: what they may do, what they may not, and how each of their faults is told.
+
+mod endings;
+mod environment;
+mod forks;
+mod messages;
+mod program;
