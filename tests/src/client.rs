@@ -36,8 +36,8 @@ pub struct Wanted {
     pub pool: String,
     /// What it collects; all that the connector offers when empty.
     pub data_types: Vec<String>,
-    /// Its configuration: texts by their keys.
-    pub configuration: BTreeMap<String, String>,
+    /// Its configuration: texts and numbers by their keys.
+    pub configuration: BTreeMap<String, Kind>,
     /// Only saved, so that nothing is collected.
     pub draft: bool,
 }
@@ -70,16 +70,31 @@ impl Wanted {
         self
     }
 
-    /// With a value in its configuration.
+    /// With a text in its configuration.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
-        self.configuration.insert(key.to_owned(), value.to_owned());
+        let value = Kind::StringValue(value.to_owned());
+        self.configuration.insert(key.to_owned(), value);
+        self
+    }
+
+    /// With a number in its configuration.
+    #[must_use]
+    pub fn with_number(mut self, key: &str, value: f64) -> Self {
+        self.configuration.insert(key.to_owned(), Kind::NumberValue(value));
+        self
+    }
+
+    /// Only saved, so that nothing is collected.
+    #[must_use]
+    pub fn draft(mut self) -> Self {
+        self.draft = true;
         self
     }
 
     fn request(&self) -> v1::CreateIntegrationRequest {
-        let fields = self.configuration.iter().map(|(key, value)| {
-            let kind = Some(Kind::StringValue(value.clone()));
+        let fields = self.configuration.iter().map(|(key, kind)| {
+            let kind = Some(kind.clone());
             (key.clone(), Value { kind })
         });
         let data_types = self.data_types.iter().map(|name| v1::CollectionSchedule {

@@ -7,6 +7,7 @@
 mod binaries;
 mod client;
 mod coordinator;
+pub mod foreign;
 mod landing;
 mod process;
 mod runner;
