@@ -1,166 +1,404 @@
-//! Reads configuration files. What stands in them is the binaries' own business.
+//! How a binary is configured: one TOML file, environment variables, flags; the later goes before the earlier.
+//!
+//! The one source is a struct of derived [`clap::Args`]: its doc comments are the documentation of the flags, of `--print-default-config` and of
+//! `docs/configuration.md`; its fields' names are the keys of the file; its value parsers judge what comes from anywhere. The file is walked with the
+//! places of all its values, each value is judged where it stands, and what counts is then given to clap as if it had been a flag. So there is no second
+//! struct, no second default and no second judge.
+//!
+//! ```no_run
+//! use muster_process::config::{self, Found, Settings};
+//! use muster_process::{Exit, Process, Tasks};
+//!
+//! /// What a clock is told when it starts.
+//! #[derive(Debug, Clone, clap::Args)]
+//! struct Clock {
+//!     /// How many times a second it ticks.
+//!     #[arg(long, env = "MUSTER_TICKS", value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+//!     ticks: u32,
+//!     /// Who may read it.
+//!     #[arg(id = "tls.certificate", long = "tls-certificate", env = "MUSTER_TLS_CERTIFICATE", value_name = "FILE")]
+//!     certificate: Option<std::path::PathBuf>, // `certificate` in the table `[tls]`
+//! }
+//!
+//! impl Settings for Clock {
+//!     type Config = Self;
+//!
+//!     fn judge(self, _: &mut Found<'_>) -> Option<Self> {
+//!         Some(self)
+//!     }
+//! }
+//!
+//! fn main() -> Exit {
+//!     let configured = match config::read::<Clock>(clap::Command::new("clock")) {
+//!         Ok(configured) => configured,
+//!         Err(exit) => return exit,
+//!     };
+//!     let process = Process { telemetry: configured.telemetry.clone(), ..Process::default() };
+//!     muster_process::run(&process, |_: Tasks| async move {
+//!         configured.log_warnings();
+//!         Ok::<(), std::io::Error>(())
+//!     })
+//! }
+//! ```
+//!
+//! A setting takes a value: a boolean one too (`action = clap::ArgAction::Set`), so that a flag can say no to what a file says. Numbers are of a primitive
+//! type, all else is a text in the file. Whether settings fit each other is [`Settings::judge`]'s to say. Tables whose names are the operator's choice are
+//! [`OpenTable`]s.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+mod document;
+mod fault;
+mod file;
+mod setting;
+mod sources;
+mod table;
+#[cfg(test)]
+mod tests;
+pub mod values;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::de::DeserializeOwned;
 
-/// The most bytes of a configuration file. A hand-written one has a few KiB; more is a wrong path, such as a device that never ends.
-pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+pub use fault::{ConfigError, Fault, Place};
+pub use file::{FILE_BYTES_MAX, load};
+pub use sources::Surroundings;
+pub use table::{Named, OpenTable, fields_of};
 
-/// What is wrong with how the process was configured.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration file {}: check that it is there and that this user may read it", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The file is too big to be one.
-    #[error("the configuration file {} has more than {FILE_BYTES_MAX} bytes: check that it is the right file", path.display())]
-    TooBig {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The file is no TOML, or says something that the process does not understand.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    Invalid {
-        /// Which file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The character in that line, from 1.
-        column: usize,
-        /// What is wrong there.
-        message: String,
-    },
-    /// The filter of the log lines cannot be understood.
-    #[error("the log filter `{filter}` is not understood: write a level such as `info`, or `info,muster_runner=debug`")]
-    LogFilter {
-        /// What was given.
-        filter: String,
-        /// Where it goes wrong.
-        source: tracing_subscriber::filter::ParseError,
-    },
+use self::document::{default_file, effective};
+use self::setting::Setting;
+use self::sources::{All, Contents, Text, Walk};
+use self::table::Unread;
+use crate::exit::Exit;
+use crate::telemetry;
+
+/// The variable that names the file.
+pub const FILE_VARIABLE: &str = "MUSTER_CONFIG";
+
+const FILE: &str = "config";
+const CHECK: &str = "check-config";
+const PRINT: &str = "print-default-config";
+
+/// What a binary can be told.
+pub trait Settings: Args {
+    /// What they are once they were judged.
+    type Config;
+
+    /// The tables whose names the operator chooses.
+    fn tables() -> &'static [OpenTable] {
+        &[]
+    }
+
+    /// Judges what no single value can say: whether they fit each other, and what stands in the tables. Faults go to `found`; whoever returns `None`
+    /// has told one. Nothing is opened here. A value that was wrong by itself has its default here; that fault is told already.
+    fn judge(self, found: &mut Found<'_>) -> Option<Self::Config>;
 }
 
-/// Reads a configuration from a TOML file. Its types should have `deny_unknown_fields`, so that a misspelt key is told and not ignored.
+/// A binary's configuration, judged.
+#[derive(Debug)]
+pub struct Configured<C> {
+    /// What the binary was told.
+    pub config: C,
+    /// Its log.
+    pub telemetry: telemetry::Settings,
+    warnings: Vec<String>,
+}
+
+impl<C> Configured<C> {
+    /// Logs what is no fault and yet probably a slip. To be called when there is a log.
+    pub fn log_warnings(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
+    }
+}
+
+/// Where what was found stands, and what is wrong with it.
+#[derive(Debug, Default)]
+pub struct Found<'i> {
+    places: BTreeMap<String, Place>,
+    tables: BTreeMap<&'static str, Vec<Unread<'i>>>,
+    open: &'static [OpenTable],
+    outer: Vec<String>,
+    text: Option<&'i Text>,
+    faults: Vec<Fault>,
+    /// Keys whose own value is wrong: it was told, and the default stands in for it.
+    wrong: BTreeSet<String>,
+}
+
+impl Found<'_> {
+    /// Tells a fault of a setting, where it stands. What is wrong already is not told twice.
+    pub fn fault(&mut self, key: &str, problem: impl fmt::Display) {
+        if self.wrong.insert(key.to_owned()) {
+            let place = self.places.get(key).cloned().unwrap_or(Place::Default);
+            self.faults.push(Fault::new(place, Some(key), problem));
+        }
+    }
+
+    /// The tables of a kind, each as a `T`, in the order of their names. What does not fit is told, and left out.
+    pub fn tables<T: DeserializeOwned>(&mut self, key: &str) -> Vec<Named<T>> {
+        let (Some(open), Some(unread)) = (self.open.iter().find(|open| open.key == key), self.tables.remove(key))
+        else {
+            return Vec::new();
+        };
+        let outer: Vec<&str> = self.outer.iter().map(String::as_str).collect();
+        let file = sources::place_of(self.text);
+        let read = unread.into_iter();
+        read.filter_map(|unread| table::read(unread, open, file, &outer, &mut self.faults))
+            .collect()
+    }
+
+    /// Tells a fault of a table: of one of its fields, or of its name where there is none.
+    pub fn fault_in<T>(&mut self, table: &Named<T>, field: Option<&str>, problem: impl fmt::Display) {
+        let Some(field) = field else {
+            let place = table.place.header.clone();
+            return self.faults.push(Fault::new(place, Some(&table.place.path), problem));
+        };
+        let place = table.place.fields.get(field).unwrap_or(&table.place.header);
+        let path = format!("{}.{field}", table.place.path);
+        self.faults.push(Fault::new(place.clone(), Some(&path), problem));
+    }
+
+    /// What was told, as an error.
+    ///
+    /// # Errors
+    /// [`ConfigError::Faults`] when something was told.
+    ///
+    /// # Panics
+    /// When nothing was told and yet there is no configuration: whoever judges without one must say why.
+    pub fn end<C>(self, config: Option<C>) -> Result<C, ConfigError> {
+        if !self.faults.is_empty() {
+            return Err(ConfigError::faults(self.faults));
+        }
+        Ok(config.expect("a judge that gives nothing has told a fault"))
+    }
+}
+
+/// The settings that nobody has changed. No variable is asked.
+///
+/// # Panics
+/// When there are none: a setting is required, or its default is refused by its own judge; a test finds that.
+#[must_use]
+pub fn defaults<S: Args>() -> S {
+    let command = S::augment_args(Command::new("defaults"));
+    let command = command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
+    let matches = command.try_get_matches_from(["defaults"]);
+    let settings = matches.and_then(|matches| S::from_arg_matches(&matches));
+    settings.unwrap_or_else(|error| panic!("the defaults do not make settings: {error}"))
+}
+
+/// Configures this process from its command line, its environment and its file, and judges all of it before anything is opened or started.
+///
+/// `command` has the binary's name, version and texts. Beside the settings `S` it gets those of the log, `--config`, `--check-config` and
+/// `--print-default-config`.
 ///
 /// # Errors
-/// [`ConfigError`]: the file cannot be read, is too big, is no TOML, or does not fit `T`; a fault in the file is told with its place.
-pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let text = read(path)?;
-    toml::from_str(&text).map_err(|error| {
-        let (line, column) = place(&text, error.span().map_or(0, |span| span.start));
-        ConfigError::Invalid {
-            path: path.to_owned(),
-            line,
-            column,
-            message: error.message().replace('\n', " "),
+/// How the process should end: what was asked for was printed ([`Exit::Success`]), or the configuration is wrong, which was told on standard error
+/// ([`Exit::Configuration`]). A command line that cannot be read at all ends the process here, with clap's texts and its code, 2.
+pub fn read<S: Settings>(command: Command) -> Result<Configured<S::Config>, Exit> {
+    match judge::<S>(command, &Surroundings::of_process()) {
+        Ok(configured) => Ok(configured),
+        Err(Stop::CommandLine(error)) => error.exit(),
+        Err(Stop::Printed(text)) => {
+            // Whoever closes the pipe has seen enough.
+            let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+            Err(Exit::Success)
         }
-    })
+        Err(Stop::Wrong(error, hint)) => {
+            // There is no log yet to tell it in.
+            eprintln!("error: {error}\n{hint}");
+            Err(Exit::Configuration)
+        }
+    }
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
-    let unreadable = |source| ConfigError::Read {
-        path: path.to_owned(),
-        source,
+/// Why a process does not start.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The command line is wrong, or asks for help.
+    CommandLine(clap::Error),
+    /// It was asked to print this.
+    Printed(String),
+    /// It must not start; with what is to be said besides.
+    Wrong(ConfigError, String),
+}
+
+/// What every binary can be told of its configuration.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+struct Options {
+    /// The configuration file (TOML). A variable goes before what stands in it, and a flag before both
+    #[arg(id = FILE, long = FILE, env = FILE_VARIABLE, value_name = "FILE")]
+    _file: Option<OsString>,
+    /// Judge the configuration, print each value and where it comes from, and end: with 0 if it is good, with 78 if not
+    #[arg(id = CHECK, long = CHECK)]
+    _check: bool,
+    /// Print a configuration file with all settings, their documentation and their defaults, and end
+    #[arg(id = PRINT, long = PRINT)]
+    _print: bool,
+}
+
+pub(crate) fn judge<S: Settings>(command: Command, surroundings: &Surroundings) -> Result<Configured<S::Config>, Stop> {
+    let command = telemetry::Settings::augment_args(S::augment_args(command.next_help_heading("Settings")));
+    let command = Options::augment_args(command);
+    let program = command.get_name().to_owned();
+    let settings = Setting::all(&command, &[FILE]);
+    let matches = read_line(&command, &settings, &surroundings.arguments)?;
+    if matches.get_flag(PRINT) {
+        return Err(Stop::Printed(default_file(&program, &settings, S::tables())));
+    }
+
+    let mut all = All::new();
+    let mut faults = Vec::new();
+    sources::of_flags(&settings, &matches, &mut all);
+    sources::of_variables(&settings, surroundings, &mut all);
+    let text = match sources::named_file(FILE, FILE_VARIABLE, &matches, surroundings) {
+        Some((place, path)) => file::read(&path, place).map(|text| Some(Text { path, text })),
+        None => Ok(None),
     };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(ConfigError::TooBig { path: path.to_owned() });
+    let text = text.unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    let contents = text
+        .as_ref()
+        .map(|text| contents::<S>(&settings, text, &mut all))
+        .unwrap_or_default();
+    faults.extend(contents.faults);
+    let wrong = judge_each(&settings, &mut all, &mut faults);
+    let tables = document::headers(&contents.tables);
+    let found = Found {
+        places: all
+            .iter()
+            .map(|(key, given)| (key.clone(), sources::counting(given)))
+            .collect(),
+        tables: contents.tables,
+        open: S::tables(),
+        outer: settings
+            .iter()
+            .map(|one| one.key().to_owned())
+            .filter(|key| !key.contains('.'))
+            .collect(),
+        text: text.as_ref(),
+        faults,
+        wrong,
+    };
+
+    let mut variables: Vec<&str> = settings.iter().filter_map(Setting::variable).collect();
+    variables.push(FILE_VARIABLE);
+    let warnings = surroundings.warnings(&program, &variables);
+    let judged = judge_together::<S>(&command, &settings, surroundings, &all, found);
+    let (config, telemetry) = judged.map_err(|error| match error {
+        Unjudged::Line(error) => Stop::CommandLine(error),
+        Unjudged::Wrong(error) => Stop::Wrong(error, hint(&program, &warnings)),
+    })?;
+    if matches.get_flag(CHECK) {
+        return Err(Stop::Printed(effective(&settings, &all, &tables, &warnings)));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let (line, column) = place(&String::from_utf8_lossy(&error.as_bytes()[..good]), good);
-        ConfigError::Invalid {
-            path: path.to_owned(),
-            line,
-            column,
-            message: "this is not UTF-8 text".to_owned(),
-        }
+    Ok(Configured {
+        config,
+        telemetry,
+        warnings,
     })
 }
 
-/// The line and the column of the byte `offset`, both from 1.
-fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(offset)];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
+/// Reads the command line, whatever its values are.
+fn read_line(command: &Command, settings: &[Setting], arguments: &[OsString]) -> Result<ArgMatches, Stop> {
+    let lenient = sources::lenient(command, settings, FILE).try_get_matches_from(arguments);
+    lenient.map_err(|error| match error.kind() {
+        // Help tells of defaults and variables, which only the command itself knows.
+        ErrorKind::DisplayHelp => {
+            let told = command.clone().try_get_matches_from(arguments).err();
+            Stop::CommandLine(told.unwrap_or(error))
+        }
+        _ => Stop::CommandLine(error),
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::error::Error;
+/// Why there is no configuration.
+enum Unjudged {
+    Line(clap::Error),
+    Wrong(ConfigError),
+}
 
-    #[derive(Debug, PartialEq, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Runner {
-        pool: String,
-        slots: u32,
+/// Makes settings of what counts, and has them judged together.
+fn judge_together<S: Settings>(
+    command: &Command,
+    settings: &[Setting],
+    surroundings: &Surroundings,
+    all: &All,
+    mut found: Found<'_>,
+) -> Result<(S::Config, telemetry::Settings), Unjudged> {
+    let is_good = found.faults.is_empty();
+    let line = sources::line(&surroundings.arguments, settings, all, is_good);
+    let matches = sources::strict(command, settings, all).try_get_matches_from(line);
+    let made = matches.and_then(|matches| {
+        Ok((
+            S::from_arg_matches(&matches)?,
+            telemetry::Settings::from_arg_matches(&matches)?,
+        ))
+    });
+    match made {
+        Ok((settings, telemetry)) => {
+            let config = settings.judge(&mut found);
+            found
+                .end(config)
+                .map(|config| (config, telemetry))
+                .map_err(Unjudged::Wrong)
+        }
+        Err(error) if is_good => Err(Unjudged::Line(error)),
+        // What is missing may be what was wrong.
+        Err(_) => Err(Unjudged::Wrong(ConfigError::faults(found.faults))),
     }
+}
 
-    fn load_bytes(bytes: &[u8]) -> Result<Runner, String> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("runner.toml");
-        std::fs::write(&path, bytes).expect("written");
-        load(&path).map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
-    }
+fn contents<'i, S: Settings>(settings: &[Setting], text: &'i Text, all: &mut All) -> Contents<'i> {
+    let (root, faults) = text.parse();
+    let walk = Walk {
+        settings,
+        open: S::tables(),
+        text,
+    };
+    let mut contents = walk.through(root, all);
+    // What was made of a line that is no TOML is not what was meant.
+    contents.faults.retain(|fault| {
+        !faults
+            .iter()
+            .any(|syntax| sources::on_one_line(&syntax.place, &fault.place))
+    });
+    contents.faults.extend(faults);
+    contents
+}
 
-    #[test]
-    fn a_good_file_is_read() {
-        let runner = load_bytes(b"pool = \"hq\"\nslots = 8\n");
-        assert_eq!(
-            runner,
-            Ok(Runner {
-                pool: "hq".to_owned(),
-                slots: 8
-            })
-        );
-    }
-
-    #[test]
-    fn a_fault_is_told_with_its_place() {
-        for (bytes, start) in [
-            (
-                &b"pool = \"hq\"\nslots = 8\nslts = 9\n"[..],
-                "runner.toml:3:1: unknown field `slts`",
-            ),
-            (
-                b"pool = \"hq\"\nslots = \"\xc3\xa4\"\n",
-                "runner.toml:2:9: invalid type: string",
-            ),
-            (b"pool = \"hq\"\n  slots 8\n", "runner.toml:2:"),
-            (b"slots = 8\n", "runner.toml:1:1: missing field `pool`"),
-            (b"pool = \"hq\"\n# \xff\n", "runner.toml:2:3: this is not UTF-8 text"),
-        ] {
-            let error = load_bytes(bytes).expect_err("a fault");
-            assert!(error.starts_with(start), "{error}");
-            assert!(!error.contains('\n'), "{error}");
+/// Judges every value that was given, also those that do not count: the file is good or not, whatever flags there are. Those that are wrong no
+/// longer count.
+fn judge_each(settings: &[Setting], all: &mut All, faults: &mut Vec<Fault>) -> BTreeSet<String> {
+    let mut wrong = BTreeSet::new();
+    for setting in settings {
+        for given in all.get(setting.key()).into_iter().flatten() {
+            for (place, value) in &given.values {
+                if let Err(problem) = setting.judge(value) {
+                    faults.push(Fault::new(place.clone(), Some(setting.key()), problem));
+                    wrong.insert(setting.key().to_owned());
+                }
+            }
         }
     }
+    let told: Vec<String> = faults.iter().filter_map(|fault| fault.key.clone()).collect();
+    wrong.extend(
+        told.into_iter()
+            .filter(|key| settings.iter().any(|one| one.key() == key)),
+    );
+    all.retain(|key, _| !wrong.contains(key));
+    wrong
+}
 
-    #[test]
-    fn what_never_ends_is_not_read_to_its_end() {
-        let error = load::<Runner>(Path::new("/dev/zero")).expect_err("no configuration");
-        assert!(matches!(error, ConfigError::TooBig { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_missing_file_is_named_and_its_cause_is_the_source() {
-        let error = load::<Runner>(Path::new("/nowhere/runner.toml")).expect_err("no file");
-        assert!(error.to_string().contains("/nowhere/runner.toml"), "{error}");
-        let cause = error.source().expect("a cause").to_string();
-        assert!(!error.to_string().contains(&cause), "{error}");
-    }
+fn hint(program: &str, warnings: &[String]) -> String {
+    let warnings: String = warnings.iter().map(|warning| format!("note: {warning}\n")).collect();
+    format!(
+        "{warnings}`{program} --print-default-config` shows every setting and what it may be; `--check-config` judges without starting"
+    )
 }

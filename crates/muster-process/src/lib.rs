@@ -4,7 +4,7 @@
 //! use muster_process::{Exit, Process, Tasks, telemetry};
 //!
 //! fn main() -> Exit {
-//!     let process = Process { telemetry: telemetry::Settings::from_environment(), ..Process::default() };
+//!     let process = Process { telemetry: telemetry::Settings::default(), ..Process::default() };
 //!     muster_process::run(&process, |tasks: Tasks| async move {
 //!         tasks.spawn_essential("listener", listen(tasks.token()));
 //!         tasks.token().cancelled().await;
@@ -18,6 +18,7 @@
 
 pub mod config;
 pub mod exit;
+mod nearest;
 pub mod run;
 pub mod shutdown;
 pub mod spawn;
@@ -25,5 +26,6 @@ pub mod telemetry;
 
 pub use config::{ConfigError, load};
 pub use exit::Exit;
+pub use nearest::nearest;
 pub use run::{Process, run};
 pub use spawn::{TaskError, Tasks};

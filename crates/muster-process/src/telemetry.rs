@@ -1,22 +1,33 @@
 //! Log lines of the process: to stderr, as text for people or as JSON for machines.
 
+mod json;
+
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{IsTerminal, stderr};
 use std::panic;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::fmt::format::JsonFields;
 
+use self::json::Json;
 use crate::ConfigError;
+use crate::nearest;
 
 /// The environment variable that holds the filter: `info`, or `info,muster_runner=debug`.
 pub const FILTER_VARIABLE: &str = "MUSTER_LOG";
 
+/// The environment variable that holds the format.
+pub const FORMAT_VARIABLE: &str = "MUSTER_LOG_FORMAT";
+
 /// The filter where nobody gives one.
 pub const FILTER_DEFAULT: &str = "info";
 
+/// The levels of a filter.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
     /// Text on a terminal, JSON otherwise.
     #[default]
@@ -28,11 +39,22 @@ pub enum Format {
 }
 
 /// What is logged, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Log")]
 pub struct Settings {
-    /// Which lines: a level, or levels by target.
+    /// Which lines are logged: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or levels of parts of the program such as
+    /// `info,muster_runner=debug`.
+    #[arg(id = "log", long = "log", env = FILTER_VARIABLE, value_name = "FILTER", default_value = FILTER_DEFAULT, value_parser = filter)]
     pub filter: String,
-    /// How they are written.
+    /// How lines are written to standard error. `auto` is text on a terminal and JSON otherwise. Every line of an execution has its name in the
+    /// field `execution`.
+    #[arg(
+        id = "log_format",
+        long = "log-format",
+        env = FORMAT_VARIABLE,
+        value_name = "FORMAT",
+        default_value = "auto"
+    )]
     pub format: Format,
 }
 
@@ -59,21 +81,39 @@ impl Settings {
     }
 }
 
+/// Judges a filter. A word that is neither a level nor a part with its level is a misspelt level more often than a part, and would silence
+/// everything, so it is refused.
+fn filter(text: &str) -> Result<String, String> {
+    const EXPECTED: &str = "write a level such as `info`, or `info,muster_runner=debug`";
+    let bare = text.split(',').map(str::trim).filter(|part| !part.contains(['=', '[']));
+    for word in bare {
+        if !LEVELS.contains(&word.to_lowercase().as_str()) {
+            let meant = nearest(word, LEVELS)
+                .map(|meant| format!(": is `{meant}` meant?"))
+                .unwrap_or_default();
+            return Err(format!("`{word}` is no level{meant}; {EXPECTED}"));
+        }
+    }
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("`{text}` is not understood ({error}): {EXPECTED}")),
+    }
+}
+
 /// Sets up the process's log, and has panics told in it. To be called once, before anything that may log; where a log has been set up
 /// before, as in a test, that one stays.
 ///
 /// # Errors
-/// [`ConfigError::LogFilter`] when the filter cannot be understood.
+/// [`ConfigError`] when the filter cannot be understood.
 pub fn init(settings: &Settings) -> Result<(), ConfigError> {
-    let filter = EnvFilter::try_new(&settings.filter).map_err(|source| ConfigError::LogFilter {
-        filter: settings.filter.clone(),
-        source,
-    })?;
+    let judged = filter(&settings.filter).map_err(|problem| ConfigError::of("log", problem))?;
+    let filter = EnvFilter::new(judged);
     let terminal = stderr().is_terminal();
     let builder: SubscriberBuilder<_, _, EnvFilter, _> =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     let installed = if settings.format.is_json(terminal) {
-        tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
+        let json = builder.fmt_fields(JsonFields::new()).event_format(Json);
+        tracing::subscriber::set_global_default(json.finish())
     } else {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         tracing::subscriber::set_global_default(builder.with_ansi(colours).finish())
@@ -122,6 +162,27 @@ mod tests {
         };
         let error = init(&settings).expect_err("no level");
         assert!(error.to_string().contains("`info,muster=loud`"), "{error}");
+    }
+
+    #[test]
+    fn a_level_that_is_misspelt_does_not_silence_everything() {
+        assert_eq!(
+            filter("deubg"),
+            Err(
+                "`deubg` is no level: is `debug` meant?; write a level such as `info`, or `info,muster_runner=debug`"
+                    .to_owned()
+            )
+        );
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "info,muster_runner=debug",
+            "muster_runner=trace",
+            "warn,[execution]=debug",
+        ] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
     }
 
     #[test]
