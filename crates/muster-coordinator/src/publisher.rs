@@ -1,6 +1,7 @@
 //! Carries out what the shard tells the landing: publishing what is past its commit point, and forgetting what is not wanted any more.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use muster_core::decide::Command;
@@ -24,7 +25,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// The most publications that are asked for at a time; the next ones follow when these are done.
 const ASKED_MAX: usize = 1_000;
 
-/// Publishes until it is told to stop. What is not published then is published after the next start.
+/// Publishes until it is told to stop. What is not published then is published after the next start. Beside it, what earlier lives of the coordinator
+/// have left staged for nobody is swept: there may be much of it, and nobody waits for that.
 pub(crate) async fn run(
     shard: ShardHandle,
     landing: Landing,
@@ -37,11 +39,14 @@ pub(crate) async fn run(
         publishing: JoinSet::new(),
         in_hand: HashSet::new(),
     };
-    publisher.sweep().await;
+    let mut sweeping = pin!(sweep(publisher.shard.clone(), publisher.landing.clone()));
+    let mut swept = false;
     let mut again = tokio::time::interval(AGAIN_AFTER);
     loop {
         tokio::select! {
+            // What is not swept then is swept after the next start.
             () = stop.cancelled() => return publisher.finish().await,
+            () = &mut sweeping, if !swept => swept = true,
             Some(done) = publisher.publishing.join_next() => publisher.done(done)?,
             next = work.recv(), if publisher.publishing.len() < PUBLISHING_MAX => match next {
                 Some(LandingWork::Publish(execution)) => publisher.publish(execution),
@@ -67,15 +72,6 @@ struct Publisher {
 }
 
 impl Publisher {
-    /// Removes what earlier lives of the coordinator have left staged for nobody.
-    async fn sweep(&self) {
-        let is_open = |execution, attempt| is_open(self.shard.clone(), execution, attempt);
-        match self.landing.sweep(is_open).await {
-            Ok(swept) => tracing::debug!(?swept, "staged leftovers are swept"),
-            Err(error) => tracing::warn!(%error, "staged leftovers could not be swept: they stay until the next start"),
-        }
-    }
-
     fn publish(&mut self, execution: ExecutionId) {
         if self.in_hand.insert(execution) {
             let (shard, landing) = (self.shard.clone(), self.landing.clone());
@@ -119,6 +115,16 @@ impl Publisher {
     }
 }
 
+/// Removes what earlier lives of the coordinator have left staged for nobody. What is about to be published, or is being staged, is of an open attempt,
+/// and stays.
+async fn sweep(shard: ShardHandle, landing: Landing) {
+    let is_open = |execution, attempt| is_open(shard.clone(), execution, attempt);
+    match landing.sweep(is_open).await {
+        Ok(swept) => tracing::debug!(?swept, "staged leftovers are swept"),
+        Err(error) => tracing::warn!(%error, "staged leftovers could not be swept: they stay until the next start"),
+    }
+}
+
 /// Whether what this attempt has staged may still be wanted.
 async fn is_open(shard: ShardHandle, execution: ExecutionId, attempt: Attempt) -> bool {
     let asked = shard.turn(move |turn| {
@@ -145,6 +151,7 @@ async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId)
                 source: LogSource::Coordinator,
                 level: LogLevel::Info,
                 message,
+                attempt: None,
             };
             if let Err(error) = shard.append_log_lines(execution, vec![line]).await {
                 tracing::warn!(%execution, %error, "a log line could not be kept");

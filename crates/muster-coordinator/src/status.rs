@@ -15,6 +15,9 @@ use crate::wire::FieldFault;
 /// The domain of every reason.
 const DOMAIN: &str = "muster.v1";
 
+/// The page that says of each reason, under a heading of its name, what it means and what to do.
+const ERRORS_PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/errors.md");
+
 /// The most bytes of the places that an error names, and of its message. Both travel as headers, and whoever reads them takes a few KiB of these.
 const FAULTS_BYTES_MAX: usize = 3 * 1024;
 const MESSAGE_BYTES_MAX: usize = 1_024;
@@ -36,6 +39,9 @@ pub enum ServiceError {
         /// Every place that does not fit.
         faults: Vec<FieldFault>,
     },
+    /// The filter cannot be read, or compares what cannot be compared.
+    #[error("the filter {}", .0.problem)]
+    Filter(FieldFault),
     /// The page token, or resume token, is of another query or of none.
     #[error("the token was not given out for this request: begin without one")]
     Token,
@@ -73,9 +79,6 @@ pub enum ServiceError {
     /// The etag is not that of the current version.
     #[error("the integration {0} has been changed since this etag was read: read it again, and decide again")]
     EtagMismatch(IntegrationId),
-    /// The request id belongs to another request.
-    #[error("the request id was used for another request within the last 24 h: choose a new one")]
-    RequestIdReused,
     /// The execution cannot be canceled any more.
     #[error("the execution {0} has ended, so it cannot be canceled")]
     ExecutionEnded(ExecutionId),
@@ -130,14 +133,15 @@ impl ServiceError {
         match self {
             Self::Fields(_) => ErrorReason::InvalidField,
             Self::Configuration { .. } => ErrorReason::InvalidConfiguration,
+            Self::Filter(_) => ErrorReason::InvalidFilter,
             Self::Token => ErrorReason::InvalidPageToken,
             Self::OrganizationNotFound(_) => ErrorReason::OrganizationNotFound,
             Self::ExecutionNotFound(_) => ErrorReason::ExecutionNotFound,
             Self::RunnerNotFound(_) => ErrorReason::RunnerNotFound,
-            Self::ConnectorNotFound(_) | Self::ConnectorUnknown { .. } => ErrorReason::ConnectorNotFound,
+            Self::ConnectorNotFound(_) => ErrorReason::ConnectorNotFound,
+            Self::ConnectorUnknown { .. } => ErrorReason::ConnectorUnknown,
             Self::RecordsNotFound { .. } => ErrorReason::RecordsNotFound,
             Self::EtagMismatch(_) => ErrorReason::EtagMismatch,
-            Self::RequestIdReused => ErrorReason::RequestIdReused,
             Self::ExecutionEnded(_) => ErrorReason::ExecutionEnded,
             Self::Limit(_) => ErrorReason::LimitReached,
             Self::RateLimited { .. } => ErrorReason::RateLimited,
@@ -151,21 +155,16 @@ impl ServiceError {
         }
     }
 
-    fn code(&self) -> Code {
-        match self {
-            // What is missing is not named by the request: it is a runner that has not been there.
-            Self::ConnectorUnknown { .. } => Code::FailedPrecondition,
-            other => code_of_reason(other.reason()),
-        }
-    }
-
     /// After which time it is worth while to try again; `None` where waiting does not help.
     fn retry_after(&self) -> Option<Duration> {
         if let Self::RateLimited { wait, .. } = self {
             return Some(*wait);
         }
         match self.reason() {
-            ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => Some(RETRY_AFTER),
+            ErrorReason::NotReady
+            | ErrorReason::ShuttingDown
+            | ErrorReason::LandingUnavailable
+            | ErrorReason::SessionOverflow => Some(RETRY_AFTER),
             _ => None,
         }
     }
@@ -174,6 +173,8 @@ impl ServiceError {
     fn faults(&self) -> Vec<FieldFault> {
         match self {
             Self::Fields(faults) | Self::Configuration { faults, .. } => faults.clone(),
+            Self::Filter(fault) => vec![fault.clone()],
+            Self::Token => vec![FieldFault::new("page_token", self)],
             Self::Rejected(rejection) => field_of_rejection(rejection)
                 .map(|field| vec![FieldFault::new(field, rejection)])
                 .unwrap_or_default(),
@@ -231,8 +232,7 @@ impl From<ServiceError> for Status {
                 "a call was refused"
             ),
         }
-        let mut details = ErrorDetails::new();
-        details.set_error_info(name_of_reason(reason), DOMAIN, std::collections::HashMap::new());
+        let mut details = details_of(reason);
         let mut bytes = 0;
         let faults = error.faults().into_iter().take_while(|fault| {
             bytes += fault.field.len() + fault.problem.len();
@@ -247,8 +247,47 @@ impl From<ServiceError> for Status {
         if let Some(wait) = error.retry_after() {
             details.set_retry_info(Some(wait));
         }
-        Status::with_error_details(error.code(), message, details)
+        Status::with_error_details(code_of_reason(reason), message, details)
     }
+}
+
+/// What every error has: its reason, and where to read more about it.
+fn details_of(reason: ErrorReason) -> ErrorDetails {
+    let name = name_of_reason(reason);
+    let mut details = ErrorDetails::new();
+    details.set_error_info(name, DOMAIN, std::collections::HashMap::new());
+    let anchor = name.to_lowercase();
+    details.add_help_link(
+        format!("what {name} means, and what to do"),
+        format!("{ERRORS_PAGE}#{anchor}"),
+    );
+    details
+}
+
+/// The same for an error that tonic has made before any of our code was asked, or `None` for one that says enough. What a peer has broken off is
+/// nobody's to read.
+pub(crate) fn explained(bare: &Status) -> Option<Status> {
+    if !bare.details().is_empty() {
+        return None;
+    }
+    let (reason, message) = match bare.code() {
+        Code::Unimplemented => (
+            ErrorReason::CallUnknown,
+            "this coordinator has no such service or call: list those that it has by server reflection".to_owned(),
+        ),
+        Code::OutOfRange | Code::ResourceExhausted => (
+            ErrorReason::RequestTooLarge,
+            format!("the request is too large: {}", cut(bare.message().to_owned())),
+        ),
+        // That is how tonic says that bytes are no message.
+        Code::Internal | Code::InvalidArgument => (
+            ErrorReason::MalformedRequest,
+            format!("the request cannot be decoded: {}", cut(bare.message().to_owned())),
+        ),
+        _ => return None,
+    };
+    let status = Status::with_error_details(code_of_reason(reason), message, details_of(reason));
+    Some(status)
 }
 
 /// What ends a runner's stream or upload.
@@ -270,10 +309,11 @@ pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
     match rejection {
         Rejection::IntegrationNotFound(_) => ErrorReason::IntegrationNotFound,
         Rejection::NotOpen(_) => ErrorReason::ExecutionNotFound,
-        Rejection::NameTaken { .. }
-        | Rejection::NoDataTypes
-        | Rejection::NotCollected { .. }
-        | Rejection::ConnectorFixed { .. } => ErrorReason::InvalidField,
+        Rejection::NameTaken { .. } => ErrorReason::NameTaken,
+        Rejection::RequestReused { .. } => ErrorReason::RequestIdReused,
+        Rejection::NoDataTypes | Rejection::NotCollected { .. } | Rejection::ConnectorFixed { .. } => {
+            ErrorReason::InvalidField
+        }
         Rejection::Stale { .. } => ErrorReason::EtagMismatch,
         Rejection::NotEnabled(_) => ErrorReason::IntegrationDisabled,
         Rejection::Committed(_) => ErrorReason::ExecutionEnded,
@@ -286,6 +326,7 @@ pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
 fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> {
     match rejection {
         Rejection::NameTaken { .. } => Some("integration.display_name"),
+        Rejection::RequestReused { .. } => Some("request_id"),
         Rejection::NoDataTypes => Some("integration.data_types"),
         Rejection::ConnectorFixed { .. } => Some("integration.connector"),
         Rejection::NotCollected { .. } => Some("data_types"),
@@ -305,6 +346,8 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         ErrorReason::InvalidField
         | ErrorReason::InvalidConfiguration
         | ErrorReason::InvalidPageToken
+        | ErrorReason::InvalidFilter
+        | ErrorReason::MalformedRequest
         | ErrorReason::ProtocolViolation
         | ErrorReason::CountsMismatch => Code::InvalidArgument,
         ErrorReason::OrganizationNotFound
@@ -317,11 +360,16 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         | ErrorReason::SessionSuperseded
         | ErrorReason::SessionLapsed
         | ErrorReason::AttemptFenced => Code::Aborted,
-        ErrorReason::RequestIdReused => Code::AlreadyExists,
-        ErrorReason::IntegrationDisabled | ErrorReason::ExecutionEnded | ErrorReason::RunnerVersionUnsupported => {
-            Code::FailedPrecondition
-        }
-        ErrorReason::LimitReached | ErrorReason::RateLimited | ErrorReason::SessionOverflow => Code::ResourceExhausted,
+        ErrorReason::RequestIdReused | ErrorReason::NameTaken => Code::AlreadyExists,
+        ErrorReason::IntegrationDisabled
+        | ErrorReason::ExecutionEnded
+        | ErrorReason::ConnectorUnknown
+        | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
+        ErrorReason::CallUnknown => Code::Unimplemented,
+        ErrorReason::LimitReached
+        | ErrorReason::RateLimited
+        | ErrorReason::RequestTooLarge
+        | ErrorReason::SessionOverflow => Code::ResourceExhausted,
         ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => Code::Unavailable,
         ErrorReason::Internal | ErrorReason::Unspecified => Code::Internal,
     }
@@ -422,7 +470,7 @@ mod tests {
         });
         assert_eq!(
             (status.code(), reason(&details)),
-            (Code::FailedPrecondition, "CONNECTOR_NOT_FOUND")
+            (Code::FailedPrecondition, "CONNECTOR_UNKNOWN")
         );
         assert!(
             status.message().contains("`ldap` yet (offered so far: `host`)"),

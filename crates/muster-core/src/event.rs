@@ -7,7 +7,7 @@ use crate::schedule::Skip;
 use crate::time::Stamp;
 use crate::words::{
     Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IntegrationId, OrganizationId,
-    Origin, Pool, Principal, Revision, RunnerId, Staged, Warning,
+    Origin, Pool, Principal, Request, Revision, RunnerId, Staged, Warning,
 };
 
 /// An event as the journal keeps it: what, when and who.
@@ -36,6 +36,8 @@ pub enum Event {
         enablement: Enablement,
         /// The upcoming collections; empty for a draft.
         next: BTreeMap<DataType, Stamp>,
+        /// The request that made it; `None` when its caller gave no id.
+        request: Option<Request>,
     },
     /// A person changed an integration.
     IntegrationUpdated {

@@ -3,11 +3,12 @@
 mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::entity::{Execution, Integration, Phase, Runner};
 use crate::ledger::Ledger;
 use crate::time::Stamp;
-use crate::words::{ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, RunnerId};
+use crate::words::{ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, RequestId, RunnerId};
 
 pub use queue::{Head, Queue, Ticket};
 
@@ -27,6 +28,7 @@ pub struct Lane {
 pub struct Index {
     integrations: BTreeSet<(OrganizationId, IntegrationId)>,
     names: BTreeMap<(OrganizationId, String), IntegrationId>,
+    requests: BTreeMap<(OrganizationId, RequestId), IntegrationId>,
     due: BTreeSet<(Stamp, IntegrationId, DataType)>,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     backing_off: BTreeSet<(Stamp, ExecutionId)>,
@@ -78,12 +80,45 @@ impl Index {
             .map(|(_, id)| *id)
     }
 
+    /// The integrations of an organization before `before`, newest first.
+    pub fn integrations_before(
+        &self,
+        organization: &OrganizationId,
+        before: Option<IntegrationId>,
+    ) -> impl Iterator<Item = IntegrationId> {
+        let end = before.unwrap_or(IntegrationId(u128::MAX));
+        let range = (organization.clone(), IntegrationId(0))..(organization.clone(), end);
+        self.integrations.range(range).rev().map(|(_, id)| *id)
+    }
+
+    /// The integrations of an organization by display name, in lower case, after `after`; each with that name.
+    pub fn integrations_by_name(
+        &self,
+        organization: &OrganizationId,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&str, IntegrationId)> {
+        let first = match after {
+            Some(after) => Bound::Excluded((organization.clone(), after.to_owned())),
+            None => Bound::Included((organization.clone(), String::new())),
+        };
+        self.names
+            .range((first, Bound::Unbounded))
+            .take_while(move |((owner, _), _)| owner == organization)
+            .map(|((_, name), id)| (name.as_str(), *id))
+    }
+
     /// The integration of this display name, letter case aside.
     #[must_use]
     pub fn named(&self, organization: &OrganizationId, display_name: &str) -> Option<IntegrationId> {
         self.names
             .get(&(organization.clone(), display_name.to_lowercase()))
             .copied()
+    }
+
+    /// The integration that was made by the request of this id.
+    #[must_use]
+    pub fn requested(&self, organization: &OrganizationId, id: RequestId) -> Option<IntegrationId> {
+        self.requests.get(&(organization.clone(), id)).copied()
     }
 
     /// The open execution of a data type.
@@ -176,9 +211,13 @@ impl Index {
             organization,
             definition,
             collections,
+            request,
             ..
         } = integration;
         self.integrations.insert((organization.clone(), *id));
+        if let Some(request) = request {
+            self.requests.insert((organization.clone(), request.id), *id);
+        }
         self.names.insert(
             (organization.clone(), definition.display_name.as_str().to_lowercase()),
             *id,
@@ -197,9 +236,13 @@ impl Index {
             organization,
             definition,
             collections,
+            request,
             ..
         } = integration;
         self.integrations.remove(&(organization.clone(), *id));
+        if let Some(request) = request {
+            self.requests.remove(&(organization.clone(), request.id));
+        }
         self.names
             .remove(&(organization.clone(), definition.display_name.as_str().to_lowercase()));
         for (data_type, collection) in collections {

@@ -8,16 +8,18 @@ mod log_line;
 mod name;
 mod outcome;
 mod principal;
+mod request;
 mod status;
 
 pub use claim::{Attempt, Claim, Revision, Sequence, Slots, Staged, StagedId};
 pub use configuration::{Configuration, ConfigurationError};
 pub use failure::{Category, Failure};
-pub use id::{ExecutionId, IdError, IntegrationId, RunnerId, SessionId};
+pub use id::{ExecutionId, IdError, IntegrationId, RequestId, RunnerId, SessionId};
 pub use log_line::{LogLevel, LogLine, LogSource};
 pub use name::{
     AccessSchema, ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, Pool, PoolName,
 };
 pub use outcome::{Counts, Cursor, CursorError, Outcome, Warning};
 pub use principal::Principal;
+pub use request::Request;
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};

@@ -163,6 +163,7 @@ fn create(turn: &mut Turn<'_>, definitions: Vec<Definition>) -> Vec<IntegrationI
                 .expect("the pool is an organization's"),
             definition,
             draft: false,
+            request: None,
         });
         match turn.ask(&Principal::local(), command) {
             Ok(Answer::Integration(id)) => id,

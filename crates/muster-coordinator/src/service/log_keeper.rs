@@ -100,6 +100,7 @@ impl Services {
             source: LogSource::Coordinator,
             level,
             message,
+            attempt: None,
         };
         self.keep(execution, vec![line]).await;
     }
@@ -131,6 +132,7 @@ impl Services {
                 message: format!(
                     "{dropped} lines before this one were dropped, since they came faster than they could be kept"
                 ),
+                attempt: Some(claim.attempt),
             });
         }
         self.keep(execution, lines).await;

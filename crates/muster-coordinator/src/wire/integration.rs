@@ -43,7 +43,7 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
         status: status(integration.status()).into(),
         status_message,
         status_remedy,
-        status_time: since(integration),
+        status_time: Some(timestamp(integration.status_since)),
         revision: integration.revision.0,
         create_time: Some(timestamp(integration.created)),
         update_time: Some(timestamp(integration.updated)),
@@ -109,23 +109,6 @@ fn warned(integration: &Integration) -> Option<String> {
     completed
         .max_by_key(|(at, ..)| *at)
         .map(|(_, data_type, warning)| format!("`{data_type}`: {warning}"))
-}
-
-/// Since when its status is so, where the ledger knows it: the oldest of the troubles that make it an Error.
-fn since(integration: &Integration) -> Option<prost_types::Timestamp> {
-    match integration.status() {
-        ConfigurationStatus::Error => {
-            let troubles = integration
-                .collections
-                .values()
-                .filter_map(|collection| collection.trouble.as_ref());
-            troubles.map(|trouble| trouble.since).min().map(timestamp)
-        }
-        ConfigurationStatus::Disabled if integration.enablement == Enablement::Draft => {
-            Some(timestamp(integration.created))
-        }
-        ConfigurationStatus::Active | ConfigurationStatus::Disabled => None,
-    }
 }
 
 fn enablement(enablement: Enablement) -> v1::Enablement {

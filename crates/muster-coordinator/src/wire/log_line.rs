@@ -31,7 +31,6 @@ fn log_line(number: u32, line: LogLine) -> v1::LogLine {
         source: source.into(),
         level: level.into(),
         message: line.message,
-        // The store keeps lines by execution: which attempt said it is not known.
-        attempt: 0,
+        attempt: line.attempt.map_or(0, |attempt| attempt.0),
     }
 }

@@ -202,7 +202,7 @@ async fn what_is_canceled_ends_once() {
         .log_lines;
     assert_eq!(
         lines.last().map(|line| line.message.as_str()),
-        Some("operator local canceled it: not today")
+        Some("canceled by operator local: not today")
     );
     let request = v1::CancelExecutionRequest {
         name: name.clone(),

@@ -163,7 +163,7 @@ async fn a_connector_that_nobody_has_offered_is_a_precondition() {
     .await;
     let message = answer.clone().expect_err("it is refused").message().to_owned();
     assert!(message.contains("`okta` yet (offered so far: `ldap`)"), "{message}");
-    assert_refused(answer, Code::FailedPrecondition, "CONNECTOR_NOT_FOUND", None);
+    assert_refused(answer, Code::FailedPrecondition, "CONNECTOR_UNKNOWN", None);
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn validate_only_answers_as_if_it_were_done() {
 }
 
 #[tokio::test]
-async fn a_repeated_request_creates_nothing() {
+async fn a_repeated_request_creates_nothing_also_after_a_restart() {
     let rig = Rig::with_connector().await;
     let repeatable = v1::CreateIntegrationRequest {
         request_id: NOBODY.to_owned(),
@@ -282,7 +282,10 @@ async fn a_repeated_request_creates_nothing() {
     };
     let first = create(&rig, repeatable.clone()).await.expect("it is in order");
     let second = create(&rig, repeatable.clone()).await.expect("it is the same");
-    assert_eq!(first.name, second.name);
+    assert_eq!(first, second);
+    let rig = rig.restart().await;
+    let third = create(&rig, repeatable.clone()).await.expect("it is the same");
+    assert_eq!(first, third);
     let other = v1::CreateIntegrationRequest {
         integration: Some(integration("Other")),
         ..repeatable
@@ -291,7 +294,7 @@ async fn a_repeated_request_creates_nothing() {
         create(&rig, other).await,
         Code::AlreadyExists,
         "REQUEST_ID_REUSED",
-        None,
+        Some("request_id"),
     );
     let odd = v1::CreateIntegrationRequest {
         request_id: "again".to_owned(),

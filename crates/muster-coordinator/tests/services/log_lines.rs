@@ -12,6 +12,7 @@ async fn say(rig: &Rig, execution: ExecutionId, numbers: std::ops::Range<u32>) {
         source: LogSource::Connector,
         level: LogLevel::Info,
         message: format!("line {number}"),
+        attempt: None,
     });
     rig.shard
         .append_log_lines(execution, lines.collect())

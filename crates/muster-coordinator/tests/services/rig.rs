@@ -1,6 +1,7 @@
 //! A coordinator's services over a store in memory, on a port of their own, with a runner that the test drives by hand.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_coordinator::landing::{Destination, Landing};
@@ -15,7 +16,7 @@ use muster_core::words::{
     Category, Claim, ConnectorName, Counts, DisplayName, Failure, OrganizationId, Pool, PoolName, Principal, RunnerId,
     SessionId, Slots,
 };
-use muster_process::Tasks;
+use muster_process::{TaskError, Tasks};
 use muster_proto::v1;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
@@ -23,10 +24,12 @@ use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
 use muster_session::wire::struct_from_json;
-use muster_shard::{LandingWork, Options, Outbox, ShardHandle};
-use muster_store::{Location, Store};
+use muster_shard::{LandingWork, Options, Outbox, Running, ShardHandle};
+use muster_store::Store;
+use muster_store::memory::MemoryBackend;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Status};
@@ -44,6 +47,9 @@ pub struct Rig {
     pub shard: ShardHandle,
     pub services: Services,
     channel: Channel,
+    memory: MemoryBackend,
+    running: Running,
+    served: JoinHandle<Result<Result<(), tonic::transport::Error>, TaskError>>,
     _landing_work: mpsc::Receiver<LandingWork>,
     _folder: tempfile::TempDir,
 }
@@ -51,24 +57,46 @@ pub struct Rig {
 impl Rig {
     /// The services, and nobody who has checked in.
     pub async fn empty() -> Self {
-        let store = Store::open(&Location::Memory).expect("memory is there");
+        Self::over(MemoryBackend::new(), tempfile::tempdir().expect("a folder")).await
+    }
+
+    /// A new coordinator over what this one has kept, after it has ended.
+    pub async fn restart(self) -> Self {
+        self.services.tasks.stop();
+        drop((self.shard, self.services, self.channel));
+        let served = self.served.await.expect("it ends");
+        served.expect("no panic").expect("it ends");
+        tokio::task::spawn_blocking(move || self.running.join())
+            .await
+            .expect("no panic")
+            .expect("it ends");
+        Self::over(self.memory, self._folder).await
+    }
+
+    async fn over(memory: MemoryBackend, folder: tempfile::TempDir) -> Self {
+        let store = Store::on(Arc::new(memory.clone())).expect("memory is there");
         let started = muster_shard::start(store, Options::default()).expect("it is sound");
-        let (shard, landing_work) = (started.handle, started.landing);
-        let folder = tempfile::tempdir().expect("a folder");
+        let (shard, landing_work, running) = (started.handle, started.landing, started.running);
         let landing = Landing::open(folder.path()).expect("a landing");
         let services = Services::new(shard.clone(), landing, Tasks::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it has one");
         let served = Server::builder()
             .add_routes(services.operator_routes())
-            .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
-        drop(services.tasks.spawn("server", served));
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                services.tasks.token().cancelled_owned(),
+            );
+        let served = services.tasks.spawn("server", served);
         let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
         let channel = channel.connect().await.expect("it listens");
         Self {
             shard,
             services,
             channel,
+            memory,
+            running,
+            served,
             _landing_work: landing_work,
             _folder: folder,
         }

@@ -146,6 +146,14 @@ pub enum Rejection {
         /// Who has it.
         integration: IntegrationId,
     },
+    /// The id of a request belongs to another request.
+    #[error(
+        "the request id was used for another request, which has made the integration {integration}: choose a new id for each request"
+    )]
+    RequestReused {
+        /// What that request has made.
+        integration: IntegrationId,
+    },
     /// Somebody else changed it in between.
     #[error("the integration {integration} has been changed since it was read: read it again and repeat the change")]
     Stale {

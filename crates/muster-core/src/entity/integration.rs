@@ -7,7 +7,7 @@ use crate::schedule::Skip;
 use crate::time::{Interval, Stamp};
 use crate::words::{
     AccessSchema, Category, Configuration, ConfigurationStatus, ConnectorName, Counts, Cursor, DataType, DisplayName,
-    Enablement, ExecutionId, Failure, IntegrationId, OrganizationId, Pool, Revision, Warning,
+    Enablement, ExecutionId, Failure, IntegrationId, OrganizationId, Pool, Request, Revision, Warning,
 };
 
 /// What a person says about an integration.
@@ -87,10 +87,14 @@ pub struct Integration {
     pub version: u32,
     /// Whether it collects.
     pub enablement: Enablement,
+    /// Since when its status is what it is.
+    pub status_since: Stamp,
     /// When it was created.
     pub created: Stamp,
     /// When a person changed it last.
     pub updated: Stamp,
+    /// The request that made it; `None` when its caller gave no id.
+    pub request: Option<Request>,
     /// Its data types.
     pub collections: BTreeMap<DataType, Collection>,
 }
@@ -122,6 +126,7 @@ impl Integration {
             definition,
             enablement,
             next,
+            request,
         } = event
         else {
             return None;
@@ -141,14 +146,24 @@ impl Integration {
             revision: Revision(1),
             version: 1,
             enablement: *enablement,
+            status_since: at,
             created: at,
             updated: at,
+            request: *request,
             collections,
         })
     }
 
     /// Applies an event that keeps it. One that does not concern an integration changes nothing.
     pub(crate) fn apply(&mut self, at: Stamp, event: &Event) {
+        let before = self.status();
+        self.take(at, event);
+        if self.status() != before {
+            self.status_since = at;
+        }
+    }
+
+    fn take(&mut self, at: Stamp, event: &Event) {
         match event {
             Event::IntegrationUpdated {
                 definition,

@@ -81,6 +81,10 @@ id!(
     /// Names one check-in of a runner: one stream, from its hello to its end.
     SessionId
 );
+id!(
+    /// Names a request: any UUID that its caller has chosen, which says nothing about time.
+    RequestId
+);
 
 impl ExecutionId {
     /// When it was made, to the millisecond.

@@ -1,5 +1,6 @@
 //! What was said while an execution was carried out.
 
+use super::Attempt;
 use crate::time::Stamp;
 
 /// Who said it.
@@ -37,6 +38,8 @@ pub struct LogLine {
     pub level: LogLevel,
     /// What was said. At most [`LogLine::BYTES_MAX`] bytes.
     pub message: String,
+    /// The attempt that it belongs to; `None` where it belongs to none.
+    pub attempt: Option<Attempt>,
 }
 
 impl LogLine {

@@ -17,6 +17,7 @@ fn one_queued() -> Model {
         organization: organization(),
         definition: definition(1, 1, 60),
         draft: false,
+        request: None,
     };
     model
         .ask(&Principal::local(), Command::CreateIntegration(command))
@@ -55,6 +56,7 @@ fn nobody_is_there_any_more() {
         organization: organization(),
         definition: definition(1, 1, 60),
         draft: false,
+        request: None,
     };
     model
         .ask(&Principal::local(), Command::CreateIntegration(command))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use muster_core::decide::execution::Report;
 use muster_core::decide::execution::retry::FAILURES_MAX;
+use muster_core::decide::integration::create::Create;
 use muster_core::decide::{Answer, Command, Decision, Effect, Message, Rejection, Work, decide};
 use muster_core::dispatch;
 use muster_core::entity::{EntityKey, Finished, Phase, Profile};
@@ -134,6 +135,27 @@ impl Model {
         }
         self.check();
         Ok(answer)
+    }
+
+    /// A person creates an integration. The same request makes no second one for as long as the first is there.
+    pub fn create(&mut self, command: Create) {
+        let remembered = self.state.ledger().integrations().find(|one| {
+            let ids = (one.request, command.request);
+            matches!(ids, (Some(made), Some(asked)) if made.id == asked.id)
+        });
+        let expected = remembered.map(|one| {
+            if one.request == command.request {
+                Ok(Answer::Integration(one.id))
+            } else {
+                Err(Rejection::RequestReused { integration: one.id })
+            }
+        });
+        let before = self.head;
+        let answer = self.ask(&Principal::local(), Command::CreateIntegration(command));
+        if let Some(expected) = expected {
+            assert_eq!(answer, expected, "a repeated request is answered as the first was");
+            assert_eq!(self.head, before, "and nothing happens");
+        }
     }
 
     /// Every failed attempt is counted, and none but those.

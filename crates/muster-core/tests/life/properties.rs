@@ -7,7 +7,7 @@ use muster_core::decide::execution::{cancel, fail, progress, run_now};
 use muster_core::decide::integration::{create, delete, disable, enable, update};
 use muster_core::decide::session::presence;
 use muster_core::dispatch;
-use muster_core::words::{Category, ExecutionId, Failure, IntegrationId, Principal};
+use muster_core::words::{Category, ExecutionId, Failure, IntegrationId, Principal, Request, RequestId};
 use proptest::prelude::*;
 
 use crate::model::{Model, data_type, definition, finish, organization, runner_id};
@@ -19,6 +19,7 @@ enum Step {
         data_types: usize,
         minutes: u64,
         draft: bool,
+        request: Option<u8>,
     },
     Update {
         which: usize,
@@ -78,8 +79,10 @@ fn kind() -> impl Strategy<Value = Kind> {
 fn step() -> impl Strategy<Value = Step> {
     let runner = 0_usize..2;
     prop_oneof![
-        2 => (0_u32..4, 1_usize..4, 1_u64..90, any::<bool>())
-            .prop_map(|(name, data_types, minutes, draft)| Step::Create { name, data_types, minutes, draft }),
+        2 => (0_u32..4, 1_usize..4, 1_u64..90, any::<bool>(), prop::option::of(0_u8..3))
+            .prop_map(|(name, data_types, minutes, draft, request)| {
+                Step::Create { name, data_types, minutes, draft, request }
+            }),
         1 => (0_usize..4, 0_u32..4, 1_usize..4, 1_u64..90)
             .prop_map(|(which, name, data_types, minutes)| Step::Update { which, name, data_types, minutes }),
         1 => (0_usize..4).prop_map(Step::Enable),
@@ -121,17 +124,16 @@ fn take(model: &mut Model, step: Step) {
             data_types,
             minutes,
             draft,
-        } => {
-            let definition = definition(name, data_types, minutes);
-            let _ = model.ask(
-                &person,
-                Command::CreateIntegration(create::Create {
-                    organization,
-                    definition,
-                    draft,
-                }),
-            );
-        }
+            request,
+        } => model.create(create::Create {
+            organization,
+            definition: definition(name, data_types, minutes),
+            draft,
+            request: request.map(|id| Request {
+                id: RequestId(id.into()),
+                digest: [u8::try_from(name).expect("it is small"); 32],
+            }),
+        }),
         Step::Update {
             which,
             name,
@@ -192,6 +194,7 @@ fn take(model: &mut Model, step: Step) {
                 Command::Cancel(cancel::Cancel {
                     organization,
                     execution,
+                    reason: Some("it is not wanted".to_owned()),
                 }),
             );
         }
@@ -273,7 +276,7 @@ proptest! {
     #[test]
     fn any_sequence_of_steps_keeps_the_invariants(seed in any::<u64>(), steps in prop::collection::vec(step(), 1..120)) {
         let mut model = Model::new(seed);
-        take(&mut model, Step::Create { name: 9, data_types: 3, minutes: 60, draft: false });
+        take(&mut model, Step::Create { name: 9, data_types: 3, minutes: 60, draft: false, request: Some(9) });
         for step in steps {
             take(&mut model, step);
         }

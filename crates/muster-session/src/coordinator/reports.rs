@@ -73,6 +73,7 @@ impl CoordinatorEnd {
             Err(Rejection::NotOpen(_)) => self.look_up_ended(work, kind),
             Err(
                 Rejection::IntegrationNotFound(_)
+                | Rejection::RequestReused { .. }
                 | Rejection::NameTaken { .. }
                 | Rejection::Stale { .. }
                 | Rejection::NoDataTypes

@@ -2,7 +2,7 @@
 
 use muster_core::decide::Work;
 use muster_core::time::Stamp;
-use muster_core::words::{LogLevel, LogLine, LogSource};
+use muster_core::words::{Attempt, LogLevel, LogLine, LogSource};
 use muster_proto::v1;
 
 use super::work_from_wire;
@@ -39,12 +39,14 @@ pub fn log_lines_from_wire(lines: v1::AttemptLogLines, at: Stamp) -> Result<(Wor
         .lines
         .into_iter()
         .enumerate()
-        .map(|(index, line)| line_from_wire(line, at).map_err(|error| error.under(format_args!("lines[{index}]"))))
+        .map(|(index, line)| {
+            line_from_wire(line, work.1, at).map_err(|error| error.under(format_args!("lines[{index}]")))
+        })
         .collect();
     Ok((work, lines?))
 }
 
-fn line_from_wire(line: v1::RunnerLogLine, at: Stamp) -> Result<LogLine, ProtocolError> {
+fn line_from_wire(line: v1::RunnerLogLine, attempt: Attempt, at: Stamp) -> Result<LogLine, ProtocolError> {
     let source = match line.source() {
         v1::LogSource::Unspecified | v1::LogSource::Runner => LogSource::Runner,
         v1::LogSource::Connector => LogSource::Connector,
@@ -68,6 +70,7 @@ fn line_from_wire(line: v1::RunnerLogLine, at: Stamp) -> Result<LogLine, Protoco
         source,
         level,
         message,
+        attempt: Some(attempt),
     })
 }
 

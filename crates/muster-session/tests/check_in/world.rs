@@ -144,6 +144,7 @@ impl World {
             organization: organization(),
             definition,
             draft: false,
+            request: None,
         };
         let answer = self.decide(&Principal::local(), Command::CreateIntegration(create));
         let Ok(Answer::Integration(id)) = answer else {
@@ -172,6 +173,7 @@ impl World {
         let command = cancel::Cancel {
             organization: organization(),
             execution,
+            reason: None,
         };
         // It may be past the commit point.
         let _ = self.decide(&Principal::local(), Command::Cancel(command));

@@ -45,6 +45,7 @@ async fn a_refused_command_says_why_and_the_others_of_its_message_go_on() {
         organization: organization(),
         definition: definition("Here"),
         draft: false,
+        request: None,
     };
     let refused = handle
         .ask(Principal::local(), Command::CreateIntegration(again.clone()))

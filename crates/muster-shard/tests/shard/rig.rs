@@ -61,6 +61,7 @@ pub async fn try_create(handle: &ShardHandle, name: &str) -> Option<IntegrationI
         organization: organization(),
         definition: definition(name),
         draft: false,
+        request: None,
     };
     match handle
         .ask(Principal::local(), Command::CreateIntegration(command))

@@ -11,8 +11,8 @@ use prost::Message;
 use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
-    PrincipalMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text, data_type,
-    enablement, id, organization, owner,
+    PrincipalMessage, RequestMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text,
+    data_type, enablement, id, organization, owner,
 };
 use super::{CodecError, required};
 
@@ -115,6 +115,8 @@ struct IntegrationCreated {
     enablement: i32,
     #[prost(message, repeated, tag = "5")]
     next: Vec<UpcomingMessage>,
+    #[prost(message, optional, tag = "6")]
+    request: Option<RequestMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -329,12 +331,14 @@ impl From<&Event> for EventKind {
                 definition,
                 enablement,
                 next,
+                request,
             } => Self::IntegrationCreated(IntegrationCreated {
                 integration: integration_id(*integration),
                 organization: organization.to_string(),
                 definition: Some(definition.into()),
                 enablement: EnablementMessage::from(*enablement).into(),
                 next: upcoming(next),
+                request: request.as_ref().map(Into::into),
             }),
             Event::IntegrationUpdated {
                 integration,
@@ -486,6 +490,7 @@ impl TryFrom<EventKind> for Event {
                 definition: required(message.definition, "definition")?.try_into()?,
                 enablement: enablement(message.enablement)?,
                 next: upcoming_back(message.next)?,
+                request: message.request.map(TryInto::try_into).transpose()?,
             },
             EventKind::IntegrationUpdated(message) => Self::IntegrationUpdated {
                 integration: integration(message.integration)?,

@@ -1,7 +1,7 @@
 //! Log lines, as the store keeps them.
 
 use muster_core::time::Stamp;
-use muster_core::words::{LogLevel, LogLine, LogSource};
+use muster_core::words::{Attempt, LogLevel, LogLine, LogSource};
 use prost::Message;
 
 use super::CodecError;
@@ -25,6 +25,7 @@ pub(crate) fn encode(line: &LogLine) -> Vec<u8> {
         source: source.into(),
         level: level.into(),
         message: line.message[..end].to_owned(),
+        attempt: line.attempt.map_or(0, |attempt| attempt.0),
     };
     message.encode_to_vec()
 }
@@ -50,6 +51,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<LogLine, CodecError> {
             LevelMessage::Error => LogLevel::Error,
         },
         message: message.message,
+        attempt: Some(Attempt(message.attempt)).filter(|attempt| attempt.0 > 0),
     })
 }
 
@@ -63,6 +65,9 @@ struct LineMessage {
     level: i32,
     #[prost(string, tag = "4")]
     message: String,
+    /// 0 for a line that belongs to no attempt.
+    #[prost(uint32, tag = "5")]
+    attempt: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]

@@ -11,9 +11,9 @@ use prost::Message;
 use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
 use super::event::connector_key;
 use super::word::{
-    ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage, SkipMessage,
-    StagedMessage, WarningMessage, connector_name, cursor, cursor_text, data_type, enablement, id, interval,
-    organization,
+    ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
+    RequestMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text, data_type,
+    enablement, id, interval, organization,
 };
 use super::{CodecError, required};
 use crate::records::RecordKey;
@@ -94,6 +94,11 @@ struct IntegrationMessage {
     updated_ms: u64,
     #[prost(message, repeated, tag = "9")]
     collections: Vec<CollectionMessage>,
+    /// Absent: since a person changed it last.
+    #[prost(uint64, optional, tag = "10")]
+    status_since_ms: Option<u64>,
+    #[prost(message, optional, tag = "11")]
+    request: Option<RequestMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -165,6 +170,8 @@ impl From<&Integration> for IntegrationMessage {
             created_ms: integration.created.millis(),
             updated_ms: integration.updated.millis(),
             collections: collections.collect(),
+            status_since_ms: Some(integration.status_since.millis()),
+            request: integration.request.as_ref().map(Into::into),
         }
     }
 }
@@ -184,8 +191,10 @@ impl TryFrom<IntegrationMessage> for Integration {
             revision: Revision(message.revision),
             version: message.version,
             enablement: enablement(message.enablement)?,
+            status_since: Stamp::from_millis(message.status_since_ms.unwrap_or(message.updated_ms)),
             created: Stamp::from_millis(message.created_ms),
             updated: Stamp::from_millis(message.updated_ms),
+            request: message.request.map(TryInto::try_into).transpose()?,
             collections: collections.collect::<Result<_, CodecError>>()?,
         })
     }

@@ -4,7 +4,7 @@ use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     Attempt, Category, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, Failure, OrganizationId, Origin,
-    Outcome, Pool, PoolName, Principal, Revision, RunnerId, Staged, StagedId, Warning,
+    Outcome, Pool, PoolName, Principal, Request, RequestId, Revision, RunnerId, Staged, StagedId, Warning,
 };
 use smol_str::SmolStr;
 
@@ -39,6 +39,39 @@ pub(super) fn id<T>(
     name: &'static str,
 ) -> Result<T, CodecError> {
     required(field, name).map(|message| wrap(message.id()))
+}
+
+/// A request that may come again.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RequestMessage {
+    #[prost(message, optional, tag = "1")]
+    id: Option<IdMessage>,
+    #[prost(bytes = "vec", tag = "2")]
+    digest: Vec<u8>,
+}
+
+impl From<&Request> for RequestMessage {
+    fn from(request: &Request) -> Self {
+        Self {
+            id: Some(IdMessage::new(request.id.0)),
+            digest: request.digest.to_vec(),
+        }
+    }
+}
+
+impl TryFrom<RequestMessage> for Request {
+    type Error = CodecError;
+
+    fn try_from(message: RequestMessage) -> Result<Self, CodecError> {
+        let bytes = message.digest.len();
+        Ok(Self {
+            id: id(message.id, RequestId, "request")?,
+            digest: judged(
+                message.digest.try_into().map_err(|_| format!("{bytes} bytes, not 32")),
+                "digest of a request",
+            )?,
+        })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]

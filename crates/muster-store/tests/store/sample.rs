@@ -13,8 +13,8 @@ use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     AccessSchema, Attempt, Category, Claim, Configuration, Counts, Cursor, DataType, Enablement, ExecutionId, Failure,
-    IntegrationId, LogLevel, LogLine, LogSource, Origin, Outcome, Pool, Principal, Revision, RunnerId, Slots, Staged,
-    StagedId, Warning,
+    IntegrationId, LogLevel, LogLine, LogSource, Origin, Outcome, Pool, Principal, Request, RequestId, Revision,
+    RunnerId, Slots, Staged, StagedId, Warning,
 };
 
 pub(crate) const RUNNER: RunnerId = RunnerId(0x0193_0000_0000_7000_8000_0000_0000_00AA);
@@ -47,6 +47,13 @@ fn pool() -> Pool {
     Pool {
         organization: Some("acme".parse().unwrap()),
         name: "hq".parse().unwrap(),
+    }
+}
+
+fn request() -> Request {
+    Request {
+        id: RequestId(0x0193_0000_0000_4000_8000_0000_0000_00CC),
+        digest: [7; 32],
     }
 }
 
@@ -127,6 +134,7 @@ pub(crate) fn events() -> Vec<Recorded> {
             definition: definition(),
             enablement: Enablement::Draft,
             next: BTreeMap::new(),
+            request: Some(request()),
         },
         Event::IntegrationUpdated {
             integration: INTEGRATION,
@@ -313,8 +321,10 @@ pub(crate) fn entities() -> Vec<Entity> {
             revision: Revision(4),
             version: 9,
             enablement: Enablement::Enabled,
+            status_since: at(3),
             created: at(1),
             updated: at(2),
+            request: Some(request()),
             collections: [(data_type(), collection)].into(),
         }),
         open_execution(11, Phase::Created { not_before: None }),
@@ -398,6 +408,7 @@ pub(crate) fn log_lines() -> Vec<LogLine> {
             source,
             level,
             message: format!("line {ordinal} of the ärger"),
+            attempt: (ordinal > 0).then(|| Attempt(u32::try_from(ordinal).expect("it is small"))),
         })
         .collect()
 }

@@ -2,7 +2,8 @@
 
 use muster_core::decide::execution::cancel::Cancel;
 use muster_core::decide::{Command, Rejection};
-use muster_core::words::{LogLevel, LogLine, LogSource, Principal};
+use muster_core::entity::Finished;
+use muster_core::words::{LogLevel, LogLine, LogSource, Outcome, Principal};
 use muster_proto::v1;
 
 use super::own;
@@ -27,7 +28,8 @@ impl Services {
             return Err(FieldFault::new("reason", problem).into());
         }
         let (integration, execution) = (name.integration, name.execution);
-        let (canceler, asked) = (by.clone(), name.clone());
+        let asked = name.clone();
+        let reason = Some(request.reason).filter(|reason| !reason.is_empty());
         let ended = self
             .shard
             .turn(move |turn| {
@@ -37,8 +39,9 @@ impl Services {
                 let command = Cancel {
                     organization: asked.organization,
                     execution,
+                    reason,
                 };
-                turn.ask(&canceler, Command::Cancel(command))?;
+                turn.ask(&by, Command::Cancel(command))?;
                 let at = turn.now().stamp;
                 Ok((at, turn.finished(integration, execution)))
             })
@@ -53,23 +56,27 @@ impl Services {
             Err(rejection) => return Err(rejection.into()),
         };
         self.progress.forget(execution);
-        let said = if request.reason.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", request.reason)
-        };
+        let finished =
+            finished.ok_or_else(|| ServiceError::internal("a canceled execution is not in history's tail"))?;
         let line = LogLine {
             at,
             source: LogSource::Coordinator,
             level: LogLevel::Info,
-            message: format!("{by} canceled it{said}"),
+            message: why(&finished),
+            attempt: None,
         };
         if let Err(error) = self.shard.append_log_lines(execution, vec![line]).await {
             // It is canceled all the same.
             tracing::warn!(%execution, %error, "the log line of a cancellation could not be kept");
         }
-        let finished =
-            finished.ok_or_else(|| ServiceError::internal("a canceled execution is not in history's tail"))?;
         Ok(self.finished_to_wire(&finished))
+    }
+}
+
+/// As what it has ended: "canceled by operator alice: not today".
+fn why(finished: &Finished) -> String {
+    match &finished.outcome {
+        Outcome::Error(failure) => failure.message.to_string(),
+        Outcome::Completed { .. } => String::new(),
     }
 }

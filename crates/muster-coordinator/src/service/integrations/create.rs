@@ -2,7 +2,7 @@
 
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::{Answer, Command};
-use muster_core::words::Principal;
+use muster_core::words::{OrganizationId, Principal, Request};
 use muster_proto::v1;
 use muster_shard::Turn;
 use prost::Message as _;
@@ -11,7 +11,6 @@ use sha2::{Digest as _, Sha256};
 use super::preview::preview;
 use super::{find, judge, told};
 use crate::service::Services;
-use crate::service::requests::{Known, RequestKey, Requests, request_id};
 use crate::status::ServiceError;
 use crate::wire::integration::{self, Told};
 use crate::wire::{FieldFault, definition, name};
@@ -25,11 +24,10 @@ impl Services {
         let organization = name::organization("parent", &request.parent)?;
         self.judge_organization(&organization)?;
         self.judge_ready()?;
-        let repeatable = request_id(&request.request_id)?.map(|id| Repeatable {
-            requests: self.requests.clone(),
-            key: (organization.clone(), id),
-            digest: Sha256::digest(request.encode_to_vec()).into(),
-        });
+        let repeatable = repeatable(&request)?;
+        if let Some(told) = self.made_by(&organization, repeatable).await? {
+            return integration::integration(&told).map_err(ServiceError::internal);
+        }
         let integration = request.integration.as_ref();
         let integration =
             integration.ok_or_else(|| FieldFault::new("integration", "is missing: say what to create"))?;
@@ -40,55 +38,62 @@ impl Services {
             organization,
             definition,
             draft: request.draft,
+            // What only asks whether it is in order makes nothing that could remember it.
+            request: repeatable.filter(|_| !request.validate_only),
         };
         if request.validate_only {
             let command = Command::CreateIntegration(command);
             let told = self.shard.turn(move |turn| preview(turn, &by, command, None)).await??;
             return unnamed(&told);
         }
-        let told = self
-            .shard
-            .turn(move |turn| create(turn, &by, command, repeatable))
-            .await??;
+        let told = self.shard.turn(move |turn| create(turn, &by, command)).await??;
         integration::integration(&told).map_err(ServiceError::internal)
     }
 }
 
-/// A request that may come again.
-struct Repeatable {
-    requests: Requests,
-    key: RequestKey,
-    digest: [u8; 32],
+impl Services {
+    /// What this very request has made before; `None` when it is new, or not in order. A repeated one is not judged again: what the connector
+    /// takes may have changed since.
+    async fn made_by(
+        &self,
+        organization: &OrganizationId,
+        request: Option<Request>,
+    ) -> Result<Option<Told>, ServiceError> {
+        let Some(request) = request else { return Ok(None) };
+        let organization = organization.clone();
+        let found = self.shard.turn(move |turn| {
+            let id = turn.state().index().requested(&organization, request.id)?;
+            let made = turn.state().ledger().integration(id)?;
+            (made.request == Some(request)).then(|| told(turn.state(), made))
+        });
+        Ok(found.await?)
+    }
 }
 
-fn create(
-    turn: &mut Turn<'_>,
-    by: &Principal,
-    command: Create,
-    repeatable: Option<Repeatable>,
-) -> Result<Told, ServiceError> {
+/// Asks for the integration, and copies it: the new one, or what the same request has made before.
+fn create(turn: &mut Turn<'_>, by: &Principal, command: Create) -> Result<Told, ServiceError> {
     let organization = command.organization.clone();
-    let now = turn.now().moment;
-    if let Some(Repeatable { requests, key, digest }) = &repeatable {
-        match requests.look_up(key, *digest, now) {
-            Known::New => {}
-            Known::Same(id) => {
-                let made = find(turn.state(), &organization, id)?;
-                return Ok(told(turn.state(), made));
-            }
-            Known::Other => return Err(ServiceError::RequestIdReused),
-        }
-    }
     let Answer::Integration(id) = turn.ask(by, Command::CreateIntegration(command))? else {
         return Err(ServiceError::internal(
             "the creation of an integration has answered with something else",
         ));
     };
-    if let Some(Repeatable { requests, key, digest }) = repeatable {
-        requests.remember(key, digest, id, now);
-    }
     let made = find(turn.state(), &organization, id)?;
     Ok(told(turn.state(), made))
+}
+
+/// The request as what it makes remembers it; `None` when the caller gave no id. The digest is that of the whole request.
+///
+/// # Errors
+/// [`FieldFault`] when the id is no UUID.
+fn repeatable(request: &v1::CreateIntegrationRequest) -> Result<Option<Request>, FieldFault> {
+    if request.request_id.is_empty() {
+        return Ok(None);
+    }
+    let id = request.request_id.parse();
+    let id = id.map_err(|error| FieldFault::new("request_id", error))?;
+    let digest = Sha256::digest(request.encode_to_vec()).into();
+    Ok(Some(Request { id, digest }))
 }
 
 /// What would be created. The names in it would be others, so none are told.

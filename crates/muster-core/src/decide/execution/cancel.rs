@@ -14,6 +14,8 @@ pub struct Cancel {
     pub organization: OrganizationId,
     /// Which.
     pub execution: ExecutionId,
+    /// Why, in a person's words; `None` when nothing was said.
+    pub reason: Option<String>,
 }
 
 impl Cancel {
@@ -26,8 +28,13 @@ impl Cancel {
         let execution = found
             .filter(|found| found.organization == self.organization)
             .ok_or(Rejection::NotOpen(self.execution))?;
+        let mut why = format!("canceled by {by}");
+        if let Some(reason) = &self.reason {
+            why.push_str(": ");
+            why.push_str(reason);
+        }
         let mut decision = Decision::nothing();
-        if end(state, execution, &format!("{by} canceled it"), &mut decision) {
+        if end(state, execution, &why, &mut decision) {
             Ok(decision)
         } else {
             Err(Rejection::Committed(execution.id))

@@ -6,7 +6,7 @@ use crate::entity::Definition;
 use crate::event::Event;
 use crate::state::State;
 use crate::time::Now;
-use crate::words::{Enablement, IntegrationId, OrganizationId, Origin};
+use crate::words::{Enablement, IntegrationId, OrganizationId, Origin, Request};
 
 /// Create an integration: as a draft, which collects nothing, or enabled, which collects at once and then by its schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,14 +17,23 @@ pub struct Create {
     pub definition: Definition,
     /// Whether it stays a draft.
     pub draft: bool,
+    /// By what its caller knows the request again; `None` when it is not meant to be repeated.
+    pub request: Option<Request>,
 }
 
 impl Create {
-    /// Accepts a definition with a free name that collects something.
+    /// Accepts a definition with a free name that collects something. A request that has made an integration before, which is still there, makes
+    /// no second one: the first is the answer.
     ///
     /// # Errors
-    /// [`Rejection::NameTaken`], [`Rejection::NoDataTypes`].
+    /// [`Rejection::RequestReused`], [`Rejection::NameTaken`], [`Rejection::NoDataTypes`].
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
+        if let Some(made) = self
+            .request
+            .and_then(|request| state.index().requested(&self.organization, request.id))
+        {
+            return self.repeat(state, made);
+        }
         super::judge(state, &self.organization, None, &self.definition)?;
         let id = IntegrationId::generate(now.stamp, chance);
         let mut events = Vec::with_capacity(1 + self.definition.intervals.len());
@@ -42,6 +51,7 @@ impl Create {
             definition: self.definition.clone(),
             enablement,
             next,
+            request: self.request,
         });
         if !self.draft {
             for data_type in self.definition.intervals.keys() {
@@ -60,6 +70,17 @@ impl Create {
         Ok(Decision {
             events,
             answer: Answer::Integration(id),
+            ..Decision::default()
+        })
+    }
+
+    /// What follows when an integration remembers this request's id.
+    fn repeat(&self, state: &State, made: IntegrationId) -> Result<Decision, Rejection> {
+        if state.ledger().integration(made).and_then(|made| made.request) != self.request {
+            return Err(Rejection::RequestReused { integration: made });
+        }
+        Ok(Decision {
+            answer: Answer::Integration(made),
             ..Decision::default()
         })
     }
