@@ -23,6 +23,7 @@
 //! }
 //! ```
 
+pub mod conformance;
 mod connector;
 mod run;
 mod sink;
