@@ -1,9 +1,11 @@
-//! A client's connection that has an end: it is closed when nothing comes on it at first, and cut when the time to stop is nearly over.
+//! A client's connection that has an end: it is closed when nothing comes on it at first, and cut when the time to stop is nearly over, or when a
+//! call on it has to end and its client does not let it.
 //!
 //! Without this a connection that never says a word would stay for ever, and one call that hangs, such as an upload whose runner has stopped,
 //! would hold up the shutdown until the process is left to die with an error.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 /// How long a client may take to say its first word: one that speaks the protocol does so at once.
 const FIRST_WORD_WITHIN: Duration = Duration::from_secs(5);
@@ -22,16 +24,30 @@ pub(crate) struct Connection {
     stream: TcpStream,
     /// When the first word is overdue; `None` once it has come.
     overdue: Option<Pin<Box<Sleep>>>,
+    scissors: Scissors,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
+/// What cuts one connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Scissors(CancellationToken);
+
+impl Scissors {
+    /// Ends the connection, with all calls on it.
+    pub(crate) fn cut(&self) {
+        self.0.cancel();
+    }
+}
+
 impl Connection {
-    /// A connection that was just accepted. It is cut when `cut` is cancelled.
-    pub(crate) fn new(stream: TcpStream, cut: CancellationToken) -> Self {
+    /// A connection that was just accepted. It is cut when `all` is cancelled, with all others.
+    pub(crate) fn new(stream: TcpStream, all: &CancellationToken) -> Self {
+        let own = all.child_token();
         Self {
             stream,
             overdue: Some(Box::pin(tokio::time::sleep(FIRST_WORD_WITHIN))),
-            cut: Box::pin(cut.cancelled_owned()),
+            scissors: Scissors(own.clone()),
+            cut: Box::pin(own.cancelled_owned()),
         }
     }
 
@@ -39,7 +55,7 @@ impl Connection {
     /// enough, too.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if self.cut.as_mut().poll(context).is_ready() {
-            let why = "the coordinator stops, and has waited for this connection long enough";
+            let why = "the coordinator has waited for this connection long enough";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why)));
         }
         if let Some(overdue) = &mut self.overdue
@@ -103,11 +119,23 @@ impl AsyncWrite for Connection {
     }
 }
 
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+/// What a call knows of its connection: it is among its request's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectInfo {
+    /// Where the connection comes from; `None` when it had gone before that could be asked.
+    pub(crate) peer: Option<IpAddr>,
+    /// What cuts it.
+    pub(crate) scissors: Scissors,
+}
 
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+impl Connected for Connection {
+    type ConnectInfo = ConnectInfo;
+
+    fn connect_info(&self) -> ConnectInfo {
+        ConnectInfo {
+            peer: self.stream.peer_addr().ok().map(|peer| peer.ip()),
+            scissors: self.scissors.clone(),
+        }
     }
 }
 
@@ -124,7 +152,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let client = TcpStream::connect(listener.local_addr().expect("it has one")).await;
         let (stream, _) = listener.accept().await.expect("somebody has connected");
-        (client.expect("it listens"), Connection::new(stream, cut.clone()))
+        (client.expect("it listens"), Connection::new(stream, cut))
     }
 
     async fn reads(connection: &mut Connection) -> io::Result<u8> {
@@ -148,8 +176,23 @@ mod tests {
         assert!(connection.overdue.is_none(), "it has to say something again");
         let silent = timeout(Duration::from_millis(1), connection.read_u8()).await;
         assert!(silent.is_err(), "{silent:?}");
+        // Another one's scissors are not this one's.
+        let (_other_client, other) = connected(&cut).await;
+        other.connect_info().scissors.cut();
+        let silent = timeout(Duration::from_millis(1), connection.read_u8()).await;
+        assert!(silent.is_err(), "{silent:?}");
         // Cancelled while it is read from, as on a server.
         let (read, ()) = tokio::join!(reads(&mut connection), async { cut.cancel() });
+        assert_eq!(read.expect_err("it is cut").kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[tokio::test]
+    async fn a_call_can_cut_its_connection() {
+        let (mut client, mut connection) = connected(&CancellationToken::new()).await;
+        client.write_u8(7).await.expect("written");
+        reads(&mut connection).await.expect("it has come");
+        let scissors = connection.connect_info().scissors;
+        let (read, ()) = tokio::join!(reads(&mut connection), async { scissors.cut() });
         assert_eq!(read.expect_err("it is cut").kind(), io::ErrorKind::ConnectionAborted);
     }
 }

@@ -5,6 +5,7 @@
 mod clock;
 mod connection;
 pub mod landing;
+pub mod limits;
 mod publisher;
 mod server;
 pub mod service;

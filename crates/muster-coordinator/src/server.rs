@@ -11,15 +11,16 @@ use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
 use muster_shard::{FatalError, LandingWork, Options, Running, ShardError, Started};
 use muster_store::{Location, Store, StoreError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
+use tonic::service::{InterceptorLayer, Routes};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::connection::Connection;
 use crate::landing::{Landing, LandingError};
+use crate::limits::{Limits, Rates};
 use crate::publisher;
 use crate::service::{Services, UPLOAD_MESSAGE_BYTES_MAX};
 use crate::settings::Settings;
@@ -86,6 +87,7 @@ pub struct Coordinator {
     listener: TcpListener,
     landing: Landing,
     store: Store,
+    limits: Limits,
 }
 
 impl Coordinator {
@@ -109,7 +111,15 @@ impl Coordinator {
             listener,
             landing,
             store,
+            limits: Limits::default(),
         })
+    }
+
+    /// The same, with other bounds for what may come from one peer.
+    #[must_use]
+    pub fn with_rates(mut self, rates: Rates) -> Self {
+        self.limits = Limits::new(rates);
+        self
     }
 
     /// Where it listens: with the port that the system chose, if it was told to choose one.
@@ -135,7 +145,8 @@ impl Coordinator {
             notes,
             running,
         } = muster_shard::start(self.store, options)?;
-        let services = Services::new(handle, self.landing, tasks.clone());
+        let limits = self.limits;
+        let services = Services::new(handle, self.landing, tasks.clone()).limited_by(limits.clone());
         let stop = tasks.token();
         spawn_publisher(&tasks, &services, landing);
         services.spawn_note_keeper(notes);
@@ -143,9 +154,11 @@ impl Coordinator {
         let routes = routes(services).await?;
         tracing::info!(%address, data = %self.settings.data.display(), "the coordinator is ready");
         let cut = CancellationToken::new();
+        let calls = limits.clone();
         let serving = server()
+            .layer(InterceptorLayer::new(move |request| calls.calls(request)))
             .add_routes(routes)
-            .serve_with_incoming_shutdown(connections(self.listener, &cut), stop.cancelled());
+            .serve_with_incoming_shutdown(connections(self.listener, limits, &cut), stop.cancelled());
         let served = tokio::select! {
             served = serving => served,
             never = cut_after(&stop, self.settings.stop_within * 4 / 5, cut) => match never {},
@@ -161,11 +174,26 @@ impl Coordinator {
     }
 }
 
-fn connections(listener: TcpListener, cut: &CancellationToken) -> impl Stream<Item = io::Result<Connection>> + use<> {
+fn connections(
+    listener: TcpListener,
+    limits: Limits,
+    cut: &CancellationToken,
+) -> impl Stream<Item = io::Result<Connection>> + use<> {
     let cut = cut.clone();
-    TcpIncoming::from(listener)
-        .with_nodelay(Some(true))
-        .map(move |accepted| accepted.map(|stream| Connection::new(stream, cut.clone())))
+    let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
+    accepted.filter_map(move |accepted| {
+        let kept = match accepted {
+            Ok(stream) => may_stay(&stream, &limits).then(|| Ok(Connection::new(stream, &cut))),
+            Err(error) => Some(Err(error)),
+        };
+        std::future::ready(kept)
+    })
+}
+
+/// Whether a connection that was just accepted is one of not too many.
+fn may_stay(stream: &TcpStream, limits: &Limits) -> bool {
+    // One without an address has gone already, which shows when it is read from.
+    stream.peer_addr().map_or(true, |peer| limits.connects(peer.ip()))
 }
 
 /// Cuts the connections that are still open some time after the stop: calls that go on until then may end well, and what hangs must not hold up the

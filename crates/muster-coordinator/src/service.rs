@@ -21,6 +21,7 @@ use tonic::Request;
 use tonic::service::Routes;
 
 use crate::landing::Landing;
+use crate::limits::Limits;
 use crate::status::ServiceError;
 use requests::Requests;
 
@@ -44,6 +45,7 @@ pub struct Services {
     pub tasks: Tasks,
     /// How far collections have come.
     pub progress: Progress,
+    limits: Limits,
     requests: Requests,
 }
 
@@ -56,8 +58,16 @@ impl Services {
             landing,
             tasks,
             progress: Progress::default(),
+            limits: Limits::default(),
             requests: Requests::default(),
         }
+    }
+
+    /// The same, with these buckets for what comes from one runner.
+    #[must_use]
+    pub fn limited_by(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The routes of all operators' services.

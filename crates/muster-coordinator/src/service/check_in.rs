@@ -14,12 +14,13 @@ use muster_session::ProtocolError;
 use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended, Ending};
 use muster_shard::{Answered, Outbox, Posted};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Status, Streaming};
 
 use super::Services;
 use super::log_keeper::LogSender;
 use crate::clock;
+use crate::connection::Scissors;
 use crate::status::{ServiceError, refusal};
 
 /// How many messages may wait in a stream for the transport: they hold all that was ready, so few are enough.
@@ -47,6 +48,9 @@ pub(super) struct CheckIn {
     asked: FuturesOrdered<Posted<Vec<Answered>>>,
     looking_up: FuturesUnordered<BoxFuture<'static, Result<Found, Status>>>,
     log: LogSender,
+    /// What the runner has said faster than it may, and when that is acted on. Nothing more is read until then.
+    /// Boxed, since hardly any stream ever has one.
+    early: Option<(Box<v1::RunnerMessage>, Instant)>,
     /// When the runner is told to check in anew.
     age: Instant,
     /// When the stream ends, after it was told so.
@@ -70,15 +74,30 @@ impl CheckIn {
             asked: FuturesOrdered::new(),
             looking_up: FuturesUnordered::new(),
             log: LogSender::new(services.clone()),
+            early: None,
             age: Instant::now() + AGE_MOST - jitter,
             leave: None,
             services,
         }
     }
 
-    /// Drives the stream to its end, and tells the shard that it is over.
-    pub(super) async fn run(mut self, inbound: Streaming<v1::RunnerMessage>, outbound: Sender) {
-        let ended = self.drive(inbound, &outbound).await;
+    /// Drives the stream to its end, tells the shard that it is over, and sees to it that it ends at the runner, too.
+    pub(super) async fn run(
+        self,
+        mut inbound: Streaming<v1::RunnerMessage>,
+        outbound: Sender,
+        connection: Option<Scissors>,
+    ) {
+        if let Err(status) = self.until_over(&mut inbound, &outbound).await {
+            // The runner may have gone, or does not read; then nobody is to be told.
+            let _ = timeout(LEAVE_WITHIN, outbound.send(Box::new(Err(status)))).await;
+        }
+        drop(outbound);
+        see_off(inbound, connection).await;
+    }
+
+    async fn until_over(mut self, inbound: &mut Streaming<v1::RunnerMessage>, outbound: &Sender) -> Result<(), Status> {
+        let ended = self.drive(inbound, outbound).await;
         self.services.shard.close_outbox(self.end.session());
         if let Err(status) = &ended {
             tracing::debug!(session = %self.end.session(), %status, "a runner's stream has ended");
@@ -90,13 +109,10 @@ impl CheckIn {
                 let _ = self.services.shard.ask_all(by, commands).await;
             }
         }
-        if let Err(status) = ended {
-            // The runner may have gone; then nobody is to be told.
-            let _ = outbound.send(Box::new(Err(status))).await;
-        }
+        ended
     }
 
-    async fn drive(&mut self, mut inbound: Streaming<v1::RunnerMessage>, outbound: &Sender) -> Result<(), Status> {
+    async fn drive(&mut self, inbound: &mut Streaming<v1::RunnerMessage>, outbound: &Sender) -> Result<(), Status> {
         let stopping = self.services.tasks.token();
         loop {
             while let Some(output) = self.end.poll_output() {
@@ -104,6 +120,7 @@ impl CheckIn {
             }
             let deadline = self.end.next_deadline().map_or(self.age, clock::instant);
             let leave = self.leave.unwrap_or(self.age);
+            let due = self.early.as_ref().map(|(_, due)| *due);
             tokio::select! {
                 permit = outbound.reserve(), if self.end.has_to_send() => {
                     let Ok(permit) = permit else { return Ok(()) };
@@ -111,10 +128,15 @@ impl CheckIn {
                         permit.send(Box::new(Ok(message)));
                     }
                 }
-                message = inbound.message(), if self.end.wants_input() => match message? {
-                    Some(message) => self.end.receive(message, clock::now()).map_err(|error| violation(&error))?,
+                message = inbound.message(), if due.is_none() && self.end.wants_input() => match message? {
+                    Some(message) => self.hear(message)?,
                     None => return Ok(()),
                 },
+                () = sleep_until(due.unwrap_or(self.age)), if due.is_some() => {
+                    if let Some((message, _)) = self.early.take() {
+                        self.hear(*message)?;
+                    }
+                }
                 Some(answers) = self.asked.next(), if !self.asked.is_empty() => {
                     for answer in answers.map_err(ServiceError::from)? {
                         self.end.answered(answer, clock::now());
@@ -136,6 +158,19 @@ impl CheckIn {
                 () = sleep_until(leave), if self.leave.is_some() => return Ok(()),
             }
         }
+    }
+
+    /// Acts on a message, or sets it aside if the runner has said too much of late.
+    fn hear(&mut self, message: v1::RunnerMessage) -> Result<(), Status> {
+        if let Some(runner) = self.end.runner()
+            && let Err(wait) = self.services.limits.says(runner, &message)
+        {
+            self.early = Some((Box::new(message), Instant::now() + wait.time));
+            return Ok(());
+        }
+        self.end
+            .receive(message, clock::now())
+            .map_err(|error| violation(&error))
     }
 
     fn take_leave(&mut self, reason: v1::ReconnectReason) {
@@ -197,6 +232,18 @@ impl CheckIn {
             .map_err(ServiceError::from)?;
         self.asked.push_back(posted);
         Ok(())
+    }
+}
+
+/// Waits until the runner has closed its half of a stream whose other half has ended, and cuts its connection if it does not. Otherwise a runner that is
+/// no more, stands still or does not read would hold the stream, and what waits in it, for as long as its connection seems to live.
+async fn see_off(mut inbound: Streaming<v1::RunnerMessage>, connection: Option<Scissors>) {
+    let closed = async { while let Ok(Some(_)) = inbound.message().await {} };
+    if timeout(LEAVE_WITHIN, closed).await.is_err()
+        && let Some(connection) = connection
+    {
+        tracing::debug!("a runner does not take the end of its stream: its connection is cut");
+        connection.cut();
     }
 }
 

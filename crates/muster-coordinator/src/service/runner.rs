@@ -11,6 +11,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Services, check_in};
+use crate::connection::ConnectInfo;
 use crate::status::{ServiceError, refusal};
 
 #[tonic::async_trait]
@@ -25,9 +26,14 @@ impl RunnerService for Services {
             return Err(ServiceError::ShuttingDown.into());
         }
         let (sender, receiver) = mpsc::channel(check_in::SENDING_MAX);
+        let connection = request.extensions().get::<ConnectInfo>();
+        let scissors = connection.map(|connection| connection.scissors.clone());
         let driver = check_in::CheckIn::new(self.clone());
         // The stream's end says all there is to say; a panic is logged, and the runner's lease covers it.
-        drop(self.tasks.spawn("check-in", driver.run(request.into_inner(), sender)));
+        drop(
+            self.tasks
+                .spawn("check-in", driver.run(request.into_inner(), sender, scissors)),
+        );
         Ok(Response::new(Box::pin(
             ReceiverStream::new(receiver).map(|message| *message),
         )))
@@ -42,8 +48,9 @@ impl RunnerService for Services {
 }
 
 impl Services {
-    /// Whether such a runner may check in at all.
+    /// Whether such a runner may check in at all, and now.
     pub(super) fn judge_check_in(&self, check_in: &CheckIn) -> Result<(), Status> {
+        self.limits.checks_in(check_in.runner)?;
         match &check_in.profile.organization {
             None => Ok(()),
             Some(organization) if self.has_organization(organization) => Ok(()),

@@ -1,9 +1,12 @@
-//! The operators' services, called through their generated clients over a real connection.
+//! The services, called through their generated clients over real connections.
 
 mod connectors;
 mod executions;
 mod integrations;
+mod limits;
 mod log_lines;
 mod rig;
 mod runners;
+mod served;
+mod streams;
 mod watching;
