@@ -3,6 +3,7 @@
 mod connectors;
 mod executions;
 mod integrations;
+mod leftovers;
 mod limits;
 mod log_lines;
 mod rig;
