@@ -20,6 +20,7 @@ mod lines;
 mod process;
 mod program;
 mod protocol;
+mod skeleton;
 mod spec;
 mod tail;
 mod writers;
@@ -32,6 +33,7 @@ pub use program::{
     WITHIN_MAX,
 };
 pub use protocol::PROTOCOL;
+pub use skeleton::{Language, LanguageError, SkeletonFile, skeleton};
 
 /// A connector that is a program. Each check and each collection is a run of it; nothing of it runs between them.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use muster_connector::RECORD_BYTES_MAX;
+use muster_connector::CHUNK_BYTES_MAX;
 use muster_core::words::LogLine;
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ const TEXT_BYTES_MAX: usize = 8 * 1024;
 pub const VARIABLES_MAX: usize = 256;
 
 /// The most bytes of a line that a program prints: the largest record, with its message around it.
-pub const LINE_BYTES_MAX: usize = RECORD_BYTES_MAX + 1024;
+pub const LINE_BYTES_MAX: usize = CHUNK_BYTES_MAX + 1024;
 
 /// The shortest bound of a line: a message with an error in it must fit.
 const LINE_BYTES_LEAST: usize = 4 * 1024;
@@ -70,7 +70,7 @@ pub struct Program {
     /// How much memory of its own each process of it may have, in MiB, 16 to 1048576 [default: 1024]
     #[serde(default)]
     pub memory_mib_max: Option<u64>,
-    /// The most bytes of a line that it prints, 4096 to 1049599; a longer one ends the collection [default: 1049599]
+    /// The most bytes of a line that it prints, 4096 to 1049600; a longer one ends the collection [default: 1049600]
     #[serde(default)]
     pub line_bytes_max: Option<usize>,
     /// The most log lines of one run, 0 to 1000; what it prints beyond that is only counted [default: 1000]
@@ -390,7 +390,7 @@ mod tests {
                 "`pass_environment`: names `LANG`, which `environment` gives a value: keep one of them",
                 "`folder`: is `var`: write an absolute path, which begins with `/`",
                 "`memory_mib_max`: is 0: must be 16 to 1048576",
-                "`line_bytes_max`: is 18446744073709551615: must be 4096 to 1049599",
+                "`line_bytes_max`: is 18446744073709551615: must be 4096 to 1049600",
                 "`log_lines_max`: is 1001: must be 0 to 1000",
                 "`spec_within`: is `soon`: write a time such as `10s` or `2m`",
                 "`check_within`: is 0s: must be more than 0 s and at most 1 h",

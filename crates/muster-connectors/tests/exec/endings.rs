@@ -49,7 +49,7 @@ async fn every_fault_of_a_program_is_a_failure_of_the_connector_that_says_which(
         ),
         (
             "cat /dev/zero",
-            "line 1 of the program's output has more than 1049599 bytes",
+            "line 1 of the program's output has more than 1049600 bytes",
         ),
         (
             r#"echo starting; echo '{"record":[1]}'"#,

@@ -5,3 +5,4 @@ mod environment;
 mod forks;
 mod messages;
 mod program;
+mod skeletons;
