@@ -6,6 +6,7 @@
 //! struct, no second default and no second judge.
 //!
 //! ```no_run
+//! use muster_process::config::values::number_within;
 //! use muster_process::config::{self, Found, Settings};
 //! use muster_process::{Exit, Process, Tasks};
 //!
@@ -13,7 +14,7 @@
 //! #[derive(Debug, Clone, clap::Args)]
 //! struct Clock {
 //!     /// How many times a second it ticks.
-//!     #[arg(long, env = "MUSTER_TICKS", value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+//!     #[arg(long, env = "MUSTER_TICKS", value_name = "COUNT", default_value_t = 1, value_parser = number_within(1_u32..=1_000))]
 //!     ticks: u32,
 //!     /// Who may read it.
 //!     #[arg(id = "tls.certificate", long = "tls-certificate", env = "MUSTER_TLS_CERTIFICATE", value_name = "FILE")]
@@ -138,6 +139,12 @@ impl Found<'_> {
         }
     }
 
+    /// Whether anything is wrong so far.
+    #[must_use]
+    pub fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     /// The tables of a kind, each as a `T`, in the order of their names. What does not fit is told, and left out.
     pub fn tables<T: DeserializeOwned>(&mut self, key: &str) -> Vec<Named<T>> {
         let (Some(open), Some(unread)) = (self.open.iter().find(|open| open.key == key), self.tables.remove(key))
@@ -229,6 +236,7 @@ pub(crate) enum Stop {
 /// What every binary can be told of its configuration.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
+#[group(skip)]
 struct Options {
     /// The configuration file (TOML). A variable goes before what stands in it, and a flag before both
     #[arg(id = FILE, long = FILE, env = FILE_VARIABLE, value_name = "FILE")]
@@ -242,8 +250,7 @@ struct Options {
 }
 
 pub(crate) fn judge<S: Settings>(command: Command, surroundings: &Surroundings) -> Result<Configured<S::Config>, Stop> {
-    let command = telemetry::Settings::augment_args(S::augment_args(command.next_help_heading("Settings")));
-    let command = Options::augment_args(command);
+    let command = with_arguments::<S>(command);
     let program = command.get_name().to_owned();
     let settings = Setting::all(&command, &[FILE]);
     let matches = read_line(&command, &settings, &surroundings.arguments)?;
@@ -303,6 +310,15 @@ pub(crate) fn judge<S: Settings>(command: Command, surroundings: &Surroundings) 
         telemetry,
         warnings,
     })
+}
+
+/// The command with all that every binary can be told, and `S`.
+fn with_arguments<S: Settings>(command: Command) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    let command = S::augment_args(command.next_help_heading("Settings"));
+    let command = Options::augment_args(telemetry::Settings::augment_args(command));
+    // The structs' own documentation is not the binary's.
+    command.about(about.clone()).long_about(about)
 }
 
 /// Reads the command line, whatever its values are.

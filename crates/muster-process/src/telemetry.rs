@@ -41,6 +41,8 @@ pub enum Format {
 /// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Log")]
+// Each struct is a group by its name, and a binary's own may have this one.
+#[group(skip)]
 pub struct Settings {
     /// Which lines are logged: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or levels of parts of the program such as
     /// `info,muster_runner=debug`.

@@ -9,7 +9,7 @@
 //!
 //! # async fn example(tasks: Tasks) -> Result<(), Box<dyn std::error::Error>> {
 //! let settings = Settings { data_folder: Some("/tmp/runner".into()), ..Settings::default() };
-//! let config = settings.judge(Registry::builtin())?;
+//! let config = settings.into_config(Registry::builtin())?;
 //! run(config, tasks).await?;
 //! # Ok(())
 //! # }
@@ -33,6 +33,6 @@ mod spool;
 mod status;
 mod upload;
 
-pub use config::{CommandLine, Config, Settings, SettingsError};
+pub use config::{Config, Settings};
 pub use error::RunnerError;
 pub use run::run;

@@ -1,22 +1,33 @@
 //! The binary `muster-runner`: a runner and its command line.
 
-use clap::Parser;
-use muster_process::exit::chain;
-use muster_process::{Exit, Process, telemetry};
-use muster_runner::CommandLine;
+use clap::Command;
+use muster_process::{Exit, Process, config};
+use muster_runner::Settings;
+
+const EXAMPLES: &str = "\
+Examples:
+  muster-runner --coordinator http://coordinator.example:7443 --organization acme --pool hq
+  muster-runner --config /etc/muster/runner.toml
+  muster-runner --config /etc/muster/runner.toml --check-config
+
+It stops in order on SIGTERM and Ctrl-C: what runs may finish within --stop-within. docs/configuration.md tells all settings,
+docs/runner.md what happens when.";
 
 fn main() -> Exit {
-    let config = match CommandLine::parse().resolve() {
-        Ok(config) => config,
-        Err(error) => {
-            // There is no log yet to tell it in.
-            eprintln!("error: {}", chain(&error));
-            return Exit::Configuration;
-        }
+    let command = Command::new(env!("CARGO_PKG_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Checks in with a coordinator, claims executions and carries them out")
+        .after_help(EXAMPLES);
+    let configured = match config::read::<Settings>(command) {
+        Ok(configured) => configured,
+        Err(exit) => return exit,
     };
     let process = Process {
-        telemetry: telemetry::Settings::from_environment(),
-        stop_within: config.stop_within,
+        telemetry: configured.telemetry.clone(),
+        stop_within: configured.config.stop_within,
     };
-    muster_process::run(&process, |tasks| muster_runner::run(config, tasks))
+    muster_process::run(&process, |tasks| {
+        configured.log_warnings();
+        muster_runner::run(configured.config, tasks)
+    })
 }

@@ -1,8 +1,12 @@
 //! A runner from its start to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use muster_connectors::exec::Exec;
 use muster_process::Tasks;
+use muster_process::exit::chain;
 use muster_proto::v1;
 use muster_session::runner::{RunnerEnd, RunnerProfile};
 use tokio::sync::watch;
@@ -36,8 +40,13 @@ const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
 ///
 /// # Panics
 /// Outside of a tokio runtime with time and I/O.
-pub async fn run(config: Config, tasks: Tasks) -> Result<(), RunnerError> {
+pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let folder = DataFolder::open(&config.data_folder)?;
+    let stop = tasks.token();
+    tokio::select! {
+        () = start_programs(&mut config) => {}
+        () = stop.cancelled() => return Ok(()),
+    }
     let (spool, spooled) = Spool::open(folder.spool()).map_err(|source| RunnerError::Folder {
         path: folder.spool(),
         source,
@@ -65,7 +74,6 @@ pub async fn run(config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         stream: None,
         held_up: false,
     };
-    let stop = tasks.token();
     async {
         tracing::info!(
             display_name = %config.display_name,
@@ -84,6 +92,23 @@ pub async fn run(config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     // Held to the very end: another process may now take the folder.
     drop(folder);
     Ok(())
+}
+
+/// Asks each program what it is, all at the same time. One that does not say is left out until the runner is started anew: what is wrong with it must
+/// not take the other connectors away.
+async fn start_programs(config: &mut Config) {
+    let programs = std::mem::take(&mut config.programs);
+    let starting = programs.into_iter().map(|(name, launch)| Exec::start(name, launch));
+    for started in join_all(starting).await {
+        match started {
+            Ok(program) => config.connectors.insert(Arc::new(program)),
+            Err(error) => tracing::error!(
+                connector = %error.name,
+                error = chain(&error),
+                "a connector is not offered: mend its program, then restart the runner"
+            ),
+        }
+    }
 }
 
 fn profile(config: &Config, folder: &DataFolder) -> Result<RunnerProfile, RunnerError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::fault::Place;
 use super::setting::{Setting, enumerated};
 use super::sources::All;
-use super::table::{OpenTable, Unread};
+use super::table::{OpenTable, Unread, in_path};
 
 /// Where lines of comments end: two of them fit on a wide screen, one on any.
 const COLUMNS: usize = 100;
@@ -18,7 +18,8 @@ pub(super) fn default_file(program: &str, settings: &[Setting], open: &[OpenTabl
         &format!(
             "The configuration of {program}: `{program} --config FILE`.\n\n\
              A setting may also come from its variable or its flag: a variable goes before this file, a flag before both. What is commented \
-             out here is the default, or `NAME` for one where there is none. `{program} --check-config` judges it all and starts nothing."
+             out here is the default; a word in capitals stands where there is none. `{program} --check-config` judges it all and starts \
+             nothing."
         ),
     );
     let mut sorted: Vec<&Setting> = settings.iter().collect();
@@ -38,11 +39,12 @@ pub(super) fn default_file(program: &str, settings: &[Setting], open: &[OpenTabl
         comment(&mut file, table.documentation);
         file.push_str("#\n");
         for line in table.example.lines() {
-            file.push_str(&if line.is_empty() {
-                "\n".to_owned()
+            let mark = if line.is_empty() || line.starts_with('#') {
+                ""
             } else {
-                format!("#{line}\n")
-            });
+                "#"
+            };
+            file.push_str(&format!("{mark}{line}\n"));
         }
     }
     file
@@ -103,7 +105,7 @@ fn comment(file: &mut String, text: &str) {
 /// The tables of a file, and where each begins.
 pub(super) fn headers(tables: &BTreeMap<&'static str, Vec<Unread<'_>>>) -> Vec<(String, Place)> {
     let of_one = |(key, unread): (&&'static str, &Vec<Unread<'_>>)| {
-        let header = |one: &Unread<'_>| (format!("{key}.{}", one.name), one.header.clone());
+        let header = |one: &Unread<'_>| (format!("{key}.{}", in_path(&one.name)), one.header.clone());
         unread.iter().map(header).collect::<Vec<_>>()
     };
     tables.iter().flat_map(of_one).collect()

@@ -94,10 +94,9 @@ pub(super) fn read<T: DeserializeOwned>(
     outer: &[&str],
     faults: &mut Vec<Fault>,
 ) -> Option<Named<T>> {
-    let path = format!("{}.{}", open.key, printable(&unread.name, KEY_CHARS_MAX));
+    let path = format!("{}.{}", open.key, in_path(&unread.name));
     let known = fields_of::<T>();
     let at = |offset| Place::in_file(file.0, file.1, offset);
-    let before = faults.len();
     let fields = unread.table.get_ref().iter();
     let fields = fields
         .map(|(key, value)| (key.get_ref().to_string(), at(value.span().start)))
@@ -116,14 +115,14 @@ pub(super) fn read<T: DeserializeOwned>(
     loop {
         let again = Spanned::new(table.span(), DeValue::Table(table.get_ref().clone()));
         let error = match T::deserialize(ValueDeserializer::from(again)) {
-            Ok(value) if faults.len() == before => {
+            // Whatever was told already, more may be said of the rest.
+            Ok(value) => {
                 return Some(Named {
                     name: unread.name,
                     value,
                     place,
                 });
             }
-            Ok(_) => return None,
             Err(error) => error,
         };
         let offset = error.span().map_or(table.span().start, |span| span.start);
@@ -167,9 +166,20 @@ fn holder(table: &Spanned<DeTable<'_>>, offset: usize) -> Option<String> {
     found.map(|(key, _)| key.get_ref().to_string())
 }
 
+/// A name as it stands in a path of keys: in quotes where it needs them.
+pub(super) fn in_path(name: &str) -> String {
+    let shown = printable(name, KEY_CHARS_MAX);
+    let is_bare = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    if !shown.is_empty() && shown.chars().all(is_bare) {
+        shown
+    } else {
+        format!("\"{shown}\"")
+    }
+}
+
 /// A key that is not known: `table` is where it stands, `known` what may stand there, `outer` what may stand outside of all tables.
 pub(super) fn unknown(place: Place, table: Option<&str>, key: &str, known: &[&str], outer: &[&str]) -> Fault {
-    let shown = printable(key, KEY_CHARS_MAX);
+    let shown = in_path(key);
     let full = table.map_or_else(|| shown.clone(), |table| format!("{table}.{shown}"));
     let problem = if table.is_some() && outer.contains(&key) {
         "this stands in a table, and belongs to none: move it above the first `[…]` of the file".to_owned()

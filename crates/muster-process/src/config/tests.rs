@@ -4,14 +4,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::values::duration_within;
+use super::values::{duration_within, number_within};
 use super::*;
 
 /// What a clock is told.
 #[derive(Debug, Clone, PartialEq, Args)]
 struct Clock {
     /// How many times a second it ticks, 1 to 1000
-    #[arg(long, env = "MUSTER_TICKS", value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, env = "MUSTER_TICKS", value_name = "COUNT", default_value_t = 1, value_parser = number_within(1_u32..=1_000))]
     ticks: u32,
     /// What it is called.
     #[arg(long, env = "MUSTER_CLOCK_NAME", value_name = "NAME")]
@@ -223,7 +223,7 @@ at = \"never\"
     assert_eq!(
         told,
         [
-            "clock.toml:1:9: `ticks`: 0 is not in 1..=1000",
+            "clock.toml:1:9: `ticks`: is `0`: must be a whole number from 1 to 1000",
             "clock.toml:2:1: `clock-name`: there is no such key: is `clock_name` meant?",
             "clock.toml:3:8: `late`: must be a text in quotes, and is a whole number",
             "clock.toml:4:17: `zones`: must be a text in quotes, and is a whole number",
@@ -239,7 +239,7 @@ at = \"never\"
             "clock.toml:19:8: `alarm.evening`: missing field `at`",
             "clock.toml:23:6: `alarm.none.at`: rings never",
             "MUSTER_CLOCK_NAME: is empty: give it a value, or leave it out",
-            "MUSTER_TICKS: 2000 is not in 1..=1000",
+            "MUSTER_TICKS: is `2000`: must be a whole number from 1 to 1000",
             "--late: `10000y` is no duration: write it like `90s`, `2m 30s` or `1h`",
             "--log: `deubg` is no level: is `debug` meant?; write a level such as `info`, or `info,muster_runner=debug`",
         ]
@@ -258,7 +258,7 @@ fn what_is_no_toml_is_told_with_its_places_and_once() {
             "clock.toml:4:1: duplicate key",
             "clock.toml:5:1: `colour`: there is no such key: `--print-default-config` shows all that there are",
             "clock.toml:6:19: invalid basic string, expected `\"`",
-            "--ticks: 0 is not in 1..=1000",
+            "--ticks: is `0`: must be a whole number from 1 to 1000",
         ]
     );
 }
@@ -329,11 +329,7 @@ fn a_file_that_is_none_is_a_fault_of_whoever_named_it() {
         let variables: Vec<(&str, &str)> = variable.map(|path| (FILE_VARIABLE, path)).into_iter().collect();
         let all = Start::with(None, arguments, &variables).judge().expect_err("no file");
         assert!(all.contains(told), "{all}");
-        assert_eq!(
-            all.contains("--ticks: 0 is not in"),
-            variable == Some("/dev/zero"),
-            "{all}"
-        );
+        assert_eq!(all.contains("--ticks: is `0`"), variable == Some("/dev/zero"), "{all}");
     }
     let told = Start::with(Some(b"ticks = 4\n# caf\xe9\n"), &[], &[])
         .judge()

@@ -1,6 +1,8 @@
 //! Value parsers that several settings share.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A duration as people write it: `90s`, `2m 30s`, `1h`.
@@ -28,6 +30,23 @@ pub fn duration_within(
     }
 }
 
+/// A judge of whole numbers that must lie within these bounds, for `value_parser`.
+pub fn number_within<T>(bounds: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text| {
+        let given = text.parse().ok().filter(|given| bounds.contains(given));
+        given.ok_or_else(|| {
+            format!(
+                "is `{text}`: must be a whole number from {} to {}",
+                bounds.start(),
+                bounds.end()
+            )
+        })
+    }
+}
+
 /// A duration of whole seconds in its largest unit: `60s` is `1 min`.
 fn written(duration: Duration) -> String {
     match duration.as_secs() {
@@ -50,6 +69,18 @@ mod tests {
             assert!(
                 duration(bad).is_err_and(|error| error.contains("write it like")),
                 "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_have_bounds() {
+        let judge = number_within(1_u16..=8);
+        assert_eq!(judge("8"), Ok(8));
+        for bad in ["0", "9", "-1", "70000", "1.5", "four", "99999999999999999999"] {
+            assert_eq!(
+                judge(bad),
+                Err(format!("is `{bad}`: must be a whole number from 1 to 8"))
             );
         }
     }

@@ -1,23 +1,23 @@
+use muster_connectors::exec::Program;
+use muster_process::config::fields_of;
+
+use super::programs::TABLE;
 use super::*;
 
-fn judge(toml: &str) -> Result<Config, String> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("runner.toml");
-    std::fs::write(&file, toml).expect("written");
-    let line = CommandLine {
-        config: Some(file),
-        settings: Settings {
-            data_folder: Some("/var/lib/muster-runner".into()),
-            ..Settings::default()
-        },
+/// The configuration of these settings, the folder aside.
+fn judge(settings: Settings) -> Result<Config, String> {
+    let settings = Settings {
+        data_folder: Some("/var/lib/muster-runner".into()),
+        ..settings
     };
-    line.resolve()
-        .map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
+    settings
+        .into_config(Registry::builtin())
+        .map_err(|error| error.to_string())
 }
 
 #[test]
-fn an_empty_file_is_good() {
-    let config = judge("").expect("good");
+fn the_defaults_are_good() {
+    let config = judge(Settings::default()).expect("good");
     assert_eq!(config.coordinator, COORDINATOR_DEFAULT);
     assert_eq!(
         config.organization.map(|name| name.to_string()).as_deref(),
@@ -36,58 +36,17 @@ fn an_empty_file_is_good() {
 }
 
 #[test]
-fn flags_go_before_the_file() {
-    let file: Settings = toml_of("pool = \"hq\"\nslots = 8\ntime_limit = \"2h 30m\"\n");
-    let line =
-        CommandLine::try_parse_from(["muster-runner", "--slots", "2", "--data-folder", "/tmp/x"]).expect("flags");
-    let config = line.settings.or(file).judge(Registry::builtin()).expect("good");
-    assert_eq!(config.slots, Slots(2));
-    assert_eq!(config.pool.as_str(), "hq");
-    assert_eq!(config.time_limit, Duration::from_secs(9_000));
-}
-
-fn toml_of(text: &str) -> Settings {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("runner.toml");
-    std::fs::write(&file, text).expect("written");
-    muster_process::load(&file).expect("good")
-}
-
-#[test]
-fn every_fault_is_told_at_once() {
-    let error = judge(
-        r#"
-        coordinator = "127.0.0.1:7443"
-        pool = "HQ"
-        slots = 0
-        connectors = ["hosts"]
-        time_limit = "soon"
-        stop_within = "0s"
-        "#,
-    )
-    .expect_err("six faults");
-    for part in [
-        "`coordinator`: is `127.0.0.1:7443`",
-        "`pool`: the name has the character 'H'",
-        "`slots`: is 0: must be 1 to 1000",
-        "`connectors`: there is no connector `hosts`: there are `host`",
-        "`time_limit`: is `soon`: write a time such as `90s`",
-        "`stop_within`: is 0s: must be between 3 s and 24 h",
-    ] {
-        assert!(error.contains(part), "{part} is not in {error}");
-    }
-}
-
-#[test]
-fn a_misspelt_key_is_told_with_its_place() {
-    let error = judge("slots = 4\npol = \"hq\"\n").expect_err("no such key");
-    assert!(error.starts_with("runner.toml:2:1: unknown field `pol`"), "{error}");
-}
-
-#[test]
 fn the_services_own_pool_has_no_organization() {
-    assert_eq!(judge("pool = \"hosted\"").expect("good").organization, None);
-    let error = judge("pool = \"hosted\"\norganization = \"acme\"").expect_err("both");
+    let hosted = Settings {
+        pool: PoolName::new("hosted").expect("a name"),
+        ..Settings::default()
+    };
+    assert_eq!(judge(hosted.clone()).expect("good").organization, None);
+    let both = Settings {
+        organization: OrganizationId::new("acme").ok(),
+        ..hosted
+    };
+    let error = judge(both).expect_err("both");
     assert!(error.contains("`organization`: is `acme`"), "{error}");
 }
 
@@ -98,9 +57,45 @@ fn an_address_that_cannot_work_is_refused() {
         ("http://muster.example", "without a port"),
         ("http://muster.example:7443/api", "with a path"),
         ("tcp://muster.example:7443", "write it as `http://host:port`"),
+        ("127.0.0.1:7443", "write it as `http://host:port`"),
         ("http://a b", "no address"),
     ] {
-        let error = judge(&format!("coordinator = \"{address}\"")).expect_err(address);
+        let error = coordinator_from(address).expect_err(address);
         assert!(error.contains(part), "{error}");
     }
+}
+
+#[test]
+fn a_connector_that_there_is_not_is_named_with_the_nearest() {
+    let with = |names: &[&str]| {
+        let connectors = names
+            .iter()
+            .map(|name| ConnectorName::new(name).expect("a name"))
+            .collect();
+        judge(Settings {
+            connectors,
+            ..Settings::default()
+        })
+        .expect_err("no connector")
+    };
+    let error = with(&["hosts"]);
+    assert!(
+        error.contains("there is no connector `hosts`: is `host` meant? there are `host`"),
+        "{error}"
+    );
+    let error = with(&[]);
+    assert!(error.contains("has nothing to do"), "{error}");
+}
+
+#[test]
+fn every_key_of_a_program_is_documented() {
+    let mut documented: Vec<&str> = TABLE
+        .example
+        .lines()
+        .filter_map(|line| Some(line.split_once(" = ")?.0))
+        .collect();
+    let mut known = fields_of::<Program>().to_vec();
+    documented.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(documented, known);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use muster_connectors::Registry;
 use muster_core::decide::Work;
-use muster_core::words::{Attempt, ExecutionId, SessionId};
+use muster_core::words::{Attempt, ConnectorName, ExecutionId, SessionId};
 use muster_process::{TaskError, Tasks};
 use muster_runner::{Config, RunnerError, Settings, run};
 use tempfile::TempDir;
@@ -44,13 +44,15 @@ pub fn config(coordinator: &Coordinator, folder: &Path, controls: &Controls) -> 
     let mut connectors = Registry::builtin();
     connectors.insert(Arc::new(Test::new(controls.clone())));
     let settings = Settings {
-        coordinator: Some(format!("http://{}", coordinator.address)),
+        coordinator: format!("http://{}", coordinator.address).parse().expect("a URL"),
         data_folder: Some(folder.to_owned()),
-        connectors: Some(vec!["host".to_owned(), "test".to_owned()]),
-        slots: Some(8),
+        connectors: ["host", "test"]
+            .map(|name| ConnectorName::new(name).expect("a name"))
+            .into(),
+        slots: 8,
         ..Settings::default()
     };
-    settings.judge(connectors).expect("a good configuration")
+    settings.into_config(connectors).expect("a good configuration")
 }
 
 impl Runner {

@@ -100,7 +100,7 @@ fn a_wrong_configuration_is_told_and_has_an_exit_code_of_its_own() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(78), "{told}");
     assert!(
-        told.contains("`slots`: is 0") && told.contains("`pool`: the name has"),
+        told.contains("`slots`: is `0`") && told.contains("`pool`: the name has"),
         "{told}"
     );
 }

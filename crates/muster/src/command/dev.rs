@@ -8,12 +8,12 @@ use muster_connectors::Registry;
 use muster_coordinator::settings::duration;
 use muster_coordinator::{Coordinator, CoordinatorError};
 use muster_process::telemetry::{self, FILTER_VARIABLE};
-use muster_process::{Process, Tasks, exit};
+use muster_process::{ConfigError, Process, Tasks, exit};
 use muster_proto::v1::{
     CollectionSchedule, CreateIntegrationRequest, GetConnectorRequest, Integration, ListIntegrationsRequest,
     RunIntegrationRequest,
 };
-use muster_runner::{RunnerError, SettingsError};
+use muster_runner::RunnerError;
 
 use super::execution::live::Live;
 use crate::client::{Backoff, Client, Server};
@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::follow::{Follow, News};
 use crate::output::words::has_ended;
 use crate::output::{Format, Output};
+use crate::settings::{Origin, Said};
 
 /// What the integration is called, and whom it may name.
 const INTEGRATION: &str = "this machine";
@@ -68,7 +69,7 @@ enum DevError {
     #[error("its own address is not understood: {0}")]
     Address(String),
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Settings(#[from] ConfigError),
     #[error(transparent)]
     Runner(#[from] RunnerError),
     #[error("{}", .0.report().trim_end())]
@@ -110,19 +111,25 @@ async fn dev(args: Args, tasks: Tasks) -> Result<(), DevError> {
     tasks.spawn_essential("coordinator", coordinator.serve(tasks.clone()));
 
     let runner = muster_runner::Settings {
-        coordinator: Some(url.clone()),
+        coordinator: url
+            .parse()
+            .map_err(|_| DevError::Address(format!("`{url}` is no address of the runner's coordinator")))?,
         data_folder: Some(args.data.join("runner")),
-        display_name: Some("dev".to_owned()),
+        display_name: Some("dev".parse().expect("letters make a display name")),
         ..muster_runner::Settings::default()
     };
-    let runner = runner.judge(Registry::builtin())?;
+    let runner = runner.into_config(Registry::builtin())?;
     tasks.spawn_essential("runner", muster_runner::run(runner, tasks.clone()));
     output.line(format!(
         "runner       `dev` of pool `{POOL}`, which may run the connector `{CONNECTOR}`"
     ))?;
 
-    let server: Server = url.parse().map_err(DevError::Address)?;
-    let client = Client::new(&server, ORGANIZATION.to_owned());
+    let server = Said {
+        value: url.parse::<Server>().map_err(DevError::Address)?,
+        origin: Origin::Default,
+    };
+    let organization = ORGANIZATION.parse().expect("letters make an organization's id");
+    let client = Client::new(&server, &organization);
     connector_is_offered(&client).await?;
     let mut follow = Follow::new(&client, client.parent(), &[]);
     // The watch begins before the work does, so that every status is seen.
@@ -167,6 +174,7 @@ async fn collect(client: &Client, args: &Args) -> Result<(), Error> {
         let request = RunIntegrationRequest {
             name: integration.name,
             data_types: Vec::new(),
+            ..Default::default()
         };
         let ran = client.integrations().run_integration(request).await;
         ran.map_err(|status| client.error("run the integration", &status))?;
