@@ -1,39 +1,62 @@
 //! The binary `muster-coordinator`.
 
-use clap::Parser;
+use std::error::Error;
+
+use clap::Command;
 use muster_coordinator::{Coordinator, CoordinatorError, Settings};
-use muster_process::{Exit, Process, run, telemetry};
+use muster_process::{ConfigError, Exit, Process, Tasks, config, run};
+use muster_store::StoreError;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Queues the executions of integrations, gives them to runners, and takes their records in.
-#[derive(Debug, Parser)]
-#[command(name = "muster-coordinator", version, after_help = EXAMPLES)]
-struct Arguments {
-    #[command(flatten)]
-    settings: Settings,
-}
-
 const EXAMPLES: &str = "\
 Examples:
   muster-coordinator --data /var/lib/muster
+  muster-coordinator --config /etc/muster/coordinator.toml
+  muster-coordinator --config /etc/muster/coordinator.toml --check-config
   grpcurl -plaintext 127.0.0.1:7443 list
 
 It stops in order on SIGTERM and Ctrl-C: runners are told to check in anew, and all that was told to anybody is on the disk.
-The log goes to standard error; MUSTER_LOG=debug shows more of it.";
+docs/configuration.md tells all settings, docs/coordinator.md what it keeps and how it ends.";
 
 fn main() -> Exit {
-    let Arguments { settings } = Arguments::parse();
+    let command = Command::new(env!("CARGO_PKG_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Queues the executions of integrations, gives them to runners, and takes their records in")
+        .after_help(EXAMPLES);
+    let configured = match config::read::<Settings>(command) {
+        Ok(configured) => configured,
+        Err(exit) => return exit,
+    };
     keep_pages_small();
     let process = Process {
-        telemetry: telemetry::Settings::from_environment(),
-        stop_within: settings.stop_within,
+        telemetry: configured.telemetry.clone(),
+        stop_within: configured.config.stop_within,
     };
-    run(&process, |tasks| async move {
-        Coordinator::open(settings).await?.serve(tasks).await?;
-        Ok::<(), CoordinatorError>(())
+    run(&process, |tasks| {
+        configured.log_warnings();
+        serve(configured.config, tasks)
     })
+}
+
+async fn serve(settings: Settings, tasks: Tasks) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let coordinator = Coordinator::open(settings).await.map_err(explained)?;
+    Ok(coordinator.serve(tasks).await?)
+}
+
+/// Tells what stays wrong until a person changes something from what may pass by itself, so that a service manager knows whether to try again.
+fn explained(error: CoordinatorError) -> Box<dyn Error + Send + Sync> {
+    let stays = matches!(
+        error,
+        CoordinatorError::NotLoopback(_)
+            | CoordinatorError::Store(StoreError::NotOurs { .. } | StoreError::Format { .. })
+    );
+    if stays {
+        ConfigError::unfit(error).into()
+    } else {
+        error.into()
+    }
 }
 
 /// Has the system give memory in small pages. With huge ones each idle runner takes half as much again: its buffers lie far apart, and a huge page is

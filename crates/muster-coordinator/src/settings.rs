@@ -6,7 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 use muster_core::roster::Limits;
+use muster_process::config::values::{duration_within, number_within};
+use muster_process::config::{self, Found};
 use muster_shard::Retention;
+
+pub use muster_process::config::values::duration;
+
+use crate::server::CoordinatorError;
 
 /// The port of the gRPC listener.
 pub const PORT: u16 = 7443;
@@ -17,14 +23,26 @@ const LEASE_LEAST: Duration = Duration::from_secs(5);
 /// The longest lease: above it the work of a lost runner waits too long.
 const LEASE_MOST: Duration = Duration::from_secs(60 * 60);
 
+/// The longest time to stop: whoever waits longer for a service to end has ended it by force long before.
+const STOP_MOST: Duration = Duration::from_secs(60 * 60);
+
+/// The most history: more than any disk of today has.
+const HISTORY_MIB_MAX: u32 = 1 << 30;
+
 /// What the coordinator is told when it starts.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Args)]
 pub struct Settings {
     /// Where to listen for gRPC. A loopback address: this version has no authentication yet.
-    #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDRESS:PORT", default_value_t = SocketAddr::from(([127, 0, 0, 1], PORT)))]
+    #[arg(
+        long,
+        env = "MUSTER_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value_t = SocketAddr::from(([127, 0, 0, 1], PORT)),
+        value_parser = loopback
+    )]
     pub listen: SocketAddr,
 
-    /// The folder of the store and, unless `--landing` says otherwise, of the landing. It is made if it is not there.
+    /// The folder of the store and, unless `landing` says otherwise, of the landing. It is made if it is not there.
     #[arg(long, env = "MUSTER_DATA", value_name = "FOLDER", default_value = "muster-data")]
     pub data: PathBuf,
 
@@ -32,21 +50,60 @@ pub struct Settings {
     #[arg(long, env = "MUSTER_LANDING", value_name = "FOLDER")]
     pub landing: Option<PathBuf>,
 
-    /// How long a runner that is not heard keeps what it holds: 5 s to 1 h.
-    #[arg(long, env = "MUSTER_LEASE", value_name = "DURATION", default_value = "60s", value_parser = lease)]
+    /// How long a runner that is not heard keeps what it holds, 5 s to 1 h.
+    #[arg(
+        long,
+        env = "MUSTER_LEASE",
+        value_name = "DURATION",
+        default_value = "60s",
+        value_parser = duration_within(LEASE_LEAST..=LEASE_MOST)
+    )]
     pub lease: Duration,
 
-    /// For how many days finished executions and their logs are kept.
-    #[arg(long, env = "MUSTER_RETENTION_DAYS", value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    /// For how many days finished executions and their logs are kept, 1 to 65535.
+    #[arg(
+        long,
+        env = "MUSTER_RETENTION_DAYS",
+        value_name = "DAYS",
+        default_value_t = 30,
+        value_parser = number_within(1..=u16::MAX)
+    )]
     pub retention_days: u16,
 
-    /// How large history may become, in MiB; beyond it the oldest executions go.
-    #[arg(long, env = "MUSTER_HISTORY_MIB", value_name = "MIB", default_value_t = 16 * 1024, value_parser = clap::value_parser!(u32).range(64..))]
+    /// How large history may become, in MiB, 64 to 1073741824; beyond it the oldest executions go.
+    #[arg(
+        long,
+        env = "MUSTER_HISTORY_MIB",
+        value_name = "MIB",
+        default_value_t = 16 * 1024,
+        value_parser = number_within(64..=HISTORY_MIB_MAX)
+    )]
     pub history_mib: u32,
 
-    /// How long work may take to end at a shutdown.
-    #[arg(long, env = "MUSTER_STOP_WITHIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    /// How long work may take to end at a shutdown, 1 s to 1 h. Give the service manager a longer time than this.
+    #[arg(
+        long,
+        env = "MUSTER_STOP_WITHIN",
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = duration_within(Duration::from_secs(1)..=STOP_MOST)
+    )]
     pub stop_within: Duration,
+}
+
+impl Default for Settings {
+    /// What is set when nobody sets anything.
+    fn default() -> Self {
+        config::defaults()
+    }
+}
+
+impl config::Settings for Settings {
+    type Config = Self;
+
+    fn judge(self, _: &mut Found<'_>) -> Option<Self> {
+        Some(self)
+    }
 }
 
 impl Settings {
@@ -54,13 +111,8 @@ impl Settings {
     #[must_use]
     pub fn in_folder(data: PathBuf) -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], PORT)),
             data,
-            landing: None,
-            lease: Limits::default().lease,
-            retention_days: 30,
-            history_mib: 16 * 1024,
-            stop_within: Duration::from_secs(10),
+            ..Self::default()
         }
     }
 
@@ -84,24 +136,16 @@ impl Settings {
     }
 }
 
-/// A duration as people write it: `90s`, `2m 30s`, `1h`.
-///
-/// # Errors
-/// A sentence that says what was expected.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string());
-    let parsed = parsed.and_then(|span| Duration::try_from(span).map_err(|_| "it is negative".to_owned()));
-    parsed.map_err(|problem| format!("`{text}` is no duration ({problem}): write it like `90s`, `2m 30s` or `1h`"))
-}
-
-fn lease(text: &str) -> Result<Duration, String> {
-    let lease = duration(text)?;
-    if lease < LEASE_LEAST || lease > LEASE_MOST {
-        return Err(format!(
-            "a lease of `{text}` is not allowed: it must be between 5 s and 1 h"
-        ));
+/// An address to listen on. Whoever could reach another than loopback could do everything.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| {
+        format!("`{text}` is no address with a port: write it like `127.0.0.1:{PORT}` or `[::1]:{PORT}`")
+    })?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err(CoordinatorError::NotLoopback(address).to_string())
     }
-    Ok(lease)
 }
 
 #[cfg(test)]
@@ -109,20 +153,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_what_people_write() {
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("2m 30s"), Ok(Duration::from_secs(150)));
-        for bad in ["", "90", "-1s", "soon"] {
-            assert!(
-                duration(bad).is_err_and(|error| error.contains("write it like")),
-                "{bad}"
-            );
-        }
+    fn the_defaults_are_those_of_the_parts() {
+        let settings = Settings::in_folder("/data".into());
+        assert_eq!(settings.limits().lease, Limits::default().lease);
+        assert_eq!(settings.retention(), Retention::default());
+        assert_eq!(settings.landing(), PathBuf::from("/data/landing"));
     }
 
     #[test]
-    fn a_lease_has_bounds() {
-        assert!(lease("5s").is_ok() && lease("1h").is_ok());
-        assert!(lease("4s").is_err() && lease("61m").is_err());
+    fn an_address_is_one_that_others_cannot_reach() {
+        for good in ["127.0.0.1:7443", "[::1]:0", "127.9.9.9:1"] {
+            assert!(loopback(good).is_ok(), "{good}");
+        }
+        for (bad, part) in [
+            ("0.0.0.0:7443", "listens on loopback only"),
+            ("[::]:7443", "listens on loopback only"),
+            ("127.0.0.1", "is no address with a port"),
+            ("localhost:7443", "is no address with a port"),
+            ("127.0.0.1:70000", "is no address with a port"),
+        ] {
+            assert!(loopback(bad).is_err_and(|problem| problem.contains(part)), "{bad}");
+        }
     }
 }
