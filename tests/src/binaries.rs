@@ -29,13 +29,22 @@ impl Binary {
         }
     }
 
+    /// Its file.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    #[must_use]
+    pub fn path(self) -> PathBuf {
+        folder().join(self.name())
+    }
+
     /// A command that runs it with nothing of the environment that could change what it does.
     ///
     /// # Panics
     /// When it cannot be built.
     #[must_use]
     pub fn command(self) -> Command {
-        let mut command = Command::new(folder().join(self.name()));
+        let mut command = Command::new(self.path());
         for (name, _) in std::env::vars_os() {
             let is_ours = name.to_string_lossy().starts_with("MUSTER_") && name != "MUSTER_LOG";
             if is_ours {

@@ -128,7 +128,8 @@ fn launch(folder: &Path, address: SocketAddr, arguments: &[String], start: u32) 
 ///
 /// # Panics
 /// When none is found.
-pub(crate) fn free_address() -> SocketAddr {
+#[must_use]
+pub fn free_address() -> SocketAddr {
     let mut chance = fastrand::Rng::new();
     let addresses = std::iter::repeat_with(|| SocketAddr::from(([127, 0, 0, 1], chance.u16(PORTS))));
     addresses

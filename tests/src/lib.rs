@@ -19,7 +19,7 @@ mod world;
 
 pub use binaries::Binary;
 pub use client::{Client, ORGANIZATION, Wanted, id_of, is_final, status_of};
-pub use coordinator::Coordinator;
+pub use coordinator::{Coordinator, free_address};
 pub use landing::{Published, published, staged_files};
 pub use process::Process;
 pub use runner::Runner;
