@@ -242,10 +242,7 @@ impl Link {
         if works.is_empty() {
             return;
         }
-        let spool = self.spool.clone();
-        drop(tokio::task::spawn_blocking(move || {
-            works.into_iter().for_each(|work| spool.remove(work))
-        }));
+        drop(tokio::task::spawn_blocking(self.spool.remove(works)));
     }
 
     fn stop(&mut self, work: Work, why: StopReason) {

@@ -131,17 +131,20 @@ impl Spool {
         })
     }
 
-    /// Removes the result of this attempt; does nothing where there is none. A failure is logged: the result is
-    /// reported again after the next start, which does no harm.
-    pub(crate) fn remove(&self, work: Work) {
-        if !self.forget(work) {
-            return;
-        }
-        let file = self.folder.join(file_name(work));
-        if let Err(error) = fs::remove_file(&file)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(file = %file.display(), error = %error, "cannot remove a result that was reported");
+    /// Removes the results of these attempts, where there are some. They are kept no more when this returns; what it returns removes their files,
+    /// which waits for the disk. A failure is logged: the result is reported again after the next start, which does no harm.
+    #[must_use = "the files stay"]
+    pub(crate) fn remove(&self, works: Vec<Work>) -> impl FnOnce() + Send + use<> {
+        let kept = works.into_iter().filter(|work| self.forget(*work));
+        let files: Vec<_> = kept.map(|work| self.folder.join(file_name(work))).collect();
+        move || {
+            for file in files {
+                if let Err(error) = fs::remove_file(&file)
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    tracing::warn!(file = %file.display(), error = %error, "cannot remove a result that was reported");
+                }
+            }
         }
     }
 
@@ -225,7 +228,13 @@ mod tests {
         }
         let (spool, after) = open(folder.path());
         assert_eq!(after, [result(1).1, result(2).1, result(3).1]);
-        spool.remove(result(2).0);
+        let remove_files = spool.remove(vec![result(2).0, result(4).0]);
+        assert_eq!(
+            spool.kept_count(),
+            2,
+            "it is not counted while its file waits for the disk"
+        );
+        remove_files();
         assert_eq!(open(folder.path()).1, [result(1).1, result(3).1]);
     }
 
