@@ -280,3 +280,39 @@ impl ShardHandle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Waker;
+
+    use muster_store::Location;
+
+    use super::*;
+
+    #[test]
+    fn a_page_of_history_waits_until_history_is_whole_again() {
+        let (jobs, mut waiting) = mpsc::channel(1);
+        let (settled, history_is_whole) = watch::channel(false);
+        let store = Store::open(&Location::Memory).expect("memory is there");
+        let handle = ShardHandle::new(
+            jobs,
+            store,
+            history_is_whole,
+            Arc::default(),
+            Arc::default(),
+            Arc::default(),
+        );
+        let mut page = pin!(handle.finished_page(IntegrationId(1), None, 10));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(page.as_mut().poll(&mut context).is_pending());
+        assert!(
+            waiting.try_recv().is_err(),
+            "it has begun to read while history lacks some"
+        );
+
+        settled.send_replace(true);
+        assert!(page.as_mut().poll(&mut context).is_pending());
+        assert!(waiting.try_recv().is_ok(), "it does not read although history is whole");
+    }
+}

@@ -211,3 +211,6 @@ fn step_back() {
         tracing::debug!(%error, "the keeper runs at the same priority as everybody");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,7 +123,30 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
 /// Makes what is in a file durable.
 pub(crate) fn sync_file(path: &Path) -> Result<(), StoreError> {
     let file = File::open(path).map_err(StoreError::io("open", path))?;
-    file.sync_all().map_err(StoreError::io("sync", path))
+    file.sync_all().map_err(StoreError::io("sync", path))?;
+    #[cfg(test)]
+    synced::note(path);
+    Ok(())
+}
+
+/// What was synced: nothing short of a power cut would show it.
+#[cfg(test)]
+pub(crate) mod synced {
+    use std::cell::RefCell;
+    use std::path::{Path, PathBuf};
+
+    thread_local! {
+        static PATHS: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(path: &Path) {
+        PATHS.with_borrow_mut(|paths| paths.push(path.to_owned()));
+    }
+
+    /// The files and folders that this thread has synced since it was asked last, in order.
+    pub(crate) fn take() -> Vec<PathBuf> {
+        PATHS.take()
+    }
 }
 
 /// Writes a file that is either there with all of its bytes, or not at all, also after a power cut.
@@ -131,7 +154,8 @@ fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let draft = path.with_extension("draft");
     let mut file = File::create(&draft).map_err(StoreError::io("create", &draft))?;
     file.write_all(bytes).map_err(StoreError::io("write", &draft))?;
-    file.sync_all().map_err(StoreError::io("sync", &draft))?;
+    drop(file);
+    sync_file(&draft)?;
     fs::rename(&draft, path).map_err(StoreError::io("rename to", path))?;
     path.parent().map_or(Ok(()), sync_folder)
 }

@@ -304,6 +304,7 @@ fn failure(action: &'static str, path: &Path, error: sled::Error) -> StoreError 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::synced;
 
     fn put(value: Vec<u8>) -> Vec<Change> {
         let key = b"key".to_vec();
@@ -321,6 +322,38 @@ mod tests {
             backend.flush().unwrap();
             assert_eq!(backend.log_syncs(), before + flushes);
         }
+    }
+
+    /// sled syncs none of these by itself.
+    #[test]
+    fn all_that_a_new_store_is_made_of_is_synced_before_it_counts_as_made() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().canonicalize().unwrap().join("store");
+        synced::take();
+        drop(SledBackend::open(&folder).unwrap());
+        let synced = synced::take();
+        let first = |path: &Path| {
+            let place = synced.iter().position(|one| one == path);
+            place.unwrap_or_else(|| panic!("{} is not synced: {synced:?}", path.display()))
+        };
+        let last = |path: &Path| synced.iter().rposition(|one| one == path);
+        let engine = folder.join("engine");
+        let parts = ["conf", "db", "blobs"].map(|name| engine.join(name));
+        let made = first(&folder.join("FORMAT.draft"));
+        for part in parts.iter().chain([&engine]) {
+            assert!(first(part) < made, "{} is synced too late: {synced:?}", part.display());
+        }
+        assert!(
+            last(&folder) > Some(made),
+            "what says that it is made is not durable: {synced:?}"
+        );
+        assert!(
+            last(folder.parent().unwrap()) > Some(made),
+            "its own name is not durable: {synced:?}"
+        );
+        // Where an opening writes a file, its name is made durable.
+        drop(SledBackend::open(&folder).unwrap());
+        assert!(synced::take().contains(&engine));
     }
 
     #[test]

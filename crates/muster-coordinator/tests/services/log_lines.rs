@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use muster_core::time::Stamp;
 use muster_core::words::{ExecutionId, LogLevel, LogLine, LogSource};
 use muster_proto::v1;
@@ -5,6 +7,9 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use crate::rig::{NOBODY, PATIENCE, Rig, Runner, assert_refused};
+
+/// How long after the end of an execution, or the last line that came after it, another one may come.
+const LATE_LINES_WITHIN: Duration = Duration::from_millis(500);
 
 async fn say(rig: &Rig, execution: ExecutionId, numbers: std::ops::Range<u32>) {
     let lines = numbers.map(|number| LogLine {
@@ -125,9 +130,12 @@ async fn a_tail_ends_once_the_execution_has_and_all_was_told() {
     assert_eq!(next().await, Some(vec![5]));
     runner.start(&assignment).await;
     runner.finish_without_records(&assignment).await;
+    let last = Instant::now();
     say(&rig, id(&name), 6..7).await;
     assert_eq!(next().await, Some(vec![6]), "a line may come shortly after the end");
     assert_eq!(next().await, None);
+    // A runner's last lines are written beside its report: the tail waits for them.
+    assert!(last.elapsed() >= LATE_LINES_WITHIN, "{:?}", last.elapsed());
 
     let request = v1::TailLogLinesRequest {
         parent: name.clone(),
