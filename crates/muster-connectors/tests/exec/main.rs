@@ -2,7 +2,9 @@
 
 mod endings;
 mod environment;
+mod examples;
 mod forks;
+mod inventory;
 mod messages;
 mod program;
 mod skeletons;
