@@ -21,6 +21,8 @@ api = Api(ADDRESS)
 Message, Upload = api.message("RunnerMessage"), api.message("UploadRecordsRequest")
 Create = api.message("CreateIntegrationRequest")
 create_integration = api.method("IntegrationService", "CreateIntegration")
+Cancel = api.message("CancelExecutionRequest")
+cancel_execution = api.method("ExecutionService", "CancelExecution")
 UNKNOWN = uuid.uuid4().bytes
 SPECIFICATION = {"connector": "breaker", "version": "1.0.0", "data_types": [{"data_type": "item"}]}
 
@@ -96,6 +98,20 @@ def checked_in(*messages):
     return says(hello(), *messages)
 
 
+def restless():
+    """The end of the first stream that comes too soon after many others."""
+    same = hello()
+    for _ in range(50):
+        stream = Stream(same)
+        try:
+            stream.welcome()
+        except grpc.RpcError as error:
+            return told(error)
+        finally:
+            stream.close()
+    return "OK", None
+
+
 def superseded():
     same = hello()
     first = Stream(same)
@@ -121,7 +137,11 @@ class Work:
         assignment = next(message for message in self.stream.answers if message.assignments.assignments)
         assignment = assignment.assignments.assignments[0]
         self.execution, self.attempt = assignment.execution_id, assignment.attempt
-        self.stream.outgoing.put(report(execution_id=self.execution, attempt=self.attempt, started={}))
+        self.integration = assignment.integration
+        self.stream.outgoing.put(self.report(started={}))
+
+    def report(self, **changes):
+        return report(**{"execution_id": self.execution, "attempt": self.attempt} | changes)
 
     def header(self, **changes):
         good = {"execution_id": self.execution, "attempt": self.attempt}
@@ -149,6 +169,33 @@ def uploads(parts):
             work.stream.close()
 
     return commit
+
+
+def fenced(say):
+    """A report in vain: what `say` makes of a work, on a stream of its own or another one."""
+
+    def commit():
+        work = Work()
+        stranger = Stream(hello())
+        stranger.welcome()
+        try:
+            stream, message = say(work, stranger)
+            stream.outgoing.put(message)
+            answer = next(answer for answer in stream.answers if answer.fences.fences)
+            reason = answer.fences.fences[0].DESCRIPTOR.fields_by_name["reason"].enum_type
+            name = reason.values_by_number[answer.fences.fences[0].reason].name
+            return "fence", name.removeprefix("FENCE_REASON_")
+        finally:
+            stranger.close()
+            work.stream.close()
+
+    return commit
+
+
+def canceled(work):
+    """A report that comes after somebody has canceled the execution."""
+    cancel_execution(Cancel(name=f"{work.integration}/executions/{uuid.UUID(bytes=work.execution)}"))
+    return work.stream, work.report(completed={})
 
 
 def chunk(lines):
@@ -186,7 +233,15 @@ BREACHES = {
     ],
     "a cursor of more than 16 KiB": [checked_in(report(completed={"cursor": "x" * (16 * 1024 + 1)}))],
     "a log line in the coordinator's name": [checked_in(Message(log_lines=LINES))],
+    "a message of more than 1 MiB": [checked_in(failed("CONNECTOR", "x" * 2 * MIB)), says(hello(pool="x" * 2 * MIB))],
+    "more than 30 check-ins of a runner at once": [restless],
     "a second stream of the same runner (ends the first)": [superseded],
+    "for an execution that there never was": [fenced(lambda work, stranger: (stranger, report(started={})))],
+    "of an attempt that is still to come": [
+        fenced(lambda work, stranger: (work.stream, work.report(attempt=work.attempt + 1, started={})))
+    ],
+    "for another runner's attempt": [fenced(lambda work, stranger: (stranger, work.report(started={})))],
+    "for an execution that was canceled": [fenced(lambda work, stranger: canceled(work))],
     "the first message is no header": [uploads(lambda work: (END,))],
     "a second header": [uploads(lambda work: (work.header(), work.header()))],
     "no end before the runner closes its half": [uploads(lambda work: (work.header(), Upload(chunk=b"{}\n")))],
@@ -208,7 +263,7 @@ def rows():
     section = open(PAGE, encoding="utf-8").read().split("## What breaks the protocol", 1)[1].split("\n## ", 1)[0]
     for line in section.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("|") and len(cells) == 3 and cells[1] != "code" and not set(cells[0]) <= set("- "):
+        if line.startswith("|") and len(cells) == 3 and cells[2] != "reason" and not set(cells[0]) <= set("- "):
             yield cells[0], cells[1].strip("`"), None if cells[2] == "none" else cells[2].strip("`")
 
 
