@@ -129,26 +129,6 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What was synced: nothing short of a power cut would show it.
-#[cfg(test)]
-pub(crate) mod synced {
-    use std::cell::RefCell;
-    use std::path::{Path, PathBuf};
-
-    thread_local! {
-        static PATHS: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
-    }
-
-    pub(super) fn note(path: &Path) {
-        PATHS.with_borrow_mut(|paths| paths.push(path.to_owned()));
-    }
-
-    /// The files and folders that this thread has synced since it was asked last, in order.
-    pub(crate) fn take() -> Vec<PathBuf> {
-        PATHS.take()
-    }
-}
-
 /// Writes a file that is either there with all of its bytes, or not at all, also after a power cut.
 fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let draft = path.with_extension("draft");
@@ -245,5 +225,25 @@ fn exists(path: &Path) -> Result<bool, StoreError> {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(StoreError::io("look at", path)(error)),
+    }
+}
+
+/// What was synced: nothing short of a power cut would show it.
+#[cfg(test)]
+pub(crate) mod synced {
+    use std::cell::RefCell;
+    use std::path::{Path, PathBuf};
+
+    thread_local! {
+        static PATHS: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(path: &Path) {
+        PATHS.with_borrow_mut(|paths| paths.push(path.to_owned()));
+    }
+
+    /// The files and folders that this thread has synced since it was asked last, in order.
+    pub(crate) fn take() -> Vec<PathBuf> {
+        PATHS.take()
     }
 }
