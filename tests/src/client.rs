@@ -182,6 +182,7 @@ impl Client {
         let request = v1::RunIntegrationRequest {
             name: name.to_owned(),
             data_types: data_types.iter().map(ToString::to_string).collect(),
+            ..Default::default()
         };
         let ran = self.integrations().run_integration(request).await?;
         Ok(ran.into_inner().executions)
@@ -204,6 +205,7 @@ impl Client {
         let request = v1::CancelExecutionRequest {
             name: name.to_owned(),
             reason: "a test".to_owned(),
+            ..Default::default()
         };
         Ok(self.executions().cancel_execution(request).await?.into_inner())
     }
@@ -221,6 +223,7 @@ impl Client {
                 page_size: 1_000,
                 page_token,
                 filter: String::new(),
+                ..Default::default()
             };
             let page = self.executions().list_executions(request).await?.into_inner();
             all.extend(page.executions);
@@ -256,6 +259,7 @@ impl Client {
             parent: ORGANIZATION.to_owned(),
             page_size: 1_000,
             page_token: String::new(),
+            ..Default::default()
         };
         let mut registry = RunnerRegistryServiceClient::new(self.channel());
         Ok(registry.list_runners(request).await?.into_inner().runners)

@@ -22,7 +22,7 @@ use crate::connection::Connection;
 use crate::landing::{Landing, LandingError};
 use crate::limits::{Limits, Rates};
 use crate::publisher;
-use crate::service::{Services, UPLOAD_MESSAGE_BYTES_MAX};
+use crate::service::{Services, TokenKey, UPLOAD_MESSAGE_BYTES_MAX, explain_errors};
 use crate::settings::Settings;
 
 // tonic's and hyper's defaults protect nobody, so each limit is set here.
@@ -146,7 +146,9 @@ impl Coordinator {
             running,
         } = muster_shard::start(self.store, options)?;
         let limits = self.limits;
-        let services = Services::new(handle, self.landing, tasks.clone()).limited_by(limits.clone());
+        let services = Services::new(handle, self.landing, tasks.clone())
+            .limited_by(limits.clone())
+            .with_token_key(TokenKey::kept_in(&self.settings.data.join("page-token-key")));
         let stop = tasks.token();
         spawn_publisher(&tasks, &services, landing);
         services.spawn_note_keeper(notes);
@@ -228,12 +230,13 @@ async fn routes(services: Services) -> Result<Routes, CoordinatorError> {
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(services
+    let routes = services
         .operator_routes()
         .add_service(runners)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?))
+        .add_service(reflection().build_v1alpha()?);
+    Ok(explain_errors(routes))
 }
 
 fn spawn_publisher(tasks: &Tasks, services: &Services, work: mpsc::Receiver<LandingWork>) {

@@ -4,11 +4,11 @@
 mod check_in;
 mod connectors;
 mod executions;
+mod explained;
 mod integrations;
 mod log_keeper;
 mod log_lines;
 mod progress;
-mod requests;
 mod runner;
 mod runners;
 mod upload;
@@ -23,8 +23,9 @@ use tonic::service::Routes;
 use crate::landing::Landing;
 use crate::limits::Limits;
 use crate::status::ServiceError;
-use requests::Requests;
 
+pub use crate::wire::token::TokenKey;
+pub use explained::explain_errors;
 pub use progress::Progress;
 pub(crate) use upload::MESSAGE_BYTES_MAX as UPLOAD_MESSAGE_BYTES_MAX;
 
@@ -46,7 +47,7 @@ pub struct Services {
     /// How far collections have come.
     pub progress: Progress,
     limits: Limits,
-    requests: Requests,
+    tokens: TokenKey,
 }
 
 impl Services {
@@ -59,7 +60,7 @@ impl Services {
             tasks,
             progress: Progress::default(),
             limits: Limits::default(),
-            requests: Requests::default(),
+            tokens: TokenKey::random(),
         }
     }
 
@@ -67,6 +68,13 @@ impl Services {
     #[must_use]
     pub fn limited_by(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same, with page tokens that are sealed by this key, and so go on after a restart.
+    #[must_use]
+    pub fn with_token_key(mut self, key: TokenKey) -> Self {
+        self.tokens = key;
         self
     }
 

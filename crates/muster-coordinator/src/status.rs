@@ -40,11 +40,14 @@ pub enum ServiceError {
         faults: Vec<FieldFault>,
     },
     /// The filter cannot be read, or compares what cannot be compared.
-    #[error("the filter {}", .0.problem)]
+    #[error("{0}")]
     Filter(FieldFault),
     /// The page token, or resume token, is of another query or of none.
-    #[error("the token was not given out for this request: begin without one")]
-    Token,
+    #[error("{0}: was not given out by this coordinator for this very request: begin without one")]
+    Token(
+        /// The field that it stands in.
+        &'static str,
+    ),
     /// There is no such organization.
     #[error("there is no organization `{0}`: the one that there is is `default`")]
     OrganizationNotFound(OrganizationId),
@@ -134,7 +137,7 @@ impl ServiceError {
             Self::Fields(_) => ErrorReason::InvalidField,
             Self::Configuration { .. } => ErrorReason::InvalidConfiguration,
             Self::Filter(_) => ErrorReason::InvalidFilter,
-            Self::Token => ErrorReason::InvalidPageToken,
+            Self::Token(_) => ErrorReason::InvalidPageToken,
             Self::OrganizationNotFound(_) => ErrorReason::OrganizationNotFound,
             Self::ExecutionNotFound(_) => ErrorReason::ExecutionNotFound,
             Self::RunnerNotFound(_) => ErrorReason::RunnerNotFound,
@@ -174,7 +177,10 @@ impl ServiceError {
         match self {
             Self::Fields(faults) | Self::Configuration { faults, .. } => faults.clone(),
             Self::Filter(fault) => vec![fault.clone()],
-            Self::Token => vec![FieldFault::new("page_token", self)],
+            Self::Token(field) => vec![FieldFault::new(
+                *field,
+                "was not given out by this coordinator for this very request: begin without one",
+            )],
             Self::Rejected(rejection) => field_of_rejection(rejection)
                 .map(|field| vec![FieldFault::new(field, rejection)])
                 .unwrap_or_default(),
@@ -288,6 +294,11 @@ pub(crate) fn explained(bare: &Status) -> Option<Status> {
     };
     let status = Status::with_error_details(code_of_reason(reason), message, details_of(reason));
     Some(status)
+}
+
+/// The same for one that comes from a stream.
+pub(crate) fn legible(status: Status) -> Status {
+    explained(&status).unwrap_or(status)
 }
 
 /// What ends a runner's stream or upload.
@@ -408,6 +419,8 @@ fn chain(error: &ServiceError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
 
     fn details(error: ServiceError) -> (Status, ErrorDetails) {
@@ -477,6 +490,51 @@ mod tests {
             "{}",
             status.message()
         );
+    }
+
+    fn reasons_and_codes() -> Vec<(String, String)> {
+        let set = prost_types::FileDescriptorSet::decode(muster_proto::FILE_DESCRIPTOR_SET).expect("a set");
+        let mut enums = set.file.into_iter().flat_map(|file| file.enum_type);
+        let reasons = enums.find(|one| one.name() == "ErrorReason").expect("it is there");
+        let sent = reasons.value.into_iter().filter(|value| value.number() != 0);
+        sent.map(|value| {
+            let reason = ErrorReason::try_from(value.number()).expect("it is one");
+            // `InvalidArgument` is `INVALID_ARGUMENT`.
+            let mut code = String::new();
+            for letter in format!("{:?}", code_of_reason(reason)).chars() {
+                if letter.is_uppercase() && !code.is_empty() {
+                    code.push('_');
+                }
+                code.extend(letter.to_uppercase());
+            }
+            (name_of_reason(reason).to_owned(), code)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_reason_is_documented_with_its_code_and_no_other_is() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md")).expect("a page");
+        let sections: Vec<&str> = page.split("\n### ").skip(1).collect();
+        let proto = include_str!("../../../proto/muster/v1/error_reason.proto");
+        for (name, code) in reasons_and_codes() {
+            let section = format!("{name}\n\n`{code}`. ");
+            let found = sections.iter().any(|one| one.starts_with(&section));
+            assert!(
+                found,
+                "docs/errors.md has no heading `### {name}` with a paragraph that begins with `{code}`"
+            );
+            let (before, _) = proto
+                .split_once(&format!("  ERROR_REASON_{name} = "))
+                .expect("it is there");
+            let comment = before.rsplit(";\n").next().expect("there is a last part");
+            assert!(
+                comment.contains(&format!("// {code}: ")),
+                "the comment of {name} does not begin with {code}"
+            );
+        }
+        assert_eq!(sections.len(), reasons_and_codes().len(), "a heading is no reason");
     }
 
     #[test]

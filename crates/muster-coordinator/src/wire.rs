@@ -16,5 +16,6 @@ pub(crate) mod name;
 pub(crate) mod page;
 pub(crate) mod runner;
 mod time;
+pub(crate) mod token;
 
 pub(crate) use fault::FieldFault;

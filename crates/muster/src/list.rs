@@ -61,6 +61,7 @@ pub async fn integrations(client: &Client, limit: usize, filter: &str) -> Result
             page_size,
             page_token,
             filter: filter.to_owned(),
+            ..Default::default()
         };
         let page = service.list_integrations(request).await;
         let page = page
@@ -80,6 +81,7 @@ pub async fn executions(client: &Client, parent: &str, limit: usize, filter: &st
             page_size,
             page_token,
             filter: filter.to_owned(),
+            ..Default::default()
         };
         let page = service.list_executions(request).await;
         let page = page
@@ -99,6 +101,7 @@ pub async fn runners(client: &Client, limit: usize) -> Result<Listed<Runner>, Er
             parent,
             page_size,
             page_token,
+            ..Default::default()
         };
         let page = service.list_runners(request).await;
         let page = page

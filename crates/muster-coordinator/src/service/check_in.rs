@@ -21,7 +21,7 @@ use super::Services;
 use super::log_keeper::LogSender;
 use crate::clock;
 use crate::connection::Scissors;
-use crate::status::{ServiceError, refusal};
+use crate::status::{ServiceError, legible, refusal};
 
 /// How many messages may wait in a stream for the transport: they hold all that was ready, so few are enough.
 pub(super) const SENDING_MAX: usize = 4;
@@ -128,7 +128,7 @@ impl CheckIn {
                         permit.send(Box::new(Ok(message)));
                     }
                 }
-                message = inbound.message(), if due.is_none() && self.end.wants_input() => match message? {
+                message = inbound.message(), if due.is_none() && self.end.wants_input() => match message.map_err(legible)? {
                     Some(message) => self.hear(message)?,
                     None => return Ok(()),
                 },

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::Services;
 use crate::status::ServiceError;
-use crate::wire::page::{Query, page_size};
+use crate::wire::page::page_size;
 use crate::wire::{connector, name};
 
 /// The most connectors of a page: each has a specification.
@@ -58,8 +58,10 @@ impl Services {
         let organization = name::organization("parent", &request.parent)?;
         self.judge_organization(&organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
-        let query = Query::new("connectors", &request.parent, "");
-        let after: Option<String> = query.position(&request.page_token).map_err(|_| ServiceError::Token)?;
+        let query = self.tokens.query("connectors", &[&request.parent]);
+        let after: Option<String> = query
+            .position(&request.page_token)
+            .map_err(|_| ServiceError::Token("page_token"))?;
         let of = organization.clone();
         let (mut offers, pools) = self
             .shard

@@ -2,7 +2,8 @@
 
 mod create;
 mod judge;
-mod preview;
+mod list;
+pub(super) mod preview;
 mod run;
 mod update;
 
@@ -19,16 +20,12 @@ use tonic::{Request, Response, Status};
 use super::{Services, principal};
 use crate::status::ServiceError;
 use crate::wire::etag::Guard;
-use crate::wire::filter::IntegrationFilter;
 use crate::wire::integration::{self, Told};
 use crate::wire::name;
-use crate::wire::page::{PAGE_SIZE_MAX, Query, page_size};
+use preview::{judge_command, preview};
 
 /// How often a change is made anew because somebody else was faster. Each time somebody has succeeded, so it takes a crowd to get there.
 const TRIES_MAX: usize = 8;
-
-/// The most bytes of configurations in a page, so that its message stays below the 4 MiB that clients take by default.
-const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 #[tonic::async_trait]
 impl IntegrationService for Services {
@@ -130,27 +127,6 @@ impl Services {
         Ok(found?)
     }
 
-    async fn list_integrations_of(
-        &self,
-        request: v1::ListIntegrationsRequest,
-    ) -> Result<v1::ListIntegrationsResponse, ServiceError> {
-        let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
-        let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
-        let filter = IntegrationFilter::parse(&request.filter)?;
-        let query = Query::new("integrations", &request.parent, &request.filter);
-        let after = query.position(&request.page_token).map_err(|_| ServiceError::Token)?;
-        let page = self
-            .shard
-            .turn(move |turn| Page::read(turn.state(), &organization, &filter, after, size))
-            .await?;
-        let integrations: Result<Vec<_>, _> = page.integrations.iter().map(integration::integration).collect();
-        Ok(v1::ListIntegrationsResponse {
-            integrations: integrations.map_err(ServiceError::internal)?,
-            next_page_token: page.next.map(|last| query.token(&last)).unwrap_or_default(),
-        })
-    }
-
     async fn delete_integration_of(
         &self,
         by: Principal,
@@ -162,14 +138,16 @@ impl Services {
         self.shard
             .turn(move |turn| {
                 judge_guard(find(turn.state(), &organization, integration)?, guard)?;
-                turn.ask(
-                    &by,
-                    Command::DeleteIntegration(Delete {
-                        organization,
-                        integration,
-                        version: None,
-                    }),
-                )?;
+                let command = Command::DeleteIntegration(Delete {
+                    organization,
+                    integration,
+                    version: None,
+                });
+                if request.validate_only {
+                    judge_command(turn, &by, command)?;
+                } else {
+                    turn.ask(&by, command)?;
+                }
                 Ok(())
             })
             .await?
@@ -186,12 +164,16 @@ impl Services {
         let told: Result<Told, ServiceError> = self
             .shard
             .turn(move |turn| {
-                judge_guard(find(turn.state(), &organization, id)?, guard)?;
-                let command = Disable {
+                let now = find(turn.state(), &organization, id)?;
+                judge_guard(now, guard)?;
+                let command = Command::DisableIntegration(Disable {
                     organization: organization.clone(),
                     integration: id,
-                };
-                asked(turn, &by, Command::DisableIntegration(command), &organization, id)
+                });
+                if request.validate_only {
+                    return preview(turn, &by, command, Some(now));
+                }
+                asked(turn, &by, command, &organization, id)
             })
             .await?;
         integration::integration(&told?).map_err(ServiceError::internal)
@@ -223,14 +205,18 @@ impl Services {
             let told: Result<Option<Told>, ServiceError> = self
                 .shard
                 .turn(move |turn| {
-                    if find(turn.state(), &of, id)?.version != version {
+                    let now = find(turn.state(), &of, id)?;
+                    if now.version != version {
                         return Ok(None);
                     }
-                    let command = Enable {
+                    let command = Command::EnableIntegration(Enable {
                         organization: of.clone(),
                         integration: id,
-                    };
-                    asked(turn, &by, Command::EnableIntegration(command), &of, id).map(Some)
+                    });
+                    if request.validate_only {
+                        return preview(turn, &by, command, Some(now)).map(Some);
+                    }
+                    asked(turn, &by, command, &of, id).map(Some)
                 })
                 .await?;
             if let Some(told) = told? {
@@ -238,56 +224,6 @@ impl Services {
             }
         }
         Err(ServiceError::EtagMismatch(id))
-    }
-}
-
-/// A page of integrations, and behind which one the next begins; `None` after the last page.
-struct Page {
-    integrations: Vec<Told>,
-    next: Option<IntegrationId>,
-}
-
-impl Page {
-    fn read(
-        state: &State,
-        organization: &OrganizationId,
-        filter: &IntegrationFilter,
-        after: Option<IntegrationId>,
-        size: usize,
-    ) -> Self {
-        let is_wanted = |found: &&Integration| filter.takes(found);
-        if let Some(display_name) = &filter.display_name {
-            // There is at most one, and the index knows it.
-            let id = state
-                .index()
-                .named(organization, display_name)
-                .filter(|id| Some(*id) > after);
-            let found = id.and_then(|id| state.ledger().integration(id)).filter(is_wanted);
-            let integrations = found.map(|found| told(state, found)).into_iter().collect();
-            return Self {
-                integrations,
-                next: None,
-            };
-        }
-        let mut integrations = Vec::new();
-        let mut last = None;
-        let mut bytes = 0;
-        let mut later = state.index().integrations_of(organization, after);
-        for id in later.by_ref().take(PAGE_SIZE_MAX) {
-            last = Some(id);
-            if let Some(found) = state.ledger().integration(id).filter(is_wanted) {
-                bytes += found.definition.configuration.as_str().len();
-                integrations.push(told(state, found));
-            }
-            if integrations.len() >= size || bytes > PAGE_BYTES_MAX {
-                break;
-            }
-        }
-        let more = later.next().is_some();
-        Self {
-            integrations,
-            next: last.filter(|_| more),
-        }
     }
 }
 

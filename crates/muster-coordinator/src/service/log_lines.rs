@@ -18,7 +18,7 @@ use super::executions::Found;
 use crate::status::ServiceError;
 use crate::wire::log_line::log_lines;
 use crate::wire::name;
-use crate::wire::page::{PAGE_SIZE_MAX, Query, page_size};
+use crate::wire::page::{PAGE_SIZE_MAX, page_size};
 
 /// The most bytes of lines in a message: clients take 4 MiB by default.
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -53,8 +53,10 @@ impl Services {
         let name = name::execution("parent", &request.parent)?;
         self.judge_organization(&name.organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
-        let query = Query::new("log_lines", &request.parent, "");
-        let from: Option<u32> = query.position(&request.page_token).map_err(|_| ServiceError::Token)?;
+        let query = self.tokens.query("log_lines", &[&request.parent]);
+        let from: Option<u32> = query
+            .position(&request.page_token)
+            .map_err(|_| ServiceError::Token("page_token"))?;
         let from = from.unwrap_or(0);
         let execution = name.execution;
         self.find_execution(name).await?;

@@ -9,8 +9,9 @@ use tonic::{Request, Response, Status};
 
 use super::Services;
 use crate::status::ServiceError;
+use crate::wire::filter::RunnerFilter;
 use crate::wire::name;
-use crate::wire::page::{PAGE_SIZE_MAX, Query, page_size};
+use crate::wire::page::{PAGE_SIZE_MAX, order_by, page_size};
 use crate::wire::runner::{self, EXECUTIONS_SHOWN_MAX, Seen};
 
 #[tonic::async_trait]
@@ -47,25 +48,18 @@ impl Services {
         let organization = name::organization("parent", &request.parent)?;
         self.judge_organization(&organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
-        let query = Query::new("runners", &request.parent, "");
-        let after: Option<RunnerId> = query.position(&request.page_token).map_err(|_| ServiceError::Token)?;
+        let filter = RunnerFilter::parse(&request.filter).map_err(ServiceError::Filter)?;
+        order_by(&request.order_by, &[("name", ())])?;
+        let query = self.tokens.query("runners", &[&request.parent, &request.filter]);
+        let after: Option<RunnerId> = query
+            .position(&request.page_token)
+            .map_err(|_| ServiceError::Token("page_token"))?;
         let of = organization.clone();
-        let mut page: Vec<Seen> = self
+        let (page, last) = self
             .shard
-            .turn(move |turn| {
-                let state = turn.state();
-                let later = state
-                    .ledger()
-                    .runners()
-                    .skip_while(|runner| after.is_some_and(|after| runner.id <= after));
-                let own = later.filter(|runner| belongs(runner, &of));
-                own.take(size + 1).map(|runner| seen(state, &of, runner)).collect()
-            })
+            .turn(move |turn| page(turn.state(), &of, &filter, after, size))
             .await?;
-        let more = page.len() > size;
-        page.truncate(size);
-        let last = page.last().filter(|_| more);
-        let next_page_token = last.map(|seen| query.token(&seen.runner.id)).unwrap_or_default();
+        let next_page_token = last.map(|last| query.token(&last)).unwrap_or_default();
         let runners = page
             .into_iter()
             .map(|seen| runner::runner(&organization, seen))
@@ -75,6 +69,31 @@ impl Services {
             next_page_token,
         })
     }
+}
+
+/// At most `size` of the runners after `after`, and behind which one the next page begins; `None` after the last one.
+fn page(
+    state: &State,
+    organization: &OrganizationId,
+    filter: &RunnerFilter,
+    after: Option<RunnerId>,
+    size: usize,
+) -> (Vec<Seen>, Option<RunnerId>) {
+    let mut page = Vec::new();
+    let mut last = None;
+    let later = state.ledger().runners();
+    let mut later = later.skip_while(|runner| after.is_some_and(|after| runner.id <= after));
+    for runner in later.by_ref().take(PAGE_SIZE_MAX) {
+        last = Some(runner.id);
+        if belongs(runner, organization) && filter.takes(runner, state.roster().presence(runner.id)) {
+            page.push(seen(state, organization, runner));
+        }
+        if page.len() >= size {
+            break;
+        }
+    }
+    let more = later.next().is_some();
+    (page, last.filter(|_| more))
 }
 
 /// The hosted runners belong to no organization, and none sees them.

@@ -13,7 +13,7 @@ use tonic::{Status, Streaming};
 use super::Services;
 use crate::clock;
 use crate::landing::{Destination, StageError};
-use crate::status::{ServiceError, refusal};
+use crate::status::{ServiceError, legible, refusal};
 
 /// The most bytes of a message of an upload: a chunk of 1 MiB in its envelope.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1024 * 1024 + 64;
@@ -104,7 +104,7 @@ impl Services {
 async fn next(chunks: &mut Streaming<v1::UploadRecordsRequest>) -> Result<Kind, Status> {
     let next = tokio::time::timeout(SILENCE_MAX, chunks.message()).await;
     let next = next.map_err(|_| violation("nothing came for a minute: the upload is given up, send it again"))?;
-    let Some(message) = next? else {
+    let Some(message) = next.map_err(legible)? else {
         return Err(violation(
             "the upload has ended without its end message: nothing of it is kept, send it again",
         ));

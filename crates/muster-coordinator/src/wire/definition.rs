@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_connector::{Invalid, validate};
 use muster_core::time::Interval;
 use muster_core::words::{AccessSchema, Configuration, ConnectorName, DataType, DisplayName, PoolName};
+use muster_process::nearest;
 use muster_proto::v1;
 use muster_session::wire::json_from_struct;
 use prost_types::{FieldMask, Struct};
@@ -109,12 +110,52 @@ pub(crate) fn changes(integration: &v1::Integration, mask: Option<&FieldMask>) -
             changes.data_types = Some(data_types(&integration.data_types, &mut faults));
         }
         if !is_known {
-            let problem = "must be `display_name`, `access_schema`, `configuration`, `pool`, `data_types` or `*`: \
-                           nothing else can be changed";
-            faults.push(FieldFault::new(format!("update_mask.paths[{index}]"), problem));
+            faults.push(unchangeable(index, path));
         }
     }
     if faults.is_empty() { Ok(changes) } else { Err(faults) }
+}
+
+/// The fields of an integration that a person changes by an update.
+const CHANGEABLE: [&str; 5] = ["display_name", "access_schema", "configuration", "pool", "data_types"];
+
+/// The others, by who or what changes them.
+const UNCHANGEABLE: [(&str, &str); 11] = [
+    ("name", "names the integration, and never changes"),
+    ("connector", "never changes: create another integration"),
+    ("enablement", "is changed by enabling and disabling"),
+    ("status", "is output only"),
+    ("status_message", "is output only"),
+    ("status_remedy", "is output only"),
+    ("status_time", "is output only"),
+    ("revision", "is output only"),
+    ("create_time", "is output only"),
+    ("update_time", "is output only"),
+    (
+        "etag",
+        "is no field to change: give it in `integration.etag` as a guard",
+    ),
+];
+
+/// A path of the mask that names nothing that can be changed.
+fn unchangeable(index: usize, path: &str) -> FieldFault {
+    let field = format!("update_mask.paths[{index}]");
+    let known = format!("`{}` or `*`", CHANGEABLE.join("`, `"));
+    if let Some((_, why)) = UNCHANGEABLE.iter().find(|(name, _)| *name == path) {
+        return FieldFault::new(field, format_args!("`{path}` {why}; an update changes {known}"));
+    }
+    let first = path.split(['.', '[']).next().unwrap_or(path);
+    let shown: String = path.chars().filter(|one| !one.is_control()).take(100).collect();
+    if first != path && CHANGEABLE.contains(&first) {
+        let problem = format_args!("`{shown}` names a part of `{first}`, which is changed as a whole: name `{first}`");
+        return FieldFault::new(field, problem);
+    }
+    let hint = nearest(path, CHANGEABLE).map(|name| format!("; did you mean `{name}`?"));
+    let problem = format_args!(
+        "`{shown}` is no field that an update changes: these are {known}{}",
+        hint.unwrap_or_default()
+    );
+    FieldFault::new(field, problem)
 }
 
 /// Which data types to run, from a request's list.

@@ -2,6 +2,7 @@
 
 use muster_core::entity::Runner;
 use muster_core::roster::{Presence, WITHDRAWALS_MAX};
+use muster_core::time::Stamp;
 use muster_core::words::{ExecutionId, IntegrationId, OrganizationId};
 use muster_proto::v1;
 
@@ -28,10 +29,7 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen) -> v1::Runner {
         executions,
     } = seen;
     let profile = &runner.profile;
-    let last_seen = match &presence {
-        Some(presence) => presence.heard_at,
-        None => runner.left.unwrap_or(runner.checked_in),
-    };
+    let last_seen = last_seen(&runner, presence.as_ref());
     let (os, arch) = profile.platform.split_once('/').unwrap_or((&profile.platform, ""));
     let executions = executions.into_iter();
     v1::Runner {
@@ -59,7 +57,15 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen) -> v1::Runner {
     }
 }
 
-fn status(presence: Option<&Presence>) -> v1::RunnerStatus {
+/// When it was last heard, to a heartbeat.
+pub(super) fn last_seen(runner: &Runner, presence: Option<&Presence>) -> Stamp {
+    match presence {
+        Some(presence) => presence.heard_at,
+        None => runner.left.unwrap_or(runner.checked_in),
+    }
+}
+
+pub(super) fn status(presence: Option<&Presence>) -> v1::RunnerStatus {
     let Some(presence) = presence else {
         return v1::RunnerStatus::Offline;
     };

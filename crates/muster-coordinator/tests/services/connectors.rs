@@ -52,7 +52,7 @@ async fn connectors_are_listed_or_missing() {
     let page = list(ORGANIZATION, 0, "").await.expect("a page");
     assert_eq!((page.connectors.len(), page.next_page_token.as_str()), (1, ""));
     assert_refused(
-        list(ORGANIZATION, 101, "").await,
+        list(ORGANIZATION, -1, "").await,
         Code::InvalidArgument,
         "INVALID_FIELD",
         Some("page_size"),
@@ -61,7 +61,7 @@ async fn connectors_are_listed_or_missing() {
         list(ORGANIZATION, 0, "x").await,
         Code::InvalidArgument,
         "INVALID_PAGE_TOKEN",
-        None,
+        Some("page_token"),
     );
     assert_refused(
         list("organizations/other", 0, "").await,

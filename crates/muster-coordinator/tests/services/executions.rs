@@ -16,6 +16,7 @@ async fn list(
         page_size: size,
         page_token: token.to_owned(),
         filter: filter.to_owned(),
+        ..Default::default()
     };
     rig.executions()
         .list_executions(request)
@@ -27,6 +28,7 @@ async fn cancel(rig: &Rig, name: &str) -> Result<v1::Execution, Status> {
     let request = v1::CancelExecutionRequest {
         name: name.to_owned(),
         reason: "not today".to_owned(),
+        ..Default::default()
     };
     rig.executions()
         .cancel_execution(request)
@@ -207,6 +209,7 @@ async fn what_is_canceled_ends_once() {
     let request = v1::CancelExecutionRequest {
         name: name.clone(),
         reason: "x".repeat(501),
+        ..Default::default()
     };
     let answer = rig.executions().cancel_execution(request).await;
     assert_refused(answer, Code::InvalidArgument, "INVALID_FIELD", Some("reason"));
@@ -258,13 +261,14 @@ async fn lists_merge_what_is_open_and_what_has_ended_newest_first() {
 
     let page = list(&rig, &everywhere, "", 1, "").await.expect("a page");
     let foreign = list(&rig, &last, "", 1, &page.next_page_token).await;
-    assert_refused(foreign, Code::InvalidArgument, "INVALID_PAGE_TOKEN", None);
+    assert_refused(foreign, Code::InvalidArgument, "INVALID_PAGE_TOKEN", Some("page_token"));
     let nobody = list(&rig, &format!("{ORGANIZATION}/integrations/{NOBODY}"), "", 0, "").await;
     assert_refused(nobody, Code::NotFound, "INTEGRATION_NOT_FOUND", None);
 
     let delete = v1::DeleteIntegrationRequest {
         name: last.clone(),
         etag: String::new(),
+        ..Default::default()
     };
     rig.integrations()
         .delete_integration(delete)

@@ -40,6 +40,7 @@ async fn list(rig: &Rig, filter: &str, size: i32, token: &str) -> Result<(Vec<St
         page_size: size,
         page_token: token.to_owned(),
         filter: filter.to_owned(),
+        ..Default::default()
     };
     let page = rig.integrations().list_integrations(request).await?.into_inner();
     Ok((
@@ -144,9 +145,11 @@ async fn what_does_not_fit_is_told_with_its_field_and_changes_nothing() {
     );
     assert_eq!(list(&rig, "", 0, "").await.expect("a list").0, Vec::<String>::new());
     rig.create("Corp").await;
-    invalid(
+    assert_refused(
         create(&rig, request(integration("corp"))).await,
-        "integration.display_name",
+        Code::AlreadyExists,
+        "NAME_TAKEN",
+        Some("integration.display_name"),
     );
 }
 
@@ -197,6 +200,7 @@ async fn a_draft_is_judged_when_it_is_enabled() {
     let enable = v1::EnableIntegrationRequest {
         name: draft.name.clone(),
         etag: String::new(),
+        ..Default::default()
     };
     let answer = rig.integrations().enable_integration(enable.clone()).await;
     assert_refused(
@@ -208,6 +212,7 @@ async fn a_draft_is_judged_when_it_is_enabled() {
     let run = v1::RunIntegrationRequest {
         name: draft.name.clone(),
         data_types: Vec::new(),
+        ..Default::default()
     };
     let answer = rig.integrations().run_integration(run).await;
     assert_refused(answer, Code::FailedPrecondition, "INTEGRATION_DISABLED", None);
@@ -246,8 +251,8 @@ async fn validate_only_answers_as_if_it_were_done() {
     let before = rig.create("Corp").await;
     assert_refused(
         create(&rig, only).await,
-        Code::InvalidArgument,
-        "INVALID_FIELD",
+        Code::AlreadyExists,
+        "NAME_TAKEN",
         Some("integration.display_name"),
     );
 
@@ -357,13 +362,13 @@ async fn lists_go_on_where_they_ended_and_take_filters() {
         list(&rig, "pool = hq", 2, &token).await,
         Code::InvalidArgument,
         "INVALID_PAGE_TOKEN",
-        None,
+        Some("page_token"),
     );
     assert_refused(
         list(&rig, "", 2, "forged").await,
         Code::InvalidArgument,
         "INVALID_PAGE_TOKEN",
-        None,
+        Some("page_token"),
     );
     assert_refused(
         list(&rig, "", -1, "").await,
@@ -374,7 +379,7 @@ async fn lists_go_on_where_they_ended_and_take_filters() {
     assert_refused(
         list(&rig, "pool ~ hq", 0, "").await,
         Code::InvalidArgument,
-        "INVALID_FIELD",
+        "INVALID_FILTER",
         Some("filter"),
     );
 }
@@ -452,6 +457,7 @@ async fn what_is_switched_off_runs_no_more_and_what_is_deleted_is_gone() {
     let stale = v1::DisableIntegrationRequest {
         name: name.clone(),
         etag: "v99".to_owned(),
+        ..Default::default()
     };
     assert_refused(
         rig.integrations().disable_integration(stale).await,
@@ -462,6 +468,7 @@ async fn what_is_switched_off_runs_no_more_and_what_is_deleted_is_gone() {
     let disable = v1::DisableIntegrationRequest {
         name: name.clone(),
         etag: created.etag.clone(),
+        ..Default::default()
     };
     let disabled = rig
         .integrations()
@@ -478,6 +485,7 @@ async fn what_is_switched_off_runs_no_more_and_what_is_deleted_is_gone() {
     let stale = v1::DeleteIntegrationRequest {
         name: name.clone(),
         etag: created.etag,
+        ..Default::default()
     };
     assert_refused(
         rig.integrations().delete_integration(stale).await,
@@ -488,6 +496,7 @@ async fn what_is_switched_off_runs_no_more_and_what_is_deleted_is_gone() {
     let delete = v1::DeleteIntegrationRequest {
         name: name.clone(),
         etag: disabled.etag,
+        ..Default::default()
     };
     rig.integrations()
         .delete_integration(delete.clone())
@@ -534,6 +543,7 @@ async fn run_now_answers_with_what_is_open() {
     let wrong = v1::RunIntegrationRequest {
         name: created.name,
         data_types: vec!["device".to_owned()],
+        ..Default::default()
     };
     let answer = rig.integrations().run_integration(wrong).await;
     assert_refused(answer, Code::InvalidArgument, "INVALID_FIELD", Some("data_types"));
@@ -556,6 +566,7 @@ async fn a_batch_runs_each_by_itself() {
     let cancel = v1::CancelExecutionRequest {
         name: two.data_types[0].open_execution.clone(),
         reason: String::new(),
+        ..Default::default()
     };
     rig.executions().cancel_execution(cancel).await.expect("it is open");
     let nobody = format!("{ORGANIZATION}/integrations/{NOBODY}");

@@ -83,7 +83,7 @@ async fn lines_are_listed_in_pages_and_those_beyond_the_bound_are_counted() {
         list(&rig, &name, 0, "x").await,
         Code::InvalidArgument,
         "INVALID_PAGE_TOKEN",
-        None,
+        Some("page_token"),
     );
     assert_refused(
         list(&rig, "x", 0, "").await,

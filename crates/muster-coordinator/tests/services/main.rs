@@ -1,6 +1,7 @@
 //! The services, called through their generated clients over real connections.
 
 mod connectors;
+mod errors;
 mod executions;
 mod integrations;
 mod leftovers;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_coordinator::landing::{Destination, Landing};
-use muster_coordinator::service::Services;
+use muster_coordinator::service::{Services, explain_errors};
 use muster_core::decide::execution::landing::Landed;
 use muster_core::decide::execution::{Report, fail, finish, progress};
 use muster_core::decide::session::check_in::CheckIn;
@@ -23,6 +23,7 @@ use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
+use muster_proto::v1::runner_service_server::RunnerServiceServer;
 use muster_session::wire::struct_from_json;
 use muster_shard::{LandingWork, Options, Outbox, Running, ShardHandle};
 use muster_store::Store;
@@ -79,10 +80,11 @@ impl Rig {
         let (shard, landing_work, running) = (started.handle, started.landing, started.running);
         let landing = Landing::open(folder.path()).expect("a landing");
         let services = Services::new(shard.clone(), landing, Tasks::new());
+        let runners = RunnerServiceServer::new(services.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it has one");
         let served = Server::builder()
-            .add_routes(services.operator_routes())
+            .add_routes(explain_errors(services.operator_routes().add_service(runners)))
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
                 services.tasks.token().cancelled_owned(),
@@ -115,6 +117,10 @@ impl Rig {
             .await
             .expect("it leaves");
         rig
+    }
+
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     pub fn integrations(&self) -> IntegrationServiceClient<Channel> {
@@ -174,6 +180,7 @@ impl Rig {
         let request = v1::RunIntegrationRequest {
             name: name.to_owned(),
             data_types: Vec::new(),
+            ..Default::default()
         };
         let mut executions = self
             .integrations()
@@ -207,6 +214,13 @@ pub fn assert_refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code,
     let details = status.get_error_details();
     assert_eq!(status.code(), code, "{status:?}");
     let info = details.error_info().expect("every error says its reason");
+    let help = details.help().expect("every error says where to read more");
+    assert!(
+        help.links[0]
+            .url
+            .ends_with(&format!("/docs/errors.md#{}", reason.to_lowercase())),
+        "{help:?}"
+    );
     assert_eq!(
         (info.domain.as_str(), info.reason.as_str()),
         ("muster.v1", reason),

@@ -50,6 +50,7 @@ async fn runners_are_listed_in_pages() {
             parent: ORGANIZATION.to_owned(),
             page_size: size,
             page_token: token.to_owned(),
+            ..Default::default()
         };
         rig.runners()
             .list_runners(request)
@@ -77,9 +78,14 @@ async fn runners_are_listed_in_pages() {
     );
     names.dedup();
     assert_eq!(names.len(), 5);
-    assert_refused(list(0, "x").await, Code::InvalidArgument, "INVALID_PAGE_TOKEN", None);
     assert_refused(
-        list(2_000, "").await,
+        list(0, "x").await,
+        Code::InvalidArgument,
+        "INVALID_PAGE_TOKEN",
+        Some("page_token"),
+    );
+    assert_refused(
+        list(-1, "").await,
         Code::InvalidArgument,
         "INVALID_FIELD",
         Some("page_size"),

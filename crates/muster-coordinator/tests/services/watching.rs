@@ -108,6 +108,7 @@ async fn a_watch_goes_on_where_it_ended_or_begins_with_a_snapshot() {
         let request = v1::CancelExecutionRequest {
             name,
             reason: String::new(),
+            ..Default::default()
         };
         rig.executions().cancel_execution(request).await.expect("it is open");
     };
@@ -185,7 +186,7 @@ async fn a_watch_is_refused_or_ended_with_a_reason() {
         watch(ORGANIZATION, "x").await,
         Code::InvalidArgument,
         "INVALID_PAGE_TOKEN",
-        None,
+        Some("resume_token"),
     );
 
     let mut ended = Watch::open(&rig, ORGANIZATION, "").await;

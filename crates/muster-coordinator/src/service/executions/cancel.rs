@@ -1,15 +1,20 @@
 //! Ending an open execution.
 
+use std::sync::Arc;
+
 use muster_core::decide::execution::cancel::Cancel;
 use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Finished;
+use muster_core::time::Stamp;
 use muster_core::words::{LogLevel, LogLine, LogSource, Outcome, Principal};
 use muster_proto::v1;
 
-use super::own;
+use super::{opened, own};
 use crate::service::Services;
+use crate::service::integrations::preview::judge_command;
 use crate::status::ServiceError;
-use crate::wire::{FieldFault, name};
+use crate::wire::execution::Open;
+use crate::wire::{FieldFault, execution, name};
 
 /// The most characters of a reason.
 const REASON_CHARS_MAX: usize = 500;
@@ -27,35 +32,41 @@ impl Services {
             let problem = format_args!("has {chars} characters: at most {REASON_CHARS_MAX} are allowed");
             return Err(FieldFault::new("reason", problem).into());
         }
-        let (integration, execution) = (name.integration, name.execution);
+        let (integration, id) = (name.integration, name.execution);
+        let progress = self.progress.clone();
         let asked = name.clone();
         let reason = Some(request.reason).filter(|reason| !reason.is_empty());
         let ended = self
             .shard
             .turn(move |turn| {
-                if own(turn, &asked).is_none() {
-                    return Err(Rejection::NotOpen(execution));
-                }
+                let Some(open) = own(turn, &asked) else {
+                    return Err(Rejection::NotOpen(id));
+                };
                 let command = Cancel {
                     organization: asked.organization,
-                    execution,
+                    execution: id,
                     reason,
                 };
+                if request.validate_only {
+                    judge_command(turn, &by, Command::Cancel(command))?;
+                    return Ok(Answered::WouldEnd(Box::new(opened(turn, open, &progress))));
+                }
                 turn.ask(&by, Command::Cancel(command))?;
                 let at = turn.now().stamp;
-                Ok((at, turn.finished(integration, execution)))
+                Ok(Answered::Ended(at, turn.finished(integration, id)))
             })
             .await?;
         let (at, finished) = match ended {
-            Ok(ended) => ended,
+            Ok(Answered::Ended(at, finished)) => (at, finished),
+            Ok(Answered::WouldEnd(open)) => return Ok(execution::open(*open)),
             // It never was, or it has ended: that is another answer, and only history knows.
             Err(Rejection::NotOpen(_)) => {
                 self.find_execution(name).await?;
-                return Err(ServiceError::ExecutionEnded(execution));
+                return Err(ServiceError::ExecutionEnded(id));
             }
             Err(rejection) => return Err(rejection.into()),
         };
-        self.progress.forget(execution);
+        self.progress.forget(id);
         let finished =
             finished.ok_or_else(|| ServiceError::internal("a canceled execution is not in history's tail"))?;
         let line = LogLine {
@@ -65,12 +76,20 @@ impl Services {
             message: why(&finished),
             attempt: None,
         };
-        if let Err(error) = self.shard.append_log_lines(execution, vec![line]).await {
+        if let Err(error) = self.shard.append_log_lines(id, vec![line]).await {
             // It is canceled all the same.
-            tracing::warn!(%execution, %error, "the log line of a cancellation could not be kept");
+            tracing::warn!(execution = %id, %error, "the log line of a cancellation could not be kept");
         }
         Ok(self.finished_to_wire(&finished))
     }
+}
+
+/// What has become of a request.
+enum Answered {
+    /// It has ended: when, and as what.
+    Ended(Stamp, Option<Arc<Finished>>),
+    /// It would end, as it is now.
+    WouldEnd(Box<Open>),
 }
 
 /// As what it has ended: "canceled by operator alice: not today".

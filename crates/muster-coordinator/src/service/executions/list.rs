@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use muster_core::decide::Rejection;
 use muster_core::entity::Finished;
-use muster_core::words::{ExecutionId, IntegrationId, OrganizationId};
+use muster_core::words::{ExecutionId, ExecutionStatus, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_shard::Turn;
 
@@ -16,7 +16,7 @@ use crate::status::ServiceError;
 use crate::wire::execution::{self, Open};
 use crate::wire::filter::ExecutionFilter;
 use crate::wire::name::{self, Scope};
-use crate::wire::page::{PAGE_SIZE_MAX, Query, page_size};
+use crate::wire::page::{PAGE_SIZE_MAX, order_by, page_size};
 
 /// The most open executions of a page: each is explained, and an explanation looks at the runners of its pool.
 pub(super) const EXPLAINED_MAX: usize = 100;
@@ -38,9 +38,12 @@ impl Services {
         let scope = name::executions_of("parent", &request.parent)?;
         self.judge_organization(&scope.organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
-        let filter = ExecutionFilter::parse(&request.filter)?;
-        let query = Query::new("executions", &request.parent, &request.filter);
-        let before = query.position(&request.page_token).map_err(|_| ServiceError::Token)?;
+        let filter = ExecutionFilter::parse(&request.filter).map_err(ServiceError::Filter)?;
+        order_by(&request.order_by, &[("create_time desc", ())])?;
+        let query = self.tokens.query("executions", &[&request.parent, &request.filter]);
+        let before = query
+            .position(&request.page_token)
+            .map_err(|_| ServiceError::Token("page_token"))?;
         let gathered = match scope.integration {
             Some(integration) => {
                 self.executions_of_one(scope.organization, integration, &filter, before, size)
@@ -81,7 +84,7 @@ impl Services {
                     .open_of(integration)
                     .filter_map(|id| state.ledger().execution(id));
                 let own = open.filter(|open| open.organization == of && before.is_none_or(|before| open.id < before));
-                let wanted = own.filter(|open| wanted.takes(open.status(), &open.data_type));
+                let wanted = own.filter(|open| wanted.takes_open(open));
                 (
                     is_own,
                     wanted.map(|open| opened(turn, open, &progress)).collect::<Vec<_>>(),
@@ -92,7 +95,7 @@ impl Services {
         gathered
             .entries
             .extend(open.into_iter().map(|open| Entry::Open(Box::new(open))));
-        if exists && !filter.takes_finished() {
+        if exists && !filter.can_take(is_finished) {
             return Ok(gathered);
         }
         let mut position = before;
@@ -132,7 +135,7 @@ impl Services {
             .turn(move |turn| {
                 let (open, end) = newest_open(turn, &of, &wanted, before, size, &progress);
                 let integrations = turn.state().index().integrations_of(&of, None).take(MERGED_MAX + 1);
-                let integrations = if wanted.takes_finished() {
+                let integrations = if wanted.can_take(is_finished) {
                     integrations.collect()
                 } else {
                     Vec::new()
@@ -166,6 +169,10 @@ impl Services {
     }
 }
 
+fn is_finished(status: ExecutionStatus) -> bool {
+    !status.is_open()
+}
+
 /// The newest open executions that are older than `before`, and the one at which the looking ended early.
 fn newest_open(
     turn: &Turn<'_>,
@@ -176,14 +183,14 @@ fn newest_open(
     progress: &Progress,
 ) -> (Vec<Open>, Option<ExecutionId>) {
     let mut found = Vec::new();
-    if !filter.takes_open() {
+    if !filter.can_take(ExecutionStatus::is_open) {
         return (found, None);
     }
     let mut candidates = open_before(turn, organization, before);
     let mut last = None;
     for candidate in candidates.by_ref().take(PAGE_SIZE_MAX) {
         last = Some(candidate.id);
-        if filter.takes(candidate.status(), &candidate.data_type) {
+        if filter.takes_open(candidate) {
             found.push(opened(turn, candidate, progress));
         }
         if found.len() >= size.min(EXPLAINED_MAX) {
@@ -222,7 +229,7 @@ struct Gathered {
 
 impl Gathered {
     fn take_finished(&mut self, finished: impl Iterator<Item = Arc<Finished>>, filter: &ExecutionFilter) {
-        let wanted = finished.filter(|one| filter.takes(one.status(), &one.data_type));
+        let wanted = finished.filter(|one| filter.takes_finished(one));
         self.entries.extend(wanted.map(Entry::Finished));
     }
 

@@ -20,7 +20,7 @@ use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::execution::{self, Open};
 use crate::wire::name::{self, Scope};
-use crate::wire::page::Query;
+use crate::wire::token::Query;
 
 /// How many ids of open executions are read in one turn.
 const IDS_MAX: usize = 1_000;
@@ -37,8 +37,10 @@ impl Services {
     ) -> Result<Responses, ServiceError> {
         let scope = name::watched("parent", &request.parent)?;
         self.judge_organization(&scope.organization)?;
-        let query = Query::new("watch", &request.parent, "");
-        let told = query.position(&request.resume_token).map_err(|_| ServiceError::Token)?;
+        let query = self.tokens.query("watch", &[&request.parent]);
+        let told = query
+            .position(&request.resume_token)
+            .map_err(|_| ServiceError::Token("resume_token"))?;
         // Before anything is read, so that no change falls between what is read and the first that comes.
         let changes = self.shard.watch();
         let wanted = scope.clone();

@@ -1,6 +1,6 @@
 //! What a command would lead to: for requests that only ask whether they are in order.
 
-use muster_core::decide::{Answer, Command, decide};
+use muster_core::decide::{Answer, Command, Decision, Rejection, decide};
 use muster_core::entity::Integration;
 use muster_core::event::Recorded;
 use muster_core::ledger::{Entity, Ledger, Position};
@@ -11,6 +11,14 @@ use muster_shard::Turn;
 use super::told;
 use crate::status::ServiceError;
 use crate::wire::integration::Told;
+
+/// What would follow from a command. Nothing happens.
+///
+/// # Errors
+/// What the command would be refused with.
+pub(crate) fn judge_command(turn: &Turn<'_>, by: &Principal, command: Command) -> Result<Decision, Rejection> {
+    decide(turn.state(), by, command, turn.now(), &mut fastrand::Rng::new())
+}
 
 /// The integration as it would be after the command. Nothing happens: the same `decide` judges it, and its events are applied to a copy of what
 /// they concern.
@@ -24,11 +32,16 @@ pub(super) fn preview(
     before: Option<&Integration>,
 ) -> Result<Told, ServiceError> {
     let (state, now) = (turn.state(), turn.now());
-    let decision = decide(state, by, command, now, &mut fastrand::Rng::new())?;
-    let Answer::Integration(id) = decision.answer else {
-        return Err(ServiceError::internal(
-            "a command about an integration has answered with something else",
-        ));
+    let decision = judge_command(turn, by, command)?;
+    // Whatever changes an integration leaves its id as it is; only a new one is known by the answer.
+    let id = match (before, &decision.answer) {
+        (Some(before), _) => before.id,
+        (None, Answer::Integration(id)) => *id,
+        (None, Answer::Done | Answer::Executions(_) | Answer::Welcome(_)) => {
+            return Err(ServiceError::internal(
+                "the creation of an integration has answered with something else",
+            ));
+        }
     };
     let mut copy = Ledger::default();
     if let Some(before) = before {

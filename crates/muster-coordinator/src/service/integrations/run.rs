@@ -6,6 +6,7 @@ use muster_core::words::{DataType, ExecutionId, IntegrationId, OrganizationId, P
 use muster_proto::v1;
 use muster_shard::Turn;
 
+use super::preview::judge_command;
 use crate::service::Services;
 use crate::service::executions::opened;
 use crate::status::{ServiceError, name_of_reason, reason_of_rejection};
@@ -33,7 +34,14 @@ impl Services {
                     integration,
                     data_types,
                 };
-                let ids = executions(turn.ask(&by, Command::RunNow(command))?)?;
+                let command = Command::RunNow(command);
+                let answer = if request.validate_only {
+                    // What would be new is not in the ledger, and so is not told.
+                    judge_command(turn, &by, command)?.answer
+                } else {
+                    turn.ask(&by, command)?
+                };
+                let ids = executions(answer)?;
                 let found = ids.into_iter().filter_map(|id| turn.state().ledger().execution(id));
                 Ok(found.map(|found| opened(turn, found, &progress)).collect())
             })

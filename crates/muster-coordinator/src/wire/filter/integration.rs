@@ -1,0 +1,145 @@
+//! What integrations can be filtered by.
+
+use muster_core::entity::Integration;
+use muster_core::words::{Category, ConfigurationStatus, Enablement};
+
+use super::comparison::{Is, When, one_of, text};
+use super::execution::category;
+use super::{Comparison, Condition, parse};
+use crate::wire::FieldFault;
+
+/// All that there is, as an error tells it.
+const KNOWN: &[&str] = &[
+    "status",
+    "enablement",
+    "display_name",
+    "connector",
+    "pool",
+    "data_types",
+    "category",
+    "create_time",
+    "update_time",
+    "status_time",
+];
+
+/// Which integrations are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IntegrationFilter(Condition<Term>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Term {
+    Status(Is<ConfigurationStatus>),
+    Enablement(Is<Enablement>),
+    /// In lower case, as the name is unique.
+    DisplayName(Is<String>),
+    Connector(Is<String>),
+    Pool(Is<String>),
+    DataTypes(Is<String>),
+    /// Of a failure that makes it an Error.
+    Category(Is<Category>),
+    Created(When),
+    Updated(When),
+    StatusSince(When),
+}
+
+impl IntegrationFilter {
+    /// # Errors
+    /// [`FieldFault`] with the place of the fault.
+    pub(crate) fn parse(filter: &str) -> Result<Self, FieldFault> {
+        parse(filter, Term::judge).map(Self)
+    }
+
+    /// The one display name, in lower case, that an integration must have to be taken; `None` when it may have others.
+    pub(crate) fn display_name(&self) -> Option<&str> {
+        self.0.needs(&|term| match term {
+            Term::DisplayName(is) => is.only().map(String::as_str),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn takes(&self, integration: &Integration) -> bool {
+        let definition = &integration.definition;
+        let known = |term: &Term| {
+            Some(match term {
+                Term::Status(is) => is.holds(is.value == integration.status()),
+                Term::Enablement(is) => is.holds(is.value == integration.enablement),
+                Term::DisplayName(is) => is.holds(is.value == definition.display_name.as_str().to_lowercase()),
+                Term::Connector(is) => is.holds(is.value == definition.connector.as_str()),
+                Term::Pool(is) => is.holds(is.value == definition.pool.name.as_str()),
+                Term::DataTypes(is) => is.holds(integration.collections.keys().any(|one| is.value == one.as_str())),
+                Term::Category(is) => {
+                    let mut troubles = integration.collections.values().filter_map(|one| one.trouble.as_ref());
+                    is.holds(troubles.any(|trouble| trouble.failure.category == is.value))
+                }
+                Term::Created(when) => when.holds(Some(integration.created)),
+                Term::Updated(when) => when.holds(Some(integration.updated)),
+                Term::StatusSince(when) => when.holds(Some(integration.status_since)),
+            })
+        };
+        self.0.holds(&known) == Some(true)
+    }
+}
+
+impl Term {
+    fn judge(comparison: Comparison) -> Result<Self, FieldFault> {
+        Ok(match comparison.field.as_str() {
+            "status" => Self::Status(comparison.is(status)?),
+            "enablement" => Self::Enablement(comparison.is(enablement)?),
+            "display_name" => Self::DisplayName(comparison.is(|value| Ok(value.to_lowercase()))?),
+            "connector" => Self::Connector(comparison.is(text)?),
+            "pool" => Self::Pool(comparison.is(text)?),
+            "data_types" => Self::DataTypes(comparison.has(text)?),
+            "category" => Self::Category(comparison.is(category)?),
+            "create_time" => Self::Created(comparison.when()?),
+            "update_time" => Self::Updated(comparison.when()?),
+            "status_time" => Self::StatusSince(comparison.when()?),
+            _ => return Err(comparison.unknown(KNOWN)),
+        })
+    }
+}
+
+fn status(value: &str) -> Result<ConfigurationStatus, String> {
+    let known = [
+        ("ACTIVE", ConfigurationStatus::Active),
+        ("ERROR", ConfigurationStatus::Error),
+        ("DISABLED", ConfigurationStatus::Disabled),
+    ];
+    one_of(value, "CONFIGURATION_STATUS_", &known)
+}
+
+fn enablement(value: &str) -> Result<Enablement, String> {
+    let known = [
+        ("DRAFT", Enablement::Draft),
+        ("ENABLED", Enablement::Enabled),
+        ("DISABLED", Enablement::Disabled),
+    ];
+    one_of(value, "ENABLEMENT_", &known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_display_name_that_is_needed_is_looked_up() {
+        let needed = |text: &str| {
+            let filter = IntegrationFilter::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
+            filter.display_name().map(str::to_owned)
+        };
+        assert_eq!(needed("display_name = \"Corp AD\"").as_deref(), Some("corp ad"));
+        assert_eq!(needed("pool = hq AND (display_name = corp)").as_deref(), Some("corp"));
+        assert_eq!(needed("display_name != corp"), None);
+        assert_eq!(needed("display_name = corp OR pool = hq"), None);
+        assert_eq!(needed("NOT display_name = corp"), None);
+    }
+
+    #[test]
+    fn one_of_several_is_asked_for_by_a_colon() {
+        assert!(IntegrationFilter::parse("data_types:user").is_ok());
+        let fault = IntegrationFilter::parse("data_types = user").expect_err("not by `=`");
+        assert_eq!(
+            fault.problem,
+            "at character 12: `data_types` is compared by `:`, which asks whether it has the value"
+        );
+    }
+}
