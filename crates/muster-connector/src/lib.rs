@@ -26,6 +26,7 @@
 pub mod conformance;
 mod connector;
 mod run;
+pub mod secret;
 mod sink;
 mod spec;
 mod validate;

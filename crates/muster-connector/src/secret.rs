@@ -1,0 +1,272 @@
+//! Secrets of a configuration: whoever makes an integration gives references, and the runner puts in their place what they lead to.
+//!
+//! A property whose schema says `"writeOnly": true` is a secret. Its value is `env:NAME` or `file:PATH`, never the secret itself: what stands
+//! between a person and the runner could read that. References lead only to [`Places`] that the runner's own machine has set aside for this: a
+//! coordinator that was taken over must not be able to have any file or variable sent to a source of its choice.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use muster_core::words::{Category, Failure};
+use serde_json::Value;
+
+/// What the names of variables begin with that references may lead to.
+pub const VARIABLE_PREFIX: &str = "MUSTER_SECRET_";
+
+/// The most bytes of a secret: keys and certificates have a few KiB.
+pub const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// How deep a schema is followed: more than anybody nests a configuration, and an end for one that refers to itself.
+const DEPTH_MAX: usize = 64;
+
+/// Where references may lead.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The folders in which the files of `file:` lie. A relative path is looked for in each of them, in this order. None: no file is a secret.
+    pub folders: Vec<PathBuf>,
+}
+
+/// A secret that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct SecretError {
+    /// The place in the configuration, as a JSON pointer: `/bind/password`.
+    pub path: String,
+    /// What is wrong. Never the value.
+    pub problem: String,
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        Failure::new(Category::Configuration, error.to_string())
+    }
+}
+
+/// The configuration with each reference to a secret replaced by what it leads to on this machine. `config` fits `schema`.
+///
+/// # Errors
+/// [`SecretError`]: a secret that is no reference, or one that leads nowhere or elsewhere than it may.
+pub fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<Value, SecretError> {
+    let mut paths = Vec::new();
+    find(schema, schema, config, &mut String::new(), 0, &mut paths);
+    let mut resolved = config.clone();
+    for path in paths {
+        let Some(place) = resolved.pointer_mut(&path) else {
+            continue;
+        };
+        let problem = match place.as_str() {
+            None => Err("is a secret, and must be a text".to_owned()),
+            Some(reference) => lead(reference, places),
+        };
+        let secret = problem.map_err(|problem| SecretError { path, problem })?;
+        *place = Value::String(secret);
+    }
+    Ok(resolved)
+}
+
+/// Gathers the places of all secrets in `config`, each once.
+fn find(root: &Value, schema: &Value, config: &Value, path: &mut String, depth: usize, found: &mut Vec<String>) {
+    if depth > DEPTH_MAX {
+        return;
+    }
+    if schema.get("writeOnly") == Some(&Value::Bool(true)) {
+        if !config.is_null() && !found.contains(path) {
+            found.push(path.clone());
+        }
+        return;
+    }
+    if let Some(referred) = schema.get("$ref").and_then(Value::as_str) {
+        let referred = referred.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+        if let Some(referred) = referred {
+            find(root, referred, config, path, depth + 1, found);
+        }
+    }
+    for choice in ["allOf", "anyOf", "oneOf"] {
+        for schema in schema.get(choice).and_then(Value::as_array).into_iter().flatten() {
+            find(root, schema, config, path, depth + 1, found);
+        }
+    }
+    for branch in ["if", "then", "else"] {
+        if let Some(schema) = schema.get(branch) {
+            find(root, schema, config, path, depth + 1, found);
+        }
+    }
+    let mut inner = |schema: &Value, key: &str, value: &Value| {
+        let before = path.len();
+        path.push('/');
+        path.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        find(root, schema, value, path, depth + 1, found);
+        path.truncate(before);
+    };
+    match config {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let property = schema.get("properties").and_then(|properties| properties.get(key));
+                if let Some(schema) = property.or_else(|| schema.get("additionalProperties")) {
+                    inner(schema, key, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                let positional = schema.get("prefixItems").and_then(|schemas| schemas.get(place));
+                if let Some(schema) = positional.or_else(|| schema.get("items")) {
+                    inner(schema, &place.to_string(), item);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// What a reference leads to.
+fn lead(reference: &str, places: &Places) -> Result<String, String> {
+    if let Some(name) = reference.strip_prefix("env:") {
+        return variable(name);
+    }
+    if let Some(path) = reference.strip_prefix("file:") {
+        return file(Path::new(path), places);
+    }
+    // Not what it is: it may be the secret.
+    Err(format!(
+        "is a secret: give a reference that the runner resolves, `env:{VARIABLE_PREFIX}…` or `file:…`, and never the secret itself"
+    ))
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    if !name.starts_with(VARIABLE_PREFIX) {
+        return Err(format!(
+            "refers to the variable `{name}`: only those of the runner whose names begin with `{VARIABLE_PREFIX}` are for secrets"
+        ));
+    }
+    std::env::var(name).map_err(|error| match error {
+        std::env::VarError::NotPresent => {
+            format!("refers to the variable `{name}`, which the runner does not have: set it for its service, then restart it")
+        }
+        std::env::VarError::NotUnicode(_) => format!("refers to the variable `{name}`, which is no UTF-8 text"),
+    })
+}
+
+fn file(path: &Path, places: &Places) -> Result<String, String> {
+    let shown = path.display();
+    let unreadable =
+        |error: std::io::Error| format!("refers to the file `{shown}`, which the runner cannot read: {error}");
+    let mut candidates = places.folders.iter().filter_map(|folder| {
+        let folder = folder.canonicalize().ok()?;
+        // Through links and `..`, to where it really lies.
+        let file = folder.join(path).canonicalize().ok()?;
+        file.starts_with(&folder).then_some(file)
+    });
+    let Some(file) = candidates.next() else {
+        let folders: Vec<String> = places
+            .folders
+            .iter()
+            .map(|folder| format!("`{}`", folder.display()))
+            .collect();
+        return Err(format!(
+            "refers to the file `{shown}`, which is not there: the runner's files for secrets lie in {}",
+            if folders.is_empty() {
+                "no folder".to_owned()
+            } else {
+                folders.join(", ")
+            }
+        ));
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(file).map_err(unreadable)?;
+    file.take(SECRET_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > SECRET_BYTES_MAX {
+        return Err(format!(
+            "refers to the file `{shown}`, which has more than {SECRET_BYTES_MAX} bytes"
+        ));
+    }
+    let mut text =
+        String::from_utf8(bytes).map_err(|_| format!("refers to the file `{shown}`, which is no UTF-8 text"))?;
+    // Editors end a file so; no password does.
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema() -> Value {
+        json!({
+            "$defs": {"secret": {"type": "string", "writeOnly": true}},
+            "properties": {
+                "url": {"type": "string"},
+                "token": {"$ref": "#/$defs/secret"},
+                "bind": {"properties": {"a/b": {"type": "string", "writeOnly": true}}},
+                "keys": {"items": {"anyOf": [{"$ref": "#/$defs/secret"}, {"type": "null"}]}},
+                "loop": {"$ref": "#"},
+            },
+        })
+    }
+
+    fn folder() -> (tempfile::TempDir, Places) {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("secrets")).expect("made");
+        std::fs::write(folder.path().join("secrets/token"), "hunter2\n").expect("written");
+        std::fs::write(folder.path().join("other"), "not for sources").expect("written");
+        let places = Places {
+            folders: vec!["/nowhere".into(), folder.path().join("secrets")],
+        };
+        (folder, places)
+    }
+
+    #[test]
+    fn references_are_replaced_wherever_the_schema_has_a_secret_and_nowhere_else() {
+        let (folder, places) = folder();
+        let absolute = format!("file:{}", folder.path().join("secrets/token").display());
+        let config = json!({
+            "url": "file:token", "token": "file:token", "bind": {"a/b": absolute}, "keys": [null, "file:token"],
+            "loop": {"loop": {"token": "file:token"}}, "unknown": "file:token",
+        });
+        let resolved = resolve(&schema(), &config, &places).expect("all are there");
+        let expected = json!({
+            "url": "file:token", "token": "hunter2", "bind": {"a/b": "hunter2"}, "keys": [null, "hunter2"],
+            "loop": {"loop": {"token": "hunter2"}}, "unknown": "file:token",
+        });
+        assert_eq!(resolved, expected);
+    }
+
+    #[test]
+    fn nothing_but_what_was_set_aside_can_be_had() {
+        let (folder, places) = folder();
+        std::os::unix::fs::symlink("../other", folder.path().join("secrets/link")).expect("linked");
+        let elsewhere = format!("file:{}", folder.path().join("other").display());
+        for (reference, told) in [
+            ("hunter2", "/token: is a secret: give a reference"),
+            ("env:PATH", "/token: refers to the variable `PATH`: only those"),
+            ("env:MUSTER_SECRET_NOBODY_SETS_THIS", "which the runner does not have"),
+            (
+                "file:nothing",
+                "which is not there: the runner's files for secrets lie in `/nowhere`, `/",
+            ),
+            ("file:../other", "which is not there"),
+            ("file:link", "which is not there"),
+            ("file:/etc/passwd", "which is not there"),
+            ("file:", "cannot read: Is a directory"),
+            (elsewhere.as_str(), "which is not there"),
+        ] {
+            let error = resolve(&schema(), &json!({"token": reference}), &places).expect_err(reference);
+            let failure = Failure::from(error);
+            assert_eq!(failure.category, Category::Configuration);
+            assert!(failure.message.contains(told), "{}", failure.message);
+            assert!(!failure.message.contains("hunter2"), "{}", failure.message);
+        }
+        let error = resolve(&schema(), &json!({"token": {"env": "X"}}), &places).expect_err("no text");
+        assert_eq!(error.to_string(), "/token: is a secret, and must be a text");
+    }
+}
