@@ -124,7 +124,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn answers(command: &mut Command) -> bool {
+/// Whether a command is there and goes well.
+#[must_use]
+pub fn answers(command: &mut Command) -> bool {
     let status = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

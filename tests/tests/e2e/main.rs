@@ -3,6 +3,7 @@
 mod absence;
 mod clients;
 mod competition;
+mod deploy;
 mod first_hour;
 mod kills;
 mod leftovers;

@@ -1,0 +1,146 @@
+//! What stands in `deploy/`, as far as a machine without a container engine and without systemd can try it.
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+use muster_tests::foreign::{answers, repository, run};
+use muster_tests::{Binary, LIMIT, Process, free_address};
+
+/// The user of the images: nobody in particular.
+const USER: u32 = 65532;
+
+#[test]
+fn every_example_is_a_configuration_that_its_binary_takes() {
+    let examples = std::fs::read_dir(repository().join("deploy/examples")).expect("they are there");
+    let mut seen = 0;
+    for example in examples {
+        let example = example.expect("a folder can be listed").path();
+        let name = example.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let binary = if name.starts_with("coordinator") {
+            Binary::Coordinator
+        } else {
+            Binary::Runner
+        };
+        let mut check = binary.command();
+        check
+            .arg("--config")
+            .arg(&example)
+            .arg("--check-config")
+            .env("HOME", "/nonexistent");
+        let said = run(&mut check);
+        assert!(said.contains("the configuration is good"), "{name}: {said}");
+        seen += 1;
+    }
+    assert!(seen >= 3, "only {seen} examples");
+}
+
+#[test]
+fn the_units_are_units() {
+    if !answers(Command::new("systemd-analyze").arg("--version")) {
+        eprintln!("SKIPPED: systemd-analyze is missing: apt-get install systemd");
+        return;
+    }
+    // A system with our programs in it, and with what the units refer to.
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    let units = root.join("etc/systemd/system");
+    let programs = root.join("usr/local/bin");
+    for folder in [&units, &programs] {
+        std::fs::create_dir_all(folder).expect("it can be made");
+    }
+    for binary in [Binary::Coordinator, Binary::Runner] {
+        std::os::unix::fs::symlink("/bin/true", programs.join(binary.name())).expect("it can be made");
+    }
+    let bin = root.join("bin");
+    std::fs::create_dir_all(&bin).expect("it can be made");
+    std::fs::copy("/bin/true", bin.join("true")).expect("it can be copied");
+    for target in [
+        "multi-user",
+        "network",
+        "network-online",
+        "sysinit",
+        "basic",
+        "shutdown",
+    ] {
+        std::fs::write(
+            units.join(format!("{target}.target")),
+            "[Unit]\nDefaultDependencies=no\n",
+        )
+        .expect("written");
+    }
+    let ours = repository().join("deploy/systemd");
+    for (unit, instance) in [
+        ("muster-coordinator.service", "muster-coordinator.service"),
+        ("muster-runner@.service", "muster-runner@hq.service"),
+    ] {
+        std::fs::copy(ours.join(unit), units.join(instance)).expect("it can be copied");
+        let mut verify = Command::new("systemd-analyze");
+        verify
+            .arg("verify")
+            .arg(format!("--root={}", root.display()))
+            .arg(instance);
+        let output = verify.output().expect("it was there just now");
+        let said = String::from_utf8_lossy(&output.stderr);
+        // It complains of a key or a value that it does not know, and goes on.
+        let complaints: Vec<&str> = said.lines().filter(|line| line.contains("muster")).collect();
+        assert!(output.status.success() && complaints.is_empty(), "{unit}: {said}");
+    }
+}
+
+/// The tree of the image is mounted read-only, with one folder that can be written to, and entered as the image's user.
+const ENTER: &str = r#"
+set -eu
+mount --bind "$1" "$1"
+mount --options remount,bind,ro "$1"
+mount --bind "$2" "$1/var/lib/muster"
+exec chroot --userspec=65532:65532 "$1" /usr/local/bin/muster-coordinator --data /var/lib/muster --listen "$3"
+"#;
+
+#[tokio::test]
+async fn an_image_holds_what_its_programs_need_and_lets_them_write_to_one_folder() {
+    if !answers(Command::new("unshare").args(["--mount", "true"])) {
+        eprintln!("SKIPPED: this user may not mount anything, not even for itself");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (tree, data) = (folder.path().join("tree"), folder.path().join("data"));
+    let mut assemble = Command::new(repository().join("deploy/container/assemble"));
+    assemble
+        .arg(&tree)
+        .args([Binary::Coordinator.path(), Binary::Cli.path()]);
+    run(&mut assemble);
+    std::fs::create_dir_all(tree.join("var/lib/muster")).expect("it can be made");
+    std::fs::create_dir(&data).expect("it can be made");
+    chown(&data, Some(USER), Some(USER)).expect("root may give things away");
+    std::fs::set_permissions(&data, PermissionsExt::from_mode(0o700)).expect("it is ours");
+
+    let address = free_address().to_string();
+    let mut enter = Command::new("unshare");
+    enter
+        .args(["--mount", "bash", "-c", ENTER, "enter"])
+        .args([&tree, &data])
+        .arg(&address);
+    let mut coordinator = Process::start(enter, &folder.path().join("coordinator.log"));
+    coordinator.until_logged("the coordinator is ready", LIMIT).await;
+    run(&mut health(&tree, &address));
+    let status = coordinator.terminate(LIMIT).await;
+    assert!(status.success(), "{status}");
+    assert!(data.join("store").is_dir(), "it has written elsewhere");
+}
+
+/// The health check of the image, in its tree.
+fn health(tree: &Path, address: &str) -> Command {
+    let containerfile = repository().join("deploy/container/Containerfile");
+    let containerfile = std::fs::read_to_string(containerfile).expect("it is there");
+    let checked = containerfile.contains(r#"CMD ["muster", "runner", "list"]"#);
+    assert!(checked, "the health check is another one by now");
+    let mut command = Command::new("chroot");
+    command
+        .arg("--userspec=65532:65532")
+        .arg(tree)
+        .args(["/usr/local/bin/muster", "runner", "list"]);
+    command.env_clear().env("MUSTER_SERVER", format!("http://{address}"));
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command
+}
