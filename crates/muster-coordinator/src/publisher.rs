@@ -12,6 +12,7 @@ use muster_shard::{LandingWork, ShardError, ShardHandle};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::clock;
 use crate::landing::{Destination, Landing, PublishError};
@@ -139,7 +140,25 @@ async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId)
     let Some((destination, staged)) = shard.turn(move |turn| committed(turn.state(), execution)).await? else {
         return Ok(());
     };
-    let command = match landing.publish(&destination, &staged).await {
+    let name = format!(
+        "organizations/{}/integrations/{}/executions/{execution}",
+        destination.organization, destination.integration
+    );
+    // Of the highest level, so that the name is there whatever is filtered.
+    let span = tracing::error_span!("publication", execution = name);
+    land(shard, landing, execution, &destination, &staged)
+        .instrument(span)
+        .await
+}
+
+async fn land(
+    shard: &ShardHandle,
+    landing: &Landing,
+    execution: ExecutionId,
+    destination: &Destination,
+    staged: &Staged,
+) -> Result<(), ShardError> {
+    let command = match landing.publish(destination, staged).await {
         Ok(published) => {
             let counts = published.counts;
             let message = format!(
@@ -154,19 +173,19 @@ async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId)
                 attempt: None,
             };
             if let Err(error) = shard.append_log_lines(execution, vec![line]).await {
-                tracing::warn!(%execution, %error, "a log line could not be kept");
+                tracing::warn!(%error, "a log line could not be kept");
             }
             Command::Landed(Landed { execution })
         }
         Err(PublishError::Impossible(error)) => {
-            tracing::error!(%execution, %error, "the records of an execution are lost");
+            tracing::error!(%error, "the records of an execution are lost");
             Command::Unlandable(Unlandable {
                 execution,
                 message: error.to_string(),
             })
         }
         Err(PublishError::Transient(error)) => {
-            tracing::warn!(%execution, %error, "the records of an execution cannot be published now: tried again later");
+            tracing::warn!(%error, "the records of an execution cannot be published now: tried again later");
             return Ok(());
         }
     };

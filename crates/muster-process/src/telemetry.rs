@@ -69,20 +69,6 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// The settings of the environment: the filter of [`FILTER_VARIABLE`], or [`FILTER_DEFAULT`] where it is unset or empty.
-    #[must_use]
-    pub fn from_environment() -> Self {
-        match std::env::var(FILTER_VARIABLE) {
-            Ok(filter) if !filter.trim().is_empty() => Self {
-                filter,
-                ..Self::default()
-            },
-            Ok(_) | Err(_) => Self::default(),
-        }
-    }
-}
-
 /// Judges a filter. A word that is neither a level nor a part with its level is a misspelt level more often than a part, and would silence
 /// everything, so it is refused.
 fn filter(text: &str) -> Result<String, String> {
