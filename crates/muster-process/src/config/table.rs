@@ -132,17 +132,26 @@ pub(super) fn read<T: DeserializeOwned>(
                 .iter()
                 .any(|key| error.message().contains(&format!("`{key}`")))
             {
-                faults.push(Fault::new(place.header, Some(&place.path), error.message()));
+                faults.push(Fault::new(place.header, Some(&place.path), in_words(error.message())));
             }
             return None;
         };
         faults.push(Fault::new(
             at(offset),
             Some(&format!("{}.{key}", place.path)),
-            error.message(),
+            in_words(error.message()),
         ));
         table.get_mut().remove(key.as_str());
         taken_out.push(key);
+    }
+}
+
+/// What serde says, without the names of Rust's types.
+fn in_words(message: &str) -> String {
+    const NUMBERS: [&str; 10] = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize"];
+    match message.rsplit_once("expected ") {
+        Some((before, number)) if NUMBERS.contains(&number) => format!("{before}expected a whole number in its bounds"),
+        Some(_) | None => message.to_owned(),
     }
 }
 

@@ -233,7 +233,7 @@ at = \"never\"
             "clock.toml:10:12: `tls.password`: is empty: give it a value, or leave it out",
             "clock.toml:11:1: `tls.ticks`: this stands in a table, and belongs to none: move it above the first `[…]` of the file",
             "clock.toml:14:6: `alarm.morning.at`: invalid type: integer `7`, expected a string",
-            "clock.toml:15:12: `alarm.morning.loudness`: invalid value: integer `400`, expected u8",
+            "clock.toml:15:12: `alarm.morning.loudness`: invalid value: integer `400`, expected a whole number in its bounds",
             "clock.toml:16:1: `alarm.morning.day`: there is no such key: is `days` meant?",
             "clock.toml:17:1: `alarm.morning.strikes`: this stands in a table, and belongs to none: move it above the first `[…]` of the file",
             "clock.toml:19:8: `alarm.evening`: missing field `at`",

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use serde::Serializer as _;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -24,12 +25,9 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Map::new();
         let mut timestamp = String::new();
         SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
-        line.insert("timestamp".to_owned(), timestamp.into());
-        line.insert("level".to_owned(), event.metadata().level().as_str().into());
-        line.insert("target".to_owned(), event.metadata().target().into());
+        let mut line = Map::new();
         // From the outermost inwards, so that what is nearer to the event counts; the event itself counts most.
         let spans = context.event_scope().into_iter().flat_map(|scope| scope.from_root());
         for span in spans {
@@ -40,9 +38,28 @@ where
             }
         }
         event.record(&mut Fields(&mut line));
-        let line = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
-        writeln!(writer, "{line}")
+        let metadata = event.metadata();
+        let first = [
+            ("timestamp", timestamp.into()),
+            ("level", metadata.level().as_str().into()),
+            ("message", line.remove("message").unwrap_or_default()),
+            ("target", metadata.target().into()),
+        ];
+        writeln!(writer, "{}", object(&first, &line).map_err(|_| fmt::Error)?)
     }
+}
+
+/// One object: what a person reads first comes first.
+fn object(first: &[(&str, Value)], rest: &Map<String, Value>) -> Result<String, serde_json::Error> {
+    let mut bytes = Vec::new();
+    let first = first.iter().map(|(name, value)| (*name, value));
+    let is_free = |name: &str| !["timestamp", "level", "target"].contains(&name);
+    let rest = rest
+        .iter()
+        .map(|(name, value)| (name.as_str(), value))
+        .filter(|(name, _)| is_free(name));
+    serde_json::Serializer::new(&mut bytes).collect_map(first.chain(rest))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Puts an event's fields into a map.
@@ -122,6 +139,7 @@ mod tests {
         let bytes = written.0.lock().expect("written").clone();
         let text = String::from_utf8(bytes).expect("text");
         assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.starts_with("{\"timestamp\":\""), "{text}");
         let mut line: Map<String, Value> = serde_json::from_str(&text).expect("JSON");
         assert!(
             line.remove("timestamp")
