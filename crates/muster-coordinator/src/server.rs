@@ -51,7 +51,10 @@ pub enum CoordinatorError {
     )]
     NotLoopback(SocketAddr),
     /// The address cannot be had.
-    #[error("cannot listen on {address}: end the process that has this port, or choose another with `--listen`")]
+    #[error(
+        "cannot listen on {address}: another process may have this port, such as another coordinator (`ss -ltnp` tells which). \
+         End that one, or choose another port by `--listen`"
+    )]
     Listen {
         /// Which.
         address: SocketAddr,
