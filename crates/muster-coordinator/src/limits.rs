@@ -49,8 +49,8 @@ impl Default for Rates {
                 per_second: 1_000,
                 burst: 10_000,
             },
-            // The rate is half of what a coordinator of two cores can answer, so one address cannot take all of it. It is ten times what is needed for
-            // 5,000 runners at one address that upload something every 3 s. The burst lets a script create 50,000 integrations as fast as it can.
+            // The rate: ten times what 5,000 runners at one address need that upload something every 3 s. The
+            // burst: a script may create 50,000 integrations as fast as the disk takes them.
             requests: Rate {
                 per_second: 20_000,
                 burst: 40_000,

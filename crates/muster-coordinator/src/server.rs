@@ -9,14 +9,17 @@ use futures_util::{Stream, StreamExt as _};
 use muster_process::Tasks;
 use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
-use muster_shard::{FatalError, LandingWork, Options, Running, ShardError, Started};
+use muster_shard::{FatalError, HistoryDamage, LandingWork, Options, Running, ShardError, Started};
 use muster_store::{Location, Store, StoreError};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::service::{InterceptorLayer, Routes};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::server::HealthReporter;
 
 use crate::connection::Connection;
 use crate::landing::{Landing, LandingError};
@@ -41,6 +44,9 @@ const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::fro
 const CONNECTION_AGE: Duration = Duration::from_secs(60 * 60);
 /// How long calls on a connection of that age may go on.
 const CONNECTION_GRACE: Duration = Duration::from_secs(5 * 60);
+
+/// The name under which `grpc.health.v1` tells whether history is what was put into it.
+const HISTORY: &str = "muster.history";
 
 /// Why the coordinator cannot start, or has ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +152,7 @@ impl Coordinator {
             handle,
             landing,
             notes,
+            history_damage,
             running,
         } = muster_shard::start(self.store, options)?;
         let limits = self.limits;
@@ -156,7 +163,10 @@ impl Coordinator {
         spawn_publisher(&tasks, &services, landing);
         services.spawn_note_keeper(notes);
         let ended = spawn_watch_of_shard(&tasks, running);
-        let routes = routes(services).await?;
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<RunnerServiceServer<Services>>().await;
+        drop(tasks.spawn("health of history", tell_health_of_history(health, history_damage)));
+        let routes = routes(services, health_service)?;
         tracing::info!(%address, data = %self.settings.data.display(), "the coordinator is ready");
         let cut = CancellationToken::new();
         let calls = limits.clone();
@@ -224,9 +234,7 @@ fn server() -> Server {
 }
 
 /// All services: the product's own, and what lets `grpcurl` and load balancers look at them.
-async fn routes(services: Services) -> Result<Routes, CoordinatorError> {
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<RunnerServiceServer<Services>>().await;
+fn routes(services: Services, health_service: HealthServer<impl Health>) -> Result<Routes, CoordinatorError> {
     let runners = RunnerServiceServer::new(services.clone()).max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -240,6 +248,21 @@ async fn routes(services: Services) -> Result<Routes, CoordinatorError> {
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
     Ok(explain_errors(routes))
+}
+
+/// Tells whoever asks for the health of [`HISTORY`] what is known of it. All else goes on being served: damage to what has ended keeps nothing from being
+/// run.
+async fn tell_health_of_history(health: HealthReporter, mut damage: watch::Receiver<Option<HistoryDamage>>) {
+    loop {
+        let status = match *damage.borrow_and_update() {
+            None => ServingStatus::Serving,
+            Some(_) => ServingStatus::NotServing,
+        };
+        health.set_service_status(HISTORY, status).await;
+        if damage.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 fn spawn_publisher(tasks: &Tasks, services: &Services, work: mpsc::Receiver<LandingWork>) {

@@ -204,11 +204,12 @@ impl Keeper {
     }
 }
 
-/// Lets the other threads of the shard go first where there are too few processors: what the keeper does can wait, and what they do is waited for.
-fn step_back() {
+/// Lets the other threads of the shard go first where there are too few processors: what the keeper and the verifier do can wait, and what they do is
+/// waited for.
+pub(crate) fn step_back() {
     let this = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(this), NICENESS) {
-        tracing::debug!(%error, "the keeper runs at the same priority as everybody");
+        tracing::debug!(%error, "a thread that could wait runs at the same priority as everybody");
     }
 }
 

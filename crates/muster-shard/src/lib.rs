@@ -12,6 +12,8 @@
 //! batch. The **committer** takes all batches that have gathered, appends them, flushes once, and releases what depended on them, in their order.
 //! So nothing leaves before it is durable, a lone command waits for nobody, and throughput grows with load. The **keeper** writes behind: finished
 //! executions to history, changed entities to records, and then it trims the journal.
+//! The **verifier** looks slowly through
+//! history for damage.
 //!
 //! [`ShardHandle`] is the only way in.
 
@@ -29,6 +31,7 @@ mod pipeline;
 mod release;
 mod start;
 mod tail;
+mod verifier;
 mod watch;
 mod writer;
 
@@ -39,5 +42,6 @@ pub use options::{Options, Retention};
 pub use outbox::Outbox;
 pub use release::{LandingWork, Note};
 pub use start::{Running, Started, start};
+pub use verifier::HistoryDamage;
 pub use watch::{Change, ExecutionState};
 pub use writer::Turn;

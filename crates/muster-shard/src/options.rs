@@ -16,6 +16,8 @@ pub struct Options {
     pub record_after: Duration,
     /// How long history is kept.
     pub retention: Retention,
+    /// How long the verification of history rests between two steps. A million executions take a quarter of an hour by default.
+    pub verify_step_every: Duration,
 }
 
 /// How long history is kept: whichever ends first.
@@ -44,6 +46,7 @@ impl Default for Options {
             seed: None,
             record_after: Duration::from_secs(7),
             retention: Retention::default(),
+            verify_step_every: Duration::from_secs(1),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Starts a shard: recovers its state from the store, and gives the writer, the committer and the keeper their threads.
+//! Starts a shard: recovers its state from the store, and gives the writer, the committer, the keeper and the verifier their threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +15,13 @@ use crate::clock::Clock;
 use crate::committer::{Committer, Durable};
 use crate::error::FatalError;
 use crate::handle::ShardHandle;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, step_back};
 use crate::options::Options;
 use crate::outbox::Outboxes;
 use crate::pipeline::Pipeline;
 use crate::release::{LandingWork, Note};
 use crate::tail::Tail;
+use crate::verifier::{HistoryDamage, Verifier};
 use crate::watch::Watchers;
 use crate::writer::{Checkpoint, JOBS_MAX, Job, Writer};
 
@@ -44,6 +45,8 @@ pub struct Started {
     pub landing: mpsc::Receiver<LandingWork>,
     /// Lines for the logs of executions.
     pub notes: mpsc::Receiver<Note>,
+    /// What is damaged in history, as far as it is known; `None` while nothing is. It never ends a shard.
+    pub history_damage: watch::Receiver<Option<HistoryDamage>>,
     /// Its threads.
     pub running: Running,
 }
@@ -135,6 +138,9 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         (recovered.head, settled),
         &options,
     );
+    let (damage, history_damage) = watch::channel(None);
+    let mut verifier = Verifier::new(store.clone(), options.verify_step_every, damage);
+    let (keeper_lives, keeper_alive) = std::sync::mpsc::sync_channel(0);
     let handle = ShardHandle::new(jobs, store, history_is_whole, outboxes, watchers, Arc::clone(&ready));
     let writing = WriterLoop {
         writer,
@@ -162,6 +168,8 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         thread("shard-keeper", {
             let mut keeper = keeper;
             move || {
+                // The verifier ends when this is dropped, with the keeper.
+                let _lives: SyncSender<()> = keeper_lives;
                 let ended = keeper.run();
                 if ended.is_err() {
                     // What the engine holds now is not known, so nothing more is told to anybody.
@@ -171,11 +179,17 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
                 Ok(ended?)
             }
         })?,
+        thread("shard-verifier", move || {
+            step_back();
+            verifier.run(&keeper_alive);
+            Ok(())
+        })?,
     ];
     Ok(Started {
         handle,
         landing: landing_work,
         notes: noted,
+        history_damage,
         running: Running { threads },
     })
 }

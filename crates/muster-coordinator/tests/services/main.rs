@@ -3,6 +3,7 @@
 mod connectors;
 mod errors;
 mod executions;
+mod health;
 mod integrations;
 mod leftovers;
 mod limits;

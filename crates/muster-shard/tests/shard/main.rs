@@ -1,5 +1,6 @@
 //! A whole shard: threads, store and handle.
 
+mod damage;
 mod durability;
 mod lifecycle;
 mod rig;
