@@ -1,9 +1,12 @@
 //! The real binaries over real sockets, with a real store on a real disk.
 
 mod absence;
+mod api_page;
 mod clients;
 mod competition;
+mod configuration;
 mod deploy;
+mod dynamic;
 mod first_hour;
 mod kills;
 mod leftovers;

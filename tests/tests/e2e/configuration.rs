@@ -1,0 +1,354 @@
+//! How the binaries are configured: what counts, what is refused with which words, what the documentation says, and what the log names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use muster_proto::v1::ExecutionStatus;
+use muster_tests::{Binary, LIMIT, Wanted, World, eventually};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Set to write what the binaries say now into the documentation, instead of comparing.
+const BLESS_VARIABLE: &str = "MUSTER_BLESS";
+
+const BINARIES: [Binary; 2] = [Binary::Coordinator, Binary::Runner];
+
+/// A folder with a configuration file in it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn with(text: impl AsRef<[u8]>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("muster.toml"), text).expect("written");
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs a binary with the file, in the folder, and waits until it has ended.
+    fn run(&self, binary: Binary, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let mut command = binary.command();
+        command.args(["--config", "muster.toml"]).args(arguments);
+        command.envs(variables.iter().copied());
+        Ended::of(command.current_dir(self.0.path()))
+    }
+
+    /// The names of what is in it.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).expect("listed");
+        let name =
+            |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name().into_string().expect("text");
+        entries.map(name).collect()
+    }
+}
+
+/// How a process has ended.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn of(command: &mut Command) -> Self {
+        // A home is needed for the runner's default folder; nothing is made in it.
+        let ended = command.env("HOME", "/nowhere").output().expect("it can be started");
+        let Output { status, stdout, stderr } = ended;
+        Self {
+            code: status.code(),
+            stdout: String::from_utf8(stdout).expect("text"),
+            stderr: String::from_utf8(stderr).expect("text"),
+        }
+    }
+}
+
+fn printed(binary: Binary, flag: &str) -> String {
+    let ended = Ended::of(binary.command().arg(flag));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    ended.stdout
+}
+
+#[test]
+fn the_later_goes_before_the_earlier_and_the_check_says_which_it_was() {
+    let folder = Folder::with("lease = \"30s\"\nretention_days = 7\nstop_within = \"20s\"\n");
+    let variables = [
+        ("MUSTER_RETENTION_DAYS", "8"),
+        ("MUSTER_STOP_WITHIN", "30s"),
+        ("MUSTER_LEESE", "1s"),
+    ];
+    let ended = folder.run(
+        Binary::Coordinator,
+        &["--check-config", "--stop-within", "40s"],
+        &variables,
+    );
+    let expected = "\
+listen = \"127.0.0.1:7443\"  # default
+data = \"muster-data\"       # default
+#landing                   # default
+lease = \"30s\"              # muster.toml:1:9
+retention_days = 8         # MUSTER_RETENTION_DAYS
+history_mib = 16384        # default
+stop_within = \"40s\"        # --stop-within
+log = \"info\"               # default
+log_format = \"auto\"        # default
+# note: the variable `MUSTER_LEESE` is no setting of muster-coordinator and is ignored: is `MUSTER_LEASE` meant?
+# the configuration is good
+";
+    assert_eq!(
+        (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
+        (Some(0), expected, "")
+    );
+    assert_eq!(folder.names(), ["muster.toml"], "the check has made something");
+}
+
+#[test]
+fn all_that_is_wrong_with_a_coordinator_is_told_at_once_before_anything_is_made() {
+    let folder = Folder::with(
+        "\
+listen = \"0.0.0.0:7443\"
+data-folder = \"data\"
+lease = 60
+retention_days = 0
+history_mib = 99999999999999999999
+landing = [\"a\"]
+
+[tls]
+certificate = \"/etc/muster/tls.pem\"
+",
+    );
+    for check in [&["--check-config"][..], &[]] {
+        let arguments = [check, &["--log-format=jsn"]].concat();
+        let ended = folder.run(
+            Binary::Coordinator,
+            &arguments,
+            &[("MUSTER_STOP_WITHIN", "10000y"), ("MUSTER_LOG", "verbose")],
+        );
+        let expected = "\
+error: the configuration is wrong, and nothing was started:
+  muster.toml:1:10: `listen`: the coordinator has no authentication yet, so it listens on loopback only, and `0.0.0.0:7443` is not: use 127.0.0.1 or [::1]
+  muster.toml:2:1: `data-folder`: there is no such key: `--print-default-config` shows all that there are
+  muster.toml:3:9: `lease`: must be a text in quotes, and is a whole number
+  muster.toml:4:18: `retention_days`: is `0`: must be a whole number from 1 to 65535
+  muster.toml:5:15: `history_mib`: is a number that is far too large
+  muster.toml:6:11: `landing`: must be a text in quotes, and is a list
+  muster.toml:8:2: `tls`: there is no such key: `--print-default-config` shows all that there are
+  MUSTER_LOG: `verbose` is no level; write a level such as `info`, or `info,muster_runner=debug`
+  MUSTER_STOP_WITHIN: `10000y` is no duration: write it like `90s`, `2m 30s` or `1h`
+  --log-format: is `jsn`: must be one of `auto`, `text`, `json`; is `json` meant?
+`muster-coordinator --print-default-config` shows every setting and what it may be; `--check-config` judges without starting
+";
+        assert_eq!(
+            (ended.code, ended.stderr.as_str(), ended.stdout.as_str()),
+            (Some(78), expected, "")
+        );
+    }
+    assert_eq!(folder.names(), ["muster.toml"], "it has made something");
+}
+
+#[test]
+fn all_that_is_wrong_with_a_runner_is_told_at_once_programs_included() {
+    let folder = Folder::with(
+        "\
+coordinator = \"127.0.0.1:7443\"
+pool = \"hosted\"
+organization = \"acme\"
+display_name = \"\\u202Eevil\"
+connectors = [\"hosts\", \"host\"]
+
+[exec.host]
+program = \"/bin/sh\"
+
+[exec.crm]
+program = \"crm.py\"
+args = [\"-x\"]
+memory_mib_max = \"1 GiB\"
+slots = 4
+
+[exec.\"No Name\"]
+arguments = []
+",
+    );
+    let ended = folder.run(Binary::Runner, &["--slots=0"], &[("MUSTER_TIME_LIMIT", "")]);
+    let expected = "\
+error: the configuration is wrong, and nothing was started:
+  muster.toml:1:15: `coordinator`: is `127.0.0.1:7443`: write it as `http://host:port`, with the port of the coordinator's gRPC listener (7443 unless changed)
+  muster.toml:3:16: `organization`: is `acme`, but the pool `hosted` belongs to no organization: leave it out, or name another pool
+  muster.toml:4:16: `display_name`: the name has the character '\\u{202e}' at position 1: control characters, marks that change the direction of text, `/`, and blanks at either end are not allowed
+  muster.toml:5:14: `connectors`: there is no connector `hosts`: is `host` meant? there are `host`
+  muster.toml:7:7: `exec.host`: a built-in connector has this name: choose another
+  muster.toml:11:11: `exec.crm.program`: is `crm.py`: write an absolute path, which begins with `/`
+  muster.toml:12:1: `exec.crm.args`: there is no such key: is `arguments` meant?
+  muster.toml:13:18: `exec.crm.memory_mib_max`: invalid type: string \"1 GiB\", expected a whole number in its bounds
+  muster.toml:14:1: `exec.crm.slots`: this stands in a table, and belongs to none: move it above the first `[…]` of the file
+  muster.toml:16:7: `exec.\"No Name\"`: missing field `program`
+  MUSTER_TIME_LIMIT: is empty: give it a value, or leave it out
+  --slots: is `0`: must be a whole number from 1 to 1000
+`muster-runner --print-default-config` shows every setting and what it may be; `--check-config` judges without starting
+";
+    assert_eq!(
+        (ended.code, ended.stderr.as_str(), ended.stdout.as_str()),
+        (Some(78), expected, "")
+    );
+    assert_eq!(folder.names(), ["muster.toml"], "it has made something");
+}
+
+#[test]
+fn a_file_that_cannot_be_one_is_told_as_what_it_is() {
+    let folder = Folder::with("slots = 4\nslots = 5\nslots 6\n");
+    fs::write(folder.path("latin1.toml"), b"slots = 4\n# caf\xe9\n").expect("written");
+    fs::write(folder.path("huge.toml"), "# x\n".repeat(300_000)).expect("written");
+    for (path, expected) in [
+        (
+            "muster.toml",
+            "\n  muster.toml:2:1: duplicate key\n  muster.toml:3:7: key with no value, expected `=`\n",
+        ),
+        (
+            "latin1.toml",
+            "\n  latin1.toml:2:6: this is not UTF-8 text: save the file as UTF-8\n",
+        ),
+        (
+            "huge.toml",
+            "\n  --config: `huge.toml` has more than 1048576 bytes, so it is no configuration file: check the path\n",
+        ),
+        (
+            "/dev/zero",
+            "\n  --config: `/dev/zero` has more than 1048576 bytes, so it is no configuration file: check the path\n",
+        ),
+        (".", "\n  --config: `.` is a folder: name the file in it\n"),
+        (
+            "none.toml",
+            "\n  --config: there is no file `none.toml`: check the path\n",
+        ),
+    ] {
+        for binary in BINARIES {
+            let mut command = binary.command();
+            command.args(["--config", path]).current_dir(folder.0.path());
+            let ended = Ended::of(&mut command);
+            assert_eq!(ended.code, Some(78), "{path}");
+            assert!(ended.stderr.contains(expected), "{path}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_default_file_changes_nothing_as_it_is_and_with_its_defaults_switched_on() {
+    for binary in BINARIES {
+        let printed = printed(binary, "--print-default-config");
+        let bare = Ended::of(binary.command().arg("--check-config")).stdout;
+        let as_it_is = Folder::with(&printed).run(binary, &["--check-config"], &[]);
+        assert_eq!(as_it_is.stdout, bare, "{}", as_it_is.stderr);
+
+        let switched_on = Folder::with(switched_on(&printed)).run(binary, &["--check-config"], &[]);
+        assert_eq!(switched_on.code, Some(0), "{}", switched_on.stderr);
+        let values = |text: &str| {
+            text.lines()
+                .map(|line| line.split("  #").next().unwrap_or_default().trim().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let (changed, unchanged) = (values(&switched_on.stdout), values(&bare));
+        assert!(
+            changed
+                .iter()
+                .filter(|line| !line.starts_with('['))
+                .eq(unchanged.iter()),
+            "{changed:?}"
+        );
+        assert!(switched_on.stdout.contains("# muster.toml:"), "{}", switched_on.stdout);
+    }
+}
+
+/// The default file with all that is a default switched on; what has none stays a comment.
+fn switched_on(printed: &str) -> String {
+    let line = |line: &str| {
+        let setting = line
+            .strip_prefix('#')
+            .filter(|rest| !rest.starts_with([' ', '#']) && !rest.is_empty());
+        let is_placeholder =
+            setting.is_some_and(|setting| setting.ends_with("= \"NAME\"") || setting.ends_with("= \"FOLDER\""));
+        let line = setting.filter(|_| !is_placeholder).unwrap_or(line);
+        // No connector may be called this.
+        format!("{}\n", line.replace("[exec.NAME]", "[exec.crm]"))
+    };
+    printed.lines().map(line).collect()
+}
+
+#[test]
+fn the_documentation_is_what_the_binaries_print() {
+    let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md"));
+    let written = fs::read_to_string(file).expect("docs/configuration.md is there");
+    let mut current = written.clone();
+    for binary in BINARIES {
+        let begin = format!("<!-- begin: {} --print-default-config -->\n", binary.name());
+        let end = format!("<!-- end: {} -->\n", binary.name());
+        let (before, rest) = current.split_once(&begin).expect("the place of what is printed");
+        let (_, after) = rest.split_once(&end).expect("its end");
+        let printed = printed(binary, "--print-default-config");
+        current = format!("{before}{begin}```toml\n{printed}```\n{end}{after}");
+    }
+    if std::env::var_os(BLESS_VARIABLE).is_some() {
+        fs::write(file, current).expect("written");
+    } else {
+        assert_eq!(
+            written, current,
+            "docs/configuration.md is behind: run this test with {BLESS_VARIABLE}=1"
+        );
+    }
+}
+
+/// What a program says of itself.
+const SPECIFICATION: &str = r#"{"spec":{"protocol":1,"version":"1","title":"T","description":"D","config_schema":{"type":"object"},"data_types":[{"name":"device","title":"Devices","primary_key":["id"]}]}}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_of_the_file_is_offered_and_one_that_is_broken_costs_only_itself() {
+    let world = World::start().await;
+    let program = format!("echo '{SPECIFICATION}'");
+    let file = world.folder().join("runner.toml");
+    let text = format!(
+        "connectors = []\n[exec.broken]\nprogram = \"/bin/false\"\n[exec.crm]\nprogram = \"/bin/sh\"\narguments = [\"-c\", {program:?}]\n"
+    );
+    fs::write(&file, text).expect("written");
+    let mut runner = world.runner("exec", &["--config", file.to_str().expect("text")]);
+    let refused = runner
+        .process()
+        .until_logged(
+            "a connector is not offered: mend its program, then restart the runner",
+            LIMIT,
+        )
+        .await;
+    assert_eq!(refused["connector"], "broken", "{refused}");
+    let online = world.client().until_online("exec").await;
+    assert_eq!(online.connectors.len(), 1, "{online:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_an_execution_names_it() {
+    let world = World::start().await;
+    let client = world.client();
+    let mut runner = world.runner("logging", &["--log", "warn,muster_runner=debug"]);
+    client.until_online("logging").await;
+    let created = client
+        .create_soon(&Wanted::new("source", "host").data_type("user"))
+        .await;
+    let execution = eventually("an execution", LIMIT, async || {
+        let all = client.all_executions().await.map_err(|status| status.to_string())?;
+        all.into_iter()
+            .find(|one| one.name.starts_with(&created.name))
+            .ok_or_else(|| "none".to_owned())
+    })
+    .await;
+    client.until_status(&execution.name, ExecutionStatus::Completed).await;
+    runner.process().until_logged("completed", LIMIT).await;
+    let log = runner.process().log();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON when it is piped"))
+        .collect();
+    for message in ["starting", "completed"] {
+        let line = lines.iter().find(|line| line["message"] == message).expect("logged");
+        assert_eq!(line["execution"], execution.name.as_str(), "{line}");
+        assert_eq!(line["attempt"], "1", "{line}");
+    }
+}
