@@ -8,10 +8,13 @@ use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
+use serde::{Deserialize, Serialize};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use crate::contexts::Organization;
 use crate::error::Error;
+use crate::settings::{Origin, Said};
 
 /// Longer than a slow network needs, shorter than a person's patience.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -29,10 +32,40 @@ const PROBE_WITHIN: Duration = Duration::from_secs(10);
 const MESSAGE_BYTES_MAX: usize = 96 * 1024 * 1024;
 
 /// Where a coordinator listens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Server {
     endpoint: Endpoint,
     url: String,
+}
+
+impl Server {
+    /// The address, with its scheme.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl PartialEq for Server {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+}
+
+impl Eq for Server {}
+
+impl TryFrom<String> for Server {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Server> for String {
+    fn from(server: Server) -> Self {
+        server.url
+    }
 }
 
 impl FromStr for Server {
@@ -74,7 +107,8 @@ impl FromStr for Server {
 #[derive(Debug, Clone)]
 pub struct Client {
     channel: Channel,
-    url: String,
+    /// Where the coordinator is, and who says so where that is not to be seen in the command itself.
+    place: String,
     organization: String,
 }
 
@@ -91,11 +125,16 @@ macro_rules! services {
 
 impl Client {
     /// A client that connects with its first call, and anew when the connection has broken. To be called within a runtime.
-    pub fn new(server: &Server, organization: String) -> Self {
+    pub fn new(server: &Said<Server>, organization: &Organization) -> Self {
+        let Said { value: server, origin } = server;
+        let place = match origin {
+            Origin::Flag(_) | Origin::Default => server.url.clone(),
+            Origin::Variable(_) | Origin::Context(_) => format!("{} (from {origin})", server.url),
+        };
         Self {
             channel: server.endpoint.connect_lazy(),
-            url: server.url.clone(),
-            organization,
+            place,
+            organization: organization.as_str().to_owned(),
         }
     }
 
@@ -117,14 +156,14 @@ impl Client {
         format!("organizations/{}", self.organization)
     }
 
-    /// Where the coordinator is.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// Where the coordinator is, for errors.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// The error of a call: `doing` says what for, as in "cannot …".
     pub fn error(&self, doing: impl Into<String>, status: &Status) -> Error {
-        Error::of(doing, &self.url, status)
+        Error::of(doing, &self.place, status)
     }
 }
 

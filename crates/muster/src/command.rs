@@ -1,21 +1,29 @@
 //! The commands: one module for each noun.
 
+mod completion;
+mod configured;
 mod connector;
+mod context;
 mod dev;
 mod execution;
 mod integration;
 mod logs;
+mod man;
 mod records;
 mod runner;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::client::{Client, Server};
+use crate::contexts::{ContextName, Contexts, Organization};
 use crate::error::Error;
 use crate::exit::{self, Exit};
 use crate::output::{Format, Output};
+use crate::settings::{Given, Origin, Said, Settings};
 
 /// Runs collections from inside customer networks, and tells which integrations are healthy
 #[derive(Debug, Parser)]
@@ -24,55 +32,68 @@ use crate::output::{Format, Output};
     version,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = exit::HELP,
+    after_help = exit::help(),
     after_long_help = format!("\
 Examples:
+  muster dev
   muster integration create laptops --connector host --pool default
   muster integration run laptops --wait
   muster execution watch
   muster execution list --status error
+  muster context set hq --server http://127.0.0.1:7443
 
-{}", exit::HELP)
+{}", exit::help())
 )]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
     command: Command,
+    /// Which of the global options were given, and how.
+    #[arg(skip)]
+    given: Given,
 }
 
 /// What every command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
-    /// Where the coordinator is
+struct Global {
+    /// Work with this context instead of the one in use: see `muster context`
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "MUSTER_CONTEXT",
+        hide_env_values = true
+    )]
+    context: Option<ContextName>,
+    /// Where the coordinator is [default: that of the context, else http://127.0.0.1:7443]
     #[arg(
         long,
         global = true,
         value_name = "URL",
         env = "MUSTER_SERVER",
-        default_value = "http://127.0.0.1:7443"
+        hide_env_values = true
     )]
-    server: Server,
-    /// The organization that is asked about
+    server: Option<Server>,
+    /// The organization that is asked about [default: that of the context, else `default`]
     #[arg(
         long,
         global = true,
         value_name = "ID",
         env = "MUSTER_ORGANIZATION",
-        default_value = "default",
-        value_parser = parse_organization
+        hide_env_values = true
     )]
-    organization: String,
-    /// How results are printed
+    organization: Option<Organization>,
+    /// How results are printed [default: that of the context, else `table`]
     #[arg(
         long,
         global = true,
         value_name = "FORMAT",
         env = "MUSTER_OUTPUT",
-        default_value = "table"
+        hide_env_values = true
     )]
-    output: Format,
+    output: Option<Format>,
 }
 
 /// All that can be typed first.
@@ -80,12 +101,17 @@ pub struct Global {
 enum Command {
     /// Try it here: everything in one process.
     Dev(dev::Args),
-    /// Those that ask a coordinator.
+    /// Those that print results, and may ask a coordinator.
     #[command(flatten)]
     Operation(Operation),
+    /// Keep names for coordinators, and choose one
+    #[command(subcommand, visible_alias = "contexts")]
+    Context(context::Command),
+    Completion(completion::Args),
+    Man(man::Args),
 }
 
-/// What is asked of a coordinator.
+/// What prints results, and may ask a coordinator.
 #[derive(Debug, Subcommand)]
 enum Operation {
     /// Create, show, change, run and delete integrations
@@ -96,12 +122,12 @@ enum Operation {
     Execution(execution::Command),
     /// Print the log of an execution
     Logs(logs::Args),
-    /// Print the records that an execution has collected, as JSON lines
+    /// Print the records that an execution has collected
     Records(records::Args),
     /// Show the runners that have checked in
     #[command(subcommand, visible_alias = "runners")]
     Runner(runner::Command),
-    /// Show the connectors that runners offer
+    /// Show connectors, and run them here without a coordinator
     #[command(subcommand, visible_alias = "connectors")]
     Connector(connector::Command),
 }
@@ -111,6 +137,59 @@ enum Operation {
 struct Session {
     client: Client,
     output: Output,
+    /// The format that somebody has asked for; `None`: nobody has, so that a command may have a default of its own.
+    asked_for: Option<Format>,
+}
+
+impl Cli {
+    /// Reads the command line, and from where each global option comes.
+    ///
+    /// # Errors
+    /// What is wrong with it; or the help or the version, where these were asked for.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::of(std::env::args_os())
+    }
+
+    fn of(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        let mut command = <Self as CommandFactory>::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        let mut cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let global = &cli.global;
+        cli.given = Given {
+            context: said(
+                &matches,
+                "context",
+                global.context.as_ref(),
+                "--context",
+                "MUSTER_CONTEXT",
+            ),
+            server: said(&matches, "server", global.server.as_ref(), "--server", "MUSTER_SERVER"),
+            organization: said(
+                &matches,
+                "organization",
+                global.organization.as_ref(),
+                "--organization",
+                "MUSTER_ORGANIZATION",
+            ),
+            output: said(&matches, "output", global.output.as_ref(), "--output", "MUSTER_OUTPUT"),
+        };
+        Ok(cli)
+    }
+}
+
+/// A global option with its origin; `None` where it was not given.
+fn said<T: Clone>(
+    matches: &ArgMatches,
+    id: &str,
+    value: Option<&T>,
+    flag: &'static str,
+    variable: &'static str,
+) -> Option<Said<T>> {
+    let origin = match matches.value_source(id) {
+        Some(ValueSource::EnvVariable) => Origin::Variable(variable),
+        Some(_) | None => Origin::Flag(flag),
+    };
+    value.cloned().map(|value| Said { value, origin })
 }
 
 /// Runs what was typed.
@@ -120,20 +199,26 @@ struct Session {
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Dev(args) => Ok(dev::run(args).into()),
-        Command::Operation(operation) => operate(cli.global, operation).map(ExitCode::from),
+        Command::Operation(operation) => operate(cli.given, operation).map(ExitCode::from),
+        Command::Context(command) => context::run(command, cli.given).map(ExitCode::from),
+        Command::Completion(args) => completion::run(&args).map(ExitCode::from),
+        Command::Man(args) => man::run(&args).map(ExitCode::from),
     }
 }
 
-fn operate(global: Global, operation: Operation) -> Result<Exit, Error> {
+fn operate(given: Given, operation: Operation) -> Result<Exit, Error> {
+    let settings = Settings::resolve(given, &Contexts::read()?)?;
     // One call at a time is all that there is to do.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
+        let asked_for = settings.output.map(|said| said.value);
         let mut session = Session {
-            client: Client::new(&global.server, global.organization),
-            output: Output::new(global.output),
+            client: Client::new(&settings.server, &settings.organization.value),
+            output: Output::new(asked_for.unwrap_or(Format::Table)),
+            asked_for,
         };
         let exit = match operation {
             Operation::Integration(command) => integration::run(command, &mut session).await,
@@ -146,7 +231,10 @@ fn operate(global: Global, operation: Operation) -> Result<Exit, Error> {
         // What was printed before an error is let out before the error is told.
         session.output.flush()?;
         exit
-    })
+    });
+    // A connector that was run here may have left a thread that hangs on its source; nobody waits for it.
+    runtime.shutdown_background();
+    exit
 }
 
 /// How many items a list prints.
@@ -172,17 +260,9 @@ fn parse_limit(text: &str) -> Result<usize, String> {
     }
 }
 
-fn parse_organization(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains('/') {
-        return Err("it must be an organization's id, without `/`".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -211,7 +291,7 @@ mod tests {
             for example in help.lines().filter_map(|line| line.strip_prefix("  muster ")) {
                 let typed = example.split(['|', '>']).next().unwrap_or(example);
                 let words = typed.split_whitespace().map(|word| word.trim_matches('\''));
-                let parsed = Cli::try_parse_from(std::iter::once("muster").chain(words));
+                let parsed = Cli::of(std::iter::once("muster").chain(words));
                 assert!(
                     parsed.is_ok(),
                     "`muster {example}`: {}",

@@ -41,6 +41,13 @@ impl FromStr for KeyPath {
     }
 }
 
+impl Assignment {
+    /// The keys from the outermost object to the value.
+    pub fn keys(&self) -> &[String] {
+        &self.path.0
+    }
+}
+
 impl FromStr for Assignment {
     type Err = String;
 
@@ -104,7 +111,8 @@ impl Source {
         }
     }
 
-    fn place(&self) -> String {
+    /// What it is called in sentences.
+    pub fn place(&self) -> String {
         match self {
             Self::StandardInput => "standard input".to_owned(),
             Self::File(path) => format!("`{}`", path.display()),

@@ -1,10 +1,13 @@
-//! What can go wrong between an operator and the coordinator: what happened, to what, and the command to type next.
+//! What can go wrong for an operator: what happened, and to what. What to type next stands in `report`.
+
+mod report;
 
 use std::error::Error as _;
-use std::fmt::Write as _;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use muster_process::ConfigError;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -14,7 +17,7 @@ use crate::output::text::clean;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody answers there.
-    #[error("cannot {doing}: no coordinator can be reached at {server} ({reason})")]
+    #[error("cannot {doing}: no coordinator can be reached at {server}: {reason}")]
     Unreachable {
         doing: String,
         server: String,
@@ -36,14 +39,17 @@ pub enum Error {
     Refused(Box<Refusal>),
     /// There is nothing of that name.
     #[error(
-        "there is no {kind} `{given}` in organization `{organization}`{}",
+        "there is no {kind} `{given}` {place}{}",
         .nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
     )]
-    NotFound {
+    Unknown {
         kind: Kind,
         given: String,
-        organization: String,
+        /// Among what it was looked for: "in organization `default`".
+        place: String,
         nearest: Option<String>,
+        /// The command that lists what there is.
+        next: String,
     },
     /// There are several of that name.
     #[error("`{given}` may be any of these {kind}s: {}", candidates.join(", "))]
@@ -58,9 +64,30 @@ pub enum Error {
     /// A configuration's file holds something else.
     #[error("the configuration in {place} is not usable: {reason}")]
     ConfigurationUnusable { place: String, reason: String },
+    /// A configuration does not fit the connector's schema.
+    #[error(transparent)]
+    Unfit(Box<Unfit>),
     /// A flag cannot be applied to the configuration.
     #[error("cannot apply `{flag}`: {reason}")]
     Assignment { flag: String, reason: String },
+    /// Nothing says where contexts are kept.
+    #[error("there is no home folder to keep contexts in")]
+    ContextsUnknown,
+    /// The file of contexts cannot be read, or has a fault.
+    #[error("cannot use the file of contexts")]
+    ContextsUnusable(#[source] ConfigError),
+    /// The file of contexts cannot be written.
+    #[error("cannot write the file of contexts {}: {source}", .path.display())]
+    ContextsUnwritable { path: PathBuf, source: io::Error },
+    /// The configuration file of a runner cannot be read, or has a fault.
+    #[error("cannot use the runner's configuration")]
+    RunnerFile(#[source] ConfigError),
+    /// A connector cannot be run here.
+    #[error("cannot run the connector: {reason}")]
+    Connector { reason: String, next: String },
+    /// A file or folder cannot be written.
+    #[error("cannot write {}: {source}", .path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
     /// A person has to agree, and cannot be asked.
     #[error("cannot delete `{name}` without a yes, and there is no terminal to ask on")]
     Unconfirmed { name: String },
@@ -86,16 +113,22 @@ pub enum Kind {
     Execution,
     Runner,
     Connector,
+    DataType,
+    AccessSchema,
+    Context,
 }
 
 impl Kind {
-    /// Its noun on the command line, and in sentences.
+    /// Its noun, in sentences; of what has commands of its own, on the command line too.
     pub fn noun(self) -> &'static str {
         match self {
             Self::Integration => "integration",
             Self::Execution => "execution",
             Self::Runner => "runner",
             Self::Connector => "connector",
+            Self::DataType => "data type",
+            Self::AccessSchema => "access schema",
+            Self::Context => "context",
         }
     }
 }
@@ -104,6 +137,20 @@ impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.noun())
     }
+}
+
+/// A configuration that does not fit the schema of its connector.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing}: the configuration does not fit the connector `{connector}`")]
+pub struct Unfit {
+    /// What was to be done: "create integration `laptops`".
+    pub doing: String,
+    /// The connector's name.
+    pub connector: String,
+    /// The path of each fault, and what is wrong there. Never empty.
+    pub faults: Vec<(String, String)>,
+    /// The command that says what would fit.
+    pub next: String,
 }
 
 /// What the coordinator said instead of yes.
@@ -139,12 +186,14 @@ impl Error {
                 .iter()
                 .map(|fault| (clean(&fault.field), clean(&fault.description)))
                 .collect();
+            let message = without(&clean(status.message()), &faults);
+            let faults = faults.into_iter().map(|(path, fault)| (typed_path(path), fault));
             let links = details.help().map_or(&[][..], |help| &help.links[..]);
             return Self::Refused(Box::new(Refusal {
                 doing,
-                message: without(&clean(status.message()), &faults),
+                message,
                 reason: info.reason.clone(),
-                faults,
+                faults: faults.collect(),
                 retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
                 links: links.iter().map(|link| clean(&link.url)).collect(),
                 next: None,
@@ -192,11 +241,18 @@ impl Error {
             Self::Refused(refusal) => matches!(refusal.reason.as_str(), "NOT_READY" | "SHUTTING_DOWN"),
             // A connection that is cut in the middle of an answer looks like this.
             Self::Stranger { code, .. } => matches!(code, Code::Unknown | Code::Internal),
-            Self::NotFound { .. }
+            Self::Unknown { .. }
             | Self::Ambiguous { .. }
             | Self::ConfigurationUnreadable { .. }
             | Self::ConfigurationUnusable { .. }
+            | Self::Unfit(_)
             | Self::Assignment { .. }
+            | Self::ContextsUnknown
+            | Self::ContextsUnusable(_)
+            | Self::ContextsUnwritable { .. }
+            | Self::RunnerFile(_)
+            | Self::Connector { .. }
+            | Self::Unwritable { .. }
             | Self::Unconfirmed { .. }
             | Self::Broken { .. }
             | Self::Output(_)
@@ -214,73 +270,6 @@ impl Error {
         }
         self
     }
-
-    /// What to type next; `None` where the error itself says all there is.
-    pub fn next_step(&self) -> Option<String> {
-        match self {
-            Self::Unreachable { .. } => Some(
-                "name another coordinator with --server URL (or MUSTER_SERVER), or start one here with `muster dev`"
-                    .to_owned(),
-            ),
-            Self::Silent { .. } => Some("try again, or look at the coordinator's own log".to_owned()),
-            Self::Stranger { .. } => Some(format!(
-                "check --server URL (or MUSTER_SERVER), and that the coordinator is not older than this muster ({})",
-                env!("CARGO_PKG_VERSION")
-            )),
-            Self::Refused(refusal) => refusal.next_step(),
-            Self::NotFound { kind, .. } | Self::Ambiguous { kind, .. } => Some(format!("muster {kind} list")),
-            Self::ConfigurationUnusable { .. } | Self::ConfigurationUnreadable { .. } => {
-                Some("give one JSON object: --config FILE, or --config - for standard input".to_owned())
-            }
-            Self::Assignment { .. } => Some("look at what there is: muster integration show NAME".to_owned()),
-            Self::Unconfirmed { .. } => Some("say yes with --yes".to_owned()),
-            Self::Broken { .. } => Some("run the command again".to_owned()),
-            Self::Output(_) | Self::Runtime(_) => None,
-        }
-    }
-
-    /// All of it as it goes to standard error, with a line feed at the end.
-    pub fn report(&self) -> String {
-        let mut report = format!("error: {self}\n");
-        // Writing into a `String` does not fail.
-        if let Self::Refused(refusal) = self {
-            for (path, fault) in &refusal.faults {
-                let _ = writeln!(report, "  {path}: {fault}");
-            }
-            for link in &refusal.links {
-                let _ = writeln!(report, "  more: {link}");
-            }
-        }
-        if let Some(next) = self.next_step() {
-            let _ = writeln!(report, "next: {next}");
-        }
-        report
-    }
-}
-
-impl Refusal {
-    fn next_step(&self) -> Option<String> {
-        if let Some(next) = &self.next {
-            return Some(next.clone());
-        }
-        if let Some(wait) = self.retry_after {
-            return Some(format!("try again in {}", crate::output::time::length(wait)));
-        }
-        let next = match self.reason.as_str() {
-            "INVALID_CONFIGURATION" => "see what the connector needs: muster connector show CONNECTOR",
-            "ORGANIZATION_NOT_FOUND" => "name another organization with --organization (or MUSTER_ORGANIZATION)",
-            "INTEGRATION_NOT_FOUND" => "muster integration list",
-            "EXECUTION_NOT_FOUND" => "muster execution list",
-            "RUNNER_NOT_FOUND" => "muster runner list",
-            "CONNECTOR_NOT_FOUND" => "muster connector list",
-            "INTEGRATION_DISABLED" => "muster integration enable NAME",
-            "ETAG_MISMATCH" => "somebody else has changed it meanwhile: look at it, and run the command again",
-            "NOT_READY" | "SHUTTING_DOWN" | "LANDING_UNAVAILABLE" => "try again in a moment",
-            "INTERNAL" => "look at the coordinator's own log",
-            _ => return None,
-        };
-        Some(next.to_owned())
-    }
 }
 
 /// The message without the faults at its end: these are told in a line each.
@@ -291,6 +280,14 @@ fn without(message: &str, faults: &[(String, String)]) -> String {
         Some(start) => start.trim_end_matches(": ").to_owned(),
         None => message.to_owned(),
     }
+}
+
+/// A field of a request as a person knows it: a place of the configuration as `--set` takes it, another field by its name alone.
+fn typed_path(path: String) -> String {
+    let known = path
+        .strip_prefix("integration.configuration.")
+        .or(path.strip_prefix("integration."));
+    known.map(str::to_owned).unwrap_or(path)
 }
 
 /// The innermost reason that a transport's error has, or the status' own words.

@@ -128,7 +128,7 @@ impl Follow {
             }
             Ok(None) => Err(Error::Unreachable {
                 doing: DOING.to_owned(),
-                server: self.client.url().to_owned(),
+                server: self.client.place().to_owned(),
                 reason: "it has ended the stream".to_owned(),
             }),
             Err(status) => Err(self.client.error(DOING, &status)),

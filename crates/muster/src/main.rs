@@ -3,20 +3,20 @@
 mod client;
 mod command;
 mod configuration;
+mod contexts;
 mod error;
 mod exit;
 mod follow;
+mod judge;
 mod list;
 mod names;
 mod output;
+mod settings;
 
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use command::Cli;
-
 use error::Error;
 use exit::Exit;
 
@@ -24,7 +24,7 @@ use exit::Exit;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match Cli::try_parse() {
+    match Cli::read() {
         Ok(cli) => command::run(cli).unwrap_or_else(|error| told(&error).into()),
         Err(answer) => {
             // Nobody is left to tell where the terminal is gone.

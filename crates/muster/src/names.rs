@@ -12,6 +12,7 @@ use crate::error::{Error, Kind};
 use crate::list::PAGE_MAX;
 use crate::list::{connectors, executions, integrations, runners};
 use crate::output::text::clean;
+use muster_process::nearest;
 
 pub use display::DisplayNames;
 
@@ -53,7 +54,7 @@ pub fn integration_of(execution: &str) -> &str {
 /// The integration that a person means by its display name, its identifier or its resource name.
 ///
 /// # Errors
-/// [`Error::NotFound`] with the nearest name; [`Error::Ambiguous`] where several have this display name; those of the calls.
+/// [`Error::Unknown`] with the nearest name; [`Error::Ambiguous`] where several have this display name; those of the calls.
 pub async fn integration(client: &Client, given: &str) -> Result<Integration, Error> {
     if let Some(name) = resource_name(client, Kind::Integration, given) {
         let found = client
@@ -102,7 +103,7 @@ pub async fn integration(client: &Client, given: &str) -> Result<Integration, Er
 /// The execution that a person means by its resource name, its identifier, or the end or the beginning of that.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Ambiguous`]; those of the calls.
+/// [`Error::Unknown`]; [`Error::Ambiguous`]; those of the calls.
 pub async fn execution(client: &Client, given: &str) -> Result<Execution, Error> {
     let name = if given.starts_with("organizations/") {
         given.to_owned()
@@ -150,7 +151,7 @@ fn matches(executions: &[Execution], accept: impl Fn(&str) -> bool) -> Vec<&str>
 /// The runner that a person means by its display name, its resource name, its identifier or the end of that.
 ///
 /// # Errors
-/// [`Error::NotFound`] with the nearest name; [`Error::Ambiguous`]; those of the calls.
+/// [`Error::Unknown`] with the nearest name; [`Error::Ambiguous`]; those of the calls.
 pub async fn runner(client: &Client, given: &str) -> Result<Runner, Error> {
     if let Some(name) = resource_name(client, Kind::Runner, given) {
         let found = client.runners().get_runner(GetRunnerRequest { name }).await;
@@ -193,7 +194,7 @@ pub async fn runner(client: &Client, given: &str) -> Result<Runner, Error> {
 /// The connector of this name or resource name.
 ///
 /// # Errors
-/// [`Error::NotFound`] with the nearest name; those of the calls.
+/// [`Error::Unknown`] with the nearest name; those of the calls.
 pub async fn connector(client: &Client, given: &str) -> Result<Connector, Error> {
     let name = if given.starts_with("organizations/") {
         given.to_owned()
@@ -255,11 +256,13 @@ async fn not_found<T>(
 }
 
 fn missing(client: &Client, kind: Kind, given: &str, known: impl IntoIterator<Item = String>) -> Error {
-    Error::NotFound {
+    let known: Vec<String> = known.into_iter().collect();
+    Error::Unknown {
         kind,
         given: clean(given),
-        organization: client.organization().to_owned(),
-        nearest: nearest(given, known).map(|name| clean(&name)),
+        place: format!("in organization `{}`", client.organization()),
+        nearest: nearest(given, known.iter().map(String::as_str)).map(clean),
+        next: format!("muster {kind} list"),
     }
 }
 
@@ -276,30 +279,9 @@ fn ambiguous(kind: Kind, given: &str, candidates: impl IntoIterator<Item = Strin
     }
 }
 
-/// The name that was probably meant: at most two slips away, or a third of its length.
-fn nearest(given: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
-    let given = given.to_lowercase();
-    let slips_max = (given.chars().count() / 3).max(2);
-    let measured = known.into_iter().map(|name| {
-        let slips = strsim::damerau_levenshtein(&given, &name.to_lowercase());
-        (slips, name)
-    });
-    let (slips, name) = measured.min()?;
-    (slips <= slips_max).then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_near() {
-        let known = || ["laptops", "servers", "directory"].map(str::to_owned);
-        assert_eq!(nearest("lpatops", known()).as_deref(), Some("laptops"));
-        assert_eq!(nearest("Servers", known()).as_deref(), Some("servers"));
-        assert_eq!(nearest("printers-of-hq", known()), None);
-        assert_eq!(nearest("anything", []), None);
-    }
 
     #[test]
     fn names_have_parts() {

@@ -2,18 +2,19 @@
 
 mod create;
 mod delete;
+mod fit;
 mod list;
 mod run;
 mod show;
 mod switch;
 mod update;
 
+pub use fit::one_of;
+
 use muster_proto::v1::{CollectionSchedule, Integration};
-use prost_types::Struct;
-use serde_json::Map;
 
 use super::Session;
-use crate::configuration::{Assignment, Every, Source, assign, to_wire};
+use crate::configuration::Every;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::names;
@@ -71,30 +72,6 @@ pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error>
     }
 }
 
-/// Where a configuration comes from.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Configuration")]
-struct Configured {
-    /// Set a value; JSON where it parses as JSON, else a string. After --config, and in this order
-    #[arg(long, value_name = "PATH.TO.KEY=VALUE")]
-    set: Vec<Assignment>,
-    /// Read the configuration, one JSON object, from a file, or from standard input by `-`
-    #[arg(long, value_name = "FILE", value_parser = |text: &str| Ok::<_, String>(Source::from(text)))]
-    config: Option<Source>,
-}
-
-impl Configured {
-    /// The configuration that these flags make alone.
-    fn read(&self) -> Result<Struct, Error> {
-        let mut object = match &self.config {
-            Some(source) => source.read()?,
-            None => Map::new(),
-        };
-        assign(&mut object, &self.set)?;
-        to_wire(object)
-    }
-}
-
 /// What is collected, and how often.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Schedule")]
@@ -110,6 +87,12 @@ struct Scheduled {
 impl Scheduled {
     fn is_empty(&self) -> bool {
         self.every.is_empty() && self.data_type.is_empty()
+    }
+
+    /// The data types that the flags name.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let every = self.every.iter().map(|every| every.data_type.as_str());
+        every.chain(self.data_type.iter().map(String::as_str))
     }
 
     /// These data types with their intervals, those with one first.
@@ -130,7 +113,7 @@ impl Scheduled {
 
 /// Prints the integration for programs, or for people a sentence that names it.
 fn tell(output: &mut Output, integration: &Integration, sentence: &str) -> Result<(), Error> {
-    if output.is_json() {
+    if output.is_for_programs() {
         return output.document(&Json(integration));
     }
     output.line(sentence)

@@ -36,14 +36,14 @@ pub struct Args {
 
 /// Prints the lines that there are, or all that come until the execution has ended.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let execution = names::execution(client, &args.execution).await?;
     let dropped = if args.follow {
         follow(client, output, &execution.name).await?
     } else {
         let (lines, dropped) = read(client, &execution.name).await?;
-        if output.is_json() {
-            output.document(&list(&lines))?;
+        if output.is_for_programs() {
+            output.documents(&list(&lines))?;
         } else if lines.is_empty() {
             note(format!(
                 "execution `{}` has said nothing so far",
@@ -137,7 +137,7 @@ async fn follow(client: &Client, output: &mut Output, execution: &str) -> Result
 
 fn print(output: &mut Output, lines: &[LogLine]) -> Result<(), Error> {
     for line in lines {
-        if output.is_json() {
+        if output.is_for_programs() {
             output.document_line(&Json(line))?;
             continue;
         }

@@ -46,10 +46,10 @@ pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error>
 }
 
 async fn all(limit: &Limit, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let listed = crate::list::runners(client, limit.limit).await?;
-    if output.is_json() {
-        output.document(&list(&listed.items))?;
+    if output.is_for_programs() {
+        output.documents(&list(&listed.items))?;
         return Ok(Exit::Success);
     }
     let now = time::now();
@@ -79,9 +79,9 @@ async fn all(limit: &Limit, session: &mut Session) -> Result<Exit, Error> {
 }
 
 async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let runner = names::runner(client, given).await?;
-    if output.is_json() {
+    if output.is_for_programs() {
         output.document(&Json(&runner))?;
         return Ok(Exit::Success);
     }

@@ -1,5 +1,7 @@
 //! Tables without lines, and facts about one thing; both of at most 100 columns, unless a fact is longer.
 
+use std::borrow::Cow;
+
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 use super::text::{self, Tone};
@@ -8,27 +10,27 @@ use super::text::{self, Tone};
 const GAP: u16 = 2;
 
 /// A column of a table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Column {
-    title: &'static str,
+    title: Cow<'static, str>,
     columns_max: usize,
     alignment: CellAlignment,
 }
 
 impl Column {
     /// A column of text; what is longer than `columns_max` is cut.
-    pub const fn text(title: &'static str, columns_max: usize) -> Self {
+    pub fn text(title: impl Into<Cow<'static, str>>, columns_max: usize) -> Self {
         Self {
-            title,
+            title: title.into(),
             columns_max,
             alignment: CellAlignment::Left,
         }
     }
 
     /// A column of numbers.
-    pub const fn number(title: &'static str, columns_max: usize) -> Self {
+    pub fn number(title: impl Into<Cow<'static, str>>, columns_max: usize) -> Self {
         Self {
-            title,
+            title: title.into(),
             columns_max,
             alignment: CellAlignment::Right,
         }
@@ -79,9 +81,10 @@ impl Table {
     }
 
     /// Adds a row, of as many cells as there are columns.
-    pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
-        debug_assert_eq!(N, self.columns.len(), "a row has a cell for each column");
-        let cells = cells.into_iter().zip(&self.columns).map(|(cell, column)| Cell {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell, IntoIter: ExactSizeIterator>) {
+        let cells = cells.into_iter();
+        debug_assert_eq!(cells.len(), self.columns.len(), "a row has a cell for each column");
+        let cells = cells.zip(&self.columns).map(|(cell, column)| Cell {
             text: text::cut(&text::clean(&cell.text), column.columns_max),
             tone: cell.tone,
         });
@@ -94,7 +97,7 @@ impl Table {
         table
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Disabled)
-            .set_header(self.columns.iter().map(|column| column.title))
+            .set_header(self.columns.iter().map(|column| column.title.as_ref()))
             .add_rows(self.rows.iter().map(|row| row.iter().map(|cell| cell.text.as_str())));
         for (column, drawn) in self.columns.iter().zip(table.column_iter_mut()) {
             drawn.set_padding((0, GAP)).set_cell_alignment(column.alignment);

@@ -1,5 +1,6 @@
 //! Runs the binary.
 
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -56,6 +57,22 @@ pub fn command(server: &str, args: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// The binary in this folder, which is its home too; no coordinator is named.
+pub fn command_in(folder: &Path, args: &[&str]) -> Command {
+    let mut command = command("", args);
+    command
+        .env_remove("MUSTER_SERVER")
+        .env("HOME", folder)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .current_dir(folder);
+    command
+}
+
+/// Runs it there to its end.
+pub async fn run_in(folder: &Path, args: &[&str]) -> Ran {
+    finish(command_in(folder, args).spawn().expect("the binary starts")).await
 }
 
 /// Runs it to its end.

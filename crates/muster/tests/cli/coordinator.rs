@@ -194,11 +194,15 @@ impl IntegrationService for Services {
     ) -> Result<Response<ListIntegrationsResponse>, Status> {
         let state = self.open("ListIntegrations")?;
         let request = request.into_inner();
-        let accept = |one: &&Integration| match request.filter.split_once(" = ") {
-            None => true,
-            Some(("display_name", quoted)) => quoted == format!("\"{}\"", one.display_name),
-            Some(("status", status)) => one.status().as_str_name() == format!("CONFIGURATION_STATUS_{status}"),
-            Some(_) => panic!("unexpected filter {}", request.filter),
+        let accept = |one: &&Integration| {
+            let mut terms = request.filter.split(" AND ").filter(|term| !term.is_empty());
+            terms.all(|term| match term.split_once(" = ") {
+                Some(("display_name", quoted)) => quoted == format!("\"{}\"", one.display_name),
+                Some(("connector", quoted)) => quoted == format!("\"{}\"", one.connector),
+                Some(("pool", quoted)) => quoted == format!("\"{}\"", one.pool),
+                Some(("status", status)) => one.status().as_str_name() == format!("CONFIGURATION_STATUS_{status}"),
+                Some(_) | None => panic!("unexpected filter {}", request.filter),
+            })
         };
         let all: Vec<Integration> = state.integrations.iter().filter(accept).cloned().collect();
         let (integrations, next_page_token) = page(&all, request.page_size, &request.page_token);

@@ -14,8 +14,8 @@ async fn a_coordinator_that_is_not_there_is_named_with_the_ways_out() {
     // Nothing listens on port 1, and nobody without privileges can.
     run("http://127.0.0.1:1", &["integration", "list"]).await.fails(
         "\
-error: cannot list integrations: no coordinator can be reached at http://127.0.0.1:1 (Connection refused (os error 111))
-next: name another coordinator with --server URL (or MUSTER_SERVER), or start one here with `muster dev`
+error: cannot list integrations: no coordinator can be reached at http://127.0.0.1:1 (from MUSTER_SERVER): Connection refused (os error 111)
+next: name another coordinator with --server URL, MUSTER_SERVER or `muster context use`, or start one here with `muster dev`
 ",
     );
 }
@@ -60,16 +60,24 @@ async fn every_fault_of_a_configuration_is_told_with_its_path() {
     coordinator.state().refusals.insert("CreateIntegration", status);
     run(
         &coordinator.url,
-        &["integration", "create", "laptops", "--connector", "host"],
+        &[
+            "integration",
+            "create",
+            "laptops",
+            "--connector",
+            "host",
+            "--set",
+            "label=hq",
+        ],
     )
     .await
     .fails(
         "\
 error: cannot create integration `laptops`: the configuration does not fit the connector `host`
-  integration.configuration.depth: must be at least 1
-  integration.configuration.label: is missing
+  depth: must be at least 1
+  label: is missing
   more: https://docs.example/records
-next: see what the connector needs: muster connector show host
+next: see what the connector needs: muster connector spec host
 ",
     );
 }

@@ -217,9 +217,9 @@ async fn update_changes_only_what_is_named_and_guards_it() {
         "update",
         "laptops",
         "--set",
-        "depth=5",
+        "label=lab",
         "--unset",
-        "label",
+        "depth",
         "--every",
         "user=2h",
         "--drop-data-type",
@@ -243,7 +243,7 @@ async fn update_changes_only_what_is_named_and_guards_it() {
         .collect();
     assert_eq!(schedules, [("user", Some(7_200))]);
     let configuration = integration.configuration.as_ref().expect("it is there");
-    assert_eq!(configuration.fields.keys().collect::<Vec<_>>(), ["depth"]);
+    assert_eq!(configuration.fields.keys().collect::<Vec<_>>(), ["label"]);
 }
 
 #[tokio::test]
@@ -409,11 +409,11 @@ async fn connectors_are_listed_and_shown_with_what_they_need() {
     let coordinator = two().await;
     run(&coordinator.url, &["connector", "list"]).await.tells(
         "\
-NAME  TITLE         VERSION  DATA TYPES  POOLS
-host  This machine  0.1.0    device      default
+NAME  TITLE         VERSION  DATA TYPES              HERE      POOLS
+host  This machine  0.1.0    device, user, software  built in  default
 ",
     );
-    run(&coordinator.url, &["connector", "show", "host"]).await.tells(
+    run(&coordinator.url, &["connector", "spec", "host"]).await.tells(
         "\
 connector    host
 title        This machine
@@ -421,6 +421,8 @@ description  Collects from the machine that the runner runs on.
 version      0.1.0
 pools        default
 data types   device, every 1 h
+             user, every 1 h
+             software, every 1 d
 permissions  /etc/passwd (required): to list accounts
 
 configuration:

@@ -1,9 +1,15 @@
 //! The real `muster` binary against a coordinator in memory: what an operator reads, and with which code it ends.
 
 mod command;
+mod contexts;
 mod coordinator;
+mod examples;
 mod execution;
 mod faults;
+mod here;
 mod integration;
+mod output;
+mod own;
+mod shells;
 mod stream;
 mod things;

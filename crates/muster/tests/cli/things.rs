@@ -225,14 +225,13 @@ pub fn host() -> Connector {
                 ("required", Kind::ListValue(required)),
             ])),
             access_schemas: Vec::new(),
-            data_types: vec![DataTypeSpecification {
-                data_type: "device".to_owned(),
-                default_interval: Some(prost_types::Duration {
-                    seconds: 3_600,
-                    nanos: 0,
-                }),
-                primary_key: Vec::new(),
-            }],
+            data_types: [("device", 3_600), ("user", 3_600), ("software", 86_400)]
+                .map(|(data_type, seconds)| DataTypeSpecification {
+                    data_type: data_type.to_owned(),
+                    default_interval: Some(prost_types::Duration { seconds, nanos: 0 }),
+                    primary_key: Vec::new(),
+                })
+                .into(),
             permissions: vec![SourcePermission {
                 permission: "/etc/passwd".to_owned(),
                 purpose: "to list accounts".to_owned(),
@@ -262,4 +261,23 @@ fn object<const N: usize>(fields: [(&str, Kind); N]) -> Struct {
     Struct {
         fields: fields.collect(),
     }
+}
+
+/// An object of texts; a dot in a key is an object within.
+pub fn object_of(fields: &[(&str, &str)]) -> Struct {
+    let mut all = Struct::default();
+    for (path, text) in fields {
+        let value = Kind::StringValue((*text).to_owned());
+        match path.split_once('.') {
+            Some((outer, inner)) => {
+                let inner = object([(inner, value)]);
+                let kind = Some(Kind::StructValue(inner));
+                all.fields.insert(outer.to_owned(), Value { kind });
+            }
+            None => {
+                all.fields.insert((*path).to_owned(), Value { kind: Some(value) });
+            }
+        }
+    }
+    all
 }

@@ -24,12 +24,13 @@ pub struct Args {
 
 /// Cancels it.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let execution = names::execution(client, &args.execution).await?;
     let id = names::short_id(&execution.name).to_owned();
     let request = CancelExecutionRequest {
         name: execution.name,
         reason: args.reason.unwrap_or_default(),
+        ..Default::default()
     };
     let canceled = client.executions().cancel_execution(request).await;
     let canceled = canceled
@@ -40,7 +41,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
             })
         })?
         .into_inner();
-    if output.is_json() {
+    if output.is_for_programs() {
         output.document(&Json(&canceled))?;
     } else {
         output.line(format!("canceled execution `{id}`"))?;

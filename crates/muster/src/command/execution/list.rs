@@ -65,7 +65,7 @@ impl Status {
 
 /// Lists them.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let parent = match &args.integration {
         Some(given) => names::integration(client, given).await?.name,
         None => format!("{}/integrations/-", client.parent()),
@@ -76,8 +76,8 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         .map(|data_type| format!("data_type = {}", names::quoted(&data_type)));
     let filter: Vec<String> = status.into_iter().chain(data_type).collect();
     let listed = crate::list::executions(client, &parent, args.limit.limit, &filter.join(" AND ")).await?;
-    if output.is_json() {
-        output.document(&list(&listed.items))?;
+    if output.is_for_programs() {
+        output.documents(&list(&listed.items))?;
         return Ok(Exit::Success);
     }
     let mut display_names = DisplayNames::default();

@@ -25,7 +25,7 @@ pub struct Live {
 impl Live {
     /// The titles of the columns; none for programs.
     pub fn titles(output: &mut Output) -> Result<(), Error> {
-        if output.is_json() {
+        if output.is_for_programs() {
             return Ok(());
         }
         output.line(line(
@@ -57,7 +57,7 @@ impl Live {
         output: &mut Output,
         executions: &[Execution],
     ) -> Result<(), Error> {
-        if output.is_json() {
+        if output.is_for_programs() {
             for execution in executions {
                 output.document_line(&Json(execution))?;
             }

@@ -28,9 +28,9 @@ pub struct Args {
 
 /// Shows it.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let execution = names::execution(client, &args.execution).await?;
-    if output.is_json() {
+    if output.is_for_programs() {
         output.document(&Json(&execution))?;
         return Ok(exit(&execution));
     }

@@ -33,7 +33,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
 }
 
 async fn watch(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let parent = match args.integration {
         Some(given) => names::integration(client, &given).await?.name,
         None => client.parent(),

@@ -2,10 +2,13 @@
 
 use muster_proto::v1::{CreateIntegrationRequest, Integration};
 
-use super::{Configured, Scheduled, id, tell, typed};
+use super::{Scheduled, fit, id, tell, typed};
 use crate::command::Session;
+use crate::command::configured::Configured;
+use crate::configuration::to_wire;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::names;
 use crate::output::text::clean;
 
 /// Create an integration; it collects at once, unless it is a draft
@@ -26,7 +29,7 @@ pub struct Args {
     /// The pool of runners that serve it
     #[arg(long, default_value = "default")]
     pool: String,
-    /// Which of the connector's ways of being configured: see `muster connector show`
+    /// Which of the connector's ways of being configured: see `muster connector spec`
     #[arg(long, value_name = "NAME")]
     access_schema: Option<String>,
     /// Only save it: it collects nothing before it is enabled
@@ -43,15 +46,23 @@ pub struct Args {
 
 /// Creates it.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
+    let doing = || format!("create integration `{}`", clean(&args.name));
+    let object = args.configured.read()?;
+    let connector = names::connector(client, &args.connector).await?;
+    fit::access_schema(&connector, args.access_schema.as_deref())?;
+    fit::data_types(&connector, &args.scheduled)?;
+    if !args.draft {
+        fit::configuration(doing(), &connector, &object, args.configured.given())?;
+    }
     let request = CreateIntegrationRequest {
         parent: client.parent(),
         integration: Some(Integration {
             display_name: args.name.clone(),
-            connector: args.connector.clone(),
+            connector: names::id(&connector.name).to_owned(),
             access_schema: args.access_schema.unwrap_or_default(),
-            configuration: Some(args.configured.read()?),
-            pool: args.pool,
+            configuration: Some(to_wire(object)?),
+            pool: args.pool.clone(),
             data_types: args.scheduled.schedules().collect(),
             ..Integration::default()
         }),
@@ -62,9 +73,9 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let created = client.integrations().create_integration(request).await;
     let created = created
         .map_err(|status| {
-            let error = client.error(format!("create integration `{}`", clean(&args.name)), &status);
+            let error = client.error(doing(), &status);
             error.advise("INVALID_CONFIGURATION", || {
-                format!("see what the connector needs: muster connector show {}", args.connector)
+                format!("see what the connector needs: muster connector spec {}", args.connector)
             })
         })?
         .into_inner();
@@ -86,8 +97,10 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         )
     };
     tell(output, &created, &sentence)?;
-    if let Some(next) = next.filter(|_| !output.is_json()) {
+    if let Some(next) = next.filter(|_| !output.is_for_programs()) {
         output.line(next)?;
     }
+    output.flush()?;
+    fit::note_pool(client, &args.pool).await;
     Ok(Exit::Success)
 }

@@ -30,7 +30,7 @@ pub struct Args {
 
 /// Deletes it.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let integration = names::integration(client, &args.named.integration).await?;
     let name = clean(&integration.display_name);
     if !args.yes && !confirmed(&name)? {
@@ -41,10 +41,11 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let request = DeleteIntegrationRequest {
         name: integration.name.clone(),
         etag: integration.etag.clone(),
+        ..Default::default()
     };
     let deleted = client.integrations().delete_integration(request).await;
     deleted.map_err(|status| client.error(format!("delete integration `{name}`"), &status))?;
-    if output.is_json() {
+    if output.is_for_programs() {
         output.document(&Json(&integration))?;
     } else {
         output.line(format!("deleted integration `{name}` ({})", id(&integration)))?;

@@ -58,7 +58,7 @@ impl Status {
 
 /// Lists them.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let status = args.status.map(|status| format!("status = {}", status.filter()));
     let connector = args
         .connector
@@ -66,8 +66,8 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let pool = args.pool.map(|pool| format!("pool = {}", names::quoted(&pool)));
     let filter: Vec<String> = status.into_iter().chain(connector).chain(pool).collect();
     let listed = crate::list::integrations(client, args.limit.limit, &filter.join(" AND ")).await?;
-    if output.is_json() {
-        output.document(&list(&listed.items))?;
+    if output.is_for_programs() {
+        output.documents(&list(&listed.items))?;
         return Ok(Exit::Success);
     }
     let now = time::now();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use muster_proto::v1::{Execution, ExecutionStatus, RunIntegrationRequest};
 
-use super::{Named, typed};
+use super::{Named, fit, typed};
 use crate::client::Client;
 use crate::command::Session;
 use crate::command::execution::live::Live;
@@ -40,12 +40,23 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let integration = names::integration(client, &args.named.integration).await?;
     let display_name = clean(&integration.display_name);
+    let known: Vec<&str> = integration
+        .data_types
+        .iter()
+        .map(|one| one.data_type.as_str())
+        .collect();
+    let place = format!("among those of integration `{display_name}`");
+    let next = format!("muster integration show {}", typed(&display_name));
+    for given in &args.data_type {
+        fit::one_of(given, &known, &place, &next)?;
+    }
     let request = RunIntegrationRequest {
         name: integration.name.clone(),
         data_types: args.data_type,
+        ..Default::default()
     };
     let ran = client.integrations().run_integration(request).await;
     let executions = ran
@@ -59,13 +70,13 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         .executions;
     if args.wait {
         let ended = wait(client, output, integration.name, executions).await?;
-        if output.is_json() {
-            output.document(&list(&ended))?;
+        if output.is_for_programs() {
+            output.documents(&list(&ended))?;
         }
         return Ok(exit(&ended));
     }
-    if output.is_json() {
-        output.document(&list(&executions))?;
+    if output.is_for_programs() {
+        output.documents(&list(&executions))?;
         return Ok(Exit::Success);
     }
     let mut table = Table::new([
@@ -97,7 +108,7 @@ async fn wait(
     mut executions: Vec<Execution>,
 ) -> Result<Vec<Execution>, Error> {
     let mut live = Live::default();
-    if !output.is_json() {
+    if !output.is_for_programs() {
         Live::titles(output)?;
         live.changed(client, output, &executions).await?;
     }
@@ -119,7 +130,7 @@ async fn wait(
         };
         match &news {
             // What a program gets is one document, when all have ended.
-            News::Changed(_) if output.is_json() => {}
+            News::Changed(_) if output.is_for_programs() => {}
             News::Changed(_) | News::Lost { .. } => live.tell(client, output, &news).await?,
         }
     }

@@ -29,9 +29,9 @@ pub struct Args {
 
 /// Shows it.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let integration = names::integration(client, &args.named.integration).await?;
-    if output.is_json() {
+    if output.is_for_programs() {
         output.document(&Json(&integration))?;
         return Ok(exit(&integration));
     }

@@ -11,12 +11,13 @@ use crate::output::text::clean;
 
 /// Activates it.
 pub async fn enable(named: Named, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let integration = names::integration(client, &named.integration).await?;
     let display_name = clean(&integration.display_name);
     let request = EnableIntegrationRequest {
         name: integration.name,
         etag: String::new(),
+        ..Default::default()
     };
     let enabled = client.integrations().enable_integration(request).await;
     let enabled = enabled
@@ -33,12 +34,13 @@ pub async fn enable(named: Named, session: &mut Session) -> Result<Exit, Error> 
 
 /// Switches it off.
 pub async fn disable(named: Named, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let integration = names::integration(client, &named.integration).await?;
     let display_name = clean(&integration.display_name);
     let request = DisableIntegrationRequest {
         name: integration.name,
         etag: String::new(),
+        ..Default::default()
     };
     let disabled = client.integrations().disable_integration(request).await;
     let disabled = disabled

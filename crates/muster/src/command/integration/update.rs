@@ -1,11 +1,12 @@
 //! `muster integration update`.
 
 use clap::ArgGroup;
-use muster_proto::v1::{CollectionSchedule, Integration, UpdateIntegrationRequest};
+use muster_proto::v1::{CollectionSchedule, Enablement, Integration, UpdateIntegrationRequest};
 use prost_types::FieldMask;
 
-use super::{Configured, Named, Scheduled, tell};
+use super::{Named, Scheduled, fit, tell};
 use crate::command::Session;
+use crate::command::configured::Configured;
 use crate::configuration::{KeyPath, assign, from_wire, remove, to_wire};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -70,11 +71,24 @@ pub struct Args {
 
 /// Changes it.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
-    let Session { client, output } = session;
+    let Session { client, output, .. } = session;
     let current = names::integration(client, &args.named.integration).await?;
     let name = clean(&current.display_name);
     let connector = current.connector.clone();
+    let enabled = current.enablement() == Enablement::Enabled;
     let (integration, paths) = changed(current, &args)?;
+    let is_changed = |field: &str| paths.iter().any(|path| path == field);
+    if is_changed("configuration") || is_changed("access_schema") || is_changed("data_types") {
+        let connector = names::connector(client, &connector).await?;
+        fit::access_schema(&connector, args.access_schema.as_deref())?;
+        fit::data_types(&connector, &args.scheduled)?;
+        // What is not enabled may hold anything so far.
+        if enabled && is_changed("configuration") {
+            let object = integration.configuration.as_ref().map(from_wire).unwrap_or_default();
+            let doing = format!("update integration `{name}`");
+            fit::configuration(doing, &connector, &object, args.configured.given())?;
+        }
+    }
     let request = UpdateIntegrationRequest {
         integration: Some(integration),
         update_mask: Some(FieldMask { paths }),
@@ -85,7 +99,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         .map_err(|status| {
             let error = client.error(format!("update integration `{name}`"), &status);
             error.advise("INVALID_CONFIGURATION", || {
-                format!("see what the connector needs: muster connector show {connector}")
+                format!("see what the connector needs: muster connector spec {connector}")
             })
         })?
         .into_inner();
@@ -95,6 +109,10 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         format!("updated integration `{}`", clean(&updated.display_name))
     };
     tell(output, &updated, &sentence)?;
+    output.flush()?;
+    if let Some(pool) = &args.pool {
+        fit::note_pool(client, pool).await;
+    }
     Ok(Exit::Success)
 }
 
@@ -142,10 +160,9 @@ fn reschedule(data_types: &mut Vec<CollectionSchedule>, args: &Args) -> Result<(
         let before = data_types.len();
         data_types.retain(|one| one.data_type != *dropped);
         if data_types.len() == before {
-            return Err(Error::Assignment {
-                flag: format!("--drop-data-type {}", clean(dropped)),
-                reason: "the integration does not collect it".to_owned(),
-            });
+            let known: Vec<&str> = data_types.iter().map(|one| one.data_type.as_str()).collect();
+            let next = "look at what it collects: muster integration show NAME";
+            fit::one_of(dropped, &known, "among those of the integration", next)?;
         }
     }
     // The API takes an empty list for "all that the connector offers".

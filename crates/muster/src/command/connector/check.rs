@@ -1,0 +1,130 @@
+//! `muster connector check`: whether a connector can read its source from here.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::here::Here;
+use crate::command::Session;
+use crate::command::configured::Configured;
+use crate::error::{Error, Unfit};
+use crate::exit::Exit;
+use crate::judge::judge;
+use crate::output::note;
+use crate::output::text::clean;
+use muster_connector::{Failure, Spec};
+
+/// Check from here whether a connector can read its source; no coordinator is asked
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  muster connector check host
+  muster connector check host --set root=/
+  muster connector check ./crm.py --config config.json
+
+It exits with 2 when the source cannot be read.")]
+pub struct Args {
+    #[command(flatten)]
+    connector: Here,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+/// The outcome, for programs.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    connector: &'a str,
+    ok: bool,
+    failure: Option<FailureDocument<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureDocument<'a> {
+    category: &'a str,
+    message: &'a str,
+    remedy: &'a str,
+}
+
+/// Checks it.
+pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
+    let output = &mut session.output;
+    let configuration = args.configured.read()?;
+    let connector = args.connector.open().await?;
+    let spec = connector.spec();
+    fits(
+        "check the source".to_owned(),
+        spec,
+        &configuration,
+        &args.connector,
+        &args.configured,
+    )?;
+    let configuration = Value::Object(configuration);
+    let checked = tokio::select! {
+        checked = connector.check(&configuration) => checked,
+        signal = tokio::signal::ctrl_c() => return signal.map(|()| Exit::Interrupted).map_err(Error::Runtime),
+    };
+    if output.is_for_programs() {
+        let failure = checked.as_ref().err();
+        output.document(&Document {
+            connector: spec.name.as_str(),
+            ok: failure.is_none(),
+            failure: failure.map(|failure| FailureDocument {
+                category: failure.category.as_str(),
+                message: &failure.message,
+                remedy: failure.remedy(),
+            }),
+        })?;
+    }
+    match checked {
+        Ok(()) => {
+            if !output.is_for_programs() {
+                output.line(format!("connector `{}` can read its source from here", spec.name))?;
+                let data_type = spec.data_types.first().map(|one| format!(" --data-type {}", one.name));
+                output.line(format!(
+                    "collect:  muster connector collect {}{}",
+                    args.connector.typed(),
+                    data_type.unwrap_or_default()
+                ))?;
+            }
+            Ok(Exit::Success)
+        }
+        Err(failure) => {
+            output.flush()?;
+            tell(
+                &format!("connector `{}` cannot read its source from here", spec.name),
+                &failure,
+            );
+            Ok(Exit::InError)
+        }
+    }
+}
+
+/// Judges the configuration by the connector's schema.
+///
+/// # Errors
+/// [`Error::Unfit`] with every fault.
+pub fn fits(
+    doing: String,
+    spec: &Spec,
+    configuration: &Map<String, Value>,
+    here: &Here,
+    configured: &Configured,
+) -> Result<(), Error> {
+    judge(&spec.config_schema, configuration, configured.given()).map_err(|faults| {
+        Error::Unfit(Box::new(Unfit {
+            doing,
+            connector: spec.name.to_string(),
+            faults,
+            next: format!("see what it needs: muster connector spec {}", here.typed_here()),
+        }))
+    })
+}
+
+/// Tells a failure of the source, or of the connector.
+pub fn tell(what: &str, failure: &Failure) {
+    note(format!(
+        "error: {what}: {}: {}",
+        failure.category.as_str(),
+        clean(&failure.message)
+    ));
+    note(format!("next: {}", clean(failure.remedy())));
+}

@@ -1,0 +1,242 @@
+//! Which connector is run here: one that is built in, a program, or one of a runner's configuration.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use muster_connector::{Connector, ConnectorName};
+use muster_connectors::Registry;
+use muster_connectors::exec::{Exec, Program};
+
+use crate::error::{Error, Kind};
+use crate::output::text::clean;
+use muster_process::nearest;
+use serde::Deserialize;
+
+/// What a program's connector is called when nobody says, and its file's name is none.
+const PROGRAM_NAME: &str = "program";
+
+/// Which connector it is.
+#[derive(Debug, clap::Args)]
+pub struct Here {
+    /// The connector's name, or the path of a program that is one, with a `/` in it; beside --exec, what to call it
+    #[arg(value_name = "CONNECTOR", required_unless_present = "exec")]
+    connector: Option<String>,
+    /// Run this program as the connector: see docs/exec.md
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        conflicts_with = "runner_config",
+        help_heading = "Own programs"
+    )]
+    exec: Option<PathBuf>,
+    /// Give the program an argument; may be given again
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Own programs")]
+    argument: Vec<String>,
+    /// Give the program a variable, or the one that is set here; it gets no others
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Own programs")]
+    env: Vec<Variable>,
+    /// Take the connector from the configuration file of a runner
+    #[arg(long, value_name = "FILE", help_heading = "Own programs")]
+    runner_config: Option<PathBuf>,
+}
+
+/// A variable of a program's environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Variable {
+    name: String,
+    /// `None`: as it is set here.
+    value: Option<String>,
+}
+
+impl FromStr for Variable {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        if name.is_empty() {
+            return Err("it must be `NAME=VALUE`, or `NAME` for one that is set here".to_owned());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            value,
+        })
+    }
+}
+
+impl Here {
+    /// The name, where nothing but a name was given; `None` where flags say what runs.
+    pub fn built_in_name(&self) -> Option<&str> {
+        if self.exec.is_some() || self.runner_config.is_some() {
+            return None;
+        }
+        self.connector.as_deref().filter(|given| !given.contains('/'))
+    }
+
+    /// The words that name the same connector in another command: `host`, `--exec ./connector.py`.
+    pub fn typed(&self) -> String {
+        let quoted = |path: &Path| clean(&path.display().to_string());
+        let name = self.connector.iter().map(|name| clean(name));
+        let exec = self.exec.iter().map(|path| format!("--exec {}", quoted(path)));
+        let arguments = self.argument.iter().map(|text| format!("--argument {}", clean(text)));
+        let config = self
+            .runner_config
+            .iter()
+            .map(|path| format!("--runner-config {}", quoted(path)));
+        name.chain(exec)
+            .chain(arguments)
+            .chain(config)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// The same for `spec`, which asks a coordinator about a mere name unless it is told not to.
+    pub fn typed_here(&self) -> String {
+        match self.built_in_name() {
+            Some(_) => format!("{} --here", self.typed()),
+            None => self.typed(),
+        }
+    }
+
+    /// The connector itself. A program is started, to ask what it is.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest name; [`Error::Connector`] for a program that is no connector.
+    pub async fn open(&self) -> Result<Arc<dyn Connector>, Error> {
+        if let Some(program) = &self.exec {
+            let name = match &self.connector {
+                Some(name) => ConnectorName::new(name).map_err(|error| unusable(error.to_string()))?,
+                None => named_after(program),
+            };
+            return self.start(name, program).await;
+        }
+        let given = self.connector.as_deref().unwrap_or_default();
+        if given.contains('/') && self.runner_config.is_none() {
+            let program = Path::new(given);
+            return self.start(named_after(program), program).await;
+        }
+        let built_in = Registry::builtin();
+        let Some(file) = &self.runner_config else {
+            let found = ConnectorName::new(given).ok().and_then(|name| built_in.get(&name));
+            return found.ok_or_else(|| Error::Unknown {
+                kind: Kind::Connector,
+                given: clean(given),
+                place: "that is built in here".to_owned(),
+                nearest: nearest(given, built_in.iter().map(|one| one.spec().name.as_str())).map(str::to_owned),
+                next: "muster connector list --here".to_owned(),
+            });
+        };
+        let runner = RunnerFile::read(file)?;
+        if let Some(program) = runner.exec.get(given) {
+            let name = ConnectorName::new(given).map_err(|error| unusable(error.to_string()))?;
+            return start(name, program).await;
+        }
+        let allowed = runner
+            .connectors
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == given));
+        let found = ConnectorName::new(given)
+            .ok()
+            .filter(|_| allowed)
+            .and_then(|name| built_in.get(&name));
+        found.ok_or_else(|| Error::Unknown {
+            kind: Kind::Connector,
+            given: clean(given),
+            place: format!("that a runner with {} may run", file.display()),
+            nearest: nearest(given, runner.names()).map(clean),
+            next: "add it to the file as [exec.NAME], or name one that is there".to_owned(),
+        })
+    }
+
+    /// The program that the flags describe.
+    async fn start(&self, name: ConnectorName, program: &Path) -> Result<Arc<dyn Connector>, Error> {
+        // Of a runner the path must be absolute; here it is as in a shell.
+        let path = std::path::absolute(program).map_err(|error| unusable(error.to_string()))?;
+        let (passed, given): (Vec<&Variable>, Vec<&Variable>) = self.env.iter().partition(|one| one.value.is_none());
+        let described = Program {
+            arguments: self.argument.clone(),
+            environment: given
+                .into_iter()
+                .map(|one| (one.name.clone(), one.value.clone().unwrap_or_default()))
+                .collect(),
+            pass_environment: passed.into_iter().map(|one| one.name.clone()).collect(),
+            folder: std::env::current_dir().ok(),
+            ..Program::at(path)
+        };
+        start(name, &described).await
+    }
+}
+
+/// Starts the program once, to ask what it is.
+async fn start(name: ConnectorName, program: &Program) -> Result<Arc<dyn Connector>, Error> {
+    let launch = program.judge().map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        unusable(faults.join("; "))
+    })?;
+    let started = Exec::start(name, launch).await;
+    let started = started.map_err(|error| Error::Connector {
+        reason: clean(&error.failure.message),
+        next: clean(error.failure.remedy()),
+    })?;
+    Ok(Arc::new(started))
+}
+
+fn unusable(reason: String) -> Error {
+    Error::Connector {
+        reason,
+        next: "see what a program must do: docs/exec.md; begin one:  muster connector init NAME".to_owned(),
+    }
+}
+
+/// A name from the program's file: `./crm.py` is `crm`.
+fn named_after(program: &Path) -> ConnectorName {
+    let stem = program.file_stem().map(|stem| stem.to_string_lossy().to_lowercase());
+    stem.and_then(|stem| ConnectorName::new(&stem).ok())
+        .unwrap_or_else(|| ConnectorName::new(PROGRAM_NAME).expect("small letters make a name"))
+}
+
+/// What a runner's configuration says about connectors. What else stands in it is the runner's to judge.
+#[derive(Debug, Deserialize)]
+struct RunnerFile {
+    /// The built-in ones that it may run; `None`: as the runner does it when nobody says.
+    connectors: Option<Vec<String>>,
+    /// The programs.
+    #[serde(default)]
+    exec: BTreeMap<String, Program>,
+}
+
+impl RunnerFile {
+    fn read(file: &Path) -> Result<Self, Error> {
+        muster_process::load(file).map_err(Error::RunnerFile)
+    }
+
+    /// The names of all connectors that a runner with this file may run.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let built_in = self.connectors.iter().flatten().map(String::as_str);
+        built_in.chain(self.exec.keys().map(String::as_str))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_called_after_its_file() {
+        assert_eq!(named_after(Path::new("./crm.py")).as_str(), "crm");
+        assert_eq!(named_after(Path::new("/opt/CRM")).as_str(), "crm");
+        assert_eq!(named_after(Path::new("./ä b")).as_str(), PROGRAM_NAME);
+    }
+
+    #[test]
+    fn a_variable_has_a_value_or_the_one_that_is_set_here() {
+        let variable = |text: &str| text.parse::<Variable>().map(|one| (one.name, one.value));
+        assert_eq!(variable("A=b=c"), Ok(("A".to_owned(), Some("b=c".to_owned()))));
+        assert_eq!(variable("PATH"), Ok(("PATH".to_owned(), None)));
+        assert!(variable("=x").is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! An error as it is told: what happened, each fault in a line of its own, and the command to type next.
+
+use std::fmt::Write as _;
+use std::io;
+
+use muster_process::ConfigError;
+
+use super::{Error, Refusal};
+use crate::output::time::length;
+
+impl Error {
+    /// What to type next; `None` where the error itself says all there is.
+    pub fn next_step(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { .. } => Some(
+                "name another coordinator with --server URL, MUSTER_SERVER or `muster context use`, or start one here with `muster dev`"
+                    .to_owned(),
+            ),
+            Self::Silent { .. } => Some("try again, or look at the coordinator's own log".to_owned()),
+            Self::Stranger { .. } => Some(format!(
+                "check the address (muster context show), and that the coordinator is not older than this muster ({})",
+                env!("CARGO_PKG_VERSION")
+            )),
+            Self::Refused(refusal) => refusal.next_step(),
+            Self::Ambiguous { kind, .. } => Some(format!("muster {kind} list")),
+            Self::ConfigurationUnusable { .. } | Self::ConfigurationUnreadable { .. } => {
+                Some("give one JSON object: --config FILE, or --config - for standard input".to_owned())
+            }
+            Self::Unfit(unfit) => Some(unfit.next.clone()),
+            Self::Assignment { .. } => Some("look at what there is: muster integration show NAME".to_owned()),
+            Self::ContextsUnknown => Some("name the file with MUSTER_CONTEXTS".to_owned()),
+            Self::ContextsUnusable(_) => {
+                Some("mend the file, or move it away and begin anew: muster context set NAME --server URL".to_owned())
+            }
+            Self::ContextsUnwritable { .. } => {
+                Some("name a file that this user may write with MUSTER_CONTEXTS".to_owned())
+            }
+            Self::RunnerFile(_) => Some("mend the file; judge all of it:  muster-runner --config FILE --check-config".to_owned()),
+            Self::Unknown { next, .. } | Self::Connector { next, .. } => Some(next.clone()),
+            Self::Unwritable { source, .. } => Some(match source.kind() {
+                io::ErrorKind::AlreadyExists => "name another place, or move away what is there".to_owned(),
+                _ => "name a place that this user may write".to_owned(),
+            }),
+            Self::Unconfirmed { .. } => Some("say yes with --yes".to_owned()),
+            Self::Broken { .. } => Some("run the command again".to_owned()),
+            Self::Output(_) | Self::Runtime(_) => None,
+        }
+    }
+
+    /// All of it as it goes to standard error, with a line feed at the end.
+    pub fn report(&self) -> String {
+        let mut report = format!("error: {self}\n");
+        let faults = match self {
+            Self::Refused(refusal) => &refusal.faults[..],
+            Self::Unfit(unfit) => &unfit.faults[..],
+            _ => &[],
+        };
+        // Writing into a `String` does not fail.
+        for (path, fault) in faults {
+            let _ = writeln!(report, "  {path}: {fault}");
+        }
+        if let Self::ContextsUnusable(ConfigError::Faults { faults })
+        | Self::RunnerFile(ConfigError::Faults { faults }) = self
+        {
+            for fault in faults {
+                let _ = writeln!(report, "  {fault}");
+            }
+        }
+        if let Self::Refused(refusal) = self {
+            for link in &refusal.links {
+                let _ = writeln!(report, "  more: {link}");
+            }
+        }
+        if let Some(next) = self.next_step() {
+            let _ = writeln!(report, "next: {next}");
+        }
+        report
+    }
+}
+
+impl Refusal {
+    fn next_step(&self) -> Option<String> {
+        if let Some(next) = &self.next {
+            return Some(next.clone());
+        }
+        if let Some(wait) = self.retry_after {
+            return Some(format!("try again in {}", length(wait)));
+        }
+        let next = match self.reason.as_str() {
+            "INVALID_CONFIGURATION" => "see what the connector needs: muster connector spec CONNECTOR",
+            "ORGANIZATION_NOT_FOUND" => "name another organization with --organization (or MUSTER_ORGANIZATION)",
+            "INTEGRATION_NOT_FOUND" => "muster integration list",
+            "EXECUTION_NOT_FOUND" => "muster execution list",
+            "RUNNER_NOT_FOUND" => "muster runner list",
+            "CONNECTOR_NOT_FOUND" | "CONNECTOR_UNKNOWN" => "muster connector list",
+            "INTEGRATION_DISABLED" => "muster integration enable NAME",
+            "ETAG_MISMATCH" => "somebody else has changed it meanwhile: look at it, and run the command again",
+            "NOT_READY" | "SHUTTING_DOWN" | "LANDING_UNAVAILABLE" | "RATE_LIMITED" => "try again in a moment",
+            "INTERNAL" => "look at the coordinator's own log",
+            _ => return None,
+        };
+        Some(next.to_owned())
+    }
+}
