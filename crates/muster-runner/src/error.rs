@@ -30,6 +30,12 @@ pub enum RunnerError {
         /// What is wrong with it.
         source: IdError,
     },
+    /// None of its programs says what it is, and no other connector is allowed.
+    #[error(
+        "no connector is left: none of the programs in the configuration says what it is. The log lines before this one \
+         tell why: mend one of them, or allow a built-in connector by `connectors`"
+    )]
+    NoConnector,
     /// A connector says about itself what the coordinator would refuse.
     #[error("the specification of the connector `{connector}` cannot be told to a coordinator: {problem}")]
     Specification {
