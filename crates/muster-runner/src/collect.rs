@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use muster_connector::secret::{Places, resolve};
 use muster_connector::{Collection, Connector, Done, Sink, run};
 use muster_core::words::{Category, ConnectorName, Failure};
 use tokio::runtime::Handle;
@@ -34,6 +35,8 @@ const BLOCKED_MAX: usize = 16;
 pub(crate) struct Threads {
     alive: Arc<Mutex<BTreeMap<ConnectorName, usize>>>,
     each_max: usize,
+    /// Where references to secrets may lead.
+    secrets: Arc<Places>,
 }
 
 /// A thread's place among those that are alive.
@@ -72,11 +75,12 @@ impl Drop for Collecting {
 }
 
 impl Threads {
-    /// Threads for a runner with this many slots.
-    pub(crate) fn new(slots: usize) -> Self {
+    /// Threads for a runner with this many slots, whose secrets lie in these places.
+    pub(crate) fn new(slots: usize, secrets: Places) -> Self {
         Self {
             alive: Arc::default(),
             each_max: slots + BLOCKED_MAX,
+            secrets: Arc::new(secrets),
         }
     }
 
@@ -99,9 +103,15 @@ impl Threads {
         let (sender, ended) = oneshot::channel();
         let runtime = Handle::current();
         let span = Span::current();
+        let secrets = Arc::clone(&self.secrets);
         let body = move || {
             let _place = place;
             let collect = async {
+                // Here, since a secret's file may lie on a disk that blocks.
+                let collection = match with_secrets(connector.as_ref(), collection, &secrets) {
+                    Ok(collection) => collection,
+                    Err(failure) => return Some(Err(failure)),
+                };
                 tokio::select! {
                     biased;
                     () = given_up.cancelled() => None,
@@ -182,6 +192,12 @@ impl Collecting {
     }
 }
 
+/// The collection with its secrets in the place of the references to them: only the connector gets these.
+fn with_secrets(connector: &dyn Connector, collection: Collection, secrets: &Places) -> Result<Collection, Failure> {
+    let config = resolve(&connector.spec().config_schema, &collection.config, secrets)?;
+    Ok(Collection { config, ..collection })
+}
+
 fn panicked(payload: &(dyn Any + Send)) -> Failure {
     let text = payload
         .downcast_ref::<&str>()
@@ -259,7 +275,7 @@ mod tests {
     #[tokio::test]
     async fn threads_that_never_end_are_bounded_and_their_places_come_back() {
         let blocking = Arc::new(blocking());
-        let threads = Threads::new(1);
+        let threads = Threads::new(1, Places::default());
         let start = || threads.start(blocking.clone(), collection(), sink(CancellationToken::new()).0);
         let held: Result<Vec<Collecting>, Failure> = (0..=BLOCKED_MAX).map(|_| start()).collect();
         let held = held.expect("there is room for these");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use muster_connector::secret::Places;
 use muster_connector::{Collection, Items, SinkItem, sink};
 use muster_connectors::Registry;
 use muster_core::decide::Work;
@@ -93,18 +94,19 @@ impl Drop for Executor {
 
 impl Executor {
     /// An executor with this many slots, and where its news comes out. `time_limit` holds for executions that have no
-    /// shorter one of their own.
+    /// shorter one of their own; references to secrets lead to `secrets`.
     pub(crate) fn new(
         connectors: Registry,
         uploads: Uploads,
         slots: u32,
         time_limit: Duration,
+        secrets: Places,
         tasks: Tasks,
     ) -> (Self, mpsc::Receiver<News>) {
         let (news, receiver) = mpsc::channel(NEWS_WAITING_MAX);
         let bench = Bench {
             connectors,
-            threads: Threads::new(slots as usize),
+            threads: Threads::new(slots as usize, secrets),
             uploads,
             slots: Semaphore::new(slots as usize),
             slots_count: slots,
@@ -123,7 +125,8 @@ impl Executor {
     pub(crate) fn start(&mut self, task: Task) {
         let work = (task.assignment.execution, task.assignment.attempt);
         let assignment = &task.assignment;
-        let span = tracing::info_span!(
+        // Of the highest level, so that each line has the name whatever is filtered.
+        let span = tracing::error_span!(
             "execution",
             execution = %format_args!(
                 "organizations/{}/integrations/{}/executions/{}",

@@ -28,6 +28,7 @@ mod executor;
 mod identity;
 mod link;
 mod run;
+mod secrets;
 mod specification;
 mod spool;
 mod status;

@@ -18,6 +18,7 @@ use crate::error::RunnerError;
 use crate::executor::Executor;
 use crate::identity::DataFolder;
 use crate::link::{Clock, Link};
+use crate::secrets;
 use crate::specification::specifications;
 use crate::spool::Spool;
 use crate::upload::Uploads;
@@ -47,12 +48,15 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         () = start_programs(&mut config) => {}
         () = stop.cancelled() => return Ok(()),
     }
+    if config.connectors.iter().next().is_none() {
+        return Err(RunnerError::NoConnector);
+    }
     let (spool, spooled) = Spool::open(folder.spool()).map_err(|source| RunnerError::Folder {
         path: folder.spool(),
         source,
     })?;
     let profile = profile(&config, &folder)?;
-    let span = tracing::info_span!("runner", runner = %folder.runner());
+    let span = tracing::error_span!("runner", runner = %folder.runner());
     let clock = Clock::start();
     let unreported = spooled.len();
     let end = RunnerEnd::new(profile, spooled, fastrand::Rng::new(), clock.now())
@@ -61,7 +65,15 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let (session, sessions) = watch::channel(None);
     let uploads = Uploads::new(&endpoint, folder.runner(), sessions, tasks.clone());
     let slots = config.slots.0;
-    let (executor, news) = Executor::new(config.connectors, uploads, slots, config.time_limit, tasks.clone());
+    let secrets = secrets::places(&config.data_folder);
+    let (executor, news) = Executor::new(
+        config.connectors,
+        uploads,
+        slots,
+        config.time_limit,
+        secrets,
+        tasks.clone(),
+    );
     let link = Link {
         end,
         endpoint,

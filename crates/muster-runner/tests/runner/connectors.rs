@@ -11,6 +11,9 @@ use muster_core::time::Interval;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+/// The token that "use the token" needs.
+pub const TOKEN: &str = "hunter2";
+
 /// The connector `test`.
 pub struct Test {
     spec: Spec,
@@ -77,7 +80,11 @@ impl Test {
             version: "1.0.0".into(),
             title: "Test".into(),
             description: "Does what it is told.".into(),
-            config_schema: json!({"type": "object", "required": ["do"]}),
+            config_schema: json!({
+                "type": "object",
+                "required": ["do"],
+                "properties": {"token": {"type": "string", "writeOnly": true}},
+            }),
             data_types: vec![data_type],
             permissions: Vec::new(),
         };
@@ -136,6 +143,8 @@ impl Connector for Test {
                     let _ = sink.record(&42).await;
                     Ok(End::default())
                 }
+                "use the token" if collection.config["token"] == TOKEN => Ok(End::default()),
+                "use the token" => Err(Failure::new(Category::Permission, "it is not the token")),
                 "fail as canceled" => Err(Failure::new(Category::Canceled, "")),
                 other => Err(Failure::new(Category::Configuration, format!("cannot `{other}`"))),
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use muster_proto::v1::ErrorCategory;
 use serde_json::json;
 
+use crate::connectors::TOKEN;
 use crate::coordinator::{Coordinator, records};
 use crate::harness::{Runner, work};
 
@@ -102,4 +103,28 @@ async fn a_wrong_configuration_is_told_with_its_place() {
     let failure = session.failed(work(1)).await;
     assert_eq!(failure.category(), ErrorCategory::Configuration);
     assert!(failure.message.contains("/do"), "{}", failure.message);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_is_put_in_its_place_here_and_one_in_plain_text_is_refused() {
+    let mut coordinator = Coordinator::start().await;
+    let (runner, mut session) = Runner::checked_in(&mut coordinator).await;
+    let secrets = runner.folder.path().join("secrets");
+    std::fs::create_dir(&secrets).expect("made");
+    std::fs::write(secrets.join("token"), format!("{TOKEN}\n")).expect("written");
+    session
+        .assign(work(1), json!({"do": "use the token", "token": "file:token"}))
+        .await;
+    session.completed(work(1)).await;
+
+    session
+        .assign(work(2), json!({"do": "use the token", "token": TOKEN}))
+        .await;
+    let failure = session.failed(work(2)).await;
+    assert_eq!(failure.category(), ErrorCategory::Configuration);
+    assert!(
+        failure.message.starts_with("/token: is a secret: give a reference"),
+        "{failure:?}"
+    );
+    assert!(!failure.message.contains(TOKEN), "{failure:?}");
 }

@@ -1,0 +1,26 @@
+//! Where this runner's machine keeps the secrets that integrations may refer to.
+
+use std::path::{Path, PathBuf};
+
+use muster_connector::secret::Places;
+
+/// Where a service manager hands over credentials (systemd's `LoadCredential=`).
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+
+/// Where an operator puts secrets for all runners of a machine.
+const MACHINE_FOLDER: &str = "/etc/muster/secrets";
+
+/// The folder in a runner's own one.
+const OWN_FOLDER: &str = "secrets";
+
+/// The places of a runner with this folder, the nearest first. None of them has to be there.
+pub(crate) fn places(data_folder: &Path) -> Places {
+    let handed_over = std::env::var_os(CREDENTIALS_VARIABLE).map(PathBuf::from);
+    let handed_over = handed_over.filter(|folder| folder.is_absolute());
+    let folders = handed_over
+        .into_iter()
+        .chain([data_folder.join(OWN_FOLDER), PathBuf::from(MACHINE_FOLDER)]);
+    Places {
+        folders: folders.collect(),
+    }
+}
