@@ -69,14 +69,11 @@ impl Committer {
             if batches.is_empty() {
                 return Ok(());
             }
-            let mut appended = None;
-            for batch in &batches {
-                if let Some(sequence) = batch.sequence {
-                    self.store.append(sequence, &batch.events)?;
-                    appended = Some(sequence);
-                }
-            }
-            if let Some(sequence) = appended {
+            let recorded = batches
+                .iter()
+                .filter_map(|batch| Some((batch.sequence?, batch.events.as_slice())));
+            if let Some((sequence, _)) = recorded.clone().next_back() {
+                self.store.append_all(recorded)?;
                 self.store.flush()?;
                 self.durable.set(sequence);
             }

@@ -21,7 +21,7 @@ use crate::writer::Checkpoint;
 const FINISHED_MAX: usize = 1_024;
 
 /// How many entities one write has.
-const ENTITIES_MAX: usize = 64;
+const ENTITIES_MAX: usize = 32;
 
 /// How long the keeper rests when it has found nothing to do.
 const REST: Duration = Duration::from_millis(20);
@@ -163,7 +163,6 @@ impl Keeper {
     fn write_in_turn(&self, changes: &[EntityChange]) -> Result<(), StoreError> {
         for some in changes.chunks(ENTITIES_MAX) {
             self.store.write_entities(some)?;
-            std::thread::yield_now();
         }
         Ok(())
     }

@@ -103,7 +103,7 @@ fn journal(store: &Store, span: Duration, events: usize) -> Result<f64, Box<dyn 
     let begin = Instant::now();
     while begin.elapsed() < span {
         sequence = sequence.next();
-        store.journal().append(sequence, &bytes)?;
+        store.journal().append(&[(sequence, bytes.clone())])?;
         store.flush()?;
     }
     Ok((sequence.0 - first.0) as f64 / begin.elapsed().as_secs_f64())
@@ -114,7 +114,7 @@ fn history(store: &Store, span: Duration) -> Result<f64, Box<dyn Error>> {
     // History takes only what is flushed in the journal, so that is there beforehand: the time of flushes is the
     // committer's, not history's.
     for sequence in 1..=HISTORY_BATCHES {
-        store.journal().append(Sequence(sequence), b"")?;
+        store.journal().append(&[(Sequence(sequence), Vec::new())])?;
     }
     store.flush()?;
     let mut chance = fastrand::Rng::with_seed(7);
@@ -158,7 +158,7 @@ fn both(store: &Store, span: Duration) -> Result<(f64, f64), Box<dyn Error>> {
                 let first = sequence;
                 while !stop.load(Ordering::Relaxed) {
                     sequence = sequence.next();
-                    store.journal().append(sequence, &bytes)?;
+                    store.journal().append(&[(sequence, bytes.clone())])?;
                     store.flush()?;
                 }
                 Ok::<_, muster_store::StoreError>((sequence.0 - first.0) as f64 / begin.elapsed().as_secs_f64())

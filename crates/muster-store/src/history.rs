@@ -41,7 +41,7 @@ use crate::tally::fingerprint;
 use crate::value::{self, Assembler, Flaw};
 
 /// How many entries go into one write of the engine: the committer's next batch waits for it, and so do readers.
-const PUT_ENTRIES_MAX: usize = 32;
+const PUT_ENTRIES_MAX: usize = 16;
 
 /// The most entries of a page.
 pub const PAGE_ENTRIES_MAX: usize = 1_000;
@@ -140,8 +140,6 @@ impl History {
             }
             if !changes.is_empty() {
                 self.backend.write(Tree::History, changes)?;
-                // The engine takes one write at a time, and a committer that waits for its turn goes first.
-                std::thread::yield_now();
             }
         }
         let is_crowded = {
@@ -301,8 +299,7 @@ impl History {
         let mut next = Some(IntegrationId(0));
         while let Some(from) = next {
             next = self.state().write_some(&*self.backend, from)?;
-            // There may be tens of thousands of integrations, and the committer and readers have their turn in between.
-            std::thread::yield_now();
+            // There may be tens of thousands of integrations, and readers have their turn in between.
         }
         self.state().write_mark(&*self.backend, through)?;
         self.marked.store(through.0, Ordering::Release);

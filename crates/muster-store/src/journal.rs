@@ -196,42 +196,29 @@ impl Journal {
         self.state().flushed
     }
 
-    /// Appends a batch. It is durable only after a [`Journal::flush`]; many may be appended before one.
+    /// Appends batches, all in one write of the engine, which takes one write at a time. They are durable only after a
+    /// [`Journal::flush`]; many may be appended before one.
     ///
     /// # Errors
-    /// [`StoreError::Misuse`] when `sequence` does not follow the head, when the events are too many bytes, or before
-    /// the journal was replayed. After an error of the engine the process must stop: what will be found at the next
-    /// start is not known.
-    pub fn append(&self, sequence: Sequence, events: &[u8]) -> Result<(), StoreError> {
+    /// [`StoreError::Misuse`] when they do not follow the head and each other, when the events of one are too many
+    /// bytes, or before the journal was replayed; then none is appended. After an error of the engine the process must
+    /// stop: what will be found at the next start is not known.
+    pub fn append(&self, batches: &[(Sequence, Vec<u8>)]) -> Result<(), StoreError> {
         // Held while the engine writes, so that batches reach it in their order.
         let mut state = self.state();
-        let Some(head) = state.head else {
+        let Some(mut head) = state.head else {
             return Err(StoreError::misuse(
                 "a batch was appended before the journal was replayed",
             ));
         };
-        if sequence != head.sequence.next() {
-            return Err(StoreError::misuse(format!(
-                "batch {sequence} was appended after batch {}",
-                head.sequence
-            )));
+        let mut changes = Vec::new();
+        for (sequence, events) in batches {
+            head = follow(&head, *sequence, state.epoch, events, &mut changes)?;
         }
-        if events.len() > BATCH_BYTES_MAX {
-            let bytes = events.len();
-            return Err(StoreError::misuse(format!(
-                "batch {sequence} has {bytes} bytes; the most is {BATCH_BYTES_MAX}"
-            )));
+        if !changes.is_empty() {
+            self.backend.write(Tree::Journal, changes)?;
         }
-        let hash = hash(sequence, state.epoch, &head.hash, events);
-        let mut changes = Vec::with_capacity(usize::from(value::piece_count(head.hash.len() + events.len())));
-        value::encode(&batch_key(sequence), state.epoch, &[&head.hash, events], &mut changes)
-            .ok_or_else(|| StoreError::misuse(format!("batch {sequence} has more bytes than a value can")))?;
-        self.backend.write(Tree::Journal, changes)?;
-        state.head = Some(Head {
-            sequence,
-            hash,
-            epoch: state.epoch,
-        });
+        state.head = Some(head);
         Ok(())
     }
 
@@ -405,6 +392,35 @@ impl Journal {
         // Whoever panicked with the lock held had not changed it yet: it is changed after all else has gone well.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Adds what has to be written for a batch; returns its place.
+fn follow(
+    head: &Head,
+    sequence: Sequence,
+    epoch: u64,
+    events: &[u8],
+    changes: &mut Vec<Change>,
+) -> Result<Head, StoreError> {
+    if sequence != head.sequence.next() {
+        return Err(StoreError::misuse(format!(
+            "batch {sequence} was appended after batch {}",
+            head.sequence
+        )));
+    }
+    if events.len() > BATCH_BYTES_MAX {
+        let bytes = events.len();
+        return Err(StoreError::misuse(format!(
+            "batch {sequence} has {bytes} bytes; the most is {BATCH_BYTES_MAX}"
+        )));
+    }
+    value::encode(&batch_key(sequence), epoch, &[&head.hash, events], changes)
+        .ok_or_else(|| StoreError::misuse(format!("batch {sequence} has more bytes than a value can")))?;
+    Ok(Head {
+        sequence,
+        hash: hash(sequence, epoch, &head.hash, events),
+        epoch,
+    })
 }
 
 /// An engine that has lost its latest writes shows a journal that is whole, only shorter: the note tells.

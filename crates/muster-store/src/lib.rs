@@ -18,6 +18,7 @@ pub mod journal;
 pub mod log_lines;
 pub mod memory;
 mod note;
+mod precedence;
 pub mod records;
 mod recovery;
 pub mod sled;

@@ -13,6 +13,7 @@ use crate::backend::{Backend, Change, Direction, KeyRange, Note, Tree, VALUE_BYT
 use crate::folder::{Folder, sync_file, sync_folder};
 use crate::memory::is_empty;
 use crate::note::NoteFile;
+use crate::precedence::Precedence;
 
 /// How often sled's own thread runs, in milliseconds. Durability does not hang on it: whoever tells anybody anything
 /// flushes first. It is on because that thread is the only one that collects sled's garbage (for at most half of this
@@ -45,6 +46,7 @@ struct Engine {
     log: File,
     /// How often that was done.
     log_syncs: AtomicU64,
+    precedence: Precedence,
 }
 
 impl SledBackend {
@@ -138,6 +140,7 @@ impl Engine {
             db,
             log,
             log_syncs: AtomicU64::new(0),
+            precedence: Precedence::default(),
         })
     }
 
@@ -173,8 +176,9 @@ impl Backend for SledBackend {
                     Change::Remove { key } => batch.remove(key),
                 }
             }
-            engine.trees[tree as usize]
-                .apply_batch(batch)
+            engine
+                .precedence
+                .go(tree, || engine.trees[tree as usize].apply_batch(batch))
                 .map_err(|error| failure("write", &self.folder.engine(), error))
         })
     }

@@ -136,7 +136,21 @@ impl Store {
         sequence: Sequence,
         events: impl IntoIterator<Item = &'a Recorded>,
     ) -> Result<(), StoreError> {
-        self.inner.journal.append(sequence, &event::encode_batch(events))
+        self.inner.journal.append(&[(sequence, event::encode_batch(events))])
+    }
+
+    /// Appends several commit batches by one write; see [`Journal::append`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append_all<'a>(
+        &self,
+        batches: impl IntoIterator<Item = (Sequence, &'a [Recorded])>,
+    ) -> Result<(), StoreError> {
+        let encoded = batches
+            .into_iter()
+            .map(|(sequence, events)| (sequence, event::encode_batch(events)));
+        self.inner.journal.append(&encoded.collect::<Vec<_>>())
     }
 
     /// Makes everything durable that was written before this call: batches, and also entities, history and its mark.

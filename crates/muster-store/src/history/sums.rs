@@ -20,7 +20,7 @@ pub(super) const SUM_PREFIX: u8 = 3;
 const PENDING_ENTRIES_MAX: usize = 524_288;
 
 /// How many changes one write of a checkpoint holds: the committer's next batch waits for it, and so do readers.
-const CHECKPOINT_CHANGES_MAX: usize = 64;
+const CHECKPOINT_CHANGES_MAX: usize = 32;
 
 /// How many integrations are remembered as verified: some 2 MiB. Then all are forgotten, and verified again when they
 /// are read.

@@ -11,7 +11,9 @@ fn filled(memory: &MemoryBackend, count: u64) -> Journal {
     journal.replay(&mut |_| Ok(())).unwrap();
     for sequence in 1..=count {
         let size = if sequence == 3 { 10_000 } else { 100 };
-        journal.append(Sequence(sequence), &vec![sequence as u8; size]).unwrap();
+        journal
+            .append(&[(Sequence(sequence), vec![sequence as u8; size])])
+            .unwrap();
     }
     journal.flush().unwrap();
     journal
@@ -78,7 +80,9 @@ fn a_batch_of_another_history_does_not_follow() {
     let strange = journal(&other);
     strange.replay(&mut |_| Ok(())).unwrap();
     for sequence in 1..=4 {
-        strange.append(Sequence(sequence), b"another history").unwrap();
+        strange
+            .append(&[(Sequence(sequence), b"another history".to_vec())])
+            .unwrap();
     }
     let message = damage(|memory| {
         let bytes = value(&other, 4, 0);
@@ -132,7 +136,7 @@ fn trimming_keeps_the_chain_verifiable_and_a_stop_in_it_does_no_harm() {
     assert_eq!(head.unwrap().sequence, Sequence(5));
     reopened.sweep().unwrap();
     assert_eq!(memory.get(Tree::Journal, &key(2, 0)).unwrap(), None);
-    reopened.append(Sequence(6), b"goes on").unwrap();
+    reopened.append(&[(Sequence(6), b"goes on".to_vec())]).unwrap();
     assert!(
         reopened
             .read_from(Sequence(3), &mut |_| Ok(ControlFlow::Continue(())))
@@ -145,17 +149,41 @@ fn batches_are_taken_in_order_and_after_a_replay_only() {
     let memory = MemoryBackend::new();
     let journal = journal(&memory);
     assert!(matches!(
-        journal.append(Sequence(1), b""),
+        journal.append(&[(Sequence(1), Vec::new())]),
         Err(StoreError::Misuse { .. })
     ));
     journal.replay(&mut |_| Ok(())).unwrap();
     assert!(matches!(
-        journal.append(Sequence(2), b""),
+        journal.append(&[(Sequence(2), Vec::new())]),
         Err(StoreError::Misuse { .. })
     ));
-    journal.append(Sequence(1), b"").unwrap();
+    journal.append(&[(Sequence(1), Vec::new())]).unwrap();
     assert!(
         matches!(journal.trim(Sequence(1)), Err(StoreError::Misuse { .. })),
         "not flushed yet"
     );
+}
+
+#[test]
+fn several_batches_are_appended_by_one_write_or_none_is() {
+    let memory = MemoryBackend::new();
+    let journal = journal(&memory);
+    journal.replay(&mut |_| Ok(())).unwrap();
+    let of = |sequence: u64| (Sequence(sequence), vec![sequence as u8]);
+    journal.append(&[of(1), of(2), of(3)]).unwrap();
+    let gap = journal.append(&[of(4), of(6)]);
+    assert!(matches!(gap, Err(StoreError::Misuse { .. })), "{gap:?}");
+    assert_eq!(journal.head().sequence, Sequence(3));
+    journal.append(&[of(4)]).unwrap();
+    journal.append(&[]).unwrap();
+    journal.flush().unwrap();
+    let mut read = Vec::new();
+    let again = self::journal(&memory);
+    again
+        .replay(&mut |batch| {
+            read.push((batch.sequence, batch.events.to_vec()));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(read, [of(1), of(2), of(3), of(4)]);
 }

@@ -408,7 +408,7 @@ fn what_a_later_version_has_invented_is_refused_and_not_skipped() {
         store.recover().unwrap();
         // An event of kind 99, with a time and a principal.
         let newer = [11, 0x08, 1, 0x12, 2, 0x1A, 0, 0x9A, 0x06, 2, 0x08, 1];
-        store.journal().append(Sequence(1), &newer).unwrap();
+        store.journal().append(&[(Sequence(1), newer.to_vec())]).unwrap();
         store.flush().unwrap();
         drop(store);
         let error = Store::on(engine.open()).unwrap().recover().expect_err("newer");

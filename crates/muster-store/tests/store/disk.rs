@@ -134,7 +134,7 @@ fn no_value_becomes_a_file_of_its_own_under_load() {
         let size = [100, 5_000, 60_000, 400_000][sequence as usize % 4];
         store
             .journal()
-            .append(Sequence(sequence), &vec![sequence as u8; size])
+            .append(&[(Sequence(sequence), vec![sequence as u8; size])])
             .unwrap();
         let ended: Vec<_> = (0..50)
             .map(|ordinal| sample::finished(sequence * 50 + ordinal, 40))
