@@ -15,7 +15,7 @@ use muster_process::Tasks;
 use muster_session::wire::Task;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::collect::{Collecting, Threads};
 use crate::upload::{Upload, UploadError, Uploads};
@@ -122,20 +122,9 @@ impl Executor {
     }
 
     /// Begins to carry out a task. Exactly one [`What::Ended`] follows, unless it is stopped before.
-    pub(crate) fn start(&mut self, task: Task) {
+    /// What is logged about it is logged in `span`.
+    pub(crate) fn start(&mut self, task: Task, span: &Span) {
         let work = (task.assignment.execution, task.assignment.attempt);
-        let assignment = &task.assignment;
-        // Of the highest level, so that each line has the name whatever is filtered.
-        let span = tracing::error_span!(
-            "execution",
-            execution = %format_args!(
-                "organizations/{}/integrations/{}/executions/{}",
-                assignment.organization, assignment.integration, assignment.execution
-            ),
-            attempt = %assignment.attempt,
-            connector = %assignment.connector,
-            data_type = %assignment.data_type,
-        );
         let stop = CancellationToken::new();
         let bench = Arc::clone(&self.bench);
         let stopped = stop.clone();

@@ -29,6 +29,7 @@ mod identity;
 mod link;
 mod run;
 mod secrets;
+mod spans;
 mod specification;
 mod spool;
 mod status;

@@ -14,9 +14,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
+use tracing::Span;
 
 use crate::check_in::{End, Event, Stream};
 use crate::executor::{Collected, Executor, News, What};
+use crate::spans::Spans;
 use crate::spool::Spool;
 
 /// How long the link waits for the disk before it reports a result that is not kept yet: a disk that hangs must not
@@ -85,6 +87,7 @@ pub(crate) struct Link {
     pub(crate) stream: Option<Stream>,
     /// Whether something was due and the stream had no room for it.
     pub(crate) held_up: bool,
+    pub(crate) spans: Spans,
 }
 
 /// What has happened.
@@ -184,14 +187,16 @@ impl Link {
                         assignment.data_type, assignment.connector, assignment.attempt
                     );
                     self.end.log(work, LogSource::Runner, LogLevel::Info, &what);
-                    self.executor.start(*task);
+                    let span = self.spans.begin(&task.assignment);
+                    self.executor.start(*task, &span);
                 }
                 RunnerOutput::Stop { work, why } => self.stop(work, why),
                 RunnerOutput::Spool(report) => keep.push(report),
                 RunnerOutput::Unspool { work, accepted } => {
                     if !accepted {
-                        told(work, "the coordinator does not want this result any more");
+                        self.told(work, "the coordinator does not want this result any more");
                     }
+                    self.spans.end(work);
                     remove.push(work);
                 }
                 RunnerOutput::Ignored { work, why } => {
@@ -200,7 +205,8 @@ impl Link {
                         IgnoreReason::Draining => "the runner is draining",
                         IgnoreReason::Past => "the runner has had it before",
                     };
-                    tracing::warn!(execution = %work.0, attempt = %work.1, why, "an assignment was not taken");
+                    let _span = self.spans.of(work).entered();
+                    tracing::warn!(why, "an assignment was not taken");
                 }
             }
         }
@@ -214,13 +220,16 @@ impl Link {
             return;
         }
         let spool = self.spool.clone();
+        let named = |report| {
+            let work = work_of_report(&report).ok()?;
+            Some((work, self.spans.of(work), report))
+        };
+        let reports: Vec<(Work, Span, v1::Report)> = reports.into_iter().filter_map(named).collect();
         let writing = tokio::task::spawn_blocking(move || {
-            for report in &reports {
-                let kept = work_of_report(report).map(|work| (work, spool.put(work, report)));
-                if let Ok((work, Err(error))) = kept {
+            for (work, span, report) in &reports {
+                let _span = span.enter();
+                if let Err(error) = spool.put(*work, report) {
                     tracing::error!(
-                        execution = %work.0,
-                        attempt = %work.1,
                         error = chain(&error),
                         "a result cannot be kept on disk: it is lost if the runner ends before the coordinator has it"
                     );
@@ -251,8 +260,14 @@ impl Link {
             StopReason::Fenced => "another attempt holds it, or it has ended",
             StopReason::LeaseLost => "the coordinator was not heard for 80 % of the lease",
         };
-        told(work, why);
+        self.told(work, why);
         self.executor.stop(work);
+        self.spans.end(work);
+    }
+
+    fn told(&self, work: Work, why: &'static str) {
+        let _span = self.spans.of(work).entered();
+        tracing::info!(why, "work is given up");
     }
 
     fn stream_event(&mut self, event: Event) {
@@ -372,10 +387,6 @@ async fn at(instant: Option<Instant>) {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
     }
-}
-
-fn told(work: Work, why: &'static str) {
-    tracing::info!(execution = %work.0, attempt = %work.1, why, "work is given up");
 }
 
 /// Logs how a stream has ended, once, and tells what it means.

@@ -19,6 +19,7 @@ use crate::executor::Executor;
 use crate::identity::DataFolder;
 use crate::link::{Clock, Link};
 use crate::secrets;
+use crate::spans::Spans;
 use crate::specification::specifications;
 use crate::spool::Spool;
 use crate::upload::Uploads;
@@ -85,6 +86,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         tasks: tasks.clone(),
         stream: None,
         held_up: false,
+        spans: Spans::default(),
     };
     async {
         tracing::info!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use muster_proto::v1::ExecutionStatus;
-use muster_tests::{Binary, LIMIT, Wanted, World, eventually};
+use muster_tests::{Binary, LIMIT, Wanted, World, eventually, id_of, passwd_of};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -327,28 +327,52 @@ async fn a_program_of_the_file_is_offered_and_one_that_is_broken_costs_only_itse
 async fn every_line_of_an_execution_names_it() {
     let world = World::start().await;
     let client = world.client();
+    let source = world.folder().join("source");
+    passwd_of(&source, super::SLOW_ACCOUNTS);
     let mut runner = world.runner("logging", &["--log", "warn,muster_runner=debug"]);
     client.until_online("logging").await;
-    let created = client
-        .create_soon(&Wanted::new("source", "host").data_type("user"))
+    let whole = client
+        .create_soon(&Wanted::new("whole", "host").data_type("user"))
         .await;
-    let execution = eventually("an execution", LIMIT, async || {
+    // It may have ended before anybody looks.
+    let whole = eventually("an execution", LIMIT, async || {
         let all = client.all_executions().await.map_err(|status| status.to_string())?;
-        all.into_iter()
-            .find(|one| one.name.starts_with(&created.name))
-            .ok_or_else(|| "none".to_owned())
+        let found = all.into_iter().find(|one| one.name.starts_with(&whole.name));
+        found.map(|found| found.name).ok_or_else(|| "none".to_owned())
     })
     .await;
-    client.until_status(&execution.name, ExecutionStatus::Completed).await;
-    runner.process().until_logged("completed", LIMIT).await;
+    client.until_status(&whole, ExecutionStatus::Completed).await;
+    let wanted = Wanted::new("canceled", "host").data_type("user");
+    let canceled = client
+        .create_soon(&wanted.with("root", source.to_str().expect("text")))
+        .await;
+    let canceled = client.open_execution(&canceled.name).await;
+    client.until_status(&canceled, ExecutionStatus::Executing).await;
+    client.cancel(&canceled).await.expect("canceled");
+    runner.process().until_logged("work is given up", LIMIT).await;
+
     let log = runner.process().log();
     let lines: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON when it is piped"))
         .collect();
-    for message in ["starting", "completed"] {
-        let line = lines.iter().find(|line| line["message"] == message).expect("logged");
-        assert_eq!(line["execution"], execution.name.as_str(), "{line}");
-        assert_eq!(line["attempt"], "1", "{line}");
+    for (execution, messages) in [
+        (&whole, ["starting", "completed"]),
+        (&canceled, ["starting", "work is given up"]),
+    ] {
+        let about: Vec<&Value> = lines
+            .iter()
+            .filter(|line| line.to_string().contains(id_of(execution)))
+            .collect();
+        for line in &about {
+            assert_eq!(line["execution"], execution.as_str(), "{line}");
+            assert_eq!(line["attempt"], "1", "{line}");
+        }
+        for message in messages {
+            assert!(
+                about.iter().any(|line| line["message"] == message),
+                "`{message}` is not in {about:?}"
+            );
+        }
     }
 }
