@@ -11,6 +11,7 @@ mod log_lines;
 mod progress;
 mod runner;
 mod runners;
+pub(crate) mod said;
 mod upload;
 
 use muster_core::words::{OrganizationId, Principal};
@@ -23,6 +24,7 @@ use tonic::service::Routes;
 use crate::landing::Landing;
 use crate::limits::Limits;
 use crate::status::ServiceError;
+use said::SaidByRunners;
 
 pub use crate::wire::token::TokenKey;
 pub use explained::explain_errors;
@@ -48,6 +50,7 @@ pub struct Services {
     pub progress: Progress,
     limits: Limits,
     tokens: TokenKey,
+    said: SaidByRunners,
 }
 
 impl Services {
@@ -61,6 +64,7 @@ impl Services {
             progress: Progress::default(),
             limits: Limits::default(),
             tokens: TokenKey::random(),
+            said: SaidByRunners::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use muster_core::decide::execution::finish::Finish;
 use muster_core::decide::{Command, Work};
 use muster_core::words::{SessionId, Staged};
 use muster_proto::v1;
+use muster_proto::v1::runner_message::Kind;
 use muster_session::ProtocolError;
 use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended, Ending};
 use muster_shard::{Answered, Outbox, Posted};
@@ -99,6 +100,9 @@ impl CheckIn {
     async fn until_over(mut self, inbound: &mut Streaming<v1::RunnerMessage>, outbound: &Sender) -> Result<(), Status> {
         let ended = self.drive(inbound, outbound).await;
         self.services.shard.close_outbox(self.end.session());
+        if let Some(runner) = self.end.runner() {
+            self.services.said.end(runner, self.end.session());
+        }
         if let Err(status) = &ended {
             tracing::debug!(session = %self.end.session(), %status, "a runner's stream has ended");
         }
@@ -168,6 +172,28 @@ impl CheckIn {
             self.early = Some((Box::new(message), Instant::now() + wait.time));
             return Ok(());
         }
+        let host = match &message.kind {
+            Some(Kind::Hello(hello)) => Some(
+                hello
+                    .host
+                    .as_ref()
+                    .map_or_else(String::new, |host| host.hostname.clone()),
+            ),
+            Some(Kind::Heartbeat(_)) => None,
+            Some(Kind::Reports(_) | Kind::LogLines(_) | Kind::Drain(_)) | None => return self.receive(message),
+        };
+        self.receive(message)?;
+        if let Some(runner) = self.end.runner() {
+            let (said, session) = (&self.services.said, self.end.session());
+            if let Some(hostname) = host {
+                said.begin(runner, session, &hostname);
+            }
+            said.note_clock(runner, session, self.end.clock_skew_ms());
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, message: v1::RunnerMessage) -> Result<(), Status> {
         self.end
             .receive(message, clock::now())
             .map_err(|error| violation(&error))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::stream::BoxStream;
 use muster_core::entity::{Execution, Finished};
 use muster_core::explain::explain;
-use muster_core::words::{ExecutionId, OrganizationId};
+use muster_core::words::{ExecutionId, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_proto::v1::execution_service_server::ExecutionService;
 use muster_shard::Turn;
@@ -74,12 +74,44 @@ pub(super) enum Found {
 
 impl Services {
     async fn get_execution_of(&self, request: v1::GetExecutionRequest) -> Result<v1::Execution, ServiceError> {
-        let name = name::execution("name", &request.name)?;
-        self.judge_organization(&name.organization)?;
+        let (scope, execution) = name::execution_anywhere("name", &request.name)?;
+        self.judge_organization(&scope.organization)?;
+        let integration = match scope.integration {
+            Some(integration) => integration,
+            None => self.integration_of(scope.organization.clone(), execution).await?,
+        };
+        let name = ExecutionName {
+            organization: scope.organization,
+            integration,
+            execution,
+        };
         Ok(match self.find_execution(name).await? {
             Found::Open(open) => execution::open(*open),
             Found::Finished(finished) => self.finished_to_wire(&finished),
         })
+    }
+
+    /// To which integration an execution belongs.
+    ///
+    /// # Errors
+    /// [`ServiceError::ExecutionNotFound`], also for one of another organization.
+    async fn integration_of(
+        &self,
+        organization: OrganizationId,
+        execution: ExecutionId,
+    ) -> Result<IntegrationId, ServiceError> {
+        let of = organization.clone();
+        let open = self.shard.turn(move |turn| {
+            let found = turn.state().ledger().execution(execution)?;
+            (found.organization == of).then_some(found.integration)
+        });
+        if let Some(integration) = open.await? {
+            return Ok(integration);
+        }
+        let finished = self.shard.find_finished(execution).await?;
+        let own = finished.filter(|finished| finished.organization == organization);
+        own.map(|own| own.integration)
+            .ok_or(ServiceError::ExecutionNotFound(execution))
     }
 
     /// # Errors

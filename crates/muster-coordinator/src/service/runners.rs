@@ -41,7 +41,7 @@ impl Services {
             })
             .await?;
         let found = found.ok_or(ServiceError::RunnerNotFound(id))?;
-        Ok(runner::runner(&organization, found))
+        Ok(runner::runner(&organization, found, self.said.by(id)))
     }
 
     async fn list_runners_of(&self, request: v1::ListRunnersRequest) -> Result<v1::ListRunnersResponse, ServiceError> {
@@ -62,7 +62,10 @@ impl Services {
         let next_page_token = last.map(|last| query.token(&last)).unwrap_or_default();
         let runners = page
             .into_iter()
-            .map(|seen| runner::runner(&organization, seen))
+            .map(|seen| {
+                let said = self.said.by(seen.runner.id);
+                runner::runner(&organization, seen, said)
+            })
             .collect();
         Ok(v1::ListRunnersResponse {
             runners,

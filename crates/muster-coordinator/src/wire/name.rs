@@ -73,6 +73,20 @@ pub(crate) fn execution(field: &str, name: &str) -> Result<ExecutionName, FieldF
     })
 }
 
+/// An execution to be read: by the name of its integration, or by `-`, of which the execution's own id makes one.
+pub(crate) fn execution_anywhere(field: &str, name: &str) -> Result<(Scope, ExecutionId), FieldFault> {
+    let [organization, integration, execution] = EXECUTION.ids(field, name)?;
+    let integration = match integration {
+        ALL => None,
+        id => Some(uuid(field, "integration", id)?),
+    };
+    let scope = Scope {
+        organization: part(field, "organization", organization)?,
+        integration,
+    };
+    Ok((scope, uuid(field, "execution", execution)?))
+}
+
 pub(crate) fn runner(field: &str, name: &str) -> Result<(OrganizationId, RunnerId), FieldFault> {
     let [organization, runner] = RUNNER.ids(field, name)?;
     Ok((

@@ -7,7 +7,8 @@ use muster_core::words::{ExecutionId, IntegrationId, OrganizationId};
 use muster_proto::v1;
 
 use super::name;
-use super::time::timestamp;
+use super::time::{skew, timestamp};
+use crate::service::said::Said;
 
 /// The most executions of a runner that an answer names.
 pub(crate) const EXECUTIONS_SHOWN_MAX: usize = 100;
@@ -22,7 +23,8 @@ pub(crate) struct Seen {
     pub(crate) executions: Vec<(IntegrationId, ExecutionId)>,
 }
 
-pub(crate) fn runner(organization: &OrganizationId, seen: Seen) -> v1::Runner {
+/// `said` is what it says of itself on its stream; `None` while it has none.
+pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Said>) -> v1::Runner {
     let Seen {
         runner,
         presence,
@@ -44,13 +46,12 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen) -> v1::Runner {
         connectors: profile.connectors.iter().map(ToString::to_string).collect(),
         last_seen_time: Some(timestamp(last_seen)),
         first_seen_time: Some(timestamp(runner.first_seen)),
-        // The roster does not keep it.
-        clock_skew: None,
+        clock_skew: said.as_ref().and_then(|said| said.clock_skew_ms).map(skew),
         executions: executions
             .map(|(integration, id)| name::of_execution(organization, integration, id))
             .collect(),
         host: Some(v1::HostFacts {
-            hostname: String::new(),
+            hostname: said.map(|said| said.hostname).unwrap_or_default(),
             os: os.to_owned(),
             arch: arch.to_owned(),
         }),

@@ -21,6 +21,14 @@ pub(super) fn duration(interval: Interval) -> prost_types::Duration {
     }
 }
 
+/// A span of milliseconds, forward or back.
+pub(super) fn skew(millis: i64) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: millis / 1_000,
+        nanos: i32::try_from(millis % 1_000).unwrap_or(0) * 1_000_000,
+    }
+}
+
 /// The interval of a duration, cut to whole seconds.
 pub(super) fn interval(field: &str, duration: prost_types::Duration) -> Result<Interval, FieldFault> {
     // Not by the conversion of prost: it normalizes, which overflows for the most negative duration there is.
@@ -42,6 +50,12 @@ mod tests {
     fn a_stamp_keeps_its_milliseconds() {
         let stamp = timestamp(Stamp::from_millis(1_700_000_000_123));
         assert_eq!((stamp.seconds, stamp.nanos), (1_700_000_000, 123_000_000));
+    }
+
+    #[test]
+    fn a_skew_has_one_sign() {
+        let back = skew(-1_500);
+        assert_eq!((back.seconds, back.nanos), (-1, -500_000_000));
     }
 
     #[test]
