@@ -392,22 +392,18 @@ fn contents<'i, S: Settings>(settings: &[Setting], text: &'i Text, all: &mut All
 /// Judges every value that was given, also those that do not count: the file is good or not, whatever flags there are. Those that are wrong no
 /// longer count.
 fn judge_each(settings: &[Setting], all: &mut All, faults: &mut Vec<Fault>) -> BTreeSet<String> {
-    let mut wrong = BTreeSet::new();
     for setting in settings {
         for given in all.get(setting.key()).into_iter().flatten() {
             for (place, value) in &given.values {
                 if let Err(problem) = setting.judge(value) {
                     faults.push(Fault::new(place.clone(), Some(setting.key()), problem));
-                    wrong.insert(setting.key().to_owned());
                 }
             }
         }
     }
-    let told: Vec<String> = faults.iter().filter_map(|fault| fault.key.clone()).collect();
-    wrong.extend(
-        told.into_iter()
-            .filter(|key| settings.iter().any(|one| one.key() == key)),
-    );
+    let told = faults.iter().filter_map(|fault| fault.key.as_deref());
+    let of_setting = told.filter(|key| settings.iter().any(|one| one.key() == *key));
+    let wrong: BTreeSet<String> = of_setting.map(str::to_owned).collect();
     all.retain(|key, _| !wrong.contains(key));
     wrong
 }
