@@ -8,6 +8,7 @@ mod integrations;
 mod leftovers;
 mod limits;
 mod log_lines;
+mod manners;
 mod rig;
 mod runners;
 mod served;

@@ -1,6 +1,7 @@
 //! A coordinator's services over a store in memory, on a port of their own, with a runner that the test drives by hand.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ pub struct Rig {
     pub shard: ShardHandle,
     pub services: Services,
     channel: Channel,
+    address: SocketAddr,
     memory: MemoryBackend,
     running: Running,
     served: JoinHandle<Result<Result<(), tonic::transport::Error>, TaskError>>,
@@ -96,6 +98,7 @@ impl Rig {
             shard,
             services,
             channel,
+            address,
             memory,
             running,
             served,
@@ -121,6 +124,13 @@ impl Rig {
 
     pub fn channel(&self) -> Channel {
         self.channel.clone()
+    }
+
+    /// A connection that takes in next to nothing of what is not read.
+    pub async fn narrow_channel(&self) -> Channel {
+        let endpoint = Channel::from_shared(format!("http://{}", self.address)).expect("an address");
+        let endpoint = endpoint.initial_stream_window_size(1_024);
+        endpoint.connect().await.expect("it listens")
     }
 
     pub fn integrations(&self) -> IntegrationServiceClient<Channel> {
