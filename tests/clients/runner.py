@@ -1,4 +1,4 @@
-"""A whole Muster runner in a hundred lines, written from docs/runner-protocol.md alone: runner.py ADDRESS POOL FOLDER
+"""A whole Muster runner in some hundred lines, written from docs/runner-protocol.md alone: runner.py ADDRESS POOL FOLDER
 
 Its connector `numbers` collects the first `count` numbers. SIGTERM drains it. It keeps its last reports in memory only,
 so what it holds when it is killed is done again.
