@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use muster_core::words::{Category, Failure};
 use serde_json::Value;
 
+use crate::validate::{FAULTS_MAX, Fault};
+
 /// What the names of variables begin with that references may lead to.
 pub const VARIABLE_PREFIX: &str = "MUSTER_SECRET_";
 
@@ -63,6 +65,38 @@ pub fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<Value,
         *place = Value::String(secret);
     }
     Ok(resolved)
+}
+
+/// The secrets in `config` that are no references: for whoever judges a configuration that a runner will resolve. What a reference leads to is the
+/// runner's to know. `config` need not fit `schema`.
+#[must_use]
+pub fn faults(schema: &Value, config: &Value) -> Vec<Fault> {
+    let mut paths = Vec::new();
+    find(schema, schema, config, &mut String::new(), 0, &mut paths);
+    let faults = paths.into_iter().filter_map(|path| {
+        let reference = config.pointer(&path)?.as_str();
+        let problem = match reference {
+            None => "is a secret, and must be a text".to_owned(),
+            Some(reference) if is_reference(reference) => return None,
+            Some(_) => no_reference(),
+        };
+        Some(Fault { path, message: problem })
+    });
+    faults.take(FAULTS_MAX).collect()
+}
+
+/// Whether a text has the form of a reference, whatever it leads to.
+fn is_reference(text: &str) -> bool {
+    let name = text.strip_prefix("env:").map(|name| name.starts_with(VARIABLE_PREFIX));
+    let path = text.strip_prefix("file:").map(|path| !path.is_empty());
+    name.or(path).unwrap_or(false)
+}
+
+/// Not what it is: it may be the secret.
+fn no_reference() -> String {
+    format!(
+        "is a secret: give a reference that the runner resolves, `env:{VARIABLE_PREFIX}…` or `file:…`, and never the secret itself"
+    )
 }
 
 /// Gathers the places of all secrets in `config`, each once.
@@ -128,10 +162,7 @@ fn lead(reference: &str, places: &Places) -> Result<String, String> {
     if let Some(path) = reference.strip_prefix("file:") {
         return file(Path::new(path), places);
     }
-    // Not what it is: it may be the secret.
-    Err(format!(
-        "is a secret: give a reference that the runner resolves, `env:{VARIABLE_PREFIX}…` or `file:…`, and never the secret itself"
-    ))
+    Err(no_reference())
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -239,6 +270,21 @@ mod tests {
             "loop": {"loop": {"token": "hunter2"}}, "unknown": "file:token",
         });
         assert_eq!(resolved, expected);
+    }
+
+    #[test]
+    fn a_secret_in_plain_text_is_a_fault_before_any_runner_sees_it() {
+        let config = json!({
+            "url": "hunter2", "token": "hunter2", "bind": {"a/b": "env:MUSTER_SECRET_BIND"},
+            "keys": ["file:key", {"key": 1}, "env:PATH", "file:"],
+        });
+        let faults = faults(&schema(), &config);
+        let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(paths, ["/keys/1", "/keys/2", "/keys/3", "/token"]);
+        assert!(
+            faults.iter().all(|fault| !fault.message.contains("hunter2")),
+            "{faults:?}"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod log_line;
 pub(crate) mod name;
 pub(crate) mod page;
 pub(crate) mod runner;
+mod shown;
 mod time;
 pub(crate) mod token;
 

@@ -9,7 +9,7 @@ mod update;
 
 use muster_core::decide::integration::{delete::Delete, disable::Disable, enable::Enable};
 use muster_core::decide::{Command, Rejection};
-use muster_core::entity::{Definition, Integration};
+use muster_core::entity::Integration;
 use muster_core::state::State;
 use muster_core::words::{Enablement, IntegrationId, OrganizationId, Principal};
 use muster_proto::v1;
@@ -194,12 +194,7 @@ impl Services {
             judge_guard(&read, guard)?;
             if read.enablement != Enablement::Enabled {
                 let specification = self.specification(&organization, &read.definition.connector).await?;
-                let Definition {
-                    connector,
-                    configuration,
-                    ..
-                } = &read.definition;
-                judge::configuration(&specification, connector, configuration)?;
+                judge::configuration(&specification, &read.definition)?;
             }
             let (by, of, version) = (by.clone(), organization.clone(), read.version);
             let told: Result<Option<Told>, ServiceError> = self

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_connector::{Invalid, validate};
+use muster_connector::{Fault, Invalid, secret, validate};
 use muster_core::time::Interval;
 use muster_core::words::{AccessSchema, Configuration, ConnectorName, DataType, DisplayName, PoolName};
 use muster_process::nearest;
 use muster_proto::v1;
 use muster_session::wire::json_from_struct;
 use prost_types::{FieldMask, Struct};
+use serde_json::Value;
 
 use super::FieldFault;
+use super::shown::shown;
 use super::time::interval;
 
 /// The pool of an integration that names none.
@@ -145,7 +147,7 @@ fn unchangeable(index: usize, path: &str) -> FieldFault {
         return FieldFault::new(field, format_args!("`{path}` {why}; an update changes {known}"));
     }
     let first = path.split(['.', '[']).next().unwrap_or(path);
-    let shown: String = path.chars().filter(|one| !one.is_control()).take(100).collect();
+    let shown = shown(path, 100);
     if first != path && CHANGEABLE.contains(&first) {
         let problem = format_args!("`{shown}` names a part of `{first}`, which is changed as a whole: name `{first}`");
         return FieldFault::new(field, problem);
@@ -261,38 +263,80 @@ pub(crate) fn judge_access_schema(
     Err(FieldFault::new("integration.access_schema", problem))
 }
 
-/// Judges a configuration by the connector's schema.
+/// Judges a configuration by the connector's schema, and by that of the way of being configured that was chosen.
 ///
 /// # Errors
 /// Every place that does not fit. A schema that is none is told as a fault of the connector that was chosen.
 pub(crate) fn judge_configuration(
     specification: &v1::ConnectorSpecification,
+    access_schema: Option<&AccessSchema>,
     configuration: &Configuration,
 ) -> Result<(), Vec<FieldFault>> {
-    let Some(schema) = &specification.configuration_schema else {
-        return Ok(());
-    };
-    let broken = |reason: &dyn std::fmt::Display| {
-        let problem =
-            format_args!("has a configuration schema that cannot be used ({reason}): report it to its author");
-        vec![FieldFault::new("integration.connector", problem)]
-    };
-    let schema = json_from_struct(schema).map_err(|error| broken(&error))?;
-    let schema = serde_json::from_str(&schema).map_err(|error| broken(&error))?;
-    let value = serde_json::from_str(configuration.as_str()).map_err(|_| {
-        // Not what the parser says: it may repeat a secret.
-        vec![FieldFault::new("integration.configuration", "is no JSON: give it anew")]
-    })?;
-    match validate(&schema, &value) {
-        Ok(()) => Ok(()),
-        Err(Invalid::Schema { reason }) => Err(broken(&reason)),
-        Err(Invalid::Configuration { faults }) => {
-            let faults = faults.into_iter();
-            Err(faults
-                .map(|fault| FieldFault::new(configuration_path(&fault.path), fault.message))
-                .collect())
+    let value = value_of(configuration)?;
+    for schema in schemas(specification, access_schema)? {
+        match validate(&schema, &value) {
+            Ok(()) => judge_no_plain_secret(&schema, &value)?,
+            Err(Invalid::Schema { reason }) => return Err(broken(&reason)),
+            Err(Invalid::Configuration { faults }) => return Err(told(faults)),
         }
     }
+    Ok(())
+}
+
+/// Judges only that no secret stands in a configuration: a draft may be anything else, and is kept all the same.
+///
+/// # Errors
+/// Every secret that is no reference.
+pub(crate) fn judge_secrets(
+    specification: &v1::ConnectorSpecification,
+    access_schema: Option<&AccessSchema>,
+    configuration: &Configuration,
+) -> Result<(), Vec<FieldFault>> {
+    let value = value_of(configuration)?;
+    for schema in schemas(specification, access_schema)? {
+        judge_no_plain_secret(&schema, &value)?;
+    }
+    Ok(())
+}
+
+fn judge_no_plain_secret(schema: &Value, value: &Value) -> Result<(), Vec<FieldFault>> {
+    let faults = secret::faults(schema, value);
+    if faults.is_empty() { Ok(()) } else { Err(told(faults)) }
+}
+
+/// The schemas that a configuration has to fit: the connector's, and that of its way of being configured.
+fn schemas(
+    specification: &v1::ConnectorSpecification,
+    access_schema: Option<&AccessSchema>,
+) -> Result<Vec<Value>, Vec<FieldFault>> {
+    let ways = specification.access_schemas.iter();
+    let chosen = ways.filter(|way| access_schema.is_some_and(|chosen| chosen.as_str() == way.access_schema));
+    let of_way = chosen.filter_map(|way| way.configuration_schema.as_ref());
+    let all = specification.configuration_schema.iter().chain(of_way);
+    all.map(|schema| {
+        let json = json_from_struct(schema).map_err(|error| broken(&error))?;
+        serde_json::from_str(&json).map_err(|error| broken(&error))
+    })
+    .collect()
+}
+
+fn value_of(configuration: &Configuration) -> Result<Value, Vec<FieldFault>> {
+    serde_json::from_str(configuration.as_str()).map_err(|_| {
+        // Not what the parser says: it may repeat a secret.
+        vec![FieldFault::new("integration.configuration", "is no JSON: give it anew")]
+    })
+}
+
+fn broken(reason: &dyn std::fmt::Display) -> Vec<FieldFault> {
+    let problem = format_args!("has a configuration schema that cannot be used ({reason}): report it to its author");
+    vec![FieldFault::new("integration.connector", problem)]
+}
+
+fn told(faults: Vec<Fault>) -> Vec<FieldFault> {
+    let faults = faults.into_iter();
+    faults
+        .map(|fault| FieldFault::new(configuration_path(&fault.path), fault.message))
+        .collect()
 }
 
 /// The way to a place in the configuration, from its JSON pointer: `/servers/0/port` is `integration.configuration.servers[0].port`.

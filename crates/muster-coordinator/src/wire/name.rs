@@ -233,10 +233,7 @@ fn canonical<T: FromStr>(id: &str) -> Option<T> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars()
-        .filter(|character| !character.is_control())
-        .take(SHOWN_CHARS_MAX)
-        .collect()
+    super::shown::shown(text, SHOWN_CHARS_MAX)
 }
 
 #[cfg(test)]

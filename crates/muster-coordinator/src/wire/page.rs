@@ -1,6 +1,7 @@
 //! Pages of lists: how much they hold, and in which order.
 
 use super::FieldFault;
+use super::shown::shown;
 
 /// How much a page has when the caller does not say.
 pub(crate) const PAGE_SIZE_DEFAULT: usize = 100;
@@ -37,7 +38,7 @@ pub(crate) fn order_by<T: Copy>(asked: &str, orders: &[(&str, T)]) -> Result<T, 
     };
     let found = orders.iter().find(|(order, _)| *order == wanted);
     found.map(|(_, order)| *order).ok_or_else(|| {
-        let shown: String = wanted.chars().filter(|one| !one.is_control()).take(100).collect();
+        let shown = shown(&wanted, 100);
         let known: Vec<_> = orders.iter().map(|(order, _)| format!("`{order}`")).collect();
         let problem = format_args!("is `{shown}`: this list is ordered by {} only", known.join(" or "));
         FieldFault::new("order_by", problem)

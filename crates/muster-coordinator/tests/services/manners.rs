@@ -7,6 +7,7 @@ use muster_core::words::{OrganizationId, Principal};
 use muster_proto::v1;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::watch_executions_response::Kind;
+use muster_session::wire::struct_from_json;
 use prost_types::FieldMask;
 use tokio::time::timeout;
 use tonic::{Code, Status};
@@ -375,5 +376,62 @@ async fn names_that_deceive_the_eye_are_refused() {
         );
         let said = described(answer);
         assert!(said.starts_with(expected), "{name:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_plain_text_is_refused_and_never_repeated_not_even_of_a_draft() {
+    let rig = Rig::with_connector().await;
+    let with = |password: &str| v1::Integration {
+        configuration: struct_from_json(&format!(r#"{{"server":"dc1","password":"{password}"}}"#)).ok(),
+        ..integration("Corp")
+    };
+    for draft in [false, true] {
+        let request = v1::CreateIntegrationRequest {
+            parent: ORGANIZATION.to_owned(),
+            integration: Some(with("hunter2")),
+            draft,
+            ..Default::default()
+        };
+        let status = rig
+            .integrations()
+            .create_integration(request)
+            .await
+            .expect_err("it is a secret");
+        assert!(!format!("{status:?}").contains("hunter2"), "{status:?}");
+        let field = Some("integration.configuration.password");
+        assert_refused(
+            Err::<(), _>(status),
+            Code::InvalidArgument,
+            "INVALID_CONFIGURATION",
+            field,
+        );
+    }
+    let request = v1::CreateIntegrationRequest {
+        parent: ORGANIZATION.to_owned(),
+        integration: Some(with("env:MUSTER_SECRET_LDAP")),
+        ..Default::default()
+    };
+    rig.integrations()
+        .create_integration(request)
+        .await
+        .expect("it is a reference");
+}
+
+#[tokio::test]
+async fn absurd_intervals_are_refused_with_their_bounds() {
+    let rig = Rig::with_connector().await;
+    for seconds in [0, 59, -1, 10_000 * 31_557_600, i64::MAX] {
+        let mut wrong = integration("Corp");
+        wrong.data_types[0].interval = Some(prost_types::Duration { seconds, nanos: 0 });
+        let request = v1::CreateIntegrationRequest {
+            parent: ORGANIZATION.to_owned(),
+            integration: Some(wrong),
+            ..Default::default()
+        };
+        let answer = rig.integrations().create_integration(request).await.map(drop);
+        let field = Some("integration.data_types[0].interval");
+        assert_refused(answer.clone(), Code::InvalidArgument, "INVALID_FIELD", field);
+        assert!(described(answer).contains("between 1 min (60 s) and 366 days (31622400 s)"));
     }
 }

@@ -397,7 +397,8 @@ const SPECIFICATION: &str = r#"{
         "additionalProperties": false,
         "properties": {
             "server": {"type": "string"},
-            "port": {"type": "integer", "minimum": 1}
+            "port": {"type": "integer", "minimum": 1},
+            "password": {"type": "string", "writeOnly": true}
         }
     },
     "data_types": [

@@ -1,14 +1,14 @@
 //! What a connector says about itself, and whether a definition fits it. Outside of the writer's turn: a schema takes its time.
 
 use muster_core::entity::Definition;
-use muster_core::words::{Configuration, ConnectorName, OrganizationId, Pool};
+use muster_core::words::{ConnectorName, OrganizationId, Pool};
 use muster_proto::v1;
 
 use crate::service::Services;
 use crate::service::connectors::{offer, offers};
 use crate::status::ServiceError;
-use crate::wire::connector;
-use crate::wire::definition::{New, intervals, judge_access_schema, judge_configuration};
+use crate::wire::definition::{New, intervals, judge_access_schema, judge_configuration, judge_secrets};
+use crate::wire::{FieldFault, connector};
 
 /// How many known connectors an error names.
 const KNOWN_SHOWN_MAX: usize = 10;
@@ -63,28 +63,53 @@ pub(super) fn define(
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    if !draft {
-        configuration(specification, &new.connector, &new.configuration)?;
-    }
-    Ok(Definition {
+    let definition = Definition {
         display_name: new.display_name,
         connector: new.connector,
         access_schema: new.access_schema,
         configuration: new.configuration,
         pool: Pool::named(organization, &new.pool),
         intervals,
-    })
+    };
+    if draft {
+        secrets(specification, &definition)?;
+    } else {
+        configuration(specification, &definition)?;
+    }
+    Ok(definition)
 }
 
 /// # Errors
 /// [`ServiceError::Configuration`] with all places that do not fit.
 pub(super) fn configuration(
     specification: &v1::ConnectorSpecification,
-    connector: &ConnectorName,
-    configuration: &Configuration,
+    definition: &Definition,
 ) -> Result<(), ServiceError> {
-    judge_configuration(specification, configuration).map_err(|faults| ServiceError::Configuration {
-        connector: connector.clone(),
+    let Definition {
+        access_schema,
+        configuration,
+        ..
+    } = definition;
+    judge_configuration(specification, access_schema.as_ref(), configuration)
+        .map_err(|faults| misfit(definition, faults))
+}
+
+/// Judges what is not to be collected by, so far: it may be anything, but for a secret that stands in it.
+///
+/// # Errors
+/// [`ServiceError::Configuration`] with all secrets that are no references.
+pub(super) fn secrets(specification: &v1::ConnectorSpecification, definition: &Definition) -> Result<(), ServiceError> {
+    let Definition {
+        access_schema,
+        configuration,
+        ..
+    } = definition;
+    judge_secrets(specification, access_schema.as_ref(), configuration).map_err(|faults| misfit(definition, faults))
+}
+
+fn misfit(definition: &Definition, faults: Vec<FieldFault>) -> ServiceError {
+    ServiceError::Configuration {
+        connector: definition.connector.clone(),
         faults,
-    })
+    }
 }

@@ -91,11 +91,13 @@ impl Services {
             after.intervals = intervals(&specification, asked)?;
         }
         if let Some(configuration) = &changes.configuration {
-            match before.enablement {
-                Enablement::Enabled => judge::configuration(&specification, &after.connector, configuration)?,
-                Enablement::Draft | Enablement::Disabled => {}
-            }
             after.configuration = configuration.clone();
+        }
+        if changes.configuration.is_some() || changes.access_schema.is_some() {
+            match before.enablement {
+                Enablement::Enabled => judge::configuration(&specification, &after)?,
+                Enablement::Draft | Enablement::Disabled => judge::secrets(&specification, &after)?,
+            }
         }
         Ok(after)
     }

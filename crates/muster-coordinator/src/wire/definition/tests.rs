@@ -61,7 +61,7 @@ fn whole_numbers_stay_whole() {
     let new = new(&integration()).expect("all in order");
     assert_eq!(new.configuration.as_str(), r#"{"port":636,"server":"dc1"}"#);
     assert_eq!(new.pool.as_str(), "default");
-    assert_eq!(judge_configuration(&specification(), &new.configuration), Ok(()));
+    assert_eq!(judge_configuration(&specification(), None, &new.configuration), Ok(()));
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn intervals_come_from_the_connector_where_nobody_says_more() {
 fn every_place_of_a_configuration_that_does_not_fit_is_named() {
     let judge = |json: &str| {
         let configuration = Configuration::new(json).expect("short");
-        judge_configuration(&specification(), &configuration).map_err(fields)
+        judge_configuration(&specification(), None, &configuration).map_err(fields)
     };
     assert_eq!(judge("{}"), Err(vec!["integration.configuration.server".to_owned()]));
     assert_eq!(

@@ -3,6 +3,7 @@
 use super::token::{Comparator, Token, Tokens};
 use super::{Condition, fault};
 use crate::wire::FieldFault;
+use crate::wire::shown::shown as shown_text;
 
 /// The most bytes of a filter: thousands of ids would be a list, not a filter.
 const BYTES_MAX: usize = 64 * 1024;
@@ -237,10 +238,7 @@ fn shown(token: &Token) -> String {
 
 /// As much of a text as an error repeats.
 pub(super) fn cut(text: &str) -> String {
-    text.chars()
-        .filter(|character| !character.is_control())
-        .take(50)
-        .collect()
+    shown_text(text, 50)
 }
 
 #[cfg(test)]
