@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use muster_process::ConfigError;
+use muster_proto::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -160,8 +161,8 @@ pub struct Refusal {
     pub doing: String,
     /// Why not, as the coordinator says it.
     pub message: String,
-    /// The name of `ErrorReason` without its prefix; empty when it gave none.
-    pub reason: String,
+    /// Its reason; `None` for one that this version does not know.
+    pub reason: Option<ErrorReason>,
     /// What is wrong in the request: the path of a field, and what is wrong with it.
     pub faults: Vec<(String, String)>,
     /// How long to wait before trying again; `None` when waiting is not known to help.
@@ -187,13 +188,15 @@ impl Error {
                 .map(|fault| (clean(&fault.field), clean(&fault.description)))
                 .collect();
             let message = without(&clean(status.message()), &faults);
-            let faults = faults.into_iter().map(|(path, fault)| (typed_path(path), fault));
+            // What the message says already is not told twice.
+            let faults = faults.into_iter().filter(|(_, fault)| *fault != message);
+            let faults: Vec<(String, String)> = faults.map(|(path, fault)| (typed_path(path), fault)).collect();
             let links = details.help().map_or(&[][..], |help| &help.links[..]);
             return Self::Refused(Box::new(Refusal {
                 doing,
                 message,
-                reason: info.reason.clone(),
-                faults: faults.collect(),
+                reason: ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason)),
+                faults,
                 retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
                 links: links.iter().map(|link| clean(&link.url)).collect(),
                 next: None,
@@ -229,16 +232,16 @@ impl Error {
         }
     }
 
-    /// Whether the coordinator gave this reason: a name of `ErrorReason` without its prefix.
-    pub fn has_reason(&self, reason: &str) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.reason == reason)
+    /// Whether the coordinator gave this reason.
+    pub fn has_reason(&self, reason: ErrorReason) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.reason == Some(reason))
     }
 
     /// Whether the same request may succeed when it is made again a little later.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } => true,
-            Self::Refused(refusal) => matches!(refusal.reason.as_str(), "NOT_READY" | "SHUTTING_DOWN"),
+            Self::Refused(refusal) => matches!(refusal.reason, Some(ErrorReason::NotReady | ErrorReason::ShuttingDown)),
             // A connection that is cut in the middle of an answer looks like this.
             Self::Stranger { code, .. } => matches!(code, Code::Unknown | Code::Internal),
             Self::Unknown { .. }
@@ -262,9 +265,9 @@ impl Error {
 
     /// Names the command to type next if the coordinator gave this reason.
     #[must_use]
-    pub fn advise(mut self, reason: &str, next: impl FnOnce() -> String) -> Self {
+    pub fn advise(mut self, reason: ErrorReason, next: impl FnOnce() -> String) -> Self {
         if let Self::Refused(refusal) = &mut self
-            && refusal.reason == reason
+            && refusal.reason == Some(reason)
         {
             refusal.next = Some(next());
         }

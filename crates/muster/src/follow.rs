@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use muster_proto::v1::{
-    Execution, ExecutionStatus, GetExecutionRequest, WatchExecutionsRequest, WatchExecutionsResponse,
+    ErrorReason, Execution, ExecutionStatus, GetExecutionRequest, WatchExecutionsRequest, WatchExecutionsResponse,
     watch_executions_response,
 };
 use tonic::Streaming;
@@ -205,7 +205,7 @@ impl Follow {
                 Ok(found) => ended.push(found.into_inner()),
                 Err(status) => {
                     let error = self.client.error(DOING, &status);
-                    if !error.has_reason("EXECUTION_NOT_FOUND") {
+                    if !error.has_reason(ErrorReason::ExecutionNotFound) {
                         return Err(error);
                     }
                     self.known.remove(&name);

@@ -3,8 +3,8 @@
 mod display;
 
 use muster_proto::v1::{
-    Connector, Execution, GetConnectorRequest, GetExecutionRequest, GetIntegrationRequest, GetRunnerRequest,
-    Integration, Runner,
+    Connector, ErrorReason, Execution, GetConnectorRequest, GetExecutionRequest, GetIntegrationRequest,
+    GetRunnerRequest, Integration, Runner,
 };
 
 use crate::client::Client;
@@ -248,8 +248,15 @@ async fn not_found<T>(
     known: impl AsyncFnOnce() -> Result<Vec<String>, Error>,
 ) -> Result<T, Error> {
     let error = client.error(format!("show {kind} `{}`", clean(given)), status);
-    let reason = format!("{}_NOT_FOUND", kind.noun().to_ascii_uppercase());
-    if error.has_reason(&reason) {
+    let is_missing = match kind {
+        Kind::Integration => error.has_reason(ErrorReason::IntegrationNotFound),
+        Kind::Execution => error.has_reason(ErrorReason::ExecutionNotFound),
+        Kind::Runner => error.has_reason(ErrorReason::RunnerNotFound),
+        Kind::Connector => error.has_reason(ErrorReason::ConnectorNotFound),
+        // They are no resources.
+        Kind::DataType | Kind::AccessSchema | Kind::Context => false,
+    };
+    if is_missing {
         return Err(missing(client, kind, given, known().await?));
     }
     Err(error)

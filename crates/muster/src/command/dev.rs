@@ -1,5 +1,6 @@
 //! `muster dev`: a coordinator, a runner and an integration of this machine, in one process.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use muster_coordinator::{Coordinator, CoordinatorError};
 use muster_process::telemetry::{self, FILTER_VARIABLE};
 use muster_process::{ConfigError, Process, Tasks, exit};
 use muster_proto::v1::{
-    CollectionSchedule, CreateIntegrationRequest, GetConnectorRequest, Integration, ListIntegrationsRequest,
-    RunIntegrationRequest,
+    CollectionSchedule, CreateIntegrationRequest, ErrorReason, GetConnectorRequest, Integration,
+    ListIntegrationsRequest, RunIntegrationRequest,
 };
 use muster_runner::RunnerError;
 
@@ -20,7 +21,7 @@ use crate::client::{Backoff, Client, Server};
 use crate::error::Error;
 use crate::follow::{Follow, News};
 use crate::output::words::has_ended;
-use crate::output::{Format, Output};
+use crate::output::{Format, Output, note};
 use crate::settings::{Origin, Said};
 
 /// What the integration is called, and whom it may name.
@@ -53,7 +54,8 @@ pub struct Args {
         long,
         value_name = "ADDRESS:PORT",
         env = "MUSTER_LISTEN",
-        default_value = "127.0.0.1:7443"
+        default_value = "127.0.0.1:7443",
+        value_parser = loopback
     )]
     listen: SocketAddr,
     /// Collect everything at this interval, 1m at the least, instead of devices and users every hour and software every day
@@ -72,7 +74,7 @@ enum DevError {
     Settings(#[from] ConfigError),
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    #[error("{}", .0.report().trim_end())]
+    #[error(transparent)]
     Client(#[from] Error),
 }
 
@@ -83,19 +85,47 @@ pub fn run(args: Args) -> exit::Exit {
         filter,
         format: telemetry::Format::Text,
     };
-    muster_process::run(
-        &Process {
-            telemetry,
-            stop_within: STOP_WITHIN,
-        },
-        |tasks| async move {
-            let stop = tasks.token();
-            tokio::select! {
-                ended = dev(args, tasks) => ended,
-                () = stop.cancelled() => Ok(()),
-            }
-        },
-    )
+    let process = Process {
+        telemetry,
+        stop_within: STOP_WITHIN,
+    };
+    let failed = Cell::new(None);
+    let exit = muster_process::run(&process, async |tasks| {
+        let stop = tasks.token();
+        let ended = tokio::select! {
+            ended = dev(args, tasks) => ended,
+            () = stop.cancelled() => Ok(()),
+        };
+        if let Err(error) = ended {
+            // A person has typed this and reads it, so it is told as by every other command, and not in the log.
+            failed.set(Some(told(&error)));
+        }
+        Ok::<(), DevError>(())
+    });
+    failed.get().unwrap_or(exit)
+}
+
+fn told(error: &DevError) -> exit::Exit {
+    match error {
+        DevError::Client(error) => note(error.report().trim_end()),
+        DevError::Coordinator(_) | DevError::Address(_) | DevError::Settings(_) | DevError::Runner(_) => {
+            note(format!("error: {}", exit::chain(error)));
+        }
+    }
+    exit::Exit::because_of(error)
+}
+
+/// An address on loopback: what listens elsewhere needs to know who asks, and this does not.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "it must be an address with a port, such as `127.0.0.1:7443`".to_owned())?;
+    if !address.ip().is_loopback() {
+        return Err(
+            "it must be on loopback, such as `127.0.0.1:7443`: anybody who reaches it may do anything".to_owned(),
+        );
+    }
+    Ok(address)
 }
 
 async fn dev(args: Args, tasks: Tasks) -> Result<(), DevError> {
@@ -152,7 +182,7 @@ async fn connector_is_offered(client: &Client) -> Result<(), Error> {
             Ok(_) => return Ok(()),
             Err(status) => {
                 let error = client.error("wait for the runner", &status);
-                if !error.may_pass() && !error.has_reason("CONNECTOR_NOT_FOUND") {
+                if !error.may_pass() && !error.has_reason(ErrorReason::ConnectorNotFound) {
                     return Err(error);
                 }
                 tokio::time::sleep(backoff.next()).await;

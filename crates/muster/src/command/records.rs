@@ -1,6 +1,6 @@
 //! `muster records`: what an execution has collected.
 
-use muster_proto::v1::ReadRecordsRequest;
+use muster_proto::v1::{ErrorReason, ReadRecordsRequest};
 
 use super::Session;
 use crate::error::Error;
@@ -47,7 +47,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         max_records: first,
     };
     let advised = |error: Error| {
-        error.advise("RECORDS_NOT_FOUND", || {
+        error.advise(ErrorReason::RecordsNotFound, || {
             format!("see how it stands: muster execution show {id}")
         })
     };

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use muster_process::ConfigError;
+use muster_proto::v1::ErrorReason;
 
 use super::{Error, Refusal};
 use crate::output::time::length;
@@ -86,18 +87,45 @@ impl Refusal {
         if let Some(wait) = self.retry_after {
             return Some(format!("try again in {}", length(wait)));
         }
-        let next = match self.reason.as_str() {
-            "INVALID_CONFIGURATION" => "see what the connector needs: muster connector spec CONNECTOR",
-            "ORGANIZATION_NOT_FOUND" => "name another organization with --organization (or MUSTER_ORGANIZATION)",
-            "INTEGRATION_NOT_FOUND" => "muster integration list",
-            "EXECUTION_NOT_FOUND" => "muster execution list",
-            "RUNNER_NOT_FOUND" => "muster runner list",
-            "CONNECTOR_NOT_FOUND" | "CONNECTOR_UNKNOWN" => "muster connector list",
-            "INTEGRATION_DISABLED" => "muster integration enable NAME",
-            "ETAG_MISMATCH" => "somebody else has changed it meanwhile: look at it, and run the command again",
-            "NOT_READY" | "SHUTTING_DOWN" | "LANDING_UNAVAILABLE" | "RATE_LIMITED" => "try again in a moment",
-            "INTERNAL" => "look at the coordinator's own log",
-            _ => return None,
+        let next = match self.reason? {
+            ErrorReason::InvalidField
+            | ErrorReason::InvalidFilter
+            | ErrorReason::RequestTooLarge
+            | ErrorReason::NameTaken => "mend what is named above, and run the command again",
+            ErrorReason::InvalidConfiguration => "see what the connector needs: muster connector spec CONNECTOR",
+            ErrorReason::InvalidPageToken => "run the command again",
+            ErrorReason::MalformedRequest | ErrorReason::CallUnknown => {
+                "check that the coordinator is of the same version: muster --version"
+            }
+            ErrorReason::OrganizationNotFound => {
+                "name another organization with --organization (or MUSTER_ORGANIZATION)"
+            }
+            ErrorReason::IntegrationNotFound => "muster integration list",
+            ErrorReason::ExecutionNotFound => "muster execution list",
+            ErrorReason::RunnerNotFound => "muster runner list",
+            ErrorReason::ConnectorNotFound | ErrorReason::ConnectorUnknown => "muster connector list",
+            ErrorReason::RecordsNotFound => "see how it stands: muster execution show EXECUTION",
+            ErrorReason::IntegrationDisabled => "muster integration enable NAME",
+            ErrorReason::ExecutionEnded => "see how it ended: muster execution show EXECUTION",
+            ErrorReason::EtagMismatch => {
+                "somebody else has changed it meanwhile: look at it, and run the command again"
+            }
+            ErrorReason::NotReady
+            | ErrorReason::ShuttingDown
+            | ErrorReason::LandingUnavailable
+            | ErrorReason::RateLimited => "try again in a moment",
+            ErrorReason::Internal => "look at the coordinator's own log",
+            // Its message names the limit; the others are for runners, or for callers that name their requests.
+            ErrorReason::LimitReached
+            | ErrorReason::Unspecified
+            | ErrorReason::RequestIdReused
+            | ErrorReason::ProtocolViolation
+            | ErrorReason::RunnerVersionUnsupported
+            | ErrorReason::SessionSuperseded
+            | ErrorReason::SessionLapsed
+            | ErrorReason::SessionOverflow
+            | ErrorReason::AttemptFenced
+            | ErrorReason::CountsMismatch => return None,
         };
         Some(next.to_owned())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::Code;
 use tonic_types::FieldViolation;
 
-use crate::command::run;
+use crate::command::{command_in, finish, run, run_in, run_with_input};
 use crate::coordinator::{refusal, refusal_with};
 use crate::integration::two;
 
@@ -78,6 +78,162 @@ error: cannot create integration `laptops`: the configuration does not fit the c
   label: is missing
   more: https://docs.example/records
 next: see what the connector needs: muster connector spec host
+",
+    );
+}
+
+/// Before anything is sent: each fault with where it was given.
+#[tokio::test]
+async fn what_does_not_fit_the_schema_is_not_sent() {
+    let coordinator = two().await;
+    let args = [
+        "integration",
+        "create",
+        "laptops",
+        "--connector",
+        "host",
+        "--set",
+        "depth=\"deep\"",
+        "--config",
+        "-",
+    ];
+    run_with_input(&coordinator.url, &args, "{\"labl\": \"hq\"}")
+        .await
+        .fails(
+            "\
+error: cannot create integration `laptops`: the configuration does not fit the connector `host`
+  label: is missing: it is required (in standard input)
+  depth: value is not of type \"integer\" (--set depth)
+next: see what the connector needs: muster connector spec host
+",
+        );
+    let args = ["integration", "update", "laptops", "--set", "depth=two"];
+    run(&coordinator.url, &args).await.fails(
+        "\
+error: cannot update integration `laptops`: the configuration does not fit the connector `host`
+  depth: value is not of type \"integer\" (--set depth)
+next: see what the connector needs: muster connector spec host
+",
+    );
+    let state = coordinator.state();
+    assert_eq!((state.created.len(), state.updated.len()), (0, 0));
+}
+
+/// A draft may hold anything so far.
+#[tokio::test]
+async fn a_draft_is_not_judged() {
+    let coordinator = two().await;
+    let args = ["integration", "create", "laptops", "--connector", "host", "--draft"];
+    assert_eq!(run(&coordinator.url, &args).await.code, 0);
+    assert_eq!(coordinator.state().created.len(), 1);
+}
+
+#[tokio::test]
+async fn a_pool_that_nobody_serves_is_told_beside_the_result() {
+    let coordinator = two().await;
+    let create = |pool: &'static str| {
+        let url = coordinator.url.clone();
+        let args = [
+            "integration",
+            "create",
+            "laptops",
+            "--connector",
+            "host",
+            "--draft",
+            "--pool",
+            pool,
+        ];
+        async move { run(&url, &args).await }
+    };
+    for (pool, told) in [
+        ("default", ""),
+        ("hosted", ""),
+        (
+            "defualt",
+            "note: no runner of pool `defualt` has ever checked in; did you mean `default`?\n",
+        ),
+        (
+            "berlin",
+            "note: no runner of pool `berlin` has ever checked in; start one:  muster-runner --pool berlin\n",
+        ),
+    ] {
+        let ran = create(pool).await;
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, told), "{pool}");
+    }
+}
+
+#[tokio::test]
+async fn a_mistyped_data_type_or_access_schema_gets_the_nearest_one() {
+    let coordinator = two().await;
+    let create = ["integration", "create", "laptops", "--connector", "host"];
+    let with = |more: &[&'static str]| create.iter().copied().chain(more.iter().copied()).collect::<Vec<_>>();
+    let told = "\
+error: there is no data type `devcie` among those of connector `host` (device, user, software); did you mean `device`?
+next: muster connector spec host
+";
+    run(&coordinator.url, &with(&["--data-type", "devcie"]))
+        .await
+        .fails(told);
+    run(&coordinator.url, &with(&["--every", "devcie=1h"]))
+        .await
+        .fails(told);
+    run(&coordinator.url, &with(&["--access-schema", "single"]))
+        .await
+        .fails(
+            "\
+error: there is no access schema `single` of connector `host`, which has one way of being configured
+next: muster connector spec host
+",
+        );
+    run(
+        &coordinator.url,
+        &["integration", "run", "laptops", "--data-type", "usre"],
+    )
+    .await
+    .fails(
+        "\
+error: there is no data type `usre` among those of integration `laptops` (device, user); did you mean `user`?
+next: muster integration show laptops
+",
+    );
+    run(
+        &coordinator.url,
+        &["integration", "update", "laptops", "--drop-data-type", "usre"],
+    )
+    .await
+    .fails(
+        "\
+error: there is no data type `usre` among those of the integration (device, user); did you mean `user`?
+next: look at what it collects: muster integration show NAME
+",
+    );
+    let state = coordinator.state();
+    assert_eq!((state.created.len(), state.updated.len(), state.ran.len()), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn what_the_message_says_is_not_told_twice() {
+    let coordinator = two().await;
+    let message = "the display name `laptops` belongs to another integration: choose another";
+    let status = refusal_with(Code::AlreadyExists, "NAME_TAKEN", message, |details| {
+        details.set_bad_request(vec![FieldViolation::new("integration.display_name", message)]);
+        details.add_help_link("NAME_TAKEN", "https://docs.example/errors.md#name_taken");
+    });
+    coordinator.state().refusals.insert("CreateIntegration", status);
+    let args = [
+        "integration",
+        "create",
+        "laptops",
+        "--connector",
+        "host",
+        "--set",
+        "label=hq",
+    ];
+    run(&coordinator.url, &args).await.fails(
+        "\
+error: cannot create integration `laptops`: the display name `laptops` belongs to another integration: choose another
+  more: https://docs.example/errors.md#name_taken
+next: mend what is named above, and run the command again
 ",
     );
 }
@@ -185,11 +341,57 @@ async fn a_wrong_command_line_ends_with_64_and_help_with_0() {
     }
     let help = run("http://127.0.0.1:1", &["--help"]).await;
     assert_eq!(help.code, 0);
-    assert!(
-        help.stdout.contains("   64  the command line is wrong"),
-        "{}",
-        help.stdout
-    );
+    for line in [
+        "\n    0  it did what it was asked to\n",
+        "\n   64  the command line is wrong; nothing was done\n",
+        "\n  130  ended by Ctrl-C",
+    ] {
+        assert!(help.stdout.contains(line), "{}", help.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_mistyped_command_or_flag_gets_the_nearest_one() {
+    for (args, told) in [
+        (
+            &["integraton", "list"][..],
+            "similar subcommands exist: 'integrations', 'integration'",
+        ),
+        (&["connector", "colect"], "a similar subcommand exists: 'collect'"),
+        (
+            &["execution", "list", "--status", "eror"],
+            "a similar value exists: 'error'",
+        ),
+        (
+            &["runner", "list", "--ouput", "json"],
+            "a similar argument exists: '--output'",
+        ),
+    ] {
+        let ran = run("http://127.0.0.1:1", args).await;
+        assert_eq!(ran.code, 64, "{args:?}");
+        assert!(ran.stderr.contains(told), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn dev_says_what_keeps_it_from_starting() {
+    let home = tempfile::tempdir().expect("a folder");
+    let ran = run_in(home.path(), &["dev", "--listen", "0.0.0.0:0"]).await;
+    assert_eq!(ran.code, 64, "{}", ran.stderr);
+    assert!(ran.stderr.contains("it must be on loopback"), "{}", ran.stderr);
+
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let ran = run_in(home.path(), &["dev", "--listen", &address]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    let told = format!("error: cannot listen on {address}: ");
+    assert!(ran.stderr.starts_with(&told), "{}", ran.stderr);
+
+    let mut command = command_in(home.path(), &["dev"]);
+    command.env("MUSTER_LOG", "muster=loud=1");
+    let ran = finish(command.spawn().expect("it starts")).await;
+    assert_eq!(ran.code, 78, "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
 }
 
 #[tokio::test]

@@ -72,7 +72,10 @@ pub fn run(args: &Args, contexts: &Contexts, mut given: Given) -> Result<Exit, E
         output.flush()?;
         return Ok(Exit::Success);
     }
-    let with = |value: &str, origin: &Origin| format!("{value}  (from {origin})");
+    let with = |value: &str, origin: &Origin| match origin {
+        Origin::Default => format!("{value}  (default)"),
+        Origin::Flag(_) | Origin::Variable(_) | Origin::Context(_) => format!("{value}  (from {origin})"),
+    };
     let mut facts = Facts::default();
     facts.add("context", context.as_ref().map_or("none", ContextName::as_str));
     facts.add("server", with(server.value.url(), &server.origin));

@@ -1,6 +1,6 @@
 //! `muster execution cancel`: the end of what is not wanted any more.
 
-use muster_proto::v1::CancelExecutionRequest;
+use muster_proto::v1::{CancelExecutionRequest, ErrorReason};
 
 use crate::command::Session;
 use crate::error::Error;
@@ -36,7 +36,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let canceled = canceled
         .map_err(|status| {
             let error = client.error(format!("cancel execution `{id}`"), &status);
-            error.advise("EXECUTION_ENDED", || {
+            error.advise(ErrorReason::ExecutionEnded, || {
                 format!("see how it ended: muster execution show {id}")
             })
         })?

@@ -1,6 +1,6 @@
 //! `muster integration create`.
 
-use muster_proto::v1::{CreateIntegrationRequest, Integration};
+use muster_proto::v1::{CreateIntegrationRequest, ErrorReason, Integration};
 
 use super::{Scheduled, fit, id, tell, typed};
 use crate::command::Session;
@@ -74,7 +74,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let created = created
         .map_err(|status| {
             let error = client.error(doing(), &status);
-            error.advise("INVALID_CONFIGURATION", || {
+            error.advise(ErrorReason::InvalidConfiguration, || {
                 format!("see what the connector needs: muster connector spec {}", args.connector)
             })
         })?

@@ -64,10 +64,14 @@ pub fn access_schema(connector: &Connector, given: Option<&str>) -> Result<(), E
         return Ok(());
     }
     let name = clean(names::id(&connector.name));
+    let place = match known().collect::<Vec<_>>()[..] {
+        [] => format!("of connector `{name}`, which has one way of being configured"),
+        ref known => format!("among those of connector `{name}` ({})", clean(&known.join(", "))),
+    };
     Err(Error::Unknown {
         kind: Kind::AccessSchema,
         given: clean(given),
-        place: format!("of connector `{name}`"),
+        place,
         nearest: nearest(given, known()).map(clean),
         next: format!("muster connector spec {name}"),
     })

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use muster_proto::v1::{Execution, ExecutionStatus, RunIntegrationRequest};
+use muster_proto::v1::{ErrorReason, Execution, ExecutionStatus, RunIntegrationRequest};
 
 use super::{Named, fit, typed};
 use crate::client::Client;
@@ -62,7 +62,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let executions = ran
         .map_err(|status| {
             let error = client.error(format!("run integration `{display_name}`"), &status);
-            error.advise("INTEGRATION_DISABLED", || {
+            error.advise(ErrorReason::IntegrationDisabled, || {
                 format!("muster integration enable {}", typed(&display_name))
             })
         })?

@@ -1,6 +1,6 @@
 //! `muster integration enable` and `disable`.
 
-use muster_proto::v1::{DisableIntegrationRequest, EnableIntegrationRequest};
+use muster_proto::v1::{DisableIntegrationRequest, EnableIntegrationRequest, ErrorReason};
 
 use super::{Named, tell, typed};
 use crate::command::Session;
@@ -23,7 +23,7 @@ pub async fn enable(named: Named, session: &mut Session) -> Result<Exit, Error> 
     let enabled = enabled
         .map_err(|status| {
             let error = client.error(format!("enable integration `{display_name}`"), &status);
-            error.advise("INVALID_CONFIGURATION", || {
+            error.advise(ErrorReason::InvalidConfiguration, || {
                 format!("mend it: muster integration update {} --set …", typed(&display_name))
             })
         })?

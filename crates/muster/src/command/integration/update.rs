@@ -1,7 +1,7 @@
 //! `muster integration update`.
 
 use clap::ArgGroup;
-use muster_proto::v1::{CollectionSchedule, Enablement, Integration, UpdateIntegrationRequest};
+use muster_proto::v1::{CollectionSchedule, Enablement, ErrorReason, Integration, UpdateIntegrationRequest};
 use prost_types::FieldMask;
 
 use super::{Named, Scheduled, fit, tell};
@@ -98,7 +98,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let updated = updated
         .map_err(|status| {
             let error = client.error(format!("update integration `{name}`"), &status);
-            error.advise("INVALID_CONFIGURATION", || {
+            error.advise(ErrorReason::InvalidConfiguration, || {
                 format!("see what the connector needs: muster connector spec {connector}")
             })
         })?
