@@ -41,6 +41,20 @@ impl Progress {
         }
     }
 
+    /// For what comes between lines of the result: nothing where these do not go to a terminal too, and so tell it all themselves.
+    pub fn between_lines() -> Self {
+        let between = Self::new();
+        Self {
+            seen: between.seen && io::stdout().is_terminal(),
+            ..between
+        }
+    }
+
+    /// Whether anybody sees it.
+    pub fn is_seen(&self) -> bool {
+        self.seen
+    }
+
     /// Draws the line that `text` makes, unless one was drawn a moment ago.
     pub fn tell(&mut self, text: impl FnOnce() -> String) {
         if !self.seen || self.drawn.is_some_and(|drawn| drawn.elapsed() < DRAWN_EVERY) {

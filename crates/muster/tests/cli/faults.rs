@@ -357,7 +357,7 @@ async fn a_mistyped_command_or_flag_gets_the_nearest_one() {
             &["integraton", "list"][..],
             "similar subcommands exist: 'integrations', 'integration'",
         ),
-        (&["connector", "colect"], "a similar subcommand exists: 'collect'"),
+        (&["connector", "colect"], "'collect'"),
         (
             &["execution", "list", "--status", "eror"],
             "a similar value exists: 'error'",

@@ -118,3 +118,52 @@ async fn colours_are_not_for_pipes_unless_asked_for() {
         );
     }
 }
+
+/// On a terminal, made by `script` where that is installed: colours, and how far a collection is, taken back at its end.
+#[tokio::test]
+async fn a_terminal_sees_colours_and_progress() {
+    let there = std::process::Command::new("script").arg("--version").output();
+    if there.is_err() {
+        return;
+    }
+    let so_far = |records| executing(LAPTOPS, "11112222", "user", records);
+    let done = completed(LAPTOPS, "11112222", "user", 9);
+    let told = |token: &str, kind| muster_proto::v1::WatchExecutionsResponse {
+        resume_token: token.to_owned(),
+        kind: Some(kind),
+    };
+    let changes = |execution| {
+        muster_proto::v1::watch_executions_response::Kind::Changes(muster_proto::v1::ExecutionChanges {
+            executions: vec![execution],
+        })
+    };
+    let coordinator = Coordinator::start(State {
+        integrations: vec![laptops()],
+        runners: vec![rack()],
+        run_answer: vec![so_far(1)],
+        watches: [Script {
+            messages: vec![told("1", changes(so_far(2_000))), told("2", changes(done))],
+            end: End::Never,
+        }]
+        .into(),
+        ..State::default()
+    })
+    .await;
+    let typed = format!("{} integration run laptops --wait", env!("CARGO_BIN_EXE_muster"));
+    let mut script = tokio::process::Command::new("script");
+    script
+        .args(["--quiet", "--return", "--command", &typed, "/dev/null"])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("SHELL", "/bin/sh")
+        .env("TERM", "xterm")
+        .env("MUSTER_SERVER", &coordinator.url)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let ran = finish(script.spawn().expect("it starts")).await;
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    assert!(ran.stdout.contains("\u{1b}[32mCompleted\u{1b}[0m"), "{:?}", ran.stdout);
+    let drawn = "\r\u{1b}[Klaptops, user: 2,000 records so far\r\u{1b}[K";
+    assert!(ran.stdout.contains(drawn), "{:?}", ran.stdout);
+}

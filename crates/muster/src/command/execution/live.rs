@@ -1,13 +1,16 @@
 //! Executions as they change: one line a change.
 
-use muster_proto::v1::Execution;
+use std::collections::HashMap;
+
+use muster_proto::v1::{Execution, ExecutionStatus};
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::follow::News;
 use crate::names::{self, DisplayNames};
 use crate::output::json::Json;
-use crate::output::text::{clean, pad, thousands};
+use crate::output::progress::Progress;
+use crate::output::text::{clean, count, pad, thousands};
 use crate::output::{Output, note, time, words};
 
 const NAME_COLUMNS: usize = 24;
@@ -17,9 +20,23 @@ const RUNNER_COLUMNS: usize = 20;
 const RECORDS_COLUMNS: usize = 11;
 
 /// Prints changes, and remembers what people call those that change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Live {
     names: DisplayNames,
+    /// The open executions that have a line: in which status and attempt.
+    told: HashMap<String, (ExecutionStatus, u32)>,
+    /// Where a mere progress goes on a terminal, which lines of it would fill.
+    progress: Progress,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            names: DisplayNames::default(),
+            told: HashMap::new(),
+            progress: Progress::between_lines(),
+        }
+    }
 }
 
 impl Live {
@@ -44,6 +61,7 @@ impl Live {
         match news {
             News::Changed(executions) => self.changed(client, output, executions).await,
             News::Lost { error, again_in } => {
+                self.progress.clear();
                 note(format!("{error}; trying again in {}", time::length(*again_in)));
                 Ok(())
             }
@@ -66,10 +84,19 @@ impl Live {
         self.names.learn(client, executions).await;
         let now = time::now();
         for execution in executions {
+            let integration = clean(self.names.of(names::integration_of(&execution.name)));
+            if self.is_mere_progress(execution) {
+                let data_type = clean(&execution.data_type);
+                let so_far = execution.progress_records.unwrap_or_default();
+                self.progress
+                    .tell(|| format!("{integration}, {data_type}: {} so far", count(so_far, "record")));
+                continue;
+            }
+            self.progress.clear();
             let status = words::execution(execution.status());
             let told = line(
                 &time::clock(Some(&now)),
-                &clean(self.names.of(names::integration_of(&execution.name))),
+                &integration,
                 &clean(&execution.data_type),
                 &output.paint(status.tone, &pad(status.text, STATUS_COLUMNS)),
                 &clean(self.names.of(&execution.runner)),
@@ -78,6 +105,19 @@ impl Live {
             output.line((told + &remark(execution)).trim_end())?;
         }
         output.flush()
+    }
+
+    /// Whether nothing but its progress has changed since its last line, and that is seen elsewhere.
+    fn is_mere_progress(&mut self, execution: &Execution) -> bool {
+        if !self.progress.is_seen() {
+            return false;
+        }
+        let now = (execution.status(), execution.attempt);
+        if words::has_ended(execution.status()) {
+            self.told.remove(&execution.name);
+            return false;
+        }
+        self.told.insert(execution.name.clone(), now) == Some(now) && execution.progress_records.is_some()
     }
 }
 
