@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use muster_core::time::Stamp;
 use muster_core::words::Sequence;
-use muster_store::history::PruneCursor;
+use muster_store::history::{CheckpointCursor, PruneCursor};
 use muster_store::{EntityChange, Store, StoreError};
 use tokio::sync::{Notify, watch};
 
@@ -26,8 +26,15 @@ const ENTITIES_MAX: usize = 32;
 /// How long the keeper rests when it has found nothing to do.
 const REST: Duration = Duration::from_millis(20);
 
-/// By how much the keeper steps back.
-const NICENESS: i32 = 10;
+/// How long it lets finished executions gather when there were few: many at a time cost less.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// What is not few.
+const FINISHED_FEW: usize = 256;
+
+/// By how much the keeper steps back: as far as can be. With 10 it took more of the time in which answers are waited for (p99 of an assignment 12.6 ms
+/// instead of 9.9 ms, on two cores that are busy).
+const NICENESS: i32 = 19;
 
 /// How often history is looked through for what its retention has ended.
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -46,8 +53,11 @@ pub(crate) struct Keeper {
     /// What has ended, and still has a record. A few seconds of work.
     ended: Vec<EntityChange>,
     trimmed_at: Instant,
-    /// How often history's tallies are written and the journal is trimmed.
+    /// How often history's tallies are written and the journal is trimmed. The writing is spread over as long: in one go it would take the engine, and
+    /// answers would wait.
     trim_every: Duration,
+    /// What is under way of that.
+    trimming: Option<Trimming>,
     /// Through which batch history takes again what a stop has cut off, and who waits for it.
     settling: (Sequence, watch::Sender<bool>),
     retention: Retention,
@@ -77,7 +87,8 @@ impl Keeper {
             written: Sequence(0),
             ended: Vec::new(),
             trimmed_at,
-            trim_every: options.record_after / 2,
+            trim_every: options.record_after,
+            trimming: None,
             settling,
             retention: options.retention,
             pruned_at: trimmed_at,
@@ -92,24 +103,24 @@ impl Keeper {
     pub(crate) fn run(&mut self) -> Result<(), StoreError> {
         step_back();
         loop {
-            let busy = self.absorb()?;
+            let rest = match self.absorb()? {
+                0 => REST,
+                1..=FINISHED_FEW => GATHER,
+                _ => Duration::ZERO,
+            };
             self.tell_when_settled()?;
-            let rest = if busy { Duration::ZERO } else { REST };
             match self.checkpoints.recv_timeout(rest) {
                 Ok(checkpoint) => self.write(checkpoint)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.trimmed_at.elapsed() >= self.trim_every {
-                self.trim()?;
-            }
+            self.trim_on()?;
             self.prune()?;
         }
         while !self.durable.is_over() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        while self.absorb()? {}
-        self.trim()
+        self.trim_all()
     }
 
     fn tell_when_settled(&self) -> Result<(), StoreError> {
@@ -121,13 +132,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Hands some finished executions whose ends are durable to history. Returns whether there were any.
-    fn absorb(&self) -> Result<bool, StoreError> {
+    /// Hands some finished executions whose ends are durable to history. Returns how many.
+    fn absorb(&self) -> Result<usize, StoreError> {
         let durable = self.durable.get();
         let was_full = self.tail.is_full();
         let finished = self.tail.oldest(durable, FINISHED_MAX);
         let Some((through, _)) = finished.last() else {
-            return Ok(false);
+            return Ok(0);
         };
         self.store
             .put_finished(*through, finished.iter().map(|(sequence, one)| (*sequence, &**one)))?;
@@ -135,7 +146,7 @@ impl Keeper {
         if was_full && !self.tail.is_full() {
             self.wake.notify_one();
         }
-        Ok(true)
+        Ok(finished.len())
     }
 
     /// Writes a part of a checkpoint. The records of what has ended go with the next trimming: only after history has its end for good.
@@ -145,7 +156,7 @@ impl Keeper {
                 // The committer has failed: what was copied may be of batches that nobody will ever see.
                 return Ok(());
             }
-            if !self.absorb()? {
+            if self.absorb()? == 0 {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
@@ -167,16 +178,6 @@ impl Keeper {
         Ok(())
     }
 
-    /// Makes history hold for good all that ended up to `through`, which is durable.
-    fn settle_history(&self, through: Sequence) -> Result<(), StoreError> {
-        while !self.tail.oldest(through, 1).is_empty() {
-            self.absorb()?;
-        }
-        self.store.put_finished(through, [])?;
-        self.store.history().checkpoint()?;
-        self.store.flush().map(drop)
-    }
-
     /// Goes on with forgetting what its retention has ended, a few integrations at a time; begins anew now and then.
     fn prune(&mut self) -> Result<(), StoreError> {
         if self.pruning.is_none() && self.pruned_at.elapsed() >= PRUNE_EVERY {
@@ -192,14 +193,85 @@ impl Keeper {
         Ok(())
     }
 
-    /// Removes the records of what has ended, and trims the journal as far as neither history nor records need it.
-    fn trim(&mut self) -> Result<(), StoreError> {
+    /// Goes on with the trimming as far as its time has come, and begins one when it is time.
+    fn trim_on(&mut self) -> Result<(), StoreError> {
+        let mut trimming = match self.trimming.take() {
+            Some(trimming) => trimming,
+            None if self.trimmed_at.elapsed() >= self.trim_every => self.begin_trimming()?,
+            None => return Ok(()),
+        };
+        while let Some(cursor) = trimming.cursor {
+            if trimming.is_ahead(self.trim_every) {
+                self.trimming = Some(trimming);
+                return Ok(());
+            }
+            trimming.cursor = self.store.history().checkpoint_step(cursor)?;
+        }
+        self.end_trimming(&trimming)
+    }
+
+    /// Trims as far as can be, now.
+    fn trim_all(&mut self) -> Result<(), StoreError> {
+        if let Some(under_way) = self.trimming.take() {
+            self.complete(under_way)?;
+        }
+        let all = self.begin_trimming()?;
+        self.complete(all)
+    }
+
+    fn complete(&mut self, mut trimming: Trimming) -> Result<(), StoreError> {
+        while let Some(cursor) = trimming.cursor {
+            trimming.cursor = self.store.history().checkpoint_step(cursor)?;
+        }
+        self.end_trimming(&trimming)
+    }
+
+    /// Hands history all that has ended and is durable, and notes what may go once history holds it for good.
+    fn begin_trimming(&mut self) -> Result<Trimming, StoreError> {
         self.trimmed_at = Instant::now();
-        self.settle_history(self.durable.get())?;
-        let ended = std::mem::take(&mut self.ended);
-        self.write_in_turn(&ended)?;
+        let through = self.durable.get();
+        while !self.tail.oldest(through, 1).is_empty() {
+            self.absorb()?;
+        }
+        self.store.put_finished(through, [])?;
+        let cursor = self.store.history().begin_checkpoint();
+        Ok(Trimming {
+            cursor,
+            integrations: cursor.map_or(0, |cursor| cursor.left),
+            began: self.trimmed_at,
+            ended: std::mem::take(&mut self.ended),
+            written: self.written,
+        })
+    }
+
+    /// Removes the records of what has ended, and trims the journal as far as neither history nor records need it.
+    fn end_trimming(&self, trimming: &Trimming) -> Result<(), StoreError> {
         self.store.flush()?;
-        self.store.trim(self.written.min(self.store.history_durable()))
+        self.write_in_turn(&trimming.ended)?;
+        self.store.flush()?;
+        self.store.trim(trimming.written.min(self.store.history_durable()))
+    }
+}
+
+/// A trimming that is under way: history is made to hold for good what has ended, one integration after the other.
+struct Trimming {
+    /// Where that goes on; `None` when it is done.
+    cursor: Option<CheckpointCursor>,
+    /// How many integrations there were to write, when it began.
+    integrations: usize,
+    began: Instant,
+    /// The records to remove then.
+    ended: Vec<EntityChange>,
+    /// Through which batch the records need the journal no more then.
+    written: Sequence,
+}
+
+impl Trimming {
+    /// Whether more is written than has to be by now, if all is to be written within `span`.
+    fn is_ahead(&self, span: Duration) -> bool {
+        let left = self.cursor.map_or(0, |cursor| cursor.left);
+        let written = self.integrations.saturating_sub(left) as f64;
+        written > self.integrations as f64 * self.began.elapsed().as_secs_f64() / span.as_secs_f64()
     }
 }
 

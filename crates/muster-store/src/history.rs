@@ -78,6 +78,15 @@ pub struct HistoryView<'a> {
     pub bytes: &'a [u8],
 }
 
+/// Where a checkpoint that is made step by step goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointCursor {
+    through: Sequence,
+    next: IntegrationId,
+    /// How many integrations are left, about: puts go on meanwhile.
+    pub left: usize,
+}
+
 /// The history of a shard. One thread puts, checkpoints and prunes; all may read.
 pub struct History {
     backend: Arc<dyn Backend>,
@@ -170,6 +179,35 @@ impl History {
     pub fn checkpoint(&self) -> Result<Sequence, StoreError> {
         let _writing = self.writing();
         self.write_gathered()
+    }
+
+    /// Begins a checkpoint that is made step by step, so that it can be spread over time; `None` when nothing was put
+    /// since the last one. Puts go on in between: what they bring may be written too, and counts for the next one.
+    #[must_use]
+    pub fn begin_checkpoint(&self) -> Option<CheckpointCursor> {
+        let through = self.absorbed();
+        (through != self.marked()).then(|| CheckpointCursor {
+            through,
+            next: IntegrationId(0),
+            left: self.state().gathered_integrations().count(),
+        })
+    }
+
+    /// Goes on with a checkpoint, for some integrations; returns where the next step goes on, `None` when it is made.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub fn checkpoint_step(&self, mut cursor: CheckpointCursor) -> Result<Option<CheckpointCursor>, StoreError> {
+        let _writing = self.writing();
+        let step = self.state().write_some(&*self.backend, cursor.next)?;
+        cursor.left = cursor.left.saturating_sub(step.integrations);
+        if let Some(next) = step.next {
+            cursor.next = next;
+            return Ok(Some(cursor));
+        }
+        let marked = self.state().write_mark(&*self.backend, cursor.through)?;
+        self.marked.store(marked.0, Ordering::Release);
+        Ok(None)
     }
 
     /// The batch that the last [`History::checkpoint`] returned, also before a restart.
@@ -298,12 +336,12 @@ impl History {
         }
         let mut next = Some(IntegrationId(0));
         while let Some(from) = next {
-            next = self.state().write_some(&*self.backend, from)?;
             // There may be tens of thousands of integrations, and readers have their turn in between.
+            next = self.state().write_some(&*self.backend, from)?.next;
         }
-        self.state().write_mark(&*self.backend, through)?;
-        self.marked.store(through.0, Ordering::Release);
-        Ok(through)
+        let marked = self.state().write_mark(&*self.backend, through)?;
+        self.marked.store(marked.0, Ordering::Release);
+        Ok(marked)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

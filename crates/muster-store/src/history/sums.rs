@@ -58,6 +58,14 @@ pub(super) struct State {
     verified: HashSet<IntegrationId>,
 }
 
+/// What a step of a checkpoint has written.
+pub(super) struct Written {
+    /// The integration to go on with; `None` after the last.
+    pub(super) next: Option<IntegrationId>,
+    /// For how many.
+    pub(super) integrations: usize,
+}
+
 #[derive(Debug, Default)]
 struct Pending {
     tally: Tally,
@@ -214,14 +222,10 @@ impl State {
         Ok(())
     }
 
-    /// Writes what has gathered for the integrations from `from` on, some of them at once; returns the one to go on
-    /// with, `None` after the last.
-    pub(super) fn write_some(
-        &mut self,
-        backend: &dyn Backend,
-        from: IntegrationId,
-    ) -> Result<Option<IntegrationId>, StoreError> {
+    /// Writes what has gathered for the integrations from `from` on, some of them at once.
+    pub(super) fn write_some(&mut self, backend: &dyn Backend, from: IntegrationId) -> Result<Written, StoreError> {
         let mut changes = Vec::with_capacity(CHECKPOINT_CHANGES_MAX);
+        let mut integrations = 0;
         let next = loop {
             let Some(integration) = self.pending.range(from..).next().map(|(integration, _)| *integration) else {
                 break None;
@@ -240,16 +244,18 @@ impl State {
             };
             encode_sum(&sum_key(integration), &sum, &mut changes);
             hours::add(backend, integration, pending.executions, &mut changes)?;
+            integrations += 1;
         };
         if !changes.is_empty() {
             backend.write(Tree::History, changes)?;
         }
-        Ok(next)
+        Ok(Written { next, integrations })
     }
 
     /// Writes the tally of all and the mark, after everything through `through` is written. A stop before it makes the
-    /// same entries come again, and each tally knows which of them it has.
-    pub(super) fn write_mark(&mut self, backend: &dyn Backend, through: Sequence) -> Result<(), StoreError> {
+    /// same entries come again, and each tally knows which of them it has. Returns the mark, which never goes back.
+    pub(super) fn write_mark(&mut self, backend: &dyn Backend, through: Sequence) -> Result<Sequence, StoreError> {
+        let through = through.max(self.marked);
         let mut changes = Vec::new();
         self.write_total(self.expected_total(), &mut changes);
         let mark = Sum {
@@ -259,7 +265,7 @@ impl State {
         encode_sum(MARK_KEY, &mark, &mut changes);
         backend.write(Tree::History, changes)?;
         self.marked = through;
-        Ok(())
+        Ok(through)
     }
 
     /// The ids of an integration's newest `limit` entries that are older than `before`, newest first.

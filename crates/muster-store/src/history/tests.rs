@@ -311,3 +311,45 @@ fn an_entry_is_not_written_before_its_batch_is_flushed() {
     let beyond = history.put(Sequence(9), Sequence(2), &[entry(0, id(1, 1), 3, 1)]);
     assert!(matches!(beyond, Err(StoreError::Misuse { .. })));
 }
+
+#[test]
+fn a_checkpoint_may_be_made_step_by_step_while_more_is_put() {
+    let memory = MemoryBackend::new();
+    let first = open(&memory, 0);
+    let put = |history: &History, sequence: u64| {
+        let entries = (0..40).map(|integration| {
+            entry(
+                integration,
+                id(sequence, sequence * 40 + integration as u64),
+                sequence,
+                50,
+            )
+        });
+        history
+            .put(FLUSHED, Sequence(sequence), &entries.collect::<Vec<_>>())
+            .unwrap();
+    };
+    put(&first, 1);
+    let mut cursor = first.begin_checkpoint();
+    assert_eq!(cursor.map(|cursor| cursor.left), Some(40));
+    let mut sequence = 1;
+    while let Some(at) = cursor {
+        sequence += 1;
+        put(&first, sequence);
+        cursor = first.checkpoint_step(at).unwrap();
+    }
+    assert!(sequence > 3, "it took several steps");
+    assert_eq!(first.marked(), Sequence(1), "through what was put when it began");
+    drop(first);
+
+    // What was put behind the mark comes again, and counts once.
+    let second = open(&memory, sequence);
+    for again in 2..=sequence {
+        put(&second, again);
+    }
+    assert_eq!(verify(&second).unwrap().count, sequence * 40);
+    assert_eq!(newest(&second, 39, None).len(), 10.min(sequence as usize));
+    second.checkpoint().unwrap();
+    assert_eq!(second.marked(), Sequence(sequence));
+    assert!(second.begin_checkpoint().is_none());
+}
