@@ -25,7 +25,7 @@ use crate::connection::Connection;
 use crate::landing::{Landing, LandingError};
 use crate::limits::{Limits, Rates};
 use crate::publisher;
-use crate::service::{Services, TokenKey, UPLOAD_MESSAGE_BYTES_MAX, explain_errors};
+use crate::service::{Services, TokenKey, explain_errors};
 use crate::settings::Settings;
 
 // tonic's and hyper's defaults protect nobody, so each limit is set here.
@@ -235,7 +235,6 @@ fn server() -> Server {
 
 /// All services: the product's own, and what lets `grpcurl` and load balancers look at them.
 fn routes(services: Services, health_service: HealthServer<impl Health>) -> Result<Routes, CoordinatorError> {
-    let runners = RunnerServiceServer::new(services.clone()).max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -244,8 +243,7 @@ fn routes(services: Services, health_service: HealthServer<impl Health>) -> Resu
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let routes = services
-        .operator_routes()
-        .add_service(runners)
+        .with_runners(services.operator_routes())
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

@@ -29,7 +29,6 @@ use said::SaidByRunners;
 pub use crate::wire::token::TokenKey;
 pub use explained::explain_errors;
 pub use progress::Progress;
-pub(crate) use upload::MESSAGE_BYTES_MAX as UPLOAD_MESSAGE_BYTES_MAX;
 
 /// The one organization that there is until organizations can be made.
 const ORGANIZATION: &str = "default";

@@ -4,15 +4,20 @@ use std::pin::Pin;
 
 use muster_core::decide::session::check_in::CheckIn;
 use muster_proto::v1;
-use muster_proto::v1::runner_service_server::RunnerService;
+use muster_proto::v1::runner_service_server::{RunnerService, RunnerServiceServer};
+use muster_session::MESSAGE_BYTES_MAX;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
+use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Services, check_in};
+use super::{Services, check_in, upload};
 use crate::connection::ConnectInfo;
 use crate::status::{ServiceError, refusal};
+
+/// The one call whose messages may be larger than [`MESSAGE_BYTES_MAX`].
+const UPLOAD: &str = "/muster.v1.RunnerService/UploadRecords";
 
 #[tonic::async_trait]
 impl RunnerService for Services {
@@ -48,6 +53,16 @@ impl RunnerService for Services {
 }
 
 impl Services {
+    /// These routes, and the runners' service. tonic bounds the messages of a whole service; so it is there twice, and uploads go to the one that takes
+    /// chunks.
+    #[must_use]
+    pub fn with_runners(&self, routes: Routes) -> Routes {
+        let runners = RunnerServiceServer::new(self.clone());
+        let uploads = runners.clone().max_decoding_message_size(upload::MESSAGE_BYTES_MAX);
+        let routes = routes.add_service(runners.max_decoding_message_size(MESSAGE_BYTES_MAX));
+        routes.into_axum_router().route_service(UPLOAD, uploads).into()
+    }
+
     /// Whether such a runner may check in at all, and now.
     pub(super) fn judge_check_in(&self, check_in: &CheckIn) -> Result<(), Status> {
         self.limits.checks_in(check_in.runner)?;

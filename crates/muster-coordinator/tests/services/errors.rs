@@ -142,3 +142,31 @@ async fn what_is_no_message_or_no_call_is_told_as_any_other_error() {
         "others are served"
     );
 }
+
+#[tokio::test]
+async fn each_call_of_runners_takes_messages_up_to_its_own_limit_and_says_which() {
+    let rig = Rig::empty().await;
+    let (check_in, upload) = (256 * 1024, 1024 * 1024 + 64);
+    for (method, limit) in [("CheckIn", check_in), ("UploadRecords", upload)] {
+        let path = format!("/muster.v1.RunnerService/{method}");
+        // A field that nobody knows, of so many bytes with its tag and its length: decoded, and then not what a first message is.
+        let message = |bytes: usize| {
+            let mut message = vec![0x82, 0x7d];
+            prost::encoding::encode_varint(bytes as u64 - 5, &mut message);
+            message.resize(bytes, 0);
+            message
+        };
+        assert_refused(
+            call(&rig, &path, message(limit)).await,
+            Code::InvalidArgument,
+            "PROTOCOL_VIOLATION",
+            None,
+        );
+        let status = call(&rig, &path, message(limit + 1))
+            .await
+            .expect_err("it is too large");
+        let told = status.message().to_owned();
+        assert_refused(Err::<(), _>(status), Code::ResourceExhausted, "REQUEST_TOO_LARGE", None);
+        assert!(told.contains(&limit.to_string()), "{told}");
+    }
+}

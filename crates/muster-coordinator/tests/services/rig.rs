@@ -24,7 +24,6 @@ use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
-use muster_proto::v1::runner_service_server::RunnerServiceServer;
 use muster_session::wire::struct_from_json;
 use muster_shard::{LandingWork, Options, Outbox, Running, ShardHandle};
 use muster_store::Store;
@@ -82,11 +81,10 @@ impl Rig {
         let (shard, landing_work, running) = (started.handle, started.landing, started.running);
         let landing = Landing::open(folder.path()).expect("a landing");
         let services = Services::new(shard.clone(), landing, Tasks::new());
-        let runners = RunnerServiceServer::new(services.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it has one");
         let served = Server::builder()
-            .add_routes(explain_errors(services.operator_routes().add_service(runners)))
+            .add_routes(explain_errors(services.with_runners(services.operator_routes())))
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
                 services.tasks.token().cancelled_owned(),
