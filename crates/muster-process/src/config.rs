@@ -59,6 +59,7 @@ pub mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -128,6 +129,29 @@ pub struct Found<'i> {
     faults: Vec<Fault>,
     /// Keys whose own value is wrong: it was told, and the default stands in for it.
     wrong: BTreeSet<String>,
+}
+
+impl<'i> Found<'i> {
+    /// What was found, before anything of it was judged.
+    fn of_all<S: Settings>(
+        settings: &[Setting],
+        all: &All,
+        tables: BTreeMap<&'static str, Vec<Unread<'i>>>,
+        text: Option<&'i Text>,
+    ) -> Self {
+        let places = all.iter();
+        let places = places.map(|(key, given)| (key.clone(), sources::counting(given)));
+        let keys = settings.iter().map(Setting::key);
+        Self {
+            places: places.collect(),
+            tables,
+            open: S::tables(),
+            outer: keys.filter(|key| !key.contains('.')).map(str::to_owned).collect(),
+            text,
+            faults: Vec::new(),
+            wrong: BTreeSet::new(),
+        }
+    }
 }
 
 impl Found<'_> {
@@ -222,6 +246,45 @@ pub fn read<S: Settings>(command: Command) -> Result<Configured<S::Config>, Exit
     }
 }
 
+/// The configuration that a binary would have with this file, without any flag or variable: for another program that wants to know, such as the
+/// command line. All faults of the file are told, and nothing is ended or printed.
+///
+/// # Errors
+/// [`ConfigError::Faults`]: the file cannot be read, or is not what the binary would start with.
+pub fn of_file<S: Settings>(path: &Path) -> Result<S::Config, ConfigError> {
+    const PROGRAM: &str = "configuration";
+    let start = Place::in_file(path, "", 0);
+    let text = file::read(path, start.clone()).map_err(|fault| ConfigError::faults(vec![fault]))?;
+    let text = Text {
+        path: path.to_owned(),
+        text,
+    };
+    let command = with_arguments::<S>(Command::new(PROGRAM));
+    let settings = Setting::all(&command, &[FILE]);
+    let mut all = All::new();
+    let Contents { tables, mut faults } = contents::<S>(&settings, &text, &mut all);
+    let wrong = judge_each(&settings, &mut all, &mut faults);
+    let found = Found {
+        wrong,
+        faults,
+        ..Found::of_all::<S>(&settings, &all, tables, Some(&text))
+    };
+    let surroundings = Surroundings {
+        arguments: vec![PROGRAM.into()],
+        variables: Vec::new(),
+    };
+    let judged = judge_together::<S>(&command, &settings, &surroundings, &all, found);
+    judged.map(|(config, _)| config).map_err(|error| match error {
+        // Each value is good by itself, so something is missing, which clap says in a line of its own.
+        Unjudged::Line(error) => {
+            let told = error.to_string();
+            let problem = told.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            ConfigError::faults(vec![Fault::new(start, None, problem)])
+        }
+        Unjudged::Wrong(error) => error,
+    })
+}
+
 /// Why a process does not start.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -278,20 +341,9 @@ pub(crate) fn judge<S: Settings>(command: Command, surroundings: &Surroundings) 
     let wrong = judge_each(&settings, &mut all, &mut faults);
     let tables = document::headers(&contents.tables);
     let found = Found {
-        places: all
-            .iter()
-            .map(|(key, given)| (key.clone(), sources::counting(given)))
-            .collect(),
-        tables: contents.tables,
-        open: S::tables(),
-        outer: settings
-            .iter()
-            .map(|one| one.key().to_owned())
-            .filter(|key| !key.contains('.'))
-            .collect(),
-        text: text.as_ref(),
-        faults,
         wrong,
+        faults,
+        ..Found::of_all::<S>(&settings, &all, contents.tables, text.as_ref())
     };
 
     let mut variables: Vec<&str> = settings.iter().filter_map(Setting::variable).collect();

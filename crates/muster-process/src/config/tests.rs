@@ -247,6 +247,27 @@ at = \"never\"
 }
 
 #[test]
+fn another_program_learns_what_a_file_says_or_all_that_is_wrong_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("clock.toml");
+    std::fs::write(&path, "ticks = 7\nlog = \"debug\"\n[alarm.dawn]\nat = \"05:00\"\n").expect("written");
+    let judged = super::of_file::<Clock>(&path).expect("it is good");
+    assert_eq!((judged.clock.ticks, judged.alarms[0].0.as_str()), (7, "dawn"));
+    assert_eq!(judged.clock.late, defaults::<Clock>().late);
+
+    let file = "ticks = 0\ntick = 1\n[alarm.dawn]\nat = \"never\"\nday = []\n[alarm.dusk]\n";
+    std::fs::write(&path, file).expect("written");
+    let error = super::of_file::<Clock>(&path).expect_err("faults").to_string();
+    let told: Vec<_> = error.lines().skip(1).map(|line| line.trim().to_owned()).collect();
+    let told = told.join("\n").replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(told.lines().collect::<Vec<_>>(), faults(file, &[], &[]));
+    assert_eq!(told.lines().count(), 5, "{told}");
+
+    let error = super::of_file::<Clock>(&folder.path().join("none.toml")).expect_err("no file");
+    assert!(error.to_string().contains("there is no file"), "{error}");
+}
+
+#[test]
 fn what_is_no_toml_is_told_with_its_places_and_once() {
     let file = "strikes = maybe\nlate = \"1s\"\nticks = 08\nlate = \"2s\"\ncolour = 1\nclock_name = \"hall\n";
     let told = faults(file, &["--ticks=0"], &[]);
