@@ -300,9 +300,10 @@ fn host_display_name() -> DisplayName {
         .unwrap_or_else(|_| DisplayName::new("unnamed runner").expect("letters and one blank make a display name"))
 }
 
-/// Where a service manager or the user keeps state. A folder relative to where the runner happens to be started would
-/// give it a new identity each time.
-fn default_data_folder() -> Option<PathBuf> {
+/// The data folder of whoever names none: where a service manager or the user keeps state. A folder relative to where
+/// the runner happens to be started would give it a new identity each time. `None`: this user has no home folder.
+#[must_use]
+pub fn default_data_folder() -> Option<PathBuf> {
     let variable = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

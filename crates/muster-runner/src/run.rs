@@ -66,7 +66,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let (session, sessions) = watch::channel(None);
     let uploads = Uploads::new(&endpoint, folder.runner(), sessions, tasks.clone());
     let slots = config.slots.0;
-    let secrets = secrets::places(&config.data_folder);
+    let secrets = secrets::places(Some(&config.data_folder));
     let (executor, news) = Executor::new(
         config.connectors,
         uploads,

@@ -13,13 +13,16 @@ const MACHINE_FOLDER: &str = "/etc/muster/secrets";
 /// The folder in a runner's own one.
 const OWN_FOLDER: &str = "secrets";
 
-/// The places of a runner with this folder, the nearest first. None of them has to be there.
-pub(crate) fn places(data_folder: &Path) -> Places {
+/// The places of a runner with this data folder, the nearest first. None of them has to be there. `None`: without a folder of its own.
+#[must_use]
+pub fn places(data_folder: Option<&Path>) -> Places {
     let handed_over = std::env::var_os(CREDENTIALS_VARIABLE).map(PathBuf::from);
     let handed_over = handed_over.filter(|folder| folder.is_absolute());
+    let own = data_folder.map(|folder| folder.join(OWN_FOLDER));
     let folders = handed_over
         .into_iter()
-        .chain([data_folder.join(OWN_FOLDER), PathBuf::from(MACHINE_FOLDER)]);
+        .chain(own)
+        .chain([PathBuf::from(MACHINE_FOLDER)]);
     Places {
         folders: folders.collect(),
     }

@@ -3,7 +3,7 @@
 use muster_connector::{DataTypeSpec, Permission, Spec};
 use muster_connectors::Registry;
 use muster_proto::v1;
-use muster_session::wire::struct_from_json;
+use muster_session::wire::{JsonError, struct_from_json};
 
 use crate::error::RunnerError;
 
@@ -12,17 +12,22 @@ use crate::error::RunnerError;
 /// # Errors
 /// [`RunnerError::Specification`] when a configuration schema is no JSON object, or nested too deeply for the wire.
 pub(crate) fn specifications(registry: &Registry) -> Result<Vec<v1::ConnectorSpecification>, RunnerError> {
-    registry
-        .iter()
-        .map(|connector| specification(connector.spec()))
-        .collect()
+    let told = registry.iter().map(|connector| {
+        let spec = connector.spec();
+        specification(spec).map_err(|error| RunnerError::Specification {
+            connector: spec.name.to_string(),
+            problem: format!("its configuration schema is {error}"),
+        })
+    });
+    told.collect()
 }
 
-fn specification(spec: &Spec) -> Result<v1::ConnectorSpecification, RunnerError> {
-    let schema = struct_from_json(&spec.config_schema.to_string()).map_err(|error| RunnerError::Specification {
-        connector: spec.name.to_string(),
-        problem: format!("its configuration schema is {error}"),
-    })?;
+/// What a connector says about itself, as the wire says it.
+///
+/// # Errors
+/// [`JsonError`] when its configuration schema is no JSON object, or nested too deeply for the wire.
+pub fn specification(spec: &Spec) -> Result<v1::ConnectorSpecification, JsonError> {
+    let schema = struct_from_json(&spec.config_schema.to_string())?;
     Ok(v1::ConnectorSpecification {
         connector: spec.name.to_string(),
         version: spec.version.clone(),
