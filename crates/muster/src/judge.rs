@@ -30,20 +30,25 @@ pub fn judge(
         Err(Invalid::Configuration { faults }) => faults,
     };
     let told = faults.into_iter().map(|fault| {
-        let keys = keys(&fault.path);
         let mut message = fault.message.clone();
-        if let Some(meant) = meant(schema, configuration, &fault, &keys) {
+        if let Some(meant) = meant(schema, configuration, &fault, &keys(&fault.path)) {
             message.push_str(&format!("; did you mean `{meant}`?"));
         }
-        if let Some(place) = given.place(&keys) {
-            message.push_str(&format!(" ({place})"));
-        }
-        (path(&keys), message)
+        given.told(&fault.path, message)
     });
     Err(told.collect())
 }
 
 impl Given<'_> {
+    /// A fault at this JSON pointer: its path as `--set` takes it, and what is wrong there with where it was given.
+    pub fn told(&self, pointer: &str, mut message: String) -> (String, String) {
+        let keys = keys(pointer);
+        if let Some(place) = self.place(&keys) {
+            message.push_str(&format!(" ({place})"));
+        }
+        (path(&keys), message)
+    }
+
     /// Where the value at this place was given; `None` where nothing says.
     fn place(&self, keys: &[String]) -> Option<String> {
         // The last one that has a say in this value, or in what is around or within it.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::time::timeout;
 
-use crate::command::{PATIENCE, command_in, run_in};
+use crate::command::{PATIENCE, command_in, finish, run_in};
 
 /// A machine's root folder with two accounts, for the connector `host`.
 fn root() -> TempDir {
@@ -340,11 +340,88 @@ next: add it to the file as [exec.NAME], or name one that is there
 ",
     );
     assert_eq!(run("host").await.code, 1);
-    fs::write(&file, "[exec.crm]\nprogam = \"/bin/crm\"\n").expect("written");
-    let ran = run("crm").await;
+    let text = "slot = 4\nconnectors = [\"hots\"]\n\n[exec.crm]\nprogam = \"/bin/crm\"\nfolder = \"x\"\n";
+    fs::write(&file, text).expect("written");
+    // All that keeps a runner from starting with it.
+    run("crm").await.fails(
+        "\
+error: cannot use the runner's configuration
+  runner.toml:1:1: `slot`: there is no such key: is `slots` meant?
+  runner.toml:2:14: `connectors`: there is no connector `hots`: is `host` meant? there are `host`
+  runner.toml:4:7: `exec.crm`: missing field `program`
+  runner.toml:5:1: `exec.crm.progam`: there is no such key: is `program` meant?
+next: mend the file; judge all of it:  muster-runner --config FILE --check-config
+",
+    );
+}
+
+/// A program whose token is a secret, and that gets on with the right one alone.
+fn program_with_a_token(folder: &Path) {
+    let text = r#"#!/bin/sh
+read -r request
+case "$1" in
+spec) echo '{"spec":{"protocol":1,"version":"1.0.0","title":"Devices","description":"Made up.","config_schema":{"type":"object","properties":{"token":{"type":"string","writeOnly":true}}},"data_types":[{"name":"device","title":"Devices","primary_key":["id"]}]}}' ;;
+check) case "$request" in
+  *'"token":"hunter2"'*) echo '{"end":{}}' ;;
+  *) echo '{"error":{"category":"permission","message":"the token is wrong"}}' ;;
+  esac ;;
+collect) case "$request" in
+  *'"token":"hunter2"'*) echo '{"record":{"id":1}}'; echo '{"end":{"records":1}}' ;;
+  *) echo '{"error":{"category":"permission","message":"the token is wrong"}}' ;;
+  esac ;;
+esac
+"#;
+    let path = folder.join("crm.sh");
+    fs::write(&path, text).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("changed");
+}
+
+#[tokio::test]
+async fn references_to_secrets_lead_where_a_runner_finds_them() {
+    let home = tempfile::tempdir().expect("a folder");
+    program_with_a_token(home.path());
+    let run = |args: &'static [&'static str]| {
+        let mut command = command_in(home.path(), &[&["connector"], args].concat());
+        command.env("MUSTER_SECRET_CRM", "hunter2");
+        async move { finish(command.spawn().expect("the binary starts")).await }
+    };
+    let ran = run(&["check", "./crm.sh", "--set", "token=env:MUSTER_SECRET_CRM"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    // Without a file, those of a runner that this user starts; with one, those of the runner whose file it is.
+    let own = home.path().join(".local/state/muster-runner/secrets");
+    fs::create_dir_all(&own).expect("made");
+    fs::write(own.join("crm"), "hunter2\n").expect("written");
+    let ran = run(&["collect", "./crm.sh", "--set", "token=file:crm", "--output", "jsonl"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "{\"id\":1}\n"), "{}", ran.stderr);
+    let elsewhere = home.path().join("runner");
+    fs::create_dir_all(elsewhere.join("secrets")).expect("made");
+    fs::write(elsewhere.join("secrets/crm"), "wrong").expect("written");
+    let text = format!(
+        "data_folder = \"{}\"\n\n[exec.crm]\nprogram = \"{}\"\n",
+        elsewhere.display(),
+        home.path().join("crm.sh").display()
+    );
+    fs::write(home.path().join("runner.toml"), text).expect("written");
+    let ran = run(&[
+        "check",
+        "crm",
+        "--runner-config",
+        "runner.toml",
+        "--set",
+        "token=file:crm",
+    ])
+    .await;
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("the token is wrong"), "{}", ran.stderr);
+
+    let ran = run(&["check", "./crm.sh", "--set", "token=hunter2"]).await;
+    assert_eq!(ran.code, 1);
     assert!(
-        ran.stderr
-            .starts_with("error: cannot use the runner's configuration\n  runner.toml:2:1: unknown field `progam`"),
+        ran.stderr.starts_with(
+            "error: cannot check the source: the configuration does not fit the connector `crm`\n  token: is a secret: give a reference"
+        ) && ran.stderr.contains("(--set token)")
+            && !ran.stderr.contains("hunter2"),
         "{}",
         ran.stderr
     );

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::judge::judge;
 use crate::output::note;
 use crate::output::text::clean;
+use muster_connector::secret::{SecretError, resolve};
 use muster_connector::{Failure, Spec};
 
 /// Check from here whether a connector can read its source; no coordinator is asked
@@ -50,14 +51,13 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     let configuration = args.configured.read()?;
     let connector = args.connector.open().await?;
     let spec = connector.spec();
-    fits(
+    let configuration = prepare(
         "check the source".to_owned(),
         spec,
-        &configuration,
+        configuration,
         &args.connector,
         &args.configured,
     )?;
-    let configuration = Value::Object(configuration);
     let checked = tokio::select! {
         checked = connector.check(&configuration) => checked,
         signal = tokio::signal::ctrl_c() => return signal.map(|()| Exit::Interrupted).map_err(Error::Runtime),
@@ -98,25 +98,32 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     }
 }
 
-/// Judges the configuration by the connector's schema.
+/// The configuration as the connector gets it: judged by its schema, and with secrets in the place of the references to them, as a runner does both.
 ///
 /// # Errors
-/// [`Error::Unfit`] with every fault.
-pub fn fits(
+/// [`Error::Unfit`] with every fault, or the first reference that leads nowhere; [`Error::RunnerFile`].
+pub fn prepare(
     doing: String,
     spec: &Spec,
-    configuration: &Map<String, Value>,
+    configuration: Map<String, Value>,
     here: &Here,
     configured: &Configured,
-) -> Result<(), Error> {
-    judge(&spec.config_schema, configuration, configured.given()).map_err(|faults| {
+) -> Result<Value, Error> {
+    let unfit = |faults| {
         Error::Unfit(Box::new(Unfit {
             doing,
             connector: spec.name.to_string(),
             faults,
             next: format!("see what it needs: muster connector spec {}", here.typed_here()),
         }))
-    })
+    };
+    let given = configured.given();
+    if let Err(faults) = judge(&spec.config_schema, &configuration, given) {
+        return Err(unfit(faults));
+    }
+    let places = here.secret_places()?;
+    let resolved = resolve(&spec.config_schema, &Value::Object(configuration), &places);
+    resolved.map_err(|SecretError { path, problem }| unfit(vec![given.told(&path, problem)]))
 }
 
 /// Tells a failure of the source, or of the connector.

@@ -8,9 +8,8 @@ use muster_connector::{
     Spec, run as run_collection, sink,
 };
 use muster_process::{TaskError, Tasks};
-use serde_json::Value;
 
-use super::check::{fits, tell};
+use super::check::{prepare, tell};
 use super::here::Here;
 use crate::command::Session;
 use crate::command::configured::Configured;
@@ -56,10 +55,10 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let connector = args.connector.open().await?;
     let spec = connector.spec();
     let data_type = data_type(&args, spec)?;
-    fits(
+    let configuration = prepare(
         format!("collect `{data_type}`"),
         spec,
-        &configuration,
+        configuration,
         &args.connector,
         &args.configured,
     )?;
@@ -68,7 +67,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         .map(|one| one.primary_key.clone())
         .unwrap_or_default();
     let collection = Collection {
-        config: Value::Object(configuration),
+        config: configuration,
         data_type: data_type.clone(),
         cursor: args.cursor.as_deref().map(cursor).transpose()?,
     };

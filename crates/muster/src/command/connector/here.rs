@@ -1,18 +1,19 @@
 //! Which connector is run here: one that is built in, a program, or one of a runner's configuration.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use muster_connector::secret::Places;
 use muster_connector::{Connector, ConnectorName};
 use muster_connectors::Registry;
-use muster_connectors::exec::{Exec, Program};
+use muster_connectors::exec::{Exec, Launch, Program};
+use muster_process::{config, nearest};
+use muster_runner::config::default_data_folder;
+use muster_runner::{Config, Settings, secrets};
 
 use crate::error::{Error, Kind};
 use crate::output::text::clean;
-use muster_process::nearest;
-use serde::Deserialize;
 
 /// What a program's connector is called when nobody says, and its file's name is none.
 const PROGRAM_NAME: &str = "program";
@@ -130,26 +131,33 @@ impl Here {
                 next: "muster connector list --here".to_owned(),
             });
         };
-        let runner = RunnerFile::read(file)?;
-        if let Some(program) = runner.exec.get(given) {
-            let name = ConnectorName::new(given).map_err(|error| unusable(error.to_string()))?;
-            return start(name, program).await;
+        let runner = runner_of(file)?;
+        let name = ConnectorName::new(given).ok();
+        if let Some((name, launch)) = runner.programs.iter().find(|(one, _)| Some(one) == name.as_ref()) {
+            return ask(name.clone(), launch.clone()).await;
         }
-        let allowed = runner
-            .connectors
-            .as_ref()
-            .is_none_or(|names| names.iter().any(|name| name == given));
-        let found = ConnectorName::new(given)
-            .ok()
-            .filter(|_| allowed)
-            .and_then(|name| built_in.get(&name));
+        let allowed = runner.connectors.iter().map(|one| &one.spec().name);
+        let names = allowed.chain(runner.programs.iter().map(|(name, _)| name));
+        let found = name.and_then(|name| runner.connectors.get(&name));
         found.ok_or_else(|| Error::Unknown {
             kind: Kind::Connector,
             given: clean(given),
             place: format!("that a runner with {} may run", file.display()),
-            nearest: nearest(given, runner.names()).map(clean),
+            nearest: nearest(given, names.map(ConnectorName::as_str)).map(clean),
             next: "add it to the file as [exec.NAME], or name one that is there".to_owned(),
         })
+    }
+
+    /// Where references to secrets lead: to the places of the runner whose file was named, or else of one on this machine that has no file.
+    ///
+    /// # Errors
+    /// [`Error::RunnerFile`].
+    pub fn secret_places(&self) -> Result<Places, Error> {
+        let folder = match &self.runner_config {
+            Some(file) => Some(runner_of(file)?.data_folder),
+            None => default_data_folder(),
+        };
+        Ok(secrets::places(folder.as_deref()))
     }
 
     /// The program that the flags describe.
@@ -171,12 +179,16 @@ impl Here {
     }
 }
 
-/// Starts the program once, to ask what it is.
 async fn start(name: ConnectorName, program: &Program) -> Result<Arc<dyn Connector>, Error> {
     let launch = program.judge().map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         unusable(faults.join("; "))
     })?;
+    ask(name, launch).await
+}
+
+/// Starts the program once, to ask what it is.
+async fn ask(name: ConnectorName, launch: Launch) -> Result<Arc<dyn Connector>, Error> {
     let started = Exec::start(name, launch).await;
     let started = started.map_err(|error| Error::Connector {
         reason: clean(&error.failure.message),
@@ -199,26 +211,9 @@ fn named_after(program: &Path) -> ConnectorName {
         .unwrap_or_else(|| ConnectorName::new(PROGRAM_NAME).expect("small letters make a name"))
 }
 
-/// What a runner's configuration says about connectors. What else stands in it is the runner's to judge.
-#[derive(Debug, Deserialize)]
-struct RunnerFile {
-    /// The built-in ones that it may run; `None`: as the runner does it when nobody says.
-    connectors: Option<Vec<String>>,
-    /// The programs.
-    #[serde(default)]
-    exec: BTreeMap<String, Program>,
-}
-
-impl RunnerFile {
-    fn read(file: &Path) -> Result<Self, Error> {
-        muster_process::load(file).map_err(Error::RunnerFile)
-    }
-
-    /// The names of all connectors that a runner with this file may run.
-    fn names(&self) -> impl Iterator<Item = &str> {
-        let built_in = self.connectors.iter().flatten().map(String::as_str);
-        built_in.chain(self.exec.keys().map(String::as_str))
-    }
+/// What a runner with this file would be told, all faults of the file included.
+fn runner_of(file: &Path) -> Result<Config, Error> {
+    config::of_file::<Settings>(file).map_err(Error::RunnerFile)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use muster_coordinator::settings::duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::check::fits;
+use super::check::prepare;
 use super::here::Here;
 use crate::command::Session;
 use crate::command::configured::Configured;
@@ -69,16 +69,16 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     let configuration = args.configured.read()?;
     let connector = args.connector.open().await?;
     let name = &connector.spec().name;
-    fits(
+    let configuration = prepare(
         format!("test `{name}`"),
         connector.spec(),
-        &configuration,
+        configuration,
         &args.connector,
         &args.configured,
     )?;
     let wrong_config = args.wrong_config.as_ref().map(Source::read).transpose()?;
     let settings = Settings {
-        config: Value::Object(configuration),
+        config: configuration,
         wrong_config: wrong_config.map(Value::Object),
         step_within: args.within,
     };
