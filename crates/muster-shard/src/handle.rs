@@ -55,6 +55,18 @@ pub struct Page {
     pub more: bool,
 }
 
+impl Page {
+    /// Of what the tail has and what history has, each with one more than the page if there is one.
+    fn of(mut finished: Vec<Arc<Finished>>, kept: Vec<Finished>, limit: usize) -> Self {
+        finished.extend(kept.into_iter().map(Arc::new));
+        finished.sort_by_key(|one| Reverse(one.id));
+        finished.dedup_by_key(|one| one.id);
+        let more = finished.len() > limit;
+        finished.truncate(limit);
+        Self { finished, more }
+    }
+}
+
 /// The way to a shard. Cheap to clone; the shard stops when the last handle is gone.
 #[derive(Clone)]
 pub struct ShardHandle {
@@ -205,18 +217,27 @@ impl ShardHandle {
     ) -> Result<Page, ShardError> {
         self.history_is_whole().await?;
         // The tail first: what moves from it to history in between is found twice rather than never.
-        let mut finished = self
+        let tail = self
             .turn(move |turn| turn.finished_newest_first(integration, before, limit + 1))
             .await?;
         let kept = self
             .blocking(move |store| store.finished_before(integration, before, limit + 1))
             .await?;
-        finished.extend(kept.into_iter().map(Arc::new));
-        finished.sort_by_key(|one| Reverse(one.id));
-        finished.dedup_by_key(|one| one.id);
-        let more = finished.len() > limit;
-        finished.truncate(limit);
-        Ok(Page { finished, more })
+        Ok(Page::of(tail, kept, limit))
+    }
+
+    /// Finished executions of all integrations, of whatever organization, that are older than `before`, newest first. Also those of integrations that
+    /// were deleted since.
+    ///
+    /// # Errors
+    /// [`ShardError`].
+    pub async fn finished_page_of_all(&self, before: Option<ExecutionId>, limit: usize) -> Result<Page, ShardError> {
+        self.history_is_whole().await?;
+        let tail = self.turn(move |turn| turn.finished_of_all(before, limit + 1)).await?;
+        let kept = self
+            .blocking(move |store| store.finished_of_all_before(before, limit + 1))
+            .await?;
+        Ok(Page::of(tail, kept, limit))
     }
 
     /// A moment after a start history is still taking in what a stop had cut off, and its counts are checked only when it is whole.

@@ -1,5 +1,6 @@
 //! The tail of history: finished executions that are in the journal, and not in history yet. Reads look here first.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -59,6 +60,21 @@ impl Tail {
             .take(limit)
             .map(|(_, finished)| Arc::clone(finished))
             .collect()
+    }
+
+    /// Those of all integrations that are older than `before`, newest first, at most `limit`. Looks through all.
+    pub(crate) fn newest_of_all(&self, before: Option<ExecutionId>, limit: usize) -> Vec<Arc<Finished>> {
+        let inner = self.lock();
+        let all = inner.order.iter().map(|(_, finished)| finished);
+        let mut older: Vec<_> = all
+            .filter(|finished| before.is_none_or(|before| finished.id < before))
+            .collect();
+        if older.len() > limit {
+            older.select_nth_unstable_by_key(limit, |finished| Reverse(finished.id));
+            older.truncate(limit);
+        }
+        older.sort_unstable_by_key(|finished| Reverse(finished.id));
+        older.into_iter().map(Arc::clone).collect()
     }
 
     /// All that ended in whole batches up to `through`, oldest first: about `limit`, and more where one batch has more. They stay until

@@ -238,6 +238,12 @@ impl Turn<'_> {
         self.writer.tail.newest_first(integration, before, limit)
     }
 
+    /// Those of all integrations that are older than `before` and not in history yet, newest first, at most `limit`.
+    #[must_use]
+    pub fn finished_of_all(&self, before: Option<ExecutionId>, limit: usize) -> Vec<Arc<Finished>> {
+        self.writer.tail.newest_of_all(before, limit)
+    }
+
     /// The newest batch that this turn's reads depend on.
     #[must_use]
     pub fn sequence(&self) -> Sequence {

@@ -1,7 +1,5 @@
 //! Finished executions: history in the domain's types.
 
-use std::ops::ControlFlow;
-
 use muster_core::entity::Finished;
 use muster_core::words::{ExecutionId, IntegrationId, Sequence};
 
@@ -74,26 +72,23 @@ impl Store {
         self.inner.history.find(execution, decode)
     }
 
-    /// Finished executions of all integrations behind `after` (`None`: from the first on), from the oldest on; at most
-    /// `limit` of them, and never more than [`PAGE_ENTRIES_MAX`].
+    /// The newest finished executions of all integrations that are older than `before` (`None`: the newest of all),
+    /// newest first; at most `limit` of them, and never more than [`PAGE_ENTRIES_MAX`].
     ///
     /// # Errors
     /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
-    pub fn scan_finished(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<Finished>, StoreError> {
-        let limit = limit.min(PAGE_ENTRIES_MAX);
+    pub fn finished_of_all_before(
+        &self,
+        before: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<Finished>, StoreError> {
         let mut found = Vec::new();
-        if limit == 0 {
-            return Ok(found);
-        }
-        self.inner.history.scan(after, &mut |entry| {
-            found.push(decode(entry)?);
-            let is_full = found.len() == limit;
-            Ok(if is_full {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
+        self.inner
+            .history
+            .newest_of_all(before, limit.min(PAGE_ENTRIES_MAX), &mut |entry| {
+                found.push(decode(entry)?);
+                Ok(())
+            })?;
         Ok(found)
     }
 }

@@ -43,8 +43,8 @@ use crate::value::{self, Assembler, Flaw};
 /// How many entries go into one write of the engine: the committer's next batch waits for it, and so do readers.
 const PUT_ENTRIES_MAX: usize = 16;
 
-/// The most entries of a page.
-pub const PAGE_ENTRIES_MAX: usize = 1_000;
+/// The most entries of a page: a thousand, and the one that tells that there are more.
+pub const PAGE_ENTRIES_MAX: usize = 1_001;
 
 /// The most bytes of an entry: a failure's message and remedy, and as much again several times over.
 pub const ENTRY_BYTES_MAX: usize = 64 * 1024;
@@ -280,21 +280,38 @@ impl History {
         Ok(())
     }
 
-    /// Hands all finished executions to `visit`, from the oldest on, until it breaks. Begins behind `after`; `None`
-    /// begins with the first.
+    /// Hands the newest `limit` finished executions of all integrations that are older than `before` (`None`: of all) to
+    /// `visit`, newest first.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], or what `visit` returns.
-    pub fn scan(
+    pub fn newest_of_all(
         &self,
-        after: Option<ExecutionId>,
-        visit: &mut dyn FnMut(HistoryView<'_>) -> Flow,
+        before: Option<ExecutionId>,
+        limit: usize,
+        visit: &mut dyn FnMut(HistoryView<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let from = after.map_or_else(
-            || vec![ENTRY_PREFIX],
-            |after| value::piece_key(&entry_key(after), u16::MAX),
-        );
-        self.entries(Bound::Excluded(&from), &mut |entry, _| visit(entry))
+        let end = before.map_or_else(|| vec![ENTRY_PREFIX + 1], |before| entry_key(before).to_vec());
+        let mut executions = Vec::new();
+        self.backend.scan(
+            Tree::History,
+            (Bound::Included(&[ENTRY_PREFIX]), Bound::Excluded(&end)),
+            Direction::Backward,
+            &mut |key, _| {
+                let found = value::split_key(key).filter(|(_, piece)| *piece == 0);
+                executions.extend(found.and_then(|(key, _)| execution_of(key)));
+                Ok(if executions.len() < limit {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                })
+            },
+        )?;
+        for execution in executions.into_iter().take(limit) {
+            // `None`: it has been pruned since its id was read.
+            self.find(execution, &mut *visit)?;
+        }
+        Ok(())
     }
 
     /// Puts the entries from a key on together; `visit` also gets each entry's fingerprint.

@@ -279,6 +279,13 @@ async fn lists_merge_what_is_open_and_what_has_ended_newest_first() {
         sorted(&own),
         "history outlives its integration"
     );
+    for size in [2, 100] {
+        assert_eq!(
+            names(&rig, &everywhere, "", size).await,
+            sorted(&all),
+            "also among those of all, in pages of {size}"
+        );
+    }
 }
 
 #[tokio::test]

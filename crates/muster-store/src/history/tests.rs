@@ -72,14 +72,17 @@ fn an_integrations_entries_come_newest_first_from_any_place() {
     assert_eq!(size.unwrap(), Some(9_000));
     assert_eq!(history.get(IntegrationId(1), id(6, 6), |_| Ok(())).unwrap(), None);
 
-    let mut all = Vec::new();
-    history
-        .scan(Some(id(8, 8)), &mut |entry| {
+    let of_all = |before, limit| {
+        let mut all = Vec::new();
+        let visited = history.newest_of_all(before, limit, &mut |entry| {
             all.push(entry.sequence.0);
-            Ok(ControlFlow::Continue(()))
-        })
-        .unwrap();
-    assert_eq!(all, [9, 10]);
+            Ok(())
+        });
+        visited.map(|()| all).unwrap()
+    };
+    assert_eq!(of_all(None, 3), [10, 9, 8]);
+    assert_eq!(of_all(Some(id(9, 9)), 2), [8, 7]);
+    assert_eq!(of_all(Some(id(3, 3)), 10), [2, 1]);
     assert_eq!(
         history.find(id(9, 9), |entry| Ok(entry.integration)).unwrap(),
         Some(IntegrationId(1))

@@ -382,6 +382,26 @@ fn finished_executions_are_read_in_pages_and_pruned() {
 }
 
 #[test]
+fn the_largest_page_tells_that_there_are_more() {
+    on_every_engine(|engine| {
+        let store = store(engine);
+        store.recover().unwrap();
+        store.append(Sequence(1), &[]).unwrap();
+        store.flush().unwrap();
+        let finished: Vec<_> = (1..=1_002).map(|ordinal| sample::finished(ordinal, 1)).collect();
+        store
+            .put_finished(Sequence(1), finished.iter().map(|one| (Sequence(1), one)))
+            .unwrap();
+        let newest_first: Vec<_> = finished.iter().rev().map(|one| one.id).take(1_001).collect();
+        let page = |found: Vec<muster_core::entity::Finished>| found.iter().map(|one| one.id).collect::<Vec<_>>();
+        let one = store.finished_before(finished[0].integration, None, 1_001).unwrap();
+        assert_eq!(page(one), newest_first);
+        let all = store.finished_of_all_before(None, 1_001).unwrap();
+        assert_eq!(page(all), newest_first);
+    });
+}
+
+#[test]
 fn log_lines_are_cut_counted_and_read_from_any_number() {
     on_every_engine(|engine| {
         let store = store(engine);

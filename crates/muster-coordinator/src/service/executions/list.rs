@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use muster_core::decide::Rejection;
 use muster_core::entity::Finished;
 use muster_core::words::{ExecutionId, ExecutionStatus, IntegrationId, OrganizationId};
@@ -21,14 +20,8 @@ use crate::wire::page::{PAGE_SIZE_MAX, order_by, page_size};
 /// The most open executions of a page: each is explained, and an explanation looks at the runners of its pool.
 pub(super) const EXPLAINED_MAX: usize = 100;
 
-/// The most integrations whose histories are merged into one list.
-const MERGED_MAX: usize = 1_000;
-
-/// How many histories are read at the same time.
-const READING_MAX: usize = 8;
-
-/// The least that is read of each history in one go.
-const READ_LEAST: usize = 4;
+/// How many finished executions are looked at for a page; when few of them are wanted it is a short one, and its token leads on.
+const SCANNED_MAX: usize = 10 * PAGE_SIZE_MAX;
 
 impl Services {
     pub(super) async fn list_executions_of(
@@ -130,42 +123,36 @@ impl Services {
         size: usize,
     ) -> Result<Gathered, ServiceError> {
         let (of, wanted, progress) = (scope.organization.clone(), filter.clone(), self.progress.clone());
-        let (open, end, integrations) = self
+        let (open, end) = self
             .shard
-            .turn(move |turn| {
-                let (open, end) = newest_open(turn, &of, &wanted, before, size, &progress);
-                let integrations = turn.state().index().integrations_of(&of, None).take(MERGED_MAX + 1);
-                let integrations = if wanted.can_take(is_finished) {
-                    integrations.collect()
-                } else {
-                    Vec::new()
-                };
-                (open, end, integrations)
-            })
+            .turn(move |turn| newest_open(turn, &of, &wanted, before, size, &progress))
             .await?;
-        if integrations.len() > MERGED_MAX {
-            let message = format!(
-                "finished executions of more than {MERGED_MAX} integrations cannot be listed together: name one \
-                 integration, or list the open ones by `status`"
-            );
-            return Err(ServiceError::Limit(message));
-        }
         let mut gathered = Gathered::default();
         gathered
             .entries
             .extend(open.into_iter().map(|open| Entry::Open(Box::new(open))));
         gathered.end_at(end);
-        // The newest of a page are mostly spread over many: a little of each is enough, and what is not is asked for by the next page.
-        let limit = (2 * size / integrations.len().max(1)).clamp(READ_LEAST.min(size), size);
-        let histories =
-            stream::iter(integrations).map(|integration| self.shard.finished_page(integration, before, limit));
-        let mut histories = histories.buffer_unordered(READING_MAX);
-        while let Some(page) = histories.try_next().await? {
-            let end = page.finished.last().map(|finished| finished.id).filter(|_| page.more);
-            gathered.take_finished(page.finished.into_iter(), filter);
-            gathered.end_at(end);
+        if !filter.can_take(is_finished) {
+            return Ok(gathered);
         }
-        Ok(gathered)
+        let mut position = before;
+        let mut scanned = 0;
+        let mut found = 0;
+        loop {
+            let page = self.shard.finished_page_of_all(position, size).await?;
+            position = page.finished.last().map(|finished| finished.id);
+            scanned += page.finished.len();
+            let own = page
+                .finished
+                .into_iter()
+                .filter(|finished| finished.organization == scope.organization);
+            found += gathered.take_finished(own, filter);
+            let more = position.filter(|_| page.more);
+            if more.is_none() || found >= size || scanned >= SCANNED_MAX {
+                gathered.end_at(more);
+                return Ok(gathered);
+            }
+        }
     }
 }
 
@@ -228,9 +215,12 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn take_finished(&mut self, finished: impl Iterator<Item = Arc<Finished>>, filter: &ExecutionFilter) {
+    /// Takes those that the filter takes; returns how many.
+    fn take_finished(&mut self, finished: impl Iterator<Item = Arc<Finished>>, filter: &ExecutionFilter) -> usize {
+        let before = self.entries.len();
         let wanted = finished.filter(|one| filter.takes_finished(one));
         self.entries.extend(wanted.map(Entry::Finished));
+        self.entries.len() - before
     }
 
     /// One of the places was only looked through down to `end`.
