@@ -127,7 +127,8 @@ impl Process {
         .await
     }
 
-    fn try_wait(&mut self) -> Option<ExitStatus> {
+    /// How it has ended; `None` while it runs.
+    pub fn try_wait(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait().expect("a child can be waited for");
         }

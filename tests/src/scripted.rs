@@ -344,12 +344,13 @@ impl ScriptedRunner {
         upload
     }
 
-    fn upload_header(&self, work: &Work) -> v1::UploadHeader {
+    /// The header of an upload of this work.
+    #[must_use]
+    pub fn upload_header(&self, work: &Work) -> v1::UploadHeader {
         v1::UploadHeader {
             execution_id: work.execution.clone(),
             attempt: work.attempt,
             runner_id: Bytes::copy_from_slice(self.id.as_bytes()),
-            session_id: self.welcome.session_id.clone(),
         }
     }
 }

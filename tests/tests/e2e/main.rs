@@ -2,6 +2,7 @@
 
 mod absence;
 mod api_page;
+mod bad_input;
 mod clients;
 mod competition;
 mod configuration;
