@@ -131,7 +131,7 @@ class Work:
         pool = f"breakers-{uuid.uuid4()}"
         self.runner = hello(pool=pool).hello.runner_id
         self.stream = Stream(hello(pool=pool, runner_id=self.runner))
-        self.session = self.stream.welcome().session_id
+        self.stream.welcome()
         integration = {"display_name": pool, "connector": "breaker", "pool": pool}
         create_integration(Create(parent="organizations/default", integration=integration))
         assignment = next(message for message in self.stream.answers if message.assignments.assignments)
@@ -145,7 +145,7 @@ class Work:
 
     def header(self, **changes):
         good = {"execution_id": self.execution, "attempt": self.attempt}
-        return Upload(header=good | {"runner_id": self.runner, "session_id": self.session} | changes)
+        return Upload(header=good | {"runner_id": self.runner} | changes)
 
     def upload(self, *parts):
         channel = connect(ADDRESS)

@@ -26,7 +26,7 @@ class Runner:
     def __init__(self):
         if not IDENTITY.exists():
             IDENTITY.write_bytes(uuid.uuid4().bytes)
-        self.id, self.session, self.draining = IDENTITY.read_bytes(), b"", False
+        self.id, self.draining = IDENTITY.read_bytes(), False
         self.running, self.ended = {}, {}  # attempt -> what stops it; attempt -> its last report, until it is answered
         self.lease, self.heartbeat, self.heard = 60.0, 15.0, time.monotonic()
         self.stream, self.dead_at, self.outgoing = None, 0.0, queue.SimpleQueue()
@@ -63,7 +63,7 @@ class Runner:
             self.report(work, started={})
             lines = [b'{"number": %d}\n' % number for number in range(int(assignment.configuration["count"]))]
             counts = {"records": len(lines), "bytes": sum(map(len, lines))}
-            header = {"execution_id": work[0], "attempt": work[1], "runner_id": self.id, "session_id": self.session}
+            header = {"execution_id": work[0], "attempt": work[1], "runner_id": self.id}
             chunks = (b"".join(lines[at:at + 5000]) for at in range(0, len(lines), 5000) if not stop.is_set())
             chunks = (Upload(chunk=chunk) for chunk in chunks)
             answer = upload(itertools.chain([Upload(header=header)], chunks, [Upload(end={"counts": counts})]))
@@ -107,7 +107,7 @@ class Runner:
             for message in self.stream:
                 if message.HasField("welcome"):
                     said = message.welcome
-                    self.session, self.lease = said.session_id, said.lease.ToMilliseconds() / 1000
+                    self.lease = said.lease.ToMilliseconds() / 1000
                     self.heartbeat = said.heartbeat_interval.ToMilliseconds() / 1000
                     [self.outgoing.put(report) for report in list(self.ended.values())]
                     [self.report(work, started={}) for work in list(self.running)]

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use muster_core::decide::Work;
 use muster_core::time::{Moment, Now, Stamp};
-use muster_core::words::{Failure, LogLevel, LogSource, SessionId};
+use muster_core::words::{Failure, LogLevel, LogSource};
 use muster_process::Tasks;
 use muster_process::exit::chain;
 use muster_proto::v1;
@@ -81,7 +81,7 @@ pub(crate) struct Link {
     pub(crate) executor: Executor,
     pub(crate) news: mpsc::Receiver<News>,
     pub(crate) spool: Spool,
-    pub(crate) session: watch::Sender<Option<SessionId>>,
+    pub(crate) checked_in: watch::Sender<bool>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) stream: Option<Stream>,
@@ -172,7 +172,7 @@ impl Link {
                 RunnerOutput::Disconnect => self.hang_up(),
                 RunnerOutput::Welcomed { session } => {
                     tracing::info!(%session, coordinator = %self.endpoint.uri(), "checked in");
-                    self.session.send_replace(Some(session));
+                    self.checked_in.send_replace(true);
                 }
                 RunnerOutput::Start(task) => {
                     let assignment = &task.assignment;
@@ -293,7 +293,7 @@ impl Link {
     fn hang_up(&mut self) {
         self.stream = None;
         self.held_up = false;
-        self.session.send_replace(None);
+        self.checked_in.send_replace(false);
     }
 
     fn take_news(&mut self, News { work, what }: News) {

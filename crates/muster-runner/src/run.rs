@@ -63,8 +63,8 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let end = RunnerEnd::new(profile, spooled, fastrand::Rng::new(), clock.now())
         .expect("the spool gives out no report whose attempt it has not read");
     let endpoint = endpoint(&config);
-    let (session, sessions) = watch::channel(None);
-    let uploads = Uploads::new(&endpoint, folder.runner(), sessions, tasks.clone());
+    let (checked_in, is_checked_in) = watch::channel(false);
+    let uploads = Uploads::new(&endpoint, folder.runner(), is_checked_in, tasks.clone());
     let slots = config.slots.0;
     let secrets = secrets::places(Some(&config.data_folder));
     let (executor, news) = Executor::new(
@@ -81,7 +81,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         executor,
         news,
         spool,
-        session,
+        checked_in,
         clock,
         tasks: tasks.clone(),
         stream: None,

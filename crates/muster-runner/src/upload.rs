@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use muster_core::decide::Work;
-use muster_core::words::{Category, Counts, Failure, RunnerId, SessionId};
+use muster_core::words::{Category, Counts, Failure, RunnerId};
 use muster_process::{TaskError, Tasks};
 use muster_proto::v1;
 use muster_proto::v1::runner_service_client::RunnerServiceClient;
@@ -30,7 +30,7 @@ const REMEDY_BROKEN: &str = "check the connection from the runner to the coordin
 pub(crate) struct Uploads {
     client: RunnerServiceClient<Channel>,
     runner: RunnerId,
-    session: watch::Receiver<Option<SessionId>>,
+    checked_in: watch::Receiver<bool>,
     tasks: Tasks,
 }
 
@@ -80,21 +80,16 @@ impl From<Status> for UploadError {
 }
 
 impl Uploads {
-    /// Uploads of this runner to the coordinator at `endpoint`, in the session that the runner has when they begin;
-    /// without one they wait for it.
+    /// Uploads of this runner to the coordinator at `endpoint`. Those that begin while it is not checked in wait until it
+    /// is; those that have begun go on.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub(crate) fn new(
-        endpoint: &Endpoint,
-        runner: RunnerId,
-        session: watch::Receiver<Option<SessionId>>,
-        tasks: Tasks,
-    ) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint, runner: RunnerId, checked_in: watch::Receiver<bool>, tasks: Tasks) -> Self {
         Self {
             client: RunnerServiceClient::new(endpoint.connect_lazy()),
             runner,
-            session,
+            checked_in,
             tasks,
         }
     }
@@ -104,22 +99,17 @@ impl Uploads {
         let (sender, receiver) = mpsc::channel(MESSAGES_WAITING_MAX);
         let runner = self.runner;
         let mut client = self.client.clone();
-        let mut sessions = self.session.clone();
+        let mut checked_in = self.checked_in.clone();
         let call = async move {
             // Without a session the coordinator is most likely away, and an upload would fail at once. The work's own
             // limits end this wait.
-            let session = sessions
-                .wait_for(Option::is_some)
-                .await
-                .ok()
-                .and_then(|session| *session);
-            let session = session.ok_or_else(|| Status::cancelled("the runner stops"))?;
+            let waited = checked_in.wait_for(|checked_in| *checked_in).await.map(drop);
+            waited.map_err(|_| Status::cancelled("the runner stops"))?;
             let header = v1::UploadRecordsRequest {
                 kind: Some(Kind::Header(v1::UploadHeader {
                     execution_id: execution.to_bytes().to_vec().into(),
                     attempt: attempt.0,
                     runner_id: runner.to_bytes().to_vec().into(),
-                    session_id: session.to_bytes().to_vec().into(),
                 })),
             };
             let messages = tokio_stream::once(header).chain(ReceiverStream::new(receiver));
@@ -209,5 +199,42 @@ fn answer(answered: Answered) -> Result<v1::UploadRecordsResponse, UploadError> 
         Err(error) => Err(UploadError::Broken {
             message: error.to_string(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use muster_core::words::{Attempt, ExecutionId};
+    use tokio::net::TcpListener;
+    use tokio::task::yield_now;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Far more turns of the runtime than a connection within this machine takes.
+    const TURNS: u32 = 1_000;
+
+    #[tokio::test]
+    async fn nothing_of_an_upload_goes_out_before_the_runner_is_checked_in() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it has one");
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        let (checked_in, is_checked_in) = watch::channel(false);
+        let uploads = Uploads::new(&endpoint, RunnerId(1), is_checked_in, Tasks::new());
+        let _upload = uploads.open((ExecutionId(1), Attempt(1)));
+        let turns = async {
+            for _ in 0..TURNS {
+                yield_now().await;
+            }
+        };
+        tokio::select! {
+            connected = listener.accept() => panic!("it connects: {connected:?}"),
+            () = turns => {}
+        }
+        checked_in.send_replace(true);
+        let connected = timeout(Duration::from_secs(10), listener.accept()).await;
+        connected.expect("it connects in time").expect("it connects");
     }
 }

@@ -60,7 +60,6 @@ async fn collect(stream: &mut Stream, channel: &Channel) {
         execution_id: assignment.execution_id.clone(),
         attempt: assignment.attempt,
         runner_id: runner_id(1),
-        ..Default::default()
     };
     let counts = v1::Counts {
         records: 1,

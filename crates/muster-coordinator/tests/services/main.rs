@@ -13,4 +13,5 @@ mod rig;
 mod runners;
 mod served;
 mod streams;
+mod uploads;
 mod watching;

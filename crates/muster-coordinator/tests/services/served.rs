@@ -80,8 +80,13 @@ pub struct Stream {
 impl Stream {
     /// Opens a stream and says hello.
     pub async fn open(channel: Channel, runner: u8) -> Result<Self, Status> {
+        Self::open_with(channel, hello(runner)).await
+    }
+
+    /// Opens a stream and says this hello.
+    pub async fn open_with(channel: Channel, hello: v1::Hello) -> Result<Self, Status> {
         let (says, said) = mpsc::channel(64);
-        says.send(message(runner_message::Kind::Hello(hello(runner))))
+        says.send(message(runner_message::Kind::Hello(hello)))
             .await
             .expect("the stream has not begun");
         let opened = RunnerServiceClient::new(channel)
@@ -131,7 +136,7 @@ fn message(kind: runner_message::Kind) -> v1::RunnerMessage {
     v1::RunnerMessage { kind: Some(kind) }
 }
 
-fn hello(runner: u8) -> v1::Hello {
+pub fn hello(runner: u8) -> v1::Hello {
     let connector = v1::ConnectorSpecification {
         connector: "ldap".to_owned(),
         version: "1.0.0".to_owned(),

@@ -45,7 +45,6 @@ pub enum Taking {
 #[derive(Debug, Clone)]
 pub struct Uploaded {
     pub work: Work,
-    pub session: SessionId,
     pub lines: String,
 }
 
@@ -342,10 +341,10 @@ impl RunnerService for Service {
         request: Request<Streaming<v1::UploadRecordsRequest>>,
     ) -> Result<Response<v1::UploadRecordsResponse>, Status> {
         let mut parts = request.into_inner();
-        let taking = self.book.lock().expect("not poisoned").taking;
         let Some(Part::Header(header)) = parts.message().await?.and_then(|part| part.kind) else {
             return Err(Status::invalid_argument("no header"));
         };
+        let taking = self.book.lock().expect("not poisoned").taking;
         let mut lines = Vec::new();
         loop {
             if taking == Taking::Nothing {
@@ -391,7 +390,6 @@ impl Service {
                 ExecutionId::from_bytes(bytes(&header.execution_id)),
                 Attempt(header.attempt),
             ),
-            session: SessionId::from_bytes(bytes(&header.session_id)),
             lines,
         });
         Ok(Response::new(v1::UploadRecordsResponse { counts: Some(counts) }))

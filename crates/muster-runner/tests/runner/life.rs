@@ -5,7 +5,7 @@ use muster_core::words::Attempt;
 use serde_json::{Value, json};
 
 use crate::coordinator::{Coordinator, records};
-use crate::harness::{Runner, SESSION, work};
+use crate::harness::{Runner, work};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hello_says_who_the_runner_is() {
@@ -34,7 +34,7 @@ async fn this_machines_accounts_are_collected_and_uploaded() {
     expected.sort_unstable();
     let uploaded = coordinator.uploaded();
     assert_eq!(uploaded.len(), 1);
-    assert_eq!((uploaded[0].work, uploaded[0].session), (work(1), SESSION));
+    assert_eq!(uploaded[0].work, work(1));
     let accounts: Vec<Value> = uploaded[0]
         .lines
         .lines()
