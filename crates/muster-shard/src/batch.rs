@@ -16,8 +16,8 @@ pub(crate) struct Batch {
     pub(crate) events: Vec<Recorded>,
     pub(crate) releases: Vec<Release>,
     pub(crate) effects: Vec<Effect>,
-    /// For watchers; empty when nobody watches.
-    pub(crate) changes: Vec<Change>,
+    /// For watchers; `None` when nobody watches.
+    pub(crate) changes: Option<Vec<Change>>,
 }
 
 impl Batch {

@@ -102,7 +102,9 @@ impl Committer {
             }
         }
         self.outboxes.send(bundles);
-        self.watchers.tell(batch.changes);
+        if let Some(sequence) = batch.sequence {
+            self.watchers.tell(sequence, batch.changes);
+        }
     }
 
     /// Lines are not promised to anybody: where too many wait already, this one is lost.

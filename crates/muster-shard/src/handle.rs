@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::Finished;
-use muster_core::words::{ExecutionId, IntegrationId, LogLine, Principal, SessionId};
+use muster_core::words::{ExecutionId, IntegrationId, LogLine, Principal, Sequence, SessionId};
 use muster_store::log_lines::LineCounts;
 use muster_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -167,6 +167,14 @@ impl ShardHandle {
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<Change> {
         self.watchers.subscribe()
+    }
+
+    /// The changes of executions of the batches after `told`, oldest first, and every change from now on; `None` when some of them are not known any
+    /// more. They are for as long as somebody watches, and a minute after, at most some thousands. To be called after a turn that was begun while the
+    /// caller watched: then what was decided before that is known, and what comes after it will be.
+    #[must_use]
+    pub fn watch_after(&self, told: Sequence) -> Option<(Vec<Change>, broadcast::Receiver<Change>)> {
+        self.watchers.subscribe_after(told)
     }
 
     /// Whether new work can be taken: `false` while the wall clock is far behind the last stamp.

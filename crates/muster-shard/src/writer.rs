@@ -94,13 +94,14 @@ impl Writer {
     /// One turn: the jobs, what time has brought, and what can be dispatched.
     pub(crate) fn turn(&mut self, jobs: impl Iterator<Item = Job>, now: Now) -> Batch {
         let dispatches = !self.tail.is_full();
+        let is_watched = self.watchers.are_there(now.moment);
         let mut turn = Turn {
             writer: self,
             now,
             sequence: None,
             events: Vec::new(),
             effects: Vec::new(),
-            changes: Vec::new(),
+            changes: is_watched.then(Vec::new),
         };
         turn.let_time_pass();
         let releases = jobs.map(|job| job(&mut turn)).collect();
@@ -199,7 +200,7 @@ pub struct Turn<'a> {
     sequence: Option<Sequence>,
     events: Vec<Recorded>,
     effects: Vec<Effect>,
-    changes: Vec<Change>,
+    changes: Option<Vec<Change>>,
 }
 
 impl Turn<'_> {
@@ -306,10 +307,9 @@ impl Turn<'_> {
     }
 
     fn watch(&mut self, sequence: Sequence, key: &EntityKey, finished: Option<&Finished>) {
-        let EntityKey::Execution(id) = key else { return };
-        if !self.writer.watchers.are_there() {
+        let (EntityKey::Execution(id), Some(changes)) = (key, &mut self.changes) else {
             return;
-        }
+        };
         let execution = match finished {
             Some(finished) => ExecutionState::Finished(Arc::new(finished.clone())),
             None => match self.writer.state.ledger().execution(*id) {
@@ -317,7 +317,7 @@ impl Turn<'_> {
                 None => return,
             },
         };
-        self.changes.push(Change { sequence, execution });
+        changes.push(Change { sequence, execution });
     }
 
     /// What the coordinator does by itself because a time has come. Its commands are never refused, so their answers say nothing.

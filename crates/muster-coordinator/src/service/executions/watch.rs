@@ -41,6 +41,7 @@ impl Services {
         let told = query
             .position(&request.resume_token)
             .map_err(|_| ServiceError::Token("resume_token"))?;
+        let told = told.filter(|told| *told != NOWHERE);
         // Before anything is read, so that no change falls between what is read and the first that comes.
         let changes = self.shard.watch();
         let wanted = scope.clone();
@@ -59,15 +60,23 @@ impl Services {
                 None => Ok(turn.head()),
             })
             .await??;
+        let told = told.filter(|told| *told <= head);
+        let missed = told.and_then(|told| Some((told, self.shard.watch_after(told)?)));
+        let (step, complete, missed, changes) = match missed {
+            Some((told, (missed, changes))) => (Step::Follow, told, missed, changes),
+            // Nothing has happened since: the caller knows all that there is.
+            None if told == Some(head) => (Step::Follow, head, Vec::new(), changes),
+            None => (Step::Begin, head, Vec::new(), changes),
+        };
         let watch = Watch {
             services: self.clone(),
             scope,
             query,
+            missed: missed.into(),
             changes,
-            // Nothing has happened since: the caller knows all that there is.
-            step: if told == Some(head) { Step::Follow } else { Step::Begin },
-            known: Known::all_until(head),
-            complete: head,
+            step,
+            known: Known::all_until(complete),
+            complete,
             pending: VecDeque::new(),
         };
         Ok(stream::unfold(watch, Watch::next).boxed())
@@ -79,6 +88,8 @@ struct Watch {
     services: Services,
     scope: Scope,
     query: Query,
+    /// What has happened while the caller was away, and is not told yet.
+    missed: VecDeque<Change>,
     changes: broadcast::Receiver<Change>,
     step: Step,
     known: Known,
@@ -227,6 +238,11 @@ impl Watch {
     }
 
     async fn follow(&mut self) -> Result<(), ServiceError> {
+        if !self.missed.is_empty() {
+            let some = self.missed.len().min(EXPLAINED_MAX);
+            let missed = self.missed.drain(..some).collect();
+            return self.tell_changes(missed).await;
+        }
         let stop = self.services.tasks.token();
         let first = tokio::select! {
             () = stop.cancelled() => return Err(ServiceError::ShuttingDown),
@@ -281,7 +297,7 @@ impl Watch {
         // All changes up to the turn's head have come by now. When none of them waits, all are told with this message; otherwise the batch of the
         // newest one may go on.
         let before = Sequence(newest.0.saturating_sub(1));
-        self.complete = self.complete.max(if self.changes.is_empty() {
+        self.complete = self.complete.max(if self.missed.is_empty() && self.changes.is_empty() {
             head.max(before)
         } else {
             before
