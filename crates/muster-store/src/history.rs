@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use muster_core::words::{ExecutionId, IntegrationId, Sequence};
 
 pub use self::prune::{PruneCursor, PruneStep};
-use self::sums::State;
+use self::sums::{SUM_PREFIX, State, sum_integration, sum_key};
 pub use self::verify::VerifyStep;
 use crate::StoreError;
 use crate::backend::{Backend, Direction, Flow, Tree};
@@ -189,7 +189,7 @@ impl History {
         (through != self.marked()).then(|| CheckpointCursor {
             through,
             next: IntegrationId(0),
-            left: self.state().gathered_integrations().count(),
+            left: self.state().gathered(),
         })
     }
 
@@ -344,6 +344,31 @@ impl History {
             Some(key) => Err(Flaw::Broken("lacks its last pieces").into_error(&subject(key), "history")),
             None => Ok(()),
         }
+    }
+
+    /// The integrations from `from` on that have a written tally, at most so many, and the one to go on with.
+    fn written_integrations(
+        &self,
+        from: IntegrationId,
+        most: usize,
+    ) -> Result<(Vec<IntegrationId>, Option<IntegrationId>), StoreError> {
+        let (first, last) = (sum_key(from), [SUM_PREFIX + 1]);
+        let mut found = Vec::new();
+        let mut next = None;
+        let range = (Bound::Included(&first[..]), Bound::Excluded(&last[..]));
+        self.backend
+            .scan(Tree::History, range, Direction::Forward, &mut |key, _| {
+                let Some(integration) = sum_integration(key) else {
+                    return Ok(ControlFlow::Continue(()));
+                };
+                if found.len() == most {
+                    next = Some(integration);
+                    return Ok(ControlFlow::Break(()));
+                }
+                found.push(integration);
+                Ok(ControlFlow::Continue(()))
+            })?;
+        Ok((found, next))
     }
 
     fn write_gathered(&self) -> Result<Sequence, StoreError> {

@@ -10,7 +10,7 @@ use crate::StoreError;
 use crate::backend::{Backend, Change, Direction, Tree};
 use crate::value::{self, Flaw};
 
-pub(super) const HOUR_PREFIX: u8 = 4;
+const HOUR_PREFIX: u8 = 4;
 const HOUR_KEY_BYTES: usize = 1 + 16 + 4;
 
 pub(super) const MILLIS_PER_HOUR: u64 = 60 * 60 * 1_000;
@@ -77,6 +77,27 @@ pub(super) fn read(
         return Err(broken(Flaw::Broken("has a wrong length")));
     };
     Ok(ids.iter().map(|id| ExecutionId::from_bytes(*id)).collect())
+}
+
+/// How many executions an integration has in all hours.
+pub(super) fn count(backend: &dyn Backend, integration: IntegrationId) -> Result<u64, StoreError> {
+    let from = hour_key(integration, 0);
+    let to = value::piece_key(&hour_key(integration, u32::MAX), u16::MAX);
+    let mut count = 0;
+    backend.scan(
+        Tree::History,
+        (Bound::Included(&from), Bound::Included(&to)),
+        Direction::Forward,
+        &mut |key, piece| {
+            if let Some((_, 0)) = value::split_key(key) {
+                let described = value::describe(piece);
+                let (_, bytes) = described.map_err(|flaw: Flaw| flaw.into_error("an hour", place(integration)))?;
+                count += bytes as u64 / 16;
+            }
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    Ok(count)
 }
 
 /// Writes the executions of an hour in place of the `before` ones that were written; nothing remains when there are

@@ -4,13 +4,11 @@
 //! for each integration, and then only what it removes.
 
 use std::collections::BTreeSet;
-use std::ops::{Bound, ControlFlow};
 
 use muster_core::time::Stamp;
 use muster_core::words::{ExecutionId, IntegrationId};
 
 use super::hours::{self, MILLIS_PER_HOUR};
-use super::sums::{SUM_PREFIX, sum_integration, sum_key};
 use super::{History, entry_key, missing, place};
 use crate::StoreError;
 use crate::backend::{Change, Direction, Tree};
@@ -85,7 +83,7 @@ impl History {
         }
         // Only what is written can be pruned.
         self.write_gathered()?;
-        let (integrations, next) = self.integrations_from(cursor.next)?;
+        let (integrations, next) = self.written_integrations(cursor.next, PRUNE_INTEGRATIONS_MAX)?;
         let mut removed = 0;
         for integration in integrations {
             loop {
@@ -107,30 +105,6 @@ impl History {
             }
         }
         Ok(PruneStep { removed, next })
-    }
-
-    /// The next integrations that have a tally, and the one to go on with.
-    fn integrations_from(
-        &self,
-        from: IntegrationId,
-    ) -> Result<(Vec<IntegrationId>, Option<IntegrationId>), StoreError> {
-        let (first, last) = (sum_key(from), [SUM_PREFIX + 1]);
-        let mut found = Vec::new();
-        let mut next = None;
-        let range = (Bound::Included(&first[..]), Bound::Excluded(&last[..]));
-        self.backend
-            .scan(Tree::History, range, Direction::Forward, &mut |key, _| {
-                let Some(integration) = sum_integration(key) else {
-                    return Ok(ControlFlow::Continue(()));
-                };
-                if found.len() == PRUNE_INTEGRATIONS_MAX {
-                    next = Some(integration);
-                    return Ok(ControlFlow::Break(()));
-                }
-                found.push(integration);
-                Ok(ControlFlow::Continue(()))
-            })?;
-        Ok((found, next))
     }
 
     /// Removes up to [`PRUNE_ENTRIES_MAX`] of an integration's entries of the hours before `end`, with their share of

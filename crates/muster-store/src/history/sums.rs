@@ -74,7 +74,7 @@ struct Pending {
     executions: BTreeSet<ExecutionId>,
 }
 
-/// How far a verification has come.
+/// How far a verification has come: first through all executions, then through all integrations.
 #[derive(Debug)]
 pub(super) struct Pass {
     /// All executions before this one were seen.
@@ -82,6 +82,47 @@ pub(super) struct Pass {
     /// What stands in history for those.
     pub(super) tally: Tally,
     pub(super) usage: Usage,
+    /// All integrations before this one were seen.
+    pub(super) next_integration: IntegrationId,
+    /// The tallies of those together.
+    pub(super) sums: Tally,
+    /// Something does not add up: now the integrations are verified one by one, until the one is found.
+    pub(super) is_searching: bool,
+}
+
+impl Pass {
+    /// One that begins.
+    pub(super) fn new() -> Self {
+        Self {
+            next: ExecutionId(0),
+            tally: Tally::default(),
+            usage: Usage::default(),
+            next_integration: IntegrationId(0),
+            sums: Tally::default(),
+            is_searching: false,
+        }
+    }
+
+    /// Counts an entry that is put where the pass has been already.
+    fn add(&mut self, entry: &HistoryEntry, fingerprint: u64) {
+        if entry.execution < self.next {
+            self.tally.add(fingerprint);
+            self.usage.add(entry.execution, entry.bytes.len());
+        }
+        if entry.integration < self.next_integration {
+            self.sums.add(fingerprint);
+        }
+    }
+
+    /// The same for one that is taken out.
+    fn subtract(&mut self, integration: IntegrationId, execution: ExecutionId, fingerprint: u64) {
+        if execution < self.next {
+            self.tally.subtract(fingerprint);
+        }
+        if integration < self.next_integration {
+            self.sums.subtract(fingerprint);
+        }
+    }
 }
 
 /// Bytes by the hour (since the epoch) in which the executions were created.
@@ -212,9 +253,8 @@ impl State {
         pending.tally.add(fingerprint);
         pending.executions.insert(entry.execution);
         self.pending_entries += 1;
-        if let Some(pass) = self.pass.as_mut().filter(|pass| entry.execution < pass.next) {
-            pass.tally.add(fingerprint);
-            pass.usage.add(entry.execution, entry.bytes.len());
+        if let Some(pass) = &mut self.pass {
+            pass.add(entry, fingerprint);
         }
         if let Some(usage) = &mut self.usage {
             usage.add(entry.execution, entry.bytes.len());
@@ -339,21 +379,23 @@ impl State {
             .map_or(written, |pending| written.merged(pending.tally)))
     }
 
-    /// What has gathered for all integrations.
-    pub(super) fn gathered(&self) -> Tally {
-        self.pending
-            .values()
-            .fold(Tally::default(), |sum, pending| sum.merged(pending.tally))
+    /// For how many integrations something has gathered.
+    pub(super) fn gathered(&self) -> usize {
+        self.pending.len()
     }
 
-    /// How many entries have gathered.
-    pub(super) fn gathered_entries(&self) -> usize {
-        self.pending_entries
+    /// The integrations from `from` on that something has gathered for.
+    pub(super) fn gathered_from(&self, from: IntegrationId) -> impl Iterator<Item = IntegrationId> {
+        self.pending.range(from..).map(|(integration, _)| *integration)
     }
 
-    /// The integrations that something has gathered for.
-    pub(super) fn gathered_integrations(&self) -> impl Iterator<Item = IntegrationId> {
-        self.pending.keys().copied()
+    /// How many executions an integration has by what is written of its hours, and by what has gathered.
+    pub(super) fn count_ids(&self, backend: &dyn Backend, integration: IntegrationId) -> Result<u64, StoreError> {
+        let gathered = self
+            .pending
+            .get(&integration)
+            .map_or(0, |pending| pending.executions.len());
+        Ok(hours::count(backend, integration)? + gathered as u64)
     }
 
     /// What all entries must add up to.
@@ -375,8 +417,8 @@ impl State {
         for (execution, fingerprint) in entries {
             tally.subtract(*fingerprint);
             total.subtract(*fingerprint);
-            if let Some(pass) = self.pass.as_mut().filter(|pass| *execution < pass.next) {
-                pass.tally.subtract(*fingerprint);
+            if let Some(pass) = &mut self.pass {
+                pass.subtract(integration, *execution, *fingerprint);
             }
         }
         let key = sum_key(integration);
@@ -446,7 +488,7 @@ fn read_sum(backend: &dyn Backend, key: &[u8], subject: &str) -> Result<Sum, Sto
     }
 }
 
-pub(super) fn decode_sum(full_key: &[u8], piece: &[u8]) -> Result<Sum, Flaw> {
+fn decode_sum(full_key: &[u8], piece: &[u8]) -> Result<Sum, Flaw> {
     let mut assembler = Assembler::default();
     let whole = assembler
         .feed(full_key, piece)?

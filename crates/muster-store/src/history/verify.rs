@@ -1,21 +1,30 @@
 //! Whether history holds what was put, no more and no less.
 
+use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
 use std::sync::TryLockError;
 
 use muster_core::words::{ExecutionId, IntegrationId};
 
-use super::hours::HOUR_PREFIX;
-use super::sums::{Pass, SUM_PREFIX, State, Usage, decode_sum, sum_integration};
+use super::sums::{Pass, State, Usage};
 use super::{History, entry_key, missing, place};
 use crate::StoreError;
-use crate::backend::{Direction, Tree};
+use crate::backend::Tree;
 use crate::tally::{Tally, fingerprint};
 use crate::value::{self, Flaw};
 
 /// Up to how many entries an integration is verified when it is read: some 10 ms. More of them wait for the
 /// verification in the background.
 const VERIFIED_AT_READ_MAX: u64 = 2_500;
+
+/// Where a pass stands that has seen all executions: no execution has this id.
+const BEHIND_ALL: ExecutionId = ExecutionId(u128::MAX);
+
+/// How many entries a step of a verification that is not paced reads: others that need history have their turn in between.
+const VERIFIED_AT_ONCE: usize = 10_000;
+
+/// For how many entries a step looks at one integration's tally and hours: about as long.
+const ENTRIES_PER_SUM: usize = 4;
 
 /// How far a verification of all history has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +42,10 @@ pub enum VerifyStep {
 }
 
 impl History {
-    /// Verifies the next `entries` entries; after the last one that they are as many and those that were put, and that
-    /// the integrations have them all. A pass is meant to be made in the background, paced by the caller; puts,
-    /// checkpoints and prunings in between do not disturb it.
+    /// Goes on with a verification: reads the next `entries` entries or, behind the last of them, about as much of what
+    /// the integrations know of theirs; in the end all must add up. When something does not, the next steps look for the
+    /// integration that it is. A pass is meant to be made in the background, paced by the caller, since history is locked
+    /// for each step; puts, checkpoints and prunings in between do not disturb it.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] names the integration whose entries are not those that were put, where it is known. The
@@ -45,45 +55,120 @@ impl History {
         if !state.is_caught_up() {
             return Ok(VerifyStep::NotYet);
         }
-        let mut pass = state.pass.take().unwrap_or(Pass {
-            next: ExecutionId(0),
-            tally: Tally::default(),
-            usage: Usage::default(),
-        });
+        let mut pass = state.pass.take().unwrap_or_else(Pass::new);
+        if pass.next != BEHIND_ALL {
+            pass.next = self.verify_entries(&mut pass, entries)?.unwrap_or(BEHIND_ALL);
+            state.pass = Some(pass);
+            return Ok(VerifyStep::More);
+        }
+        let next = if pass.is_searching {
+            self.search(&state, pass.next_integration, entries)?
+        } else {
+            self.verify_sums(&state, &mut pass, (entries / ENTRIES_PER_SUM).max(1))?
+        };
+        if let Some(next) = next {
+            pass.next_integration = next;
+            state.pass = Some(pass);
+            return Ok(VerifyStep::More);
+        }
+        let expected = state.expected_total();
+        if pass.is_searching {
+            let (there, put) = (pass.tally.count, expected.count);
+            return Err(StoreError::damaged(
+                format!("{there} executions are there, and {put} were put"),
+                "history",
+            ));
+        }
+        if pass.tally == expected && pass.sums == expected {
+            state.usage = Some(pass.usage);
+            return Ok(VerifyStep::Done { tally: expected });
+        }
+        pass.is_searching = true;
+        pass.next_integration = IntegrationId(0);
+        state.pass = Some(pass);
+        Ok(VerifyStep::More)
+    }
+
+    /// Verifies all of history, from its beginning or from where a pass has come; `None` while entries that are put again
+    /// after a restart are still missing.
+    ///
+    /// # Errors
+    /// As [`History::verify_step`].
+    pub fn verify(&self) -> Result<Option<Tally>, StoreError> {
+        loop {
+            match self.verify_step(VERIFIED_AT_ONCE)? {
+                VerifyStep::NotYet => return Ok(None),
+                VerifyStep::More => {}
+                VerifyStep::Done { tally } => return Ok(Some(tally)),
+            }
+        }
+    }
+
+    /// Adds the next entries to the pass; returns the one to go on with.
+    fn verify_entries(&self, pass: &mut Pass, entries: usize) -> Result<Option<ExecutionId>, StoreError> {
         let (mut seen, mut next) = (0, None);
-        self.entries(Bound::Included(&entry_key(pass.next)), &mut |entry, fingerprint| {
+        let Pass {
+            next: first,
+            tally,
+            usage,
+            ..
+        } = pass;
+        self.entries(Bound::Included(&entry_key(*first)), &mut |entry, fingerprint| {
             if seen == entries {
                 next = Some(entry.execution);
                 return Ok(ControlFlow::Break(()));
             }
             seen += 1;
-            pass.tally.add(fingerprint);
-            pass.usage.add(entry.execution, entry.bytes.len());
+            tally.add(fingerprint);
+            usage.add(entry.execution, entry.bytes.len());
             Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(next) = next {
-            pass.next = next;
-            state.pass = Some(pass);
-            return Ok(VerifyStep::More);
+        Ok(next)
+    }
+
+    /// Adds the tallies of the next integrations to the pass, each of which must have as many ids; returns the one to go
+    /// on with.
+    fn verify_sums(&self, state: &State, pass: &mut Pass, most: usize) -> Result<Option<IntegrationId>, StoreError> {
+        let (integrations, next) = self.integrations(state, pass.next_integration, most)?;
+        for integration in integrations {
+            let expected = state.expected(&*self.backend, integration)?;
+            let ids = state.count_ids(&*self.backend, integration)?;
+            if ids != expected.count {
+                self.verify_one(state, integration)?;
+                let what = format!("{} executions were put, and {ids} are known", expected.count);
+                return Err(StoreError::damaged(what, place(integration)));
+            }
+            pass.sums = pass.sums.merged(expected);
         }
-        let expected = state.expected_total();
-        let known = self.known(&state)?;
-        if pass.tally == expected && known.is(expected) {
-            state.usage = Some(pass.usage);
-            return Ok(VerifyStep::Done { tally: expected });
+        Ok(next)
+    }
+
+    /// Verifies the next integrations one by one, until about so many entries were read; returns the one to go on with.
+    fn search(&self, state: &State, from: IntegrationId, entries: usize) -> Result<Option<IntegrationId>, StoreError> {
+        let mut next = Some(from);
+        let mut read = 0;
+        while let Some(from) = next.filter(|_| read < entries) {
+            let (integrations, following) = self.integrations(state, from, 1)?;
+            for integration in integrations {
+                read += 1 + usize::try_from(self.verify_one(state, integration)?.count).unwrap_or(usize::MAX);
+            }
+            next = following;
         }
-        // Which integration is it? Only now is it worth while to read them one by one.
-        for integration in known.integrations {
-            self.verify_one(&state, integration)?;
-        }
-        for integration in state.gathered_integrations() {
-            self.verify_one(&state, integration)?;
-        }
-        let (there, put) = (pass.tally.count, expected.count);
-        Err(StoreError::damaged(
-            format!("{there} executions are there, and {put} were put"),
-            "history",
-        ))
+        Ok(next)
+    }
+
+    /// The integrations from `from` on that have a tally, written or gathered, at most so many, and the one to go on with.
+    fn integrations(
+        &self,
+        state: &State,
+        from: IntegrationId,
+        most: usize,
+    ) -> Result<(Vec<IntegrationId>, Option<IntegrationId>), StoreError> {
+        let (written, following) = self.written_integrations(from, most)?;
+        let gathered = state.gathered_from(from).take(most.saturating_add(1));
+        let all: BTreeSet<_> = written.into_iter().chain(following).chain(gathered).collect();
+        let next = all.iter().nth(most).copied();
+        Ok((all.into_iter().take(most).collect(), next))
     }
 
     /// Verifies one integration.
@@ -147,53 +232,5 @@ impl History {
             format!("{} executions are there, and {} were put", there.count, expected.count)
         };
         Err(StoreError::damaged(what, place(integration)))
-    }
-
-    /// What the integrations know of their entries.
-    fn known(&self, state: &State) -> Result<Known, StoreError> {
-        let mut known = Known {
-            sum: state.gathered(),
-            ids: state.gathered_entries() as u64,
-            integrations: Vec::new(),
-        };
-        let range = (Bound::Included(&[SUM_PREFIX][..]), Bound::Excluded(&[HOUR_PREFIX][..]));
-        self.backend
-            .scan(Tree::History, range, Direction::Forward, &mut |key, piece| {
-                let integration = sum_integration(key)
-                    .ok_or_else(|| StoreError::damaged("a tally has a key that is no integration's", "history"))?;
-                let sum =
-                    decode_sum(key, piece).map_err(|flaw: Flaw| flaw.into_error("its tally", place(integration)))?;
-                known.sum = known.sum.merged(sum.tally);
-                known.integrations.push(integration);
-                Ok(ControlFlow::Continue(()))
-            })?;
-        let range = (Bound::Included(&[HOUR_PREFIX][..]), Bound::Unbounded);
-        self.backend
-            .scan(Tree::History, range, Direction::Forward, &mut |key, piece| {
-                if let Some((_, 0)) = value::split_key(key) {
-                    let length = value::describe(piece)
-                        .map_err(|flaw: Flaw| flaw.into_error("an hour", "history"))?
-                        .1;
-                    known.ids += length as u64 / 16;
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-        Ok(known)
-    }
-}
-
-/// What the integrations know of their entries.
-struct Known {
-    /// Their tallies together.
-    sum: Tally,
-    /// How many ids their hours have.
-    ids: u64,
-    /// Those that have a tally.
-    integrations: Vec<IntegrationId>,
-}
-
-impl Known {
-    fn is(&self, expected: Tally) -> bool {
-        self.sum == expected && self.ids == expected.count
     }
 }

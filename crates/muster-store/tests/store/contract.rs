@@ -9,7 +9,6 @@ use muster_core::event::{Event, Recorded};
 use muster_core::ledger::{Ledger, Position};
 use muster_core::words::{Category, Failure, LogLine, Principal, Sequence};
 use muster_store::backend::{Backend, Change, Direction, Tree};
-use muster_store::history::VerifyStep;
 use muster_store::memory::MemoryBackend;
 use muster_store::sled::SledBackend;
 use muster_store::{EntityChange, Store, StoreError};
@@ -363,9 +362,7 @@ fn finished_executions_are_read_in_pages_and_pruned() {
                 again.iter().map(|(sequence, finished)| (*sequence, finished)),
             )
             .unwrap();
-        let VerifyStep::Done { tally } = second.history().verify_step(1_000).unwrap() else {
-            panic!("not done")
-        };
+        let tally = second.history().verify().unwrap().expect("nothing is missing");
         assert_eq!(tally.count, 30);
 
         second.history().checkpoint().unwrap();
@@ -476,9 +473,7 @@ fn many_threads_use_one_store() {
                 thread.join().unwrap();
             }
         });
-        let VerifyStep::Done { tally } = store.history().verify_step(10_000).unwrap() else {
-            panic!("not done")
-        };
+        let tally = store.history().verify().unwrap().expect("nothing is missing");
         assert_eq!(tally.count, BATCHES);
     });
 }

@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use muster_core::words::Sequence;
-use muster_store::history::VerifyStep;
 use muster_store::{EntityChange, Location, Store, StoreError};
 
 use crate::{disk, sample};
@@ -99,10 +98,8 @@ fn check(folder: &Path) -> Result<(), StoreError> {
             .collect();
         assert_eq!(found, expected, "integration {number}");
     }
-    match store.history().verify_step(100_000)? {
-        VerifyStep::Done { tally } => assert_eq!(tally.count, BATCHES),
-        other => panic!("{other:?}"),
-    }
+    let tally = store.history().verify()?;
+    assert_eq!(tally.map(|tally| tally.count), Some(BATCHES));
     Ok(())
 }
 
