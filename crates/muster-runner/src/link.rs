@@ -19,7 +19,7 @@ use tracing::Span;
 use crate::check_in::{End, Event, Stream};
 use crate::executor::{Collected, Executor, News, What};
 use crate::spans::Spans;
-use crate::spool::Spool;
+use crate::spool::{Kept, Spool};
 
 /// How long the link waits for the disk before it reports a result that is not kept yet: a disk that hangs must not
 /// cost the runner its lease.
@@ -199,13 +199,13 @@ impl Link {
                     self.spans.end(work);
                     remove.push(work);
                 }
-                RunnerOutput::Ignored { work, why } => {
+                RunnerOutput::Ignored { work, integration, why } => {
                     let why = match why {
                         IgnoreReason::NoSlot => "no slot is free",
                         IgnoreReason::Draining => "the runner is draining",
                         IgnoreReason::Past => "the runner has had it before",
                     };
-                    let _span = self.spans.of(work).entered();
+                    let _span = self.spans.of_untaken(work, &integration).entered();
                     tracing::warn!(why, "an assignment was not taken");
                 }
             }
@@ -222,13 +222,14 @@ impl Link {
         let spool = self.spool.clone();
         let named = |report| {
             let work = work_of_report(&report).ok()?;
-            Some((work, self.spans.of(work), report))
+            let integration = self.spans.integration(work).map(str::to_owned);
+            Some((work, self.spans.of(work), Kept { report, integration }))
         };
-        let reports: Vec<(Work, Span, v1::Report)> = reports.into_iter().filter_map(named).collect();
+        let reports: Vec<(Work, Span, Kept)> = reports.into_iter().filter_map(named).collect();
         let writing = tokio::task::spawn_blocking(move || {
-            for (work, span, report) in &reports {
+            for (work, span, kept) in &reports {
                 let _span = span.enter();
-                if let Err(error) = spool.put(*work, report) {
+                if let Err(error) = spool.put(*work, kept) {
                     tracing::error!(
                         error = chain(&error),
                         "a result cannot be kept on disk: it is lost if the runner ends before the coordinator has it"

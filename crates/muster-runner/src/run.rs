@@ -9,6 +9,7 @@ use muster_process::Tasks;
 use muster_process::exit::chain;
 use muster_proto::v1;
 use muster_session::runner::{RunnerEnd, RunnerProfile};
+use muster_session::wire::work_of_report;
 use tokio::sync::watch;
 use tonic::transport::Endpoint;
 use tracing::Instrument;
@@ -21,7 +22,7 @@ use crate::link::{Clock, Link};
 use crate::secrets;
 use crate::spans::Spans;
 use crate::specification::specifications;
-use crate::spool::Spool;
+use crate::spool::{Kept, Spool};
 use crate::upload::Uploads;
 
 /// How long a connection may take to be made. The session gives a dialling up after some more.
@@ -60,6 +61,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let span = tracing::error_span!("runner", runner = %folder.runner());
     let clock = Clock::start();
     let unreported = spooled.len();
+    let (spans, spooled) = recall(spooled);
     let end = RunnerEnd::new(profile, spooled, fastrand::Rng::new(), clock.now())
         .expect("the spool gives out no report whose attempt it has not read");
     let endpoint = endpoint(&config);
@@ -86,7 +88,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         tasks: tasks.clone(),
         stream: None,
         held_up: false,
-        spans: Spans::default(),
+        spans,
     };
     async {
         tracing::info!(
@@ -106,6 +108,19 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     // Held to the very end: another process may now take the folder.
     drop(folder);
     Ok(())
+}
+
+/// The results of earlier processes, and the names of what they are about.
+fn recall(spooled: Vec<Kept>) -> (Spans, Vec<v1::Report>) {
+    let mut spans = Spans::default();
+    let reports = spooled.into_iter().map(|Kept { report, integration }| {
+        if let (Ok(work), Some(integration)) = (work_of_report(&report), integration) {
+            spans.recall(work, integration);
+        }
+        report
+    });
+    let reports = reports.collect();
+    (spans, reports)
 }
 
 /// Asks each program what it is, all at the same time. One that does not say is left out until the runner is started anew: what is wrong with it must

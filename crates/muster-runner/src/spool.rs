@@ -24,11 +24,12 @@ const RESULT: &str = "report";
 /// it.
 const DAMAGED: &str = "damaged";
 
-/// The first bytes of each file: what it is, and its version.
-const MAGIC: &[u8; 4] = b"MRS1";
+/// The first bytes of each file: what it is, and its version. Then come a checksum of the rest, how long the integration's
+/// name is, that name, and the report.
+const MAGIC: &[u8; 4] = b"MRS2";
 
-/// Bytes before the report: the magic and the checksum.
-const HEADER_BYTES: usize = MAGIC.len() + size_of::<u32>();
+/// Those of the version before, without the name and its length.
+const MAGIC_NAMELESS: &[u8; 4] = b"MRS1";
 
 /// The most bytes of a file: a cursor of 16 KiB, or a message and a remedy of 2 KiB each, and some room.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -44,6 +45,15 @@ pub(crate) struct Spool {
     kept: Arc<Mutex<BTreeSet<Work>>>,
 }
 
+/// A result, as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Kept {
+    /// The end of the attempt.
+    pub(crate) report: v1::Report,
+    /// The integration's resource name, for the log; `None` where it is not known.
+    pub(crate) integration: Option<String>,
+}
+
 /// Why a file of the spool is no result.
 #[derive(Debug, thiserror::Error)]
 enum Damage {
@@ -55,6 +65,8 @@ enum Damage {
     Magic,
     #[error("its checksum does not fit what it holds")]
     Checksum,
+    #[error("the name of its integration is cut off, or no text")]
+    Integration,
     #[error("it holds no report")]
     Decode(#[from] prost::DecodeError),
     #[error("its report names no attempt")]
@@ -69,7 +81,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the folder cannot be listed.
-    pub(crate) fn open(folder: PathBuf) -> io::Result<(Self, Vec<v1::Report>)> {
+    pub(crate) fn open(folder: PathBuf) -> io::Result<(Self, Vec<Kept>)> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&folder)? {
             names.push(entry?.path());
@@ -89,9 +101,9 @@ impl Spool {
                     tracing::warn!(file = %file.display(), "too many results: this one waits for the next start");
                 }
                 Some(RESULT) => match read(&file) {
-                    Ok((work, report)) => {
+                    Ok((work, result)) => {
                         kept.insert(work);
-                        reports.push(report);
+                        reports.push(result);
                     }
                     Err(damage) => set_aside(&file, &damage)?,
                 },
@@ -110,7 +122,7 @@ impl Spool {
     /// # Errors
     /// When the disk does not take it, or [`RESULTS_MAX`] results are kept already. The result may be sent all the
     /// same; then only this process can repeat it.
-    pub(crate) fn put(&self, work: Work, report: &v1::Report) -> io::Result<()> {
+    pub(crate) fn put(&self, work: Work, result: &Kept) -> io::Result<()> {
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= RESULTS_MAX && !kept.contains(&work) {
@@ -121,12 +133,7 @@ impl Spool {
             }
             kept.insert(work);
         }
-        let body = report.encode_to_vec();
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
-        bytes.extend_from_slice(&body);
-        durable::write(&self.folder, &file_name(work), &bytes).inspect_err(|_| {
+        durable::write(&self.folder, &file_name(work), &encode(result)).inspect_err(|_| {
             self.forget(work);
         })
     }
@@ -163,22 +170,55 @@ fn file_name((execution, attempt): Work) -> String {
     format!("{execution}.{attempt}.{RESULT}")
 }
 
-fn read(file: &Path) -> Result<(Work, v1::Report), Damage> {
+fn encode(Kept { report, integration }: &Kept) -> Vec<u8> {
+    let integration = integration.as_deref().unwrap_or_default();
+    // Names have some hundred bytes at the most; one that has more is not worth a place.
+    let (length, integration) = match u16::try_from(integration.len()) {
+        Ok(length) => (length, integration),
+        Err(_) => (0, ""),
+    };
+    let mut body = length.to_le_bytes().to_vec();
+    body.extend_from_slice(integration.as_bytes());
+    body.extend_from_slice(&report.encode_to_vec());
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+/// The integration's name, and the bytes of the report.
+fn take_integration(body: &[u8]) -> Result<(Option<String>, &[u8]), Damage> {
+    let (length, rest) = body.split_first_chunk().ok_or(Damage::Integration)?;
+    let length = usize::from(u16::from_le_bytes(*length));
+    let (integration, report) = rest.split_at_checked(length).ok_or(Damage::Integration)?;
+    let integration = str::from_utf8(integration).map_err(|_| Damage::Integration)?;
+    Ok(((length > 0).then(|| integration.to_owned()), report))
+}
+
+fn read(file: &Path) -> Result<(Work, Kept), Damage> {
     if fs::metadata(file)?.len() > FILE_BYTES_MAX {
         return Err(Damage::TooBig);
     }
     let bytes = fs::read(file)?;
-    let rest = bytes.strip_prefix(MAGIC).ok_or(Damage::Magic)?;
+    let (magic, rest) = bytes.split_first_chunk().ok_or(Damage::Magic)?;
+    if magic != MAGIC && magic != MAGIC_NAMELESS {
+        return Err(Damage::Magic);
+    }
     let (checksum, body) = rest.split_first_chunk().ok_or(Damage::Magic)?;
     if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
         return Err(Damage::Checksum);
     }
+    let (integration, body) = if magic == MAGIC {
+        take_integration(body)?
+    } else {
+        (None, body)
+    };
     let report = v1::Report::decode(body)?;
     let work = work_of_report(&report)?;
     if file.file_name().and_then(|name| name.to_str()) != Some(file_name(work).as_str()) {
         return Err(Damage::Name);
     }
-    Ok((work, report))
+    Ok((work, Kept { report, integration }))
 }
 
 fn set_aside(file: &Path, damage: &Damage) -> io::Result<()> {
@@ -199,7 +239,7 @@ mod tests {
     use super::*;
     use muster_core::words::{Attempt, ExecutionId};
 
-    fn result(id: u128) -> (Work, v1::Report) {
+    fn result(id: u128) -> (Work, Kept) {
         let work = (ExecutionId(id), Attempt(2));
         let report = v1::Report {
             execution_id: work.0.to_bytes().to_vec().into(),
@@ -210,10 +250,11 @@ mod tests {
                 staged: true,
             })),
         };
-        (work, report)
+        let integration = Some("organizations/acme/integrations/crm".to_owned());
+        (work, Kept { report, integration })
     }
 
-    fn open(folder: &Path) -> (Spool, Vec<v1::Report>) {
+    fn open(folder: &Path) -> (Spool, Vec<Kept>) {
         Spool::open(folder.to_owned()).expect("opened")
     }
 
@@ -265,6 +306,17 @@ mod tests {
         }
         assert!(folder.path().join(format!("{}.damaged", file_name(work))).exists());
         assert!(open(folder.path()).1.is_empty());
+    }
+
+    #[test]
+    fn what_the_version_before_has_kept_is_known_without_a_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (work, Kept { report, .. }) = result(1);
+        let body = report.encode_to_vec();
+        let bytes = [MAGIC_NAMELESS.as_slice(), &crc32c::crc32c(&body).to_le_bytes(), &body].concat();
+        fs::write(folder.path().join(file_name(work)), bytes).expect("written");
+        let integration = None;
+        assert_eq!(open(folder.path()).1, [Kept { report, integration }]);
     }
 
     #[test]

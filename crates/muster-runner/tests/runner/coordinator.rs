@@ -26,6 +26,9 @@ use v1::upload_records_request::Kind as Part;
 /// Long enough that a test which reaches it has failed.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
+/// The integration of all work.
+pub const INTEGRATION: &str = "organizations/default/integrations/01936b1e-2f3a-7c4d-8e5f-0123456789ab";
+
 /// What the coordinator does with an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taking {
@@ -160,7 +163,7 @@ impl Session {
         let assignment = v1::Assignment {
             execution_id: work.0.to_bytes().to_vec().into(),
             attempt: work.1.0,
-            integration: "organizations/default/integrations/01936b1e-2f3a-7c4d-8e5f-0123456789ab".to_owned(),
+            integration: INTEGRATION.to_owned(),
             connector: connector.to_owned(),
             configuration: Some(struct_from_json(&config.to_string()).expect("an object")),
             configuration_revision: 1,

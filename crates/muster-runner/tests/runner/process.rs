@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use muster_core::words::SessionId;
 use serde_json::json;
 
-use crate::coordinator::{Coordinator, LIMIT};
+use crate::coordinator::{Coordinator, INTEGRATION, LIMIT};
 use crate::harness::work;
 
 /// A process that does not outlive its test.
@@ -21,12 +21,16 @@ impl Drop for Process {
 }
 
 fn start(coordinator: &Coordinator, folder: &Path) -> Process {
+    Process(command(coordinator, folder).spawn().expect("started"))
+}
+
+fn command(coordinator: &Coordinator, folder: &Path) -> Command {
     let mut command = binary();
     command
         .arg("--coordinator")
         .arg(format!("http://{}", coordinator.address));
     command.arg("--data-folder").arg(folder);
-    Process(command.spawn().expect("started"))
+    command
 }
 
 fn binary() -> Command {
@@ -83,6 +87,48 @@ async fn a_result_survives_kill_9_and_sigterm_ends_with_0() {
         std::fs::read_dir(folder.path().join("spool")).expect("listed").count(),
         0
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_line_names_its_execution_also_of_an_earlier_process_or_one_that_is_not_taken() {
+    let mut coordinator = Coordinator::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut killed = start(&coordinator, folder.path());
+    let (mut session, _) = coordinator.welcome(SessionId(1)).await;
+    session.assign_to("host", "user", work(1), json!({})).await;
+    session.finished().await;
+    killed.0.kill().expect("killed");
+    killed.ended().await;
+    drop(session);
+
+    let log = folder.path().join("log");
+    let mut command = command(&coordinator, folder.path());
+    command.stderr(std::fs::File::create(&log).expect("made"));
+    let mut again = Process(command.spawn().expect("started"));
+    let (mut session, _) = coordinator.welcome(SessionId(2)).await;
+    session.finished().await;
+    session.fence(work(1)).await;
+    session.assign_to("host", "user", work(1), json!({})).await;
+    // What comes after these has been heard after them.
+    session.assign_to("host", "user", work(2), json!({})).await;
+    session.finished().await;
+    session.ack(work(2)).await;
+    again.terminate();
+    assert_eq!(session.closed().await, None);
+    drop(session);
+    assert_eq!(again.ended().await.code(), Some(0));
+    let log = std::fs::read_to_string(log).expect("read");
+    let lines = log.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    let lines: Vec<serde_json::Value> = lines.collect();
+    let id = work(1).0.to_string();
+    let about: Vec<_> = lines.iter().filter(|line| line.to_string().contains(&id)).collect();
+    let messages: Vec<_> = about.iter().filter_map(|line| line["message"].as_str()).collect();
+    assert_eq!(messages, ["work is given up", "an assignment was not taken"], "{log}");
+    for line in about {
+        let execution = format!("{INTEGRATION}/executions/{id}");
+        assert_eq!(line["execution"], execution.as_str(), "{line}");
+        assert_eq!(line["attempt"], "1", "{line}");
+    }
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub enum RunnerOutput {
     Ignored {
         /// Which attempt.
         work: Work,
+        /// Of which integration, as the coordinator names it: only for the log, since nothing has judged it.
+        integration: String,
         /// Why.
         why: IgnoreReason,
     },

@@ -124,7 +124,8 @@ impl RunnerEnd {
             None
         };
         if let Some(why) = ignored {
-            self.outputs.push_back(RunnerOutput::Ignored { work, why });
+            let integration = assignment.integration;
+            self.outputs.push_back(RunnerOutput::Ignored { work, integration, why });
             return Ok(());
         }
         self.hand.begin(work);

@@ -128,12 +128,17 @@ fn what_is_ready_goes_in_one_message() {
     );
 }
 
+fn ignored(work: Work, why: IgnoreReason) -> RunnerOutput {
+    let integration = "organizations/acme/integrations/00000000-0000-0000-0000-000000000001".to_owned();
+    RunnerOutput::Ignored { work, integration, why }
+}
+
 #[test]
 fn slots_and_the_past_bound_what_is_begun() {
     let mut end = running(&[work(1, 1), work(2, 1)]);
     end.receive(assign(&[work(3, 1)]), at(0)).expect("understood");
     let why = IgnoreReason::NoSlot;
-    assert_eq!(outputs(&mut end), [RunnerOutput::Ignored { work: work(3, 1), why }]);
+    assert_eq!(outputs(&mut end), [ignored(work(3, 1), why)]);
     sent(&mut end, 0);
     end.receive(assign(&[work(1, 1)]), at(0)).expect("understood");
     assert!(outputs(&mut end).is_empty(), "a repeated one is not begun again");
@@ -143,7 +148,7 @@ fn slots_and_the_past_bound_what_is_begun() {
     outputs(&mut end);
     end.receive(assign(&[work(1, 1)]), at(0)).expect("understood");
     let why = IgnoreReason::Past;
-    assert_eq!(outputs(&mut end), [RunnerOutput::Ignored { work: work(1, 1), why }]);
+    assert_eq!(outputs(&mut end), [ignored(work(1, 1), why)]);
     end.receive(assign(&[work(1, 2)]), at(0)).expect("understood");
     assert!(matches!(outputs(&mut end)[..], [RunnerOutput::Start(_)]));
 }
@@ -371,7 +376,7 @@ fn a_draining_runner_finishes_and_is_idle() {
     assert!(matches!(sent(&mut end, 0)[..], [Kind::Drain(_)]));
     end.receive(assign(&[work(2, 1)]), at(0)).expect("understood");
     let why = IgnoreReason::Draining;
-    assert_eq!(outputs(&mut end), [RunnerOutput::Ignored { work: work(2, 1), why }]);
+    assert_eq!(outputs(&mut end), [ignored(work(2, 1), why)]);
     // It says so again on the next stream.
     end.disconnected(StreamEnd::Broken, at(0));
     let millis = back(&mut end);
