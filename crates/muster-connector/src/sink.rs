@@ -11,8 +11,9 @@ use serde::Serialize;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio_util::sync::CancellationToken;
 
-/// A chunk that has reached this size is sent when the next record comes: large enough that the cost of a message does not matter, small enough to flow smoothly.
-const CHUNK_BYTES_TARGET: usize = 256 * 1024;
+/// A chunk that has reached this size is sent when the next record comes: so large that what it costs to hand it on, from thread to thread and
+/// process to process, does not matter beside what it takes to compress it; small enough that the next record mostly still fits.
+const CHUNK_BYTES_TARGET: usize = 768 * 1024;
 
 /// The most bytes of one chunk: an upload's message must carry it.
 pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -230,7 +231,9 @@ impl Sink {
         }
         let room = self.room().await?;
         // Nothing waits from here on, so no record is lost when the future is dropped.
-        let lines = Bytes::from(std::mem::take(&mut self.chunk));
+        // The next one is most likely as large: it should not have to grow again.
+        let next = Vec::with_capacity(self.chunk.capacity());
+        let lines = Bytes::from(std::mem::replace(&mut self.chunk, next));
         let records = std::mem::take(&mut self.chunk_records);
         room.send(SinkItem::Records { lines, records });
         Ok(())

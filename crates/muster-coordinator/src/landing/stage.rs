@@ -46,7 +46,10 @@ impl Landing {
             landing: Arc::clone(&self.inner),
             destination,
             began: now,
-            press: Some(Box::new(press)),
+            work: Some(Work {
+                judge: Judge::default(),
+                press: Box::new(press),
+            }),
             upload,
             ticket,
         })
@@ -80,7 +83,7 @@ pub struct Stage {
     destination: Destination,
     began: Stamp,
     /// `None` while a chunk is being written, and for good when that has failed.
-    press: Option<Box<Press>>,
+    work: Option<Work>,
     upload: Box<dyn MultipartUpload>,
     ticket: Ticket,
 }
@@ -92,22 +95,27 @@ impl Stage {
     /// # Errors
     /// [`StageError`]. After one, or when this future is dropped before its end, the stage is of no use any more.
     pub async fn write(&mut self, lines: Bytes) -> Result<(), StageError> {
-        let press = self.press.take().ok_or(StageError::Broken)?;
+        let Work { mut judge, press } = self.work.take().ok_or(StageError::Broken)?;
         if !self.ticket.is_newest() {
             return Err(StageError::Replaced);
         }
-        let (press, part) = on_press(self.ticket.name.part(), press, move |press| press.take_in(&lines)).await?;
+        let judged = lines.clone();
+        let judging = async { blocking(move || judge.take_in(&judged).map(|()| judge)).await? };
+        let pressing = on_press(self.ticket.name.part(), press, move |press| press.take_in(&lines));
+        // At the same time, since together they take as long as all that comes before them. Lines that are found wrong end the stage, and what was
+        // made of them goes with it.
+        let (judge, (press, part)) = tokio::try_join!(judging, pressing)?;
         if let Some(part) = part {
             self.put(part).await?;
         }
-        self.press = Some(press);
+        self.work = Some(Work { judge, press });
         Ok(())
     }
 
     /// How much has been written so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.press.as_ref().map(|press| press.counts).unwrap_or_default()
+        self.work.as_ref().map(|work| work.judge.counts).unwrap_or_default()
     }
 
     /// Makes all that was written durable. When this returns, [`Landing::staged`] tells of it, also after a restart.
@@ -115,7 +123,7 @@ impl Stage {
     /// # Errors
     /// [`StageError`]: nothing is staged.
     pub async fn finish(mut self) -> Result<Staged, StageError> {
-        let press = self.press.take().ok_or(StageError::Broken)?;
+        let Work { judge, press } = self.work.take().ok_or(StageError::Broken)?;
         let (press, last) = on_press(self.ticket.name.part(), press, Press::end).await?;
         if !last.is_empty() {
             self.put(last).await?;
@@ -126,9 +134,8 @@ impl Stage {
         let name = self.ticket.name;
         let part = name.part();
         self.upload.complete().await.map_err(|source| self.failed(source))?;
-        let counts = press.counts;
-        let (checksum, fields) = press.sum();
-        let manifest = Manifest::new(name, &self.destination, counts, &checksum, &fields, self.began);
+        let Judge { counts, fields } = judge;
+        let manifest = Manifest::new(name, &self.destination, counts, &press.sum(), &fields, self.began);
         let folder: &Folder = &self.landing.folder;
         if let Err(error) = folder.put(&name.manifest(), manifest.to_bytes()).await {
             // Best effort: a sweep finds it otherwise.
@@ -156,40 +163,47 @@ impl Stage {
     }
 }
 
-/// Judging and compressing a mebibyte takes milliseconds: too long for a thread that serves others.
+/// What is done with each chunk.
+#[derive(Debug)]
+struct Work {
+    judge: Judge,
+    press: Box<Press>,
+}
+
+/// Compressing a mebibyte takes milliseconds: too long for a thread that serves others.
 async fn on_press<T: Send + 'static>(
     part: Path,
     mut press: Box<Press>,
-    work: impl FnOnce(&mut Press) -> Result<T, PressError> + Send + 'static,
+    work: impl FnOnce(&mut Press) -> std::io::Result<T> + Send + 'static,
 ) -> Result<(Box<Press>, T), StageError> {
     let done = blocking(move || work(&mut press).map(|done| (press, done))).await?;
-    done.map_err(|error| match error {
-        PressError::Line(error) => error,
-        PressError::Compress(source) => StageError::Landing(LandingError::Folder {
+    done.map_err(|source| {
+        StageError::Landing(LandingError::Folder {
             doing: "compress",
             what: part.to_string(),
             source,
-        }),
+        })
     })
 }
 
-#[derive(Debug)]
-enum PressError {
-    Line(StageError),
-    Compress(std::io::Error),
+/// Judges and counts the lines that pass through.
+#[derive(Debug, Default)]
+struct Judge {
+    counts: Counts,
+    fields: Fields,
 }
 
-impl From<std::io::Error> for PressError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Compress(error)
+impl Judge {
+    fn take_in(&mut self, lines: &[u8]) -> Result<(), StageError> {
+        self.counts.records += line::judge(lines, self.counts.records, &mut self.fields)?;
+        self.counts.bytes += lines.len() as u64;
+        Ok(())
     }
 }
 
-/// Judges, counts, compresses and sums what passes through. Holds the compressor's window and less than a part and a compressed chunk.
+/// Compresses and sums what passes through. Holds the compressor's window and less than a part and a compressed chunk.
 struct Press {
     encoder: Encoder<'static, Vec<u8>>,
-    counts: Counts,
-    fields: Fields,
     sha256: Sha256,
     compressed_bytes: u64,
 }
@@ -202,24 +216,19 @@ impl Press {
         encoder.include_checksum(true)?;
         Ok(Self {
             encoder,
-            counts: Counts::default(),
-            fields: Fields::default(),
             sha256: Sha256::new(),
             compressed_bytes: 0,
         })
     }
 
-    /// Takes in whole lines, and gives out a part once there is enough for one.
-    fn take_in(&mut self, lines: &[u8]) -> Result<Option<Vec<u8>>, PressError> {
-        let records = line::judge(lines, self.counts.records, &mut self.fields).map_err(PressError::Line)?;
+    /// Takes in a chunk, and gives out a part once there is enough for one.
+    fn take_in(&mut self, lines: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
         std::io::Write::write_all(&mut self.encoder, lines)?;
-        self.counts.records += records;
-        self.counts.bytes += lines.len() as u64;
         Ok((self.encoder.get_ref().len() >= PART_BYTES).then(|| self.give_out()))
     }
 
     /// Gives out the last part, which may be empty.
-    fn end(&mut self) -> Result<Vec<u8>, PressError> {
+    fn end(&mut self) -> std::io::Result<Vec<u8>> {
         self.encoder.do_finish()?;
         Ok(self.give_out())
     }
@@ -231,19 +240,18 @@ impl Press {
         part
     }
 
-    fn sum(self) -> (Checksum, Fields) {
-        let checksum = Checksum {
+    fn sum(self) -> Checksum {
+        Checksum {
             bytes: self.compressed_bytes,
             sha256: self.sha256.finalize().into(),
-        };
-        (checksum, self.fields)
+        }
     }
 }
 
 impl std::fmt::Debug for Press {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Press")
-            .field("counts", &self.counts)
+            .field("compressed_bytes", &self.compressed_bytes)
             .finish_non_exhaustive()
     }
 }

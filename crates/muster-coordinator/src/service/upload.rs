@@ -48,12 +48,15 @@ impl Services {
         let stage = self.landing.stage(destination, header.claim.attempt, now).await;
         let mut stage = stage.map_err(ServiceError::from)?;
         let mut judged = 0;
+        let mut message = next(&mut chunks).await?;
         let said = loop {
-            match next(&mut chunks).await? {
+            let lines = match message {
                 Kind::Header(_) => return Err(violation("a second header in one upload")),
-                Kind::Chunk(lines) => self.write(&mut stage, lines).await?,
+                Kind::Chunk(lines) => lines,
                 Kind::End(end) => break end.counts.unwrap_or_default(),
-            }
+            };
+            // While one chunk is compressed, the next one is received: each takes a core for about as long.
+            ((), message) = tokio::try_join!(self.write(&mut stage, lines), next(&mut chunks))?;
             if stage.counts().bytes >= judged + JUDGE_EVERY_BYTES {
                 judged = stage.counts().bytes;
                 self.destination(header).await?;
