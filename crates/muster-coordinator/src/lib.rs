@@ -6,6 +6,7 @@ mod clock;
 mod connection;
 pub mod landing;
 pub mod limits;
+mod named;
 mod publisher;
 mod server;
 pub mod service;

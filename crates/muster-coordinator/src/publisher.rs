@@ -14,8 +14,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::clock;
 use crate::landing::{Destination, Landing, PublishError};
+use crate::wire::name;
+use crate::{clock, named};
 
 /// How many publications go on at the same time.
 const PUBLISHING_MAX: usize = 8;
@@ -53,7 +54,8 @@ pub(crate) async fn run(
                 Some(LandingWork::Publish(execution)) => publisher.publish(execution),
                 Some(LandingWork::Discard(execution, attempt)) => {
                     if let Err(error) = publisher.landing.discard(execution, attempt).await {
-                        tracing::warn!(%execution, %attempt, %error, "what was staged stays until the next sweep");
+                        let execution = named::execution(&publisher.shard, execution).await;
+                        tracing::warn!(execution, %attempt, %error, "what was staged stays until the next sweep");
                     }
                 }
                 None => return publisher.finish().await,
@@ -140,10 +142,7 @@ async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId)
     let Some((destination, staged)) = shard.turn(move |turn| committed(turn.state(), execution)).await? else {
         return Ok(());
     };
-    let name = format!(
-        "organizations/{}/integrations/{}/executions/{execution}",
-        destination.organization, destination.integration
-    );
+    let name = name::of_execution(&destination.organization, destination.integration, execution);
     // Of the highest level, so that the name is there whatever is filtered.
     let span = tracing::error_span!("publication", execution = name);
     land(shard, landing, execution, &destination, &staged)

@@ -376,3 +376,32 @@ async fn every_line_of_an_execution_names_it() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_coordinator_names_an_execution_whose_leftovers_stay() {
+    let mut world = World::start().await;
+    let client = world.client();
+    let source = world.folder().join("source");
+    passwd_of(&source, super::SLOW_ACCOUNTS);
+    let _runner = world.runner("leaving", &[]);
+    client.until_online("leaving").await;
+    let wanted = Wanted::new("canceled", "host").data_type("user");
+    let created = client
+        .create_soon(&wanted.with("root", source.to_str().expect("text")))
+        .await;
+    let execution = client.open_execution(&created.name).await;
+    client.until_status(&execution, ExecutionStatus::Executing).await;
+    // What is staged lies in a folder that is called after the end of the id; a file in its place cannot be listed.
+    let (_, last) = execution.split_at(execution.len() - 2);
+    let shelf = world.coordinator.landing().join(".staging").join(last);
+    if shelf.exists() {
+        fs::remove_dir_all(&shelf).expect("removed");
+    }
+    fs::create_dir_all(shelf.parent().expect("it has one")).expect("made");
+    fs::write(&shelf, "").expect("written");
+    // It may have failed by now, since nothing can be staged any more: that leaves the same behind.
+    let _ = client.cancel(&execution).await;
+    let message = "what was staged stays until the next sweep";
+    let line = world.coordinator.process().until_logged(message, LIMIT).await;
+    assert_eq!(line["execution"], execution.as_str(), "{line}");
+}

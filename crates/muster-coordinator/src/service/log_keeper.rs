@@ -6,7 +6,7 @@ use muster_shard::Note;
 use tokio::sync::mpsc;
 
 use super::Services;
-use crate::clock;
+use crate::{clock, named};
 
 /// How many messages of lines may wait for the disk. Lines are not acknowledged: what does not fit is counted, and the log says so.
 const WAITING_MAX: usize = 64;
@@ -140,7 +140,8 @@ impl Services {
 
     async fn keep(&self, execution: ExecutionId, lines: Vec<LogLine>) {
         if let Err(error) = self.shard.append_log_lines(execution, lines).await {
-            tracing::error!(%execution, %error, "log lines could not be kept");
+            let execution = named::execution(&self.shard, execution).await;
+            tracing::error!(execution, %error, "log lines could not be kept");
         }
     }
 }

@@ -78,7 +78,8 @@ impl Services {
         };
         if let Err(error) = self.shard.append_log_lines(id, vec![line]).await {
             // It is canceled all the same.
-            tracing::warn!(execution = %id, %error, "the log line of a cancellation could not be kept");
+            let execution = name::of_execution(&finished.organization, integration, id);
+            tracing::warn!(execution, %error, "the log line of a cancellation could not be kept");
         }
         Ok(self.finished_to_wire(&finished))
     }
