@@ -55,10 +55,12 @@ pub enum ServiceError {
     #[error("there is no execution {0} in this integration: it never was, or its retention has ended")]
     ExecutionNotFound(ExecutionId),
     /// There is no such runner in that organization.
-    #[error("no runner {0} has ever checked in for this organization")]
+    #[error("no runner {0} has ever checked in for this organization: list those that have with `muster runner list`")]
     RunnerNotFound(RunnerId),
     /// There is no such connector in that organization.
-    #[error("no runner has ever offered the connector `{0}` to this organization")]
+    #[error(
+        "no runner has ever offered the connector `{0}` to this organization: list those that are offered with `muster connector list`"
+    )]
     ConnectorNotFound(ConnectorName),
     /// The connector of an integration is not known, so its configuration cannot be judged.
     #[error(
@@ -277,23 +279,46 @@ pub(crate) fn explained(bare: &Status) -> Option<Status> {
         return None;
     }
     let (reason, message) = match bare.code() {
+        Code::Unimplemented if bare.message().contains("compressed") => (
+            ErrorReason::CallUnknown,
+            "this coordinator takes no compressed messages: send them as they are, without a `grpc-encoding`"
+                .to_owned(),
+        ),
         Code::Unimplemented => (
             ErrorReason::CallUnknown,
             "this coordinator has no such service or call: list those that it has by server reflection".to_owned(),
         ),
-        Code::OutOfRange | Code::ResourceExhausted => (
-            ErrorReason::RequestTooLarge,
-            format!("the request is too large: {}", cut(bare.message().to_owned())),
-        ),
+        Code::OutOfRange | Code::ResourceExhausted => (ErrorReason::RequestTooLarge, too_large(bare.message())),
         // That is how tonic says that bytes are no message.
-        Code::Internal | Code::InvalidArgument => (
-            ErrorReason::MalformedRequest,
-            format!("the request cannot be decoded: {}", cut(bare.message().to_owned())),
-        ),
+        Code::Internal | Code::InvalidArgument => (ErrorReason::MalformedRequest, undecodable(bare.message())),
         _ => return None,
     };
     let status = Status::with_error_details(code_of_reason(reason), message, details_of(reason));
     Some(status)
+}
+
+/// Of a message over its limit tonic tells both numbers, in its own words.
+fn too_large(said: &str) -> String {
+    let is_no_digit = |one: char| !one.is_ascii_digit();
+    let numbers: Vec<_> = said.split(is_no_digit).filter(|word| !word.is_empty()).collect();
+    match numbers[..] {
+        [found, limit] => {
+            format!("the request has {found} bytes, and this call takes at most {limit} in a message: make it smaller")
+        }
+        _ => format!("the request is too large: {}", cut(said.to_owned())),
+    }
+}
+
+/// Of bytes that are no message prost tells the way to the place, which is long where messages nest, and last what is wrong there.
+fn undecodable(said: &str) -> String {
+    const STEPS_MAX: usize = 4;
+    let said = said.strip_prefix("failed to decode Protobuf message: ").unwrap_or(said);
+    let steps: Vec<_> = said.split(": ").collect();
+    let told = match steps.as_slice() {
+        [first, second, .., cause] if steps.len() > STEPS_MAX => format!("{first}: {second}: …: {cause}"),
+        _ => said.to_owned(),
+    };
+    format!("the request is no message of this call: {}", cut(told))
 }
 
 /// The same for one that comes from a stream.
