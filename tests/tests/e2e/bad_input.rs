@@ -9,6 +9,8 @@
 //! `crates/muster-connectors/tests/exec/endings.rs` each way in which a program can break its word.
 
 mod api;
+mod check_in;
 mod raw;
 mod scene;
 mod told;
+mod upload;

@@ -1,10 +1,9 @@
 //! The door of operators' programs: the gRPC API, with requests as one types them for `grpcurl`.
 
 use bytes::Bytes;
-use muster_proto::{FILE_DESCRIPTOR_SET, v1};
+use muster_proto::v1;
 use muster_tests::{ORGANIZATION, Wanted};
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
 use tonic::Status;
 
@@ -261,14 +260,11 @@ fn merge(object: &mut Value, fields: Value) {
 
 /// A request in JSON, as bytes.
 fn request(call: &str, json: Value) -> Bytes {
-    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("the descriptors are sound");
     let (service, method) = call.split_once('/').expect("a call has two names");
-    let service = pool
-        .get_service_by_name(&format!("muster.v1.{service}"))
-        .expect("a service");
-    let method = service.methods().find(|one| one.name() == method).expect("a call");
-    let message = DynamicMessage::deserialize(method.input(), json).expect("a request");
-    message.encode_to_vec().into()
+    let service = raw::pool().get_service_by_name(&format!("muster.v1.{service}"));
+    let mut methods = service.as_ref().expect("a service").methods();
+    let method = methods.find(|one| one.name() == method).expect("a call");
+    raw::encoded(method.input().name(), json)
 }
 
 async fn ask(scene: &Scene, call: &str, message: Bytes) -> Result<Vec<Bytes>, Status> {

@@ -1,9 +1,14 @@
 //! Calls with whatever bytes a peer may send as messages.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
+use muster_proto::FILE_DESCRIPTOR_SET;
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde_json::Value;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -66,4 +71,19 @@ where
     };
     let answers = tokio::time::timeout(ANSWERED_WITHIN, answers).await;
     answers.unwrap_or_else(|_| panic!("no end within {ANSWERED_WITHIN:?}"))
+}
+
+/// All messages of the wire.
+pub(super) fn pool() -> &'static DescriptorPool {
+    static POOL: OnceLock<DescriptorPool> = OnceLock::new();
+    POOL.get_or_init(|| DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("the descriptors are sound"))
+}
+
+/// A message of this kind, as bytes, from its JSON.
+pub(super) fn encoded(kind: &str, json: Value) -> Bytes {
+    let kind = pool()
+        .get_message_by_name(&format!("muster.v1.{kind}"))
+        .expect("a kind of messages");
+    let message = DynamicMessage::deserialize(kind, json).expect("a message in JSON");
+    message.encode_to_vec().into()
 }
