@@ -1,11 +1,14 @@
 //! A coordinator that has something to lose, and what it shows of it.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use muster_proto::v1;
 use muster_proto::v1::ExecutionStatus;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
-use muster_tests::{LIMIT, ORGANIZATION, Runner, Wanted, World, eventually, is_final, passwd_of};
+use muster_tests::{Binary, LIMIT, ORGANIZATION, Runner, Wanted, World, eventually, is_final, passwd_of};
 
 use super::told::Told;
 
@@ -29,12 +32,17 @@ pub(super) struct Standing {
 impl Scene {
     /// Sets it up, with programs as connectors of the runner: each a name and what follows its `[exec.NAME]`.
     pub(super) async fn with_programs(programs: &[(&str, String)]) -> Self {
+        Self::with_runner("", programs).await
+    }
+
+    /// The same, with these settings of the runner.
+    pub(super) async fn with_runner(settings: &str, programs: &[(&str, String)]) -> Self {
         let world = World::start_with(&[]).await;
         let source = world.folder().join("laptops");
         passwd_of(&source, 3);
         let file = world.folder().join("runner.toml");
         let programs = programs.iter().map(|(name, text)| format!("[exec.{name}]\n{text}\n"));
-        fs::write(&file, programs.collect::<String>()).expect("written");
+        fs::write(&file, settings.to_owned() + &programs.collect::<String>()).expect("written");
         let runner = world.runner("my-runner", &["--config", file.to_str().expect("a path is text")]);
         let client = world.client();
         client.until_online("my-runner").await;
@@ -55,6 +63,25 @@ impl Scene {
             laptops,
             execution,
         }
+    }
+
+    /// What `muster` prints on standard output, then on standard error, and its exit code.
+    pub(super) fn muster(&self, arguments: &[impl AsRef<OsStr>], input: &str) -> (String, String, Option<i32>) {
+        let mut command = Binary::Cli.command();
+        command
+            .env("MUSTER_SERVER", self.world.coordinator.url())
+            .env("HOME", self.world.folder());
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it can be started");
+        // One that refuses its arguments reads nothing.
+        let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("it ends");
+        let text = |bytes| String::from_utf8(bytes).expect("it prints text");
+        (text(output.stdout), text(output.stderr), output.status.code())
     }
 
     /// An empty table of what people are told, that knows what is this scene's own.
