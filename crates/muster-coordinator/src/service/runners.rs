@@ -1,4 +1,4 @@
-//! `RunnerRegistryService`: the runners of an organization, as operators see them.
+//! `RunnerRegistryService`: the runners that serve an organization, as operators see them.
 
 use muster_core::entity::Runner;
 use muster_core::state::State;
@@ -36,7 +36,7 @@ impl Services {
         let found = self
             .shard
             .turn(move |turn| {
-                let found = turn.state().ledger().runner(id).filter(|runner| belongs(runner, &of))?;
+                let found = turn.state().ledger().runner(id).filter(|runner| serves(runner, &of))?;
                 Some(seen(turn.state(), &of, found))
             })
             .await?;
@@ -88,7 +88,7 @@ fn page(
     let mut later = later.skip_while(|runner| after.is_some_and(|after| runner.id <= after));
     for runner in later.by_ref().take(PAGE_SIZE_MAX) {
         last = Some(runner.id);
-        if belongs(runner, organization) && filter.takes(runner, state.roster().presence(runner.id)) {
+        if serves(runner, organization) && filter.takes(runner, state.roster().presence(runner.id)) {
             page.push(seen(state, organization, runner));
         }
         if page.len() >= size {
@@ -99,9 +99,13 @@ fn page(
     (page, last.filter(|_| more))
 }
 
-/// The hosted runners belong to no organization, and none sees them.
-fn belongs(runner: &Runner, organization: &OrganizationId) -> bool {
-    runner.profile.organization.as_ref() == Some(organization)
+/// Whether executions of this organization may run there: on its own runners, and on the hosted ones, which belong to none.
+fn serves(runner: &Runner, organization: &OrganizationId) -> bool {
+    runner
+        .profile
+        .organization
+        .as_ref()
+        .is_none_or(|its| its == organization)
 }
 
 fn seen(state: &State, organization: &OrganizationId, runner: &Runner) -> Seen {

@@ -50,7 +50,8 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Sai
         executions: executions
             .map(|(integration, id)| name::of_execution(organization, integration, id))
             .collect(),
-        host: Some(v1::HostFacts {
+        // Where the service's own runners run is no organization's to know.
+        host: profile.organization.is_some().then(|| v1::HostFacts {
             hostname: said.map(|said| said.hostname).unwrap_or_default(),
             os: os.to_owned(),
             arch: arch.to_owned(),

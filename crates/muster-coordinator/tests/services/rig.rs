@@ -257,13 +257,14 @@ impl Runner {
         let session = SessionId::generate(Stamp::from_millis(1), &mut chance);
         let outbox = shard.open_outbox(session);
         let organization = OrganizationId::new("default").expect("a name");
+        let pool = Pool::named(&organization, &PoolName::new(pool).expect("a name"));
         let command = CheckIn {
             runner: id,
             session,
             profile: Profile {
                 display_name: DisplayName::new("hq-1").expect("a name"),
-                pool: Pool::named(&organization, &PoolName::new(pool).expect("a name")),
-                organization: Some(organization),
+                organization: pool.organization.clone(),
+                pool,
                 version: "0.1.0".into(),
                 platform: "linux/x86_64".into(),
                 slots: Slots(slots),

@@ -1,7 +1,7 @@
 use muster_proto::v1;
 use tonic::Code;
 
-use crate::rig::{NOBODY, ORGANIZATION, Rig, Runner, assert_refused};
+use crate::rig::{NOBODY, ORGANIZATION, Rig, Runner, assert_refused, integration};
 
 async fn get(rig: &Rig, runner: &Runner) -> v1::Runner {
     let request = v1::GetRunnerRequest {
@@ -37,6 +37,40 @@ async fn a_runner_is_shown_with_what_it_holds() {
         (busy.status(), busy.busy_slots, busy.executions),
         (v1::RunnerStatus::Busy, 1, vec![name])
     );
+}
+
+#[tokio::test]
+async fn a_hosted_runner_is_shown_as_one_without_where_it_runs() {
+    let rig = Rig::with_connector().await;
+    let mut hosted = Runner::check_in(&rig.shard, "hosted", 1).await;
+    let request = v1::ListRunnersRequest {
+        parent: ORGANIZATION.to_owned(),
+        filter: "pool = hosted".to_owned(),
+        ..Default::default()
+    };
+    let listed = rig.runners().list_runners(request).await.expect("a page").into_inner();
+    let [shown] = &listed.runners[..] else {
+        panic!("one is hosted: {listed:?}")
+    };
+    assert_eq!(*shown, get(&rig, &hosted).await);
+    assert_eq!(
+        (shown.pool.as_str(), shown.status()),
+        ("hosted", v1::RunnerStatus::Ready)
+    );
+    assert_eq!(shown.host, None, "the service's own machines are nobody else's to know");
+
+    let wanted = v1::CreateIntegrationRequest {
+        parent: ORGANIZATION.to_owned(),
+        integration: Some(v1::Integration {
+            pool: "hosted".to_owned(),
+            ..integration("Corp")
+        }),
+        ..Default::default()
+    };
+    let created = rig.integrations().create_integration(wanted).await.expect("in order");
+    hosted.assigned().await;
+    let open = created.into_inner().data_types[0].open_execution.clone();
+    assert_eq!(get(&rig, &hosted).await.executions, [open]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ mod show;
 mod switch;
 mod update;
 
-pub use fit::one_of;
+pub use fit::{HOSTED, one_of};
 
 use muster_proto::v1::{CollectionSchedule, Integration};
 

@@ -2,6 +2,7 @@
 
 use muster_proto::v1::{HostFacts, Runner};
 
+use super::integration::HOSTED;
 use super::{Limit, Session, note_more};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -17,13 +18,15 @@ Examples:
   muster runner list
   muster runner show rack-7")]
 pub enum Command {
-    /// List the runners, the oldest first
+    /// List the organization's runners and the hosted ones, the oldest first
     #[command(
         visible_alias = "ls",
         after_help = "\
 Examples:
   muster runner list
-  muster runner list --output json | jq '.[].last_seen_time'"
+  muster runner list --output json | jq '.[].last_seen_time'
+
+Those of the pool `hosted` are the service's own: they serve integrations of that pool, of any organization."
     )]
     List(Limit),
     /// Show one runner
@@ -91,7 +94,7 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
     facts.add("runner", &runner.display_name);
     facts.add("id", names::id(&runner.name));
     facts.add_painted("status", output.paint(status.tone, status.text));
-    facts.add("pool", &runner.pool);
+    facts.add("pool", pool(&runner));
     facts.add("busy", format!("{} of {} slots", runner.busy_slots, runner.slots));
     facts.add("last heard", last_heard(&runner, &now));
     facts.add("first seen", time::exact(runner.first_seen_time.as_ref()));
@@ -109,6 +112,15 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
         output.line(line)?;
     }
     Ok(Exit::Success)
+}
+
+/// Its pool, and what is special about that of the service.
+fn pool(runner: &Runner) -> String {
+    if runner.pool == HOSTED {
+        format!("{HOSTED}: the service's own, which serves every organization")
+    } else {
+        runner.pool.clone()
+    }
 }
 
 /// Where the runner says that it runs; what it does not say is left out.

@@ -147,7 +147,10 @@ async fn a_pool_that_nobody_serves_is_told_beside_the_result() {
     };
     for (pool, told) in [
         ("default", ""),
-        ("hosted", ""),
+        (
+            "hosted",
+            "note: no runner of pool `hosted` has ever checked in; it is the service's own: ask who runs the coordinator\n",
+        ),
         (
             "defualt",
             "note: no runner of pool `defualt` has ever checked in; did you mean `default`?\n",

@@ -14,8 +14,8 @@ use crate::output::note;
 use crate::output::text::clean;
 use muster_process::nearest;
 
-/// The pool of the service's own runners, which no organization's list of runners shows.
-const HOSTED: &str = "hosted";
+/// The pool of the service's own runners.
+pub const HOSTED: &str = "hosted";
 
 /// Judges a configuration by the connector's schema.
 ///
@@ -117,9 +117,6 @@ pub fn one_of(given: &str, known: &[&str], place: &str, next: &str) -> Result<()
 
 /// Says beside the result that no runner serves this pool so far: a runner may come later, or the pool's name is a slip.
 pub async fn note_pool(client: &Client, pool: &str) {
-    if pool == HOSTED {
-        return;
-    }
     // The result is there; without a list of runners there is nothing to add.
     let Ok(runners) = list::runners(client, list::PAGE_MAX).await else {
         return;
@@ -129,6 +126,12 @@ pub async fn note_pool(client: &Client, pool: &str) {
         return;
     }
     let pool = clean(pool);
+    if pool == HOSTED {
+        note(
+            "note: no runner of pool `hosted` has ever checked in; it is the service's own: ask who runs the coordinator",
+        );
+        return;
+    }
     match nearest(&pool, pools()) {
         Some(meant) => note(format!(
             "note: no runner of pool `{pool}` has ever checked in; did you mean `{}`?",
