@@ -22,6 +22,7 @@
 //! ```
 
 mod hours;
+mod pass;
 mod prune;
 mod sums;
 mod verify;

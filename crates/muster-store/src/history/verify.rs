@@ -6,7 +6,8 @@ use std::sync::TryLockError;
 
 use muster_core::words::{ExecutionId, IntegrationId};
 
-use super::sums::{Pass, State, Usage};
+use super::pass::{Pass, Usage};
+use super::sums::State;
 use super::{History, entry_key, missing, place};
 use crate::StoreError;
 use crate::backend::Tree;
