@@ -12,6 +12,7 @@ mod first_hour;
 mod kills;
 mod leftovers;
 mod lifecycle;
+mod links;
 mod reflection;
 mod refusals;
 mod shutdown;
