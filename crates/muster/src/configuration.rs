@@ -99,6 +99,10 @@ impl Source {
             source,
         })?;
         match serde_json::from_str(&text) {
+            _ if text.trim_ascii().is_empty() => Err(Error::ConfigurationUnusable {
+                place,
+                reason: "it is empty".to_owned(),
+            }),
             Ok(Value::Object(object)) => Ok(object),
             Ok(other) => Err(Error::ConfigurationUnusable {
                 place,

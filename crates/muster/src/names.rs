@@ -16,6 +16,9 @@ use muster_process::nearest;
 
 pub use display::DisplayNames;
 
+/// The longest name of anything: 100 characters of at most 4 bytes.
+const NAME_BYTES_MAX: usize = 400;
+
 /// How many characters of an identifier's end tables show. The end of a UUID of version 7 is random, its beginning is the time: those
 /// that were made together begin alike.
 pub const SHORT_ID_CHARS: usize = 8;
@@ -76,8 +79,13 @@ pub async fn integration(client: &Client, given: &str) -> Result<Integration, Er
             }
         };
     }
-    let filter = format!("display_name = {}", quoted(given));
-    let mut found = integrations(client, PAGE_MAX, &filter).await?.items;
+    // Nothing has a longer name, and a filter would be refused for its length.
+    let mut found = if given.len() > NAME_BYTES_MAX {
+        Vec::new()
+    } else {
+        let filter = format!("display_name = {}", quoted(given));
+        integrations(client, PAGE_MAX, &filter).await?.items
+    };
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
         (Some(last), false) => {

@@ -7,6 +7,7 @@ use muster_process::ConfigError;
 use muster_proto::v1::ErrorReason;
 
 use super::{Error, Refusal};
+use crate::output::text::{clean, cut_words};
 use crate::output::time::length;
 
 impl Error {
@@ -75,7 +76,8 @@ impl Error {
         if let Some(next) = self.next_step() {
             let _ = writeln!(report, "next: {next}");
         }
-        report
+        // What was typed is told again, whatever it was.
+        report.lines().map(|line| cut_words(&clean(line)) + "\n").collect()
     }
 }
 

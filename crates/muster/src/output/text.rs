@@ -67,6 +67,24 @@ pub fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
+/// The longest word that an error repeats whole: longer than a path or an address that somebody has typed on purpose.
+const WORD_COLUMNS_MAX: usize = 1_000;
+
+/// How much is shown of a word that is longer.
+const WORD_COLUMNS_CUT: usize = 80;
+
+/// The text with each word cut that is too long to be meant; what ends it (a quotation mark, a colon) stays.
+pub fn cut_words(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        if width(word) <= WORD_COLUMNS_MAX {
+            return word.to_owned();
+        }
+        let end = word.trim_end_matches(|c: char| c.is_ascii_punctuation()).len();
+        cut(&word[..end], WORD_COLUMNS_CUT) + &word[end..]
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The text in exactly this many columns: cut, or followed by blanks.
 pub fn pad(text: &str, columns: usize) -> String {
     let mut padded = cut(text, columns);
@@ -124,6 +142,14 @@ mod tests {
         assert_eq!(cut("東京都庁", 5), "東京…");
         assert_eq!(pad("東京", 6), "東京  ");
         assert_eq!(pad("laptops", 5), "lapt…");
+    }
+
+    #[test]
+    fn only_words_that_nobody_means_are_cut() {
+        let long = "x".repeat(WORD_COLUMNS_MAX);
+        assert_eq!(cut_words(&format!("a {long} b")), format!("a {long} b"));
+        let cut = format!("a `{}…`: b", "x".repeat(WORD_COLUMNS_CUT - 2));
+        assert_eq!(cut_words(&format!("a `{long}`: b")), cut);
     }
 
     #[test]
