@@ -54,6 +54,8 @@ pub struct RunnerEnd {
     progress_due: bool,
     heartbeat_due: bool,
     log_lines: LogQueue,
+    log_from: Moment,
+    log_due: bool,
     outputs: VecDeque<RunnerOutput>,
     listed: Vec<Work>,
     draining: bool,
@@ -88,6 +90,8 @@ impl RunnerEnd {
             progress_due: false,
             heartbeat_due: false,
             log_lines: LogQueue::default(),
+            log_from: now.moment,
+            log_due: false,
             outputs: VecDeque::from([RunnerOutput::Connect]),
             listed: Vec::new(),
             draining: false,
@@ -238,6 +242,7 @@ impl RunnerEnd {
                 if let Some(lease) = self.lease {
                     self.heartbeat_due |= now.moment >= sent.after(lease.heartbeat_interval);
                     self.progress_due |= !self.progress.is_empty() && now.moment >= self.progress_from;
+                    self.log_due |= !self.log_lines.is_empty() && now.moment >= self.log_from;
                     self.give_up_if(lease.silent_at(), now.moment);
                 }
             }
@@ -263,7 +268,9 @@ impl RunnerEnd {
         };
         let waits = self.is_checked_in() && !self.progress_due && !self.progress.is_empty();
         let progress = waits.then_some(self.progress_from);
-        lost.into_iter().chain(link).chain(progress).min()
+        let waits = self.is_checked_in() && !self.logs_now() && !self.log_lines.is_empty();
+        let log_lines = waits.then_some(self.log_from);
+        lost.into_iter().chain(link).chain(progress).chain(log_lines).min()
     }
 
     /// What the runner has to do next; `None` when there is nothing.
@@ -301,7 +308,7 @@ impl RunnerEnd {
             Link::Greeting { said_hello, .. } => !said_hello,
             Link::Up { .. } => {
                 let due = self.heartbeat_due || self.progress_due || self.drain_unsent;
-                due || !self.unsent.is_empty() || !self.log_lines.is_empty()
+                due || !self.unsent.is_empty() || self.logs_now()
             }
         }
     }
@@ -310,6 +317,12 @@ impl RunnerEnd {
     #[must_use]
     pub fn in_hand(&self) -> usize {
         self.unsent.len() + self.progress.len() + self.log_lines.len()
+    }
+
+    /// Whether log lines are to go out now: those that came one by one have been gathered for long enough, so many wait that nothing is won by
+    /// gathering, or the runner leaves.
+    fn logs_now(&self) -> bool {
+        self.log_due || self.log_lines.is_worth_a_message() || (self.draining && !self.log_lines.is_empty())
     }
 
     fn drop_running(&mut self, work: Work, why: StopReason) {
@@ -386,5 +399,6 @@ impl RunnerEnd {
         self.unsent.clear();
         self.heartbeat_due = false;
         self.progress_due = false;
+        self.log_due = false;
     }
 }

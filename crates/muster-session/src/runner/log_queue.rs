@@ -12,6 +12,12 @@ pub(super) const LINES_MAX: usize = 2_000;
 /// The most bytes of text that wait: four full messages.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
 
+/// How many bytes of text make a message that is not small.
+const WORTH_BYTES: usize = 16 * 1024;
+
+/// How many lines make one, however short they are.
+const WORTH_LINES: usize = LINES_MAX / 4;
+
 /// What the framing of one attempt and one line may take beside the text.
 const FRAME_BYTES: usize = 64;
 
@@ -42,6 +48,11 @@ impl LogQueue {
 
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.dropped.is_empty()
+    }
+
+    /// Whether what waits is worth a message by itself.
+    pub(super) fn is_worth_a_message(&self) -> bool {
+        self.bytes >= WORTH_BYTES || self.lines.len() >= WORTH_LINES
     }
 
     pub(super) fn len(&self) -> usize {

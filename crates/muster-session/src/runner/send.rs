@@ -14,6 +14,11 @@ use crate::{MESSAGE_BYTES_MAX, wire};
 /// How far apart the reports on one attempt's progress are at the least.
 const PROGRESS_SPACING: Duration = Duration::from_secs(1);
 
+/// How far apart messages of few log lines are at the least. A coordinator that does not read for a while has each message as a frame of its own, and
+/// HTTP/2 allows for some thousand small ones that nobody has read, lest somebody floods; a runner gives up a silent coordinator long before it
+/// has sent so many.
+const LOG_SPACING: Duration = Duration::from_millis(100);
+
 /// What one report on progress takes in a message at the most.
 const PROGRESS_BYTES: usize = 48;
 
@@ -31,7 +36,11 @@ impl RunnerEnd {
         if let Some(reports) = self.next_reports(now.moment) {
             return Some(Kind::Reports(reports));
         }
-        if let Some(lines) = self.log_lines.take(FILL_BYTES_MAX) {
+        if self.logs_now()
+            && let Some(lines) = self.log_lines.take(FILL_BYTES_MAX)
+        {
+            self.log_due = false;
+            self.log_from = now.moment.after(LOG_SPACING);
             return Some(Kind::LogLines(lines));
         }
         self.heartbeat_due.then(|| {

@@ -429,6 +429,49 @@ fn lines_are_bounded_and_go_after_reports() {
 }
 
 #[test]
+fn lines_that_come_one_by_one_are_gathered_and_the_last_ones_wait_for_nothing_when_the_runner_leaves() {
+    let mut end = running(&[work(1, 1)]);
+    sent(&mut end, 0);
+    let mut messages = 0;
+    for millis in 0..1_000 {
+        end.log(work(1, 1), LogSource::Connector, LogLevel::Info, "one more");
+        end.tick(at(millis));
+        messages += sent(&mut end, millis).len();
+    }
+    assert_eq!(messages, 10);
+    // What was not sent yet has a time when it will be.
+    assert_eq!(end.next_deadline(), Some(at(1_000).moment));
+    end.drain();
+    assert!(matches!(sent(&mut end, 999)[..], [Kind::Drain(_), Kind::LogLines(_)]));
+}
+
+/// What HTTP/2's implementation (h2) takes from the budget of a connection for a frame that nobody has read: what it has less than 256 bytes.
+fn cost(message: &v1::RunnerMessage) -> usize {
+    use prost::Message as _;
+    // Its length and whether it is compressed go before each message.
+    256_usize.saturating_sub(message.encoded_len() + 5)
+}
+
+#[test]
+fn what_nobody_reads_does_not_use_up_the_connections_budget_before_the_runner_gives_up() {
+    let mut end = running(&[work(1, 1), work(2, 1)]);
+    let mut spent = 0;
+    let mut silent = 0;
+    while !outputs(&mut end).contains(&RunnerOutput::Disconnect) {
+        end.log(work(1, 1), LogSource::Connector, LogLevel::Info, "page");
+        end.progress(work(2, 1), silent);
+        end.tick(at(silent));
+        while end.has_to_send() {
+            spent += end.poll_send(at(silent)).as_ref().map_or(0, cost);
+        }
+        silent += 10;
+    }
+    assert!(silent >= 10_000, "it gives up after {silent} ms");
+    // Half of hyper's window for a connection, 1 MiB; some is left for the reports of a thousand slots.
+    assert!(spent < 512 * 1024 / 4, "{spent} bytes");
+}
+
+#[test]
 fn many_large_reports_go_in_several_messages() {
     use prost::Message as _;
     let spooled = (1..=60).map(|n| {
