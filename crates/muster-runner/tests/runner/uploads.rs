@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use muster_connector::{CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX};
 use muster_proto::v1::ErrorCategory;
 use serde_json::json;
 
 use crate::coordinator::{Coordinator, Taking, records};
 use crate::harness::{Runner, work};
 
-/// More than all that may lie between the connector and a coordinator that reads nothing: the sink's chunks, one
-/// message and HTTP/2's windows.
-const BETWEEN_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// More than all that may lie between the connector and a coordinator that reads nothing: the sink's chunks and the one
+/// that is filled, one message that waits and one on its way, and HTTP/2's window of 1 MiB.
+const BETWEEN_BYTES_MAX: u64 = (CHUNKS_IN_FLIGHT_MAX as u64 + 3) * CHUNK_BYTES_MAX as u64 + 1024 * 1024;
 
 /// The bytes of one record of the connector `test`, at the least.
 const RECORD_BYTES: u64 = 100;
@@ -35,7 +36,7 @@ async fn a_fenced_upload_stops_the_connector_also_when_it_has_nothing_to_give() 
     let (runner, mut session) = Runner::checked_in(&mut coordinator).await;
     // Enough for one chunk to go out, and not for a second, which would meet the fence; then the connector waits.
     session
-        .assign(work(1), json!({"do": "records, then wait", "records": 3_000}))
+        .assign(work(1), json!({"do": "records, then wait", "records": 9_000}))
         .await;
     let failure = session.failed(work(1)).await;
     assert_eq!(failure.category(), ErrorCategory::Landing);
