@@ -99,7 +99,10 @@ pub enum ServiceError {
         wait: Duration,
     },
     /// The coordinator cannot take new work now.
-    #[error("the coordinator is not ready to take new work: its clock is far behind its journal; try again later")]
+    #[error(
+        "the coordinator is not ready to take new work: the clock of its machine is more than 5 min behind what it has recorded; \
+         set that clock right, then try again"
+    )]
     NotReady,
     /// The coordinator is about to end.
     #[error("the coordinator is shutting down: connect anew")]

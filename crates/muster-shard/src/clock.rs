@@ -35,7 +35,7 @@ impl Clock {
             if self.behind {
                 tracing::error!(
                     behind_s = behind.as_secs(),
-                    "the wall clock is far behind the last stamp: not ready"
+                    "the wall clock is far behind the last stamp: not ready until the clock of this machine is set right"
                 );
             } else {
                 tracing::info!("the wall clock has caught up with the last stamp");
