@@ -10,7 +10,10 @@
 
 mod api;
 mod check_in;
+mod cli;
+mod connectors;
 mod raw;
 mod scene;
+mod starts;
 mod told;
 mod upload;

@@ -99,11 +99,7 @@ async fn every_program_that_breaks_its_word_fails_its_own_execution_and_no_other
 
 /// The lines that say what has failed and what to do: the others are those of every execution.
 fn about_the_failure(shown: &str) -> String {
-    let is_about_it = |line: &&str| {
-        ["status", "failure", "remedy", "next step"]
-            .iter()
-            .any(|key| line.starts_with(key))
-    };
+    let is_about_it = |line: &&str| ["failure", "remedy"].iter().any(|key| line.starts_with(key));
     shown
         .lines()
         .filter(is_about_it)

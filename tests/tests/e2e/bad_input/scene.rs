@@ -72,6 +72,7 @@ impl Scene {
             .env("MUSTER_SERVER", self.world.coordinator.url())
             .env("HOME", self.world.folder());
         command
+            .current_dir(self.world.folder())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -51,7 +51,7 @@ impl Told {
     ///
     /// # Panics
     /// When it is not the same.
-    pub(super) fn is_as_reviewed(self, door: &str) {
+    pub(super) fn is_as_reviewed(&self, door: &str) {
         let mut all = String::new();
         for (row, text) in &self.rows {
             let _ = writeln!(all, "## {row}\n\n{}\n", text.trim_end());
