@@ -40,7 +40,9 @@ impl Services {
         let header = match next(&mut chunks).await? {
             Kind::Header(header) => parse(&header)?,
             Kind::Chunk(_) | Kind::End(_) => {
-                return Err(violation("the first message of an upload must be its header"));
+                return Err(violation(
+                    "the first message of an upload must be its header: send it before any records",
+                ));
             }
         };
         let destination = self.destination(header).await?;
@@ -51,7 +53,11 @@ impl Services {
         let mut message = next(&mut chunks).await?;
         let said = loop {
             let lines = match message {
-                Kind::Header(_) => return Err(violation("a second header in one upload")),
+                Kind::Header(_) => {
+                    return Err(violation(
+                        "a second header in one upload: begin another upload for another attempt",
+                    ));
+                }
                 Kind::Chunk(lines) => lines,
                 Kind::End(end) => break end.counts.unwrap_or_default(),
             };
@@ -112,9 +118,9 @@ async fn next(chunks: &mut Streaming<v1::UploadRecordsRequest>) -> Result<Kind, 
             "the upload has ended without its end message: nothing of it is kept, send it again",
         ));
     };
-    message
-        .kind
-        .ok_or_else(|| violation("a message of a kind that the coordinator does not know"))
+    message.kind.ok_or_else(|| {
+        violation("a message that is no header, chunk or end: send one of these, or update the coordinator")
+    })
 }
 
 fn parse(header: &v1::UploadHeader) -> Result<Header, Status> {
