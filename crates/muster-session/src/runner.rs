@@ -56,6 +56,8 @@ pub struct RunnerEnd {
     log_lines: LogQueue,
     log_from: Moment,
     log_due: bool,
+    /// Whether the lines that were logged before the next reports have been sent.
+    lines_went_first: bool,
     outputs: VecDeque<RunnerOutput>,
     listed: Vec<Work>,
     draining: bool,
@@ -92,6 +94,7 @@ impl RunnerEnd {
             log_lines: LogQueue::default(),
             log_from: now.moment,
             log_due: false,
+            lines_went_first: false,
             outputs: VecDeque::from([RunnerOutput::Connect]),
             listed: Vec::new(),
             draining: false,
@@ -400,5 +403,6 @@ impl RunnerEnd {
         self.heartbeat_due = false;
         self.progress_due = false;
         self.log_due = false;
+        self.lines_went_first = false;
     }
 }

@@ -33,21 +33,32 @@ impl RunnerEnd {
         if std::mem::take(&mut self.drain_unsent) {
             return Some(Kind::Drain(v1::Drain {}));
         }
+        // What was logged before a report is read before it, too. One message of it at the most: reports do not wait for a flood of lines.
+        let goes_first = !self.unsent.is_empty() && !std::mem::replace(&mut self.lines_went_first, true);
+        if goes_first && let Some(lines) = self.next_lines(now.moment) {
+            return Some(lines);
+        }
+        self.lines_went_first = false;
         if let Some(reports) = self.next_reports(now.moment) {
             return Some(Kind::Reports(reports));
         }
         if self.logs_now()
-            && let Some(lines) = self.log_lines.take(FILL_BYTES_MAX)
+            && let Some(lines) = self.next_lines(now.moment)
         {
-            self.log_due = false;
-            self.log_from = now.moment.after(LOG_SPACING);
-            return Some(Kind::LogLines(lines));
+            return Some(lines);
         }
         self.heartbeat_due.then(|| {
             Kind::Heartbeat(v1::Heartbeat {
                 local_time: Some(wire::timestamp(now.stamp)),
             })
         })
+    }
+
+    fn next_lines(&mut self, now: Moment) -> Option<Kind> {
+        let lines = self.log_lines.take(FILL_BYTES_MAX)?;
+        self.log_due = false;
+        self.log_from = now.after(LOG_SPACING);
+        Some(Kind::LogLines(lines))
     }
 
     pub(super) fn hello(&mut self, now: Now) -> v1::Hello {
