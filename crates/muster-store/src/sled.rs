@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::StoreError;
 use crate::backend::{Backend, Change, Direction, KeyRange, Note, Tree, VALUE_BYTES_MAX, Visit};
@@ -27,6 +27,9 @@ const CACHE_BYTES: u64 = 512 * 1024 * 1024;
 /// How long closing waits for sled's thread. It never ends if it has panicked over a damaged page, and a process must
 /// be able to stop all the same.
 const CLOSE_WAIT: Duration = Duration::from_secs(20);
+
+/// How long opening waits for threads of an engine that was closed before.
+const UNLOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Trees in a folder.
 pub struct SledBackend {
@@ -116,15 +119,30 @@ impl SledBackend {
     }
 }
 
+/// Opens sled once its own lock is free. The folder is ours by now, so only threads of an engine that this process has just closed can still hold it:
+/// sled lets go of its files when the last of them has gone.
+fn open_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
+    let begin = Instant::now();
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error))
+                if error.to_string().starts_with("could not acquire lock") && begin.elapsed() < UNLOCK_WAIT =>
+            {
+                std::thread::sleep(UNLOCK_WAIT / 500);
+            }
+            opened => return opened,
+        }
+    }
+}
+
 impl Engine {
     fn open(path: &Path) -> Result<Self, StoreError> {
         let fail = |error| failure("open the store", path, error);
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(path)
             .flush_every_ms(Some(FLUSH_EVERY_MS))
-            .cache_capacity(CACHE_BYTES)
-            .open()
-            .map_err(fail)?;
+            .cache_capacity(CACHE_BYTES);
+        let db = open_unlocked(&config).map_err(fail)?;
         let open = |tree: Tree| db.open_tree(tree.as_str()).map_err(fail);
         let trees = [
             open(Tree::Meta)?,
