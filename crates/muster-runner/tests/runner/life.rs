@@ -92,6 +92,7 @@ async fn more_executions_than_slots_are_never_carried_out_at_once() {
         session.assign(work(execution), json!({"do": "wait"})).await;
         session.started(work(execution)).await;
     }
+    runner.controls.running(2).await;
     // No slot is free, so the runner does not take it, and the coordinator would withdraw it.
     session.assign(work(3), records(1)).await;
     // Once this has been heard, so has the assignment before it.
