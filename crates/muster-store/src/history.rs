@@ -41,9 +41,6 @@ use crate::backend::{Backend, Direction, Flow, Tree};
 use crate::tally::fingerprint;
 use crate::value::{self, Assembler, Flaw};
 
-/// How many entries go into one write of the engine: the committer's next batch waits for it, and so do readers.
-const PUT_ENTRIES_MAX: usize = 16;
-
 /// The most entries of a page: a thousand, and the one that tells that there are more.
 pub const PAGE_ENTRIES_MAX: usize = 1_001;
 
@@ -142,12 +139,10 @@ impl History {
             return Err(StoreError::misuse(what));
         }
         check(through, entries)?;
-        for some in entries.chunks(PUT_ENTRIES_MAX) {
+        for entry in entries.iter().filter(|entry| entry.sequence > absorbed) {
             let mut state = self.state();
-            let mut changes = Vec::with_capacity(some.len());
-            for entry in some.iter().filter(|entry| entry.sequence > absorbed) {
-                state.count(&*self.backend, entry, &mut changes)?;
-            }
+            let mut changes = Vec::with_capacity(1);
+            state.count(&*self.backend, entry, &mut changes)?;
             if !changes.is_empty() {
                 self.backend.write(Tree::History, changes)?;
             }

@@ -177,26 +177,19 @@ impl Engine {
 
 impl Backend for SledBackend {
     fn write(&self, tree: Tree, changes: Vec<Change>) -> Result<(), StoreError> {
-        self.with("write", |engine| {
-            let mut batch = sled::Batch::default();
-            for change in changes {
-                match change {
-                    Change::Put { key, value } => {
-                        if value.len() > VALUE_BYTES_MAX {
-                            let bytes = value.len();
-                            return Err(StoreError::misuse(format!(
-                                "a value of {bytes} bytes in tree {}",
-                                tree.as_str()
-                            )));
-                        }
-                        batch.insert(key, value);
-                    }
-                    Change::Remove { key } => batch.remove(key),
-                }
+        for change in &changes {
+            if let Change::Put { value, .. } = change
+                && value.len() > VALUE_BYTES_MAX
+            {
+                let (bytes, tree) = (value.len(), tree.as_str());
+                return Err(StoreError::misuse(format!("a value of {bytes} bytes in tree {tree}")));
             }
+        }
+        self.with("write", |engine| {
+            let goal = &engine.trees[tree as usize];
             engine
                 .precedence
-                .go(tree, || engine.trees[tree as usize].apply_batch(batch))
+                .go(tree, || apply(goal, changes))
                 .map_err(|error| failure("write", &self.folder.engine(), error))
         })
     }
@@ -264,6 +257,28 @@ impl Drop for SledBackend {
         if spawned.is_ok() && wait.recv_timeout(CLOSE_WAIT) == Err(mpsc::RecvTimeoutError::Timeout) {
             let folder = self.folder.engine();
             tracing::error!(folder = %folder.display(), "the storage engine does not close, and is left behind");
+        }
+    }
+}
+
+/// Makes all of the changes or none of them. One alone needs no batch of sled's, which costs much more: before and after it begins, sled hands what its
+/// buffer holds to a thread that writes it, and all of those threads wake up.
+fn apply(tree: &sled::Tree, changes: Vec<Change>) -> sled::Result<()> {
+    let mut changes = changes.into_iter();
+    let (first, second) = (changes.next(), changes.next());
+    match (first, second) {
+        (None, _) => Ok(()),
+        (Some(Change::Put { key, value }), None) => tree.insert(key, value).map(drop),
+        (Some(Change::Remove { key }), None) => tree.remove(key).map(drop),
+        (first, second) => {
+            let mut batch = sled::Batch::default();
+            for change in first.into_iter().chain(second).chain(changes) {
+                match change {
+                    Change::Put { key, value } => batch.insert(key, value),
+                    Change::Remove { key } => batch.remove(key),
+                }
+            }
+            tree.apply_batch(batch)
         }
     }
 }
