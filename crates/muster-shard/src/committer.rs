@@ -1,6 +1,6 @@
 //! The committer: appends what has gathered, flushes once, and releases what depended on it, in its order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -39,7 +39,7 @@ impl Durable {
         self.over.load(Ordering::Acquire)
     }
 
-    pub(crate) fn end(&self) {
+    fn end(&self) {
         self.over.store(true, Ordering::Release);
     }
 
@@ -58,6 +58,13 @@ pub(crate) struct Committer {
     pub(crate) notes: mpsc::Sender<Note>,
 }
 
+/// Batches that are committed together.
+pub(crate) struct Group {
+    batches: VecDeque<Batch>,
+    /// The newest of them in the journal; `None` when nothing has happened in any.
+    through: Option<Sequence>,
+}
+
 impl Committer {
     /// Runs until the pipeline is closed and drained.
     ///
@@ -69,18 +76,46 @@ impl Committer {
             if batches.is_empty() {
                 return Ok(());
             }
-            let recorded = batches
-                .iter()
-                .filter_map(|batch| Some((batch.sequence?, batch.events.as_slice())));
-            if let Some((sequence, _)) = recorded.clone().next_back() {
-                self.store.append_all(recorded)?;
-                self.store.flush()?;
-                self.durable.set(sequence);
-            }
-            for batch in batches {
-                self.release(batch);
-            }
+            let mut group = self.append(batches)?;
+            self.flush(&group)?;
+            while self.release_next(&mut group) {}
         }
+    }
+
+    /// Tells everybody that no batch will follow. What has gathered is dropped.
+    pub(crate) fn end(&self) {
+        self.pipeline.abandon();
+        self.durable.end();
+    }
+
+    /// Appends the events of all batches to the journal.
+    pub(crate) fn append(&self, batches: VecDeque<Batch>) -> Result<Group, StoreError> {
+        let recorded = batches
+            .iter()
+            .filter_map(|batch| Some((batch.sequence?, batch.events.as_slice())));
+        let through = recorded.clone().next_back().map(|(sequence, _)| sequence);
+        if through.is_some() {
+            self.store.append_all(recorded)?;
+        }
+        Ok(Group { batches, through })
+    }
+
+    /// Makes the group durable.
+    pub(crate) fn flush(&self, group: &Group) -> Result<(), StoreError> {
+        if let Some(sequence) = group.through {
+            self.store.flush()?;
+            self.durable.set(sequence);
+        }
+        Ok(())
+    }
+
+    /// Releases what depends on the group's next batch; `false` when there is none.
+    pub(crate) fn release_next(&self, group: &mut Group) -> bool {
+        let Some(batch) = group.batches.pop_front() else {
+            return false;
+        };
+        self.release(batch);
+        true
     }
 
     /// Nothing here waits for anybody.
@@ -88,7 +123,7 @@ impl Committer {
         for release in batch.releases {
             release();
         }
-        let mut bundles: HashMap<SessionId, Vec<Message>> = HashMap::new();
+        let mut bundles: BTreeMap<SessionId, Vec<Message>> = BTreeMap::new();
         for effect in batch.effects {
             match effect {
                 Effect::Send { session, message, .. } => bundles.entry(session).or_default().push(message),

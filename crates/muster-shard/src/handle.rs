@@ -13,6 +13,7 @@ use muster_store::log_lines::LineCounts;
 use muster_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::assembly::Reads;
 use crate::error::ShardError;
 use crate::line_watch::{LineWatch, LineWatchers};
 use crate::outbox::{Outbox, Outboxes};
@@ -72,6 +73,7 @@ impl Page {
 pub struct ShardHandle {
     jobs: mpsc::Sender<Job>,
     store: Store,
+    reads: Reads,
     /// Whether history holds all that a stop had cut off.
     history_is_whole: watch::Receiver<bool>,
     outboxes: Arc<Outboxes>,
@@ -83,7 +85,7 @@ pub struct ShardHandle {
 impl ShardHandle {
     pub(crate) fn new(
         jobs: mpsc::Sender<Job>,
-        store: Store,
+        (store, reads): (Store, Reads),
         history_is_whole: watch::Receiver<bool>,
         outboxes: Arc<Outboxes>,
         watchers: Arc<Watchers>,
@@ -92,6 +94,7 @@ impl ShardHandle {
         Self {
             jobs,
             store,
+            reads,
             history_is_whole,
             outboxes,
             watchers,
@@ -302,7 +305,10 @@ impl ShardHandle {
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ShardError> {
         let store = self.store.clone();
-        let read = tokio::task::spawn_blocking(move || read(&store)).await;
+        let read = match self.reads {
+            Reads::OnThePool => tokio::task::spawn_blocking(move || read(&store)).await,
+            Reads::InPlace => Ok(read(&store)),
+        };
         match read {
             Ok(read) => read.map_err(|error| ShardError::Store(error.to_string())),
             Err(_) => Err(ShardError::Stopped),
@@ -326,7 +332,7 @@ mod tests {
         let store = Store::open(&Location::Memory).expect("memory is there");
         let handle = ShardHandle::new(
             jobs,
-            store,
+            (store, Reads::OnThePool),
             history_is_whole,
             Arc::default(),
             Arc::default(),

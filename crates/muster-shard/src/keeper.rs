@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use muster_core::time::Stamp;
+use muster_core::time::{Moment, Stamp};
 use muster_core::words::Sequence;
 use muster_store::history::{CheckpointCursor, PruneCursor};
 use muster_store::{EntityChange, Store, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::clock::{Clocks, Reading};
 use crate::committer::Durable;
 use crate::options::{Options, Retention};
 use crate::tail::Tail;
@@ -28,6 +29,9 @@ const REST: Duration = Duration::from_millis(20);
 
 /// How long it lets finished executions gather when there were few: many at a time cost less.
 const GATHER: Duration = Duration::from_millis(5);
+
+/// How soon it looks again whether what it waits for is durable.
+const DURABLE_WITHIN: Duration = Duration::from_millis(1);
 
 /// What is not few.
 const FINISHED_FEW: usize = 256;
@@ -52,7 +56,7 @@ pub(crate) struct Keeper {
     written: Sequence,
     /// What has ended, and still has a record. A few seconds of work.
     ended: Vec<EntityChange>,
-    trimmed_at: Instant,
+    trimmed_at: Moment,
     /// How often history's tallies are written and the journal is trimmed. The writing is spread over as long: in one go it would take the engine, and
     /// answers would wait.
     trim_every: Duration,
@@ -60,13 +64,19 @@ pub(crate) struct Keeper {
     trimming: Option<Trimming>,
     /// Through which batch history takes again what a stop has cut off, and who waits for it.
     settling: (Sequence, watch::Sender<bool>),
+    /// A part of a checkpoint whose batches are not all durable yet.
+    waiting: Option<Checkpoint>,
     retention: Retention,
-    pruned_at: Instant,
+    pruned_at: Moment,
     /// Where the pruning goes on; `None` between two.
     pruning: Option<PruneCursor>,
 }
 
 impl Keeper {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a keeper works on, from the one place that makes it"
+    )]
     pub(crate) fn new(
         store: Store,
         tail: Arc<Tail>,
@@ -75,8 +85,9 @@ impl Keeper {
         (checkpoints, writing): (Receiver<Checkpoint>, Arc<AtomicBool>),
         settling: (Sequence, watch::Sender<bool>),
         options: &Options,
+        reading: Reading,
     ) -> Self {
-        let trimmed_at = Instant::now();
+        let trimmed_at = reading.moment;
         Self {
             store,
             tail,
@@ -90,6 +101,7 @@ impl Keeper {
             trim_every: options.record_after,
             trimming: None,
             settling,
+            waiting: None,
             retention: options.retention,
             pruned_at: trimmed_at,
             pruning: None,
@@ -100,27 +112,54 @@ impl Keeper {
     ///
     /// # Errors
     /// [`StoreError`]: the process must stop. What is not written here is still in the journal.
-    pub(crate) fn run(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn run(&mut self, clocks: Clocks) -> Result<(), StoreError> {
         step_back();
         loop {
-            let rest = match self.absorb()? {
-                0 => REST,
-                1..=FINISHED_FEW => GATHER,
-                _ => Duration::ZERO,
-            };
-            self.tell_when_settled()?;
+            let rest = self.step(clocks.read())?;
+            if self.waiting.is_some() {
+                std::thread::sleep(rest);
+                continue;
+            }
             match self.checkpoints.recv_timeout(rest) {
-                Ok(checkpoint) => self.write(checkpoint)?,
+                Ok(checkpoint) => self.waiting = Some(checkpoint),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.trim_on()?;
-            self.prune()?;
         }
         while !self.durable.is_over() {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(DURABLE_WITHIN);
         }
-        self.trim_all()
+        self.end(clocks.read())
+    }
+
+    /// Does what there is to do now, and returns how long to rest after it.
+    pub(crate) fn step(&mut self, now: Reading) -> Result<Duration, StoreError> {
+        let rest = match self.absorb()? {
+            0 => REST,
+            1..=FINISHED_FEW => GATHER,
+            _ => Duration::ZERO,
+        };
+        self.tell_when_settled()?;
+        self.write_waiting()?;
+        self.trim_on(now.moment)?;
+        self.prune(now)?;
+        Ok(if self.waiting.is_some() {
+            rest.min(DURABLE_WITHIN)
+        } else {
+            rest
+        })
+    }
+
+    /// Takes the next part of a checkpoint, if the one before is written and there is one.
+    pub(crate) fn take_checkpoint(&mut self) {
+        if self.waiting.is_none() {
+            self.waiting = self.checkpoints.try_recv().ok();
+        }
+    }
+
+    /// The last step, when the writer and the committer have gone.
+    pub(crate) fn end(&mut self, now: Reading) -> Result<(), StoreError> {
+        self.trim_all(now.moment)
     }
 
     fn tell_when_settled(&self) -> Result<(), StoreError> {
@@ -149,16 +188,17 @@ impl Keeper {
         Ok(finished.len())
     }
 
-    /// Writes a part of a checkpoint. The records of what has ended go with the next trimming: only after history has its end for good.
-    fn write(&mut self, checkpoint: Checkpoint) -> Result<(), StoreError> {
-        while self.durable.get() < checkpoint.at {
-            if self.durable.is_over() {
-                // The committer has failed: what was copied may be of batches that nobody will ever see.
-                return Ok(());
-            }
-            if self.absorb()? == 0 {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+    /// Writes the part of a checkpoint that waits, once its batches are durable. The records of what has ended go with the next trimming: only after
+    /// history has its end for good.
+    fn write_waiting(&mut self) -> Result<(), StoreError> {
+        // When the committer has failed, what was copied may be of batches that nobody will ever see.
+        let durable = self.durable.get();
+        let is_over = self.durable.is_over();
+        let Some(checkpoint) = self.waiting.take_if(|part| part.at <= durable || is_over) else {
+            return Ok(());
+        };
+        if checkpoint.at > durable {
+            return Ok(());
         }
         let is_end = |change: &EntityChange| matches!(change, EntityChange::Remove { .. });
         let (ended, changed): (Vec<_>, Vec<_>) = checkpoint.entities.into_iter().partition(is_end);
@@ -179,11 +219,11 @@ impl Keeper {
     }
 
     /// Goes on with forgetting what its retention has ended, a few integrations at a time; begins anew now and then.
-    fn prune(&mut self) -> Result<(), StoreError> {
-        if self.pruning.is_none() && self.pruned_at.elapsed() >= PRUNE_EVERY {
-            self.pruned_at = Instant::now();
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let oldest = Stamp::from_millis(0).after(now.saturating_sub(self.retention.age));
+    fn prune(&mut self, now: Reading) -> Result<(), StoreError> {
+        if self.pruning.is_none() && now.moment.since(self.pruned_at) >= PRUNE_EVERY {
+            self.pruned_at = now.moment;
+            let age = now.wall.since(Stamp::from_millis(0)).saturating_sub(self.retention.age);
+            let oldest = Stamp::from_millis(0).after(age);
             let over_budget = self.store.history().over_budget(self.retention.bytes);
             self.pruning = over_budget.or(Some(PruneCursor::before(oldest)));
         }
@@ -194,14 +234,14 @@ impl Keeper {
     }
 
     /// Goes on with the trimming as far as its time has come, and begins one when it is time.
-    fn trim_on(&mut self) -> Result<(), StoreError> {
+    fn trim_on(&mut self, now: Moment) -> Result<(), StoreError> {
         let mut trimming = match self.trimming.take() {
             Some(trimming) => trimming,
-            None if self.trimmed_at.elapsed() >= self.trim_every => self.begin_trimming()?,
+            None if now.since(self.trimmed_at) >= self.trim_every => self.begin_trimming(now)?,
             None => return Ok(()),
         };
         while let Some(cursor) = trimming.cursor {
-            if trimming.is_ahead(self.trim_every) {
+            if trimming.is_ahead(now, self.trim_every) {
                 self.trimming = Some(trimming);
                 return Ok(());
             }
@@ -211,11 +251,11 @@ impl Keeper {
     }
 
     /// Trims as far as can be, now.
-    fn trim_all(&mut self) -> Result<(), StoreError> {
+    fn trim_all(&mut self, now: Moment) -> Result<(), StoreError> {
         if let Some(under_way) = self.trimming.take() {
             self.complete(under_way)?;
         }
-        let all = self.begin_trimming()?;
+        let all = self.begin_trimming(now)?;
         self.complete(all)
     }
 
@@ -227,8 +267,8 @@ impl Keeper {
     }
 
     /// Hands history all that has ended and is durable, and notes what may go once history holds it for good.
-    fn begin_trimming(&mut self) -> Result<Trimming, StoreError> {
-        self.trimmed_at = Instant::now();
+    fn begin_trimming(&mut self, now: Moment) -> Result<Trimming, StoreError> {
+        self.trimmed_at = now;
         let through = self.durable.get();
         while !self.tail.oldest(through, 1).is_empty() {
             self.absorb()?;
@@ -259,7 +299,7 @@ struct Trimming {
     cursor: Option<CheckpointCursor>,
     /// How many integrations there were to write, when it began.
     integrations: usize,
-    began: Instant,
+    began: Moment,
     /// The records to remove then.
     ended: Vec<EntityChange>,
     /// Through which batch the records need the journal no more then.
@@ -268,10 +308,10 @@ struct Trimming {
 
 impl Trimming {
     /// Whether more is written than has to be by now, if all is to be written within `span`.
-    fn is_ahead(&self, span: Duration) -> bool {
+    fn is_ahead(&self, now: Moment, span: Duration) -> bool {
         let left = self.cursor.map_or(0, |cursor| cursor.left);
         let written = self.integrations.saturating_sub(left) as f64;
-        written > self.integrations as f64 * self.began.elapsed().as_secs_f64() / span.as_secs_f64()
+        written > self.integrations as f64 * now.since(self.began).as_secs_f64() / span.as_secs_f64()
     }
 }
 

@@ -17,6 +17,7 @@
 //!
 //! [`ShardHandle`] is the only way in.
 
+mod assembly;
 mod batch;
 mod changed;
 mod clock;
@@ -30,7 +31,9 @@ mod outbox;
 mod pipeline;
 mod release;
 mod start;
+pub mod stepped;
 mod tail;
+mod turns;
 mod verifier;
 mod watch;
 mod writer;

@@ -1,6 +1,6 @@
 //! What leaves for runners: one bounded queue a session.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use muster_core::decide::Message;
@@ -32,7 +32,7 @@ impl Outboxes {
     }
 
     /// Sends bundles without ever waiting. What cannot be sent ends its session; the lease covers what is lost.
-    pub(crate) fn send(&self, bundles: HashMap<SessionId, Vec<Message>>) {
+    pub(crate) fn send(&self, bundles: BTreeMap<SessionId, Vec<Message>>) {
         if bundles.is_empty() {
             return;
         }

@@ -43,14 +43,17 @@ impl Pipeline {
     pub(crate) async fn room(&self) {
         loop {
             let drained = self.drained.notified();
-            {
-                let waiting = self.lock();
-                if waiting.weight < WEIGHT_MAX || waiting.closed {
-                    return;
-                }
+            if self.has_room() {
+                return;
             }
             drained.await;
         }
+    }
+
+    /// Whether there is room for another turn, or no turn has to wait any more.
+    pub(crate) fn has_room(&self) -> bool {
+        let waiting = self.lock();
+        waiting.weight < WEIGHT_MAX || waiting.closed
     }
 
     /// Takes all that has gathered, and waits for something if nothing has; empty when the pipeline is closed and drained.
@@ -59,6 +62,15 @@ impl Pipeline {
         while waiting.batches.is_empty() && !waiting.closed {
             waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
+        self.drain(waiting)
+    }
+
+    /// Takes all that has gathered; empty when nothing has.
+    pub(crate) fn take_gathered(&self) -> VecDeque<Batch> {
+        self.drain(self.lock())
+    }
+
+    fn drain(&self, mut waiting: MutexGuard<'_, Waiting>) -> VecDeque<Batch> {
         waiting.weight = 0;
         let batches = std::mem::take(&mut waiting.batches);
         drop(waiting);
@@ -74,6 +86,11 @@ impl Pipeline {
         drop(waiting);
         drop(lost);
         self.drained.notify_one();
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().batches.is_empty()
     }
 
     /// Whether nothing can be added any more.

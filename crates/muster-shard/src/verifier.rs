@@ -55,7 +55,7 @@ impl Verifier {
     }
 
     /// Makes one step, and returns how long to rest after it.
-    fn step(&mut self) -> Duration {
+    pub(crate) fn step(&mut self) -> Duration {
         let rest = match self.store.history().verify_step(STEP_ENTRIES) {
             Ok(VerifyStep::NotYet | VerifyStep::More) => self.step_every,
             Ok(VerifyStep::Done { tally }) => {

@@ -127,6 +127,11 @@ impl Writer {
         }
     }
 
+    /// The state, with what is not durable yet.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// When the next turn is to be made although nobody asks.
     pub(crate) fn next_timers(&self) -> (Option<Stamp>, Option<Moment>) {
         self.state.next_timers()

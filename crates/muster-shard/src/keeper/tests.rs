@@ -17,6 +17,13 @@ const INTEGRATION: IntegrationId = IntegrationId(3);
 const CREATED: Sequence = Sequence(1);
 const ENDED: Sequence = Sequence(2);
 
+fn now() -> Reading {
+    Reading {
+        wall: Stamp::from_millis(3),
+        moment: Moment::default(),
+    }
+}
+
 /// A keeper whose thread the test is, over a journal of two batches that are flushed.
 struct Rig {
     store: Store,
@@ -43,6 +50,7 @@ fn rig() -> Rig {
         (checkpoints, Arc::default()),
         (ENDED, settling),
         &Options::default(),
+        now(),
     );
     Rig {
         store,
@@ -124,13 +132,15 @@ fn the_record_of_what_has_ended_stays_until_history_has_its_end_for_good() {
     } = rig();
     let entity = Box::new(Entity::Execution(open()));
     let put = EntityChange::Put { entity, stamp: CREATED };
-    keeper.write(checkpoint(CREATED, put)).expect("it is flushed");
+    keeper.waiting = Some(checkpoint(CREATED, put));
+    keeper.write_waiting().expect("it is flushed");
     tail.push(ENDED, ended());
     let remove = EntityChange::Remove {
         key: EntityKey::Execution(EXECUTION),
         sequence: ENDED,
     };
-    keeper.write(checkpoint(ENDED, remove)).expect("nothing is removed yet");
+    keeper.waiting = Some(checkpoint(ENDED, remove));
+    keeper.write_waiting().expect("nothing is removed yet");
     assert_eq!(
         store.records().tally().count,
         1,
@@ -138,7 +148,7 @@ fn the_record_of_what_has_ended_stays_until_history_has_its_end_for_good() {
     );
     assert_eq!(store.history_durable(), Sequence(0));
 
-    keeper.trim_all().expect("history takes it first");
+    keeper.trim_all(now().moment).expect("history takes it first");
     assert_eq!(store.records().tally().count, 0);
     assert_eq!(store.history_durable(), ENDED);
     let kept = store.finished(INTEGRATION, EXECUTION).expect("memory is sound");

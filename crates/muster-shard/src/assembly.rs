@@ -1,0 +1,146 @@
+//! The parts of a shard, over the state that its store holds, before anything moves them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use muster_core::state::State;
+use muster_store::Store;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::clock::{Clock, Reading};
+use crate::committer::{Committer, Durable};
+use crate::error::FatalError;
+use crate::handle::ShardHandle;
+use crate::keeper::Keeper;
+use crate::options::Options;
+use crate::outbox::Outboxes;
+use crate::pipeline::Pipeline;
+use crate::release::{LandingWork, Note};
+use crate::tail::Tail;
+use crate::turns::Turns;
+use crate::verifier::{HistoryDamage, Verifier};
+use crate::watch::Watchers;
+use crate::writer::{JOBS_MAX, Writer};
+
+/// How many jobs may wait for the writer; whoever asks beyond that waits for room.
+const JOBS_WAITING_MAX: usize = 4 * JOBS_MAX;
+
+/// How much work may wait for the landing. What is beyond is asked for again when the queue is empty.
+const LANDING_WAITING_MAX: usize = 4_096;
+
+/// How many lines for the logs of executions may wait; what is more is lost.
+const NOTES_WAITING_MAX: usize = 1_024;
+
+/// Where handles read the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// On the runtime's threads for what blocks, since a disk may be slow.
+    OnThePool,
+    /// At once, where they are asked: nothing there waits for a disk, and all that happens is to happen in one order.
+    InPlace,
+}
+
+/// The parts of a shard.
+pub(crate) struct Parts {
+    pub(crate) turns: Turns,
+    pub(crate) committer: Committer,
+    pub(crate) keeper: Keeper,
+    pub(crate) verifier: Verifier,
+    pub(crate) handle: ShardHandle,
+    pub(crate) landing: mpsc::Receiver<LandingWork>,
+    pub(crate) notes: mpsc::Receiver<Note>,
+    pub(crate) history_damage: watch::Receiver<Option<HistoryDamage>>,
+}
+
+/// Recovers the state from the store, and puts the parts together.
+pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: Reading) -> Result<Parts, FatalError> {
+    let recovered = store.recover()?;
+    let mut clock = Clock::starting_after(recovered.last_stamp.unwrap_or_default());
+    let now = clock.now(reading);
+    let tail = Arc::new(Tail::default());
+    // History takes them again behind the start; until then reads find them here.
+    for (sequence, finished) in recovered.ended {
+        tail.push(sequence, finished);
+    }
+    let state = State::starting(recovered.ledger, options.limits, now);
+    let (landing, landing_work) = mpsc::channel(LANDING_WAITING_MAX);
+    let (notes, noted) = mpsc::channel(NOTES_WAITING_MAX);
+    for execution in state.index().landing() {
+        let _ = landing.try_send(LandingWork::Publish(execution));
+    }
+    let watchers = Arc::new(Watchers::default());
+    let mut writer = Writer::new(
+        state,
+        recovered.head,
+        Arc::clone(&tail),
+        Arc::clone(&watchers),
+        options.seed.unwrap_or_else(|| fastrand::u64(..)),
+        options.record_after,
+        now.stamp,
+    );
+    writer.note_replayed(
+        recovered.changed.into_iter(),
+        store.journal().anchor().sequence.next(),
+        now.stamp,
+    );
+
+    let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
+    let (checkpoints, parts) = std::sync::mpsc::sync_channel(1);
+    let pipeline = Arc::new(Pipeline::default());
+    let durable = Arc::new(Durable::new(recovered.head));
+    let outboxes = Arc::new(Outboxes::default());
+    let wake = Arc::new(Notify::new());
+    let writing = Arc::new(AtomicBool::new(false));
+    let ready = Arc::new(AtomicBool::new(clock.is_ready()));
+
+    let committer = Committer {
+        store: store.clone(),
+        pipeline: Arc::clone(&pipeline),
+        durable: Arc::clone(&durable),
+        outboxes: Arc::clone(&outboxes),
+        watchers: Arc::clone(&watchers),
+        landing,
+        notes,
+    };
+    let (settled, history_is_whole) = watch::channel(false);
+    let keeper = Keeper::new(
+        store.clone(),
+        Arc::clone(&tail),
+        durable,
+        Arc::clone(&wake),
+        (parts, Arc::clone(&writing)),
+        (recovered.head, settled),
+        options,
+        reading,
+    );
+    let (damage, history_damage) = watch::channel(None);
+    let verifier = Verifier::new(store.clone(), options.verify_step_every, damage);
+    let handle = ShardHandle::new(
+        jobs,
+        (store, reads),
+        history_is_whole,
+        outboxes,
+        watchers,
+        Arc::clone(&ready),
+    );
+    let turns = Turns {
+        writer,
+        clock,
+        waiting,
+        pipeline,
+        checkpoints,
+        writing,
+        wake,
+        ready,
+    };
+    Ok(Parts {
+        turns,
+        committer,
+        keeper,
+        verifier,
+        handle,
+        landing: landing_work,
+        notes: noted,
+        history_damage,
+    })
+}
