@@ -24,8 +24,7 @@ const ANCHOR_KEY: &[u8] = &[0];
 /// The first byte of the keys of batches.
 const BATCH_PREFIX: u8 = 1;
 
-/// How many pieces trimming removes at a time: a removal costs sled 8–17 µs, during which the committer's next batch
-/// waits.
+/// How many pieces trimming looks up at a time. It removes them one by one: a removal costs sled 8–17 µs, during which the committer's next batch waits.
 const TRIM_PIECES_MAX: usize = 64;
 
 /// The most bytes of events in one batch, 64 MiB: far above what the writer gathers, and small enough to be read back
@@ -292,7 +291,9 @@ impl Journal {
             if changes.is_empty() {
                 return Ok(());
             }
-            self.backend.write(Tree::Journal, changes)?;
+            for change in changes {
+                self.backend.write(Tree::Journal, vec![change])?;
+            }
         }
     }
 
