@@ -7,7 +7,9 @@ use std::{env, fs};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Asked when it runs, not when it was compiled: a target folder that two checkouts share has one build script, and two places for it to run.
+    let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let include = manifest.join("../../proto");
     let package = include.join("muster/v1");
     println!("cargo::rerun-if-changed={}", package.display());
 
