@@ -37,4 +37,4 @@ pub use run::{Done, run};
 pub use sink::{CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, Items, RECORD_BYTES_MAX, Sink, SinkItem, Stop, sink};
 pub use spec::{DataTypeSpec, Permission, Spec};
 pub use tokio_util::sync::CancellationToken;
-pub use validate::{FAULTS_MAX, Fault, Invalid, validate};
+pub use validate::{FAULTS_MAX, Fault, Invalid, judge_schema, validate};

@@ -1,9 +1,11 @@
 //! Judges a configuration by a connector's JSON Schema.
 
+mod problem;
+
 use std::fmt;
 
-use jsonschema::PatternOptions;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, Validator};
 use muster_core::words::{Category, Failure};
 use serde_json::Value;
 
@@ -39,7 +41,7 @@ pub enum Invalid {
     /// The schema is no JSON Schema, or refers to another document, which is never loaded. A fault of the connector.
     #[error("the connector's configuration schema cannot be used: {reason}")]
     Schema {
-        /// What is wrong with it.
+        /// What is wrong with it, and where.
         reason: String,
     },
 }
@@ -65,12 +67,7 @@ fn list(faults: &[Fault]) -> String {
 /// # Errors
 /// [`Invalid`] names every fault with its place, or says that the schema itself is none.
 pub fn validate(schema: &Value, config: &Value) -> Result<(), Invalid> {
-    let validator = jsonschema::options()
-        .with_pattern_options(PatternOptions::regex())
-        .build(schema)
-        .map_err(|error| Invalid::Schema {
-            reason: error.to_string(),
-        })?;
+    let validator = compile(schema)?;
     let mut faults = Vec::new();
     for error in validator.iter_errors(config) {
         let place = error.instance_path().to_string();
@@ -85,7 +82,7 @@ pub fn validate(schema: &Value, config: &Value) -> Result<(), Invalid> {
                 let name = property.as_str().unwrap_or_default();
                 faults.push(fault(&place, Some(name), "is missing: it is required".into()));
             }
-            _ => faults.push(fault(&place, None, error.masked().to_string())),
+            _ => faults.push(fault(&place, None, problem::problem(&error))),
         }
         if faults.len() >= FAULTS_MAX {
             faults.truncate(FAULTS_MAX);
@@ -97,6 +94,26 @@ pub fn validate(schema: &Value, config: &Value) -> Result<(), Invalid> {
     } else {
         Err(Invalid::Configuration { faults })
     }
+}
+
+/// Judges a schema by itself.
+///
+/// # Errors
+/// [`Invalid::Schema`]: it is none, or refers to another document.
+pub fn judge_schema(schema: &Value) -> Result<(), Invalid> {
+    compile(schema).map(drop)
+}
+
+fn compile(schema: &Value) -> Result<Validator, Invalid> {
+    let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+    options.build(schema).map_err(|error| {
+        let place = error.instance_path().to_string();
+        let problem = problem::schema_problem(&error);
+        let place = if place.is_empty() { "/" } else { &place };
+        Invalid::Schema {
+            reason: format!("{}: {problem}", problem::cut(place)),
+        }
+    })
 }
 
 fn fault(place: &str, property: Option<&str>, message: String) -> Fault {

@@ -103,7 +103,7 @@ async fn what_does_not_fit_the_schema_is_not_sent() {
             "\
 error: cannot create integration `laptops`: the configuration does not fit the connector `host`
   label: is missing: it is required (in standard input)
-  depth: value is not of type \"integer\" (--set depth)
+  depth: must be a whole number, and is a string (--set depth)
 next: see what the connector needs: muster connector spec host
 ",
         );
@@ -111,7 +111,7 @@ next: see what the connector needs: muster connector spec host
     run(&coordinator.url, &args).await.fails(
         "\
 error: cannot update integration `laptops`: the configuration does not fit the connector `host`
-  depth: value is not of type \"integer\" (--set depth)
+  depth: must be a whole number, and is a string (--set depth)
 next: see what the connector needs: muster connector spec host
 ",
     );

@@ -275,7 +275,7 @@ async fn a_configuration_that_does_not_fit_is_told_before_anything_runs() {
         .fails(
             "\
 error: cannot collect `device`: the configuration does not fit the connector `crm`
-  url: value is not of type \"string\" (--set url)
+  url: must be a string, and is a number (--set url)
 next: see what it needs: muster connector spec ./crm.sh
 ",
         );
