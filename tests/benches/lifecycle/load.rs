@@ -247,6 +247,7 @@ impl Operators {
             parent: ORGANIZATION.to_owned(),
             names: names.to_vec(),
             data_types: Vec::new(),
+            validate_only: false,
         };
         let ran = self.client(n).batch_run_integrations(request).await?.into_inner();
         match ran.failures.first() {

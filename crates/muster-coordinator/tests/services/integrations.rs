@@ -580,7 +580,22 @@ async fn a_batch_runs_each_by_itself() {
             two.name,
         ],
         data_types: Vec::new(),
+        validate_only: false,
     };
+    for _ in 0..2 {
+        let asked = v1::BatchRunIntegrationsRequest {
+            validate_only: true,
+            ..batch.clone()
+        };
+        let would = rig.integrations().batch_run_integrations(asked).await;
+        let would = would.expect("it would run").into_inner();
+        assert_eq!(
+            (would.created_count, would.open_count),
+            (1, 2),
+            "asking has run nothing"
+        );
+        assert_eq!(would.failures.len(), 2);
+    }
     let ran = rig
         .integrations()
         .batch_run_integrations(batch.clone())

@@ -65,10 +65,13 @@ impl Services {
         }
         let integrations = name::integrations_of(&organization, "names", &request.names)?;
         let data_types = definition::data_type_names(&request.data_types)?;
-        let ran = self
-            .shard
-            .turn(move |turn| Ran::all(turn, &by, &organization, &integrations, &data_types))
-            .await??;
+        let batch = Batch {
+            organization,
+            integrations,
+            data_types,
+            validate_only: request.validate_only,
+        };
+        let ran = self.shard.turn(move |turn| batch.run(turn, &by)).await??;
         let mut names = request.names;
         let failures = ran.refused.into_iter().map(|(place, rejection)| v1::RunFailure {
             name: names.get_mut(place).map(std::mem::take).unwrap_or_default(),
@@ -83,6 +86,15 @@ impl Services {
     }
 }
 
+/// Integrations that are to collect now.
+struct Batch {
+    organization: OrganizationId,
+    integrations: Vec<IntegrationId>,
+    data_types: Vec<DataType>,
+    /// Only asks what would become of it.
+    validate_only: bool,
+}
+
 /// What has become of a batch.
 #[derive(Default)]
 struct Ran {
@@ -92,29 +104,20 @@ struct Ran {
     refused: Vec<(usize, Rejection)>,
 }
 
-impl Ran {
-    fn all(
-        turn: &mut Turn<'_>,
-        by: &Principal,
-        organization: &OrganizationId,
-        integrations: &[IntegrationId],
-        data_types: &[DataType],
-    ) -> Result<Self, ServiceError> {
-        let mut ran = Self::default();
+impl Batch {
+    fn run(&self, turn: &mut Turn<'_>, by: &Principal) -> Result<Ran, ServiceError> {
+        let mut ran = Ran::default();
         // What is open of one integration, before it runs: used again for each, since there are many.
         let mut open: Vec<ExecutionId> = Vec::new();
-        for (place, integration) in integrations.iter().enumerate() {
+        for (place, integration) in self.integrations.iter().enumerate() {
             open.clear();
             open.extend(turn.state().index().open_of(*integration));
-            let command = RunNow {
-                organization: organization.clone(),
-                integration: *integration,
-                data_types: data_types.to_vec(),
-            };
-            match turn.ask(by, Command::RunNow(command)) {
+            // What would have been created for it before would be open now.
+            let again = self.validate_only && self.integrations[..place].contains(integration);
+            match self.run_one(turn, by, *integration) {
                 Ok(answer) => {
                     for id in executions(answer)? {
-                        if open.contains(&id) {
+                        if again || open.contains(&id) {
                             ran.open += 1;
                         } else {
                             ran.created += 1;
@@ -125,6 +128,19 @@ impl Ran {
             }
         }
         Ok(ran)
+    }
+
+    fn run_one(&self, turn: &mut Turn<'_>, by: &Principal, integration: IntegrationId) -> Result<Answer, Rejection> {
+        let command = Command::RunNow(RunNow {
+            organization: self.organization.clone(),
+            integration,
+            data_types: self.data_types.clone(),
+        });
+        if self.validate_only {
+            Ok(judge_command(turn, by, command)?.answer)
+        } else {
+            turn.ask(by, command)
+        }
     }
 }
 
