@@ -118,6 +118,7 @@ impl Identity {
                 nanos: 0,
             }),
             primary_key: vec!["id".to_owned()],
+            ..Default::default()
         };
         let connector = v1::ConnectorSpecification {
             connector: CONNECTOR.to_owned(),

@@ -49,6 +49,8 @@ fn data_type(spec: &DataTypeSpec) -> v1::DataTypeSpecification {
             nanos: 0,
         }),
         primary_key: spec.primary_key.clone(),
+        title: spec.title.clone(),
+        incremental: spec.incremental,
     }
 }
 

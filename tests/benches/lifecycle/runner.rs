@@ -153,6 +153,7 @@ fn specification() -> v1::ConnectorSpecification {
             nanos: 0,
         }),
         primary_key: vec!["id".to_owned()],
+        ..Default::default()
     };
     v1::ConnectorSpecification {
         connector: CONNECTOR.to_owned(),

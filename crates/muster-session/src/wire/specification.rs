@@ -78,6 +78,8 @@ fn data_type_to_json(data_type: &v1::DataTypeSpecification) -> Json {
         "data_type": data_type.data_type,
         "default_interval_s": data_type.default_interval.map(|interval| interval.seconds),
         "primary_key": data_type.primary_key,
+        "title": data_type.title,
+        "incremental": data_type.incremental,
     })
 }
 
@@ -87,6 +89,8 @@ fn data_type_from_json(object: &Map<String, Json>) -> v1::DataTypeSpecification 
         data_type: text(object, "data_type"),
         default_interval: seconds.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
         primary_key: texts(object, "primary_key"),
+        title: text(object, "title"),
+        incremental: object.get("incremental").and_then(Json::as_bool).unwrap_or_default(),
     }
 }
 
@@ -167,6 +171,8 @@ mod tests {
                     nanos: 0,
                 }),
                 primary_key: vec!["sid".to_owned()],
+                title: "Users".to_owned(),
+                incremental: true,
             }],
             permissions: vec![v1::SourcePermission {
                 permission: "Directory.Read.All".to_owned(),

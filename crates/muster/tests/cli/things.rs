@@ -229,7 +229,7 @@ pub fn host() -> Connector {
                 .map(|(data_type, seconds)| DataTypeSpecification {
                     data_type: data_type.to_owned(),
                     default_interval: Some(prost_types::Duration { seconds, nanos: 0 }),
-                    primary_key: Vec::new(),
+                    ..Default::default()
                 })
                 .into(),
             permissions: vec![SourcePermission {

@@ -34,7 +34,7 @@ fn specification() -> v1::ConnectorSpecification {
     let offered = |name: &str, seconds: Option<i64>| v1::DataTypeSpecification {
         data_type: name.to_owned(),
         default_interval: seconds.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
-        primary_key: Vec::new(),
+        ..Default::default()
     };
     v1::ConnectorSpecification {
         connector: "ldap".to_owned(),

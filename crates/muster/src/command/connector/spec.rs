@@ -1,6 +1,6 @@
 //! `muster connector spec`: what a connector collects, and what it needs to be told.
 
-use muster_proto::v1::Connector;
+use muster_proto::v1::{Connector, DataTypeSpecification};
 
 use super::here::Here;
 use super::{schema, specification};
@@ -53,6 +53,21 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     Ok(Exit::Success)
 }
 
+/// A data type in a line: `device (Devices), every 1 h, only what has changed`.
+fn data_type(one: &DataTypeSpecification) -> String {
+    let mut line = one.data_type.clone();
+    if !one.title.is_empty() {
+        line.push_str(&format!(" ({})", one.title));
+    }
+    if let Some(interval) = &one.default_interval {
+        line.push_str(&format!(", every {}", time::interval(Some(interval))));
+    }
+    if one.incremental {
+        line.push_str(", only what has changed");
+    }
+    line
+}
+
 fn show(connector: &Connector, output: &mut Output) -> Result<(), Error> {
     if output.is_for_programs() {
         return output.document(&Json(connector));
@@ -65,13 +80,7 @@ fn show(connector: &Connector, output: &mut Output) -> Result<(), Error> {
     facts.add("version", &specification.version);
     facts.add("pools", connector.pools.join(", "));
     let data_types = specification.data_types.iter();
-    facts.add_lines(
-        "data types",
-        data_types.map(|one| match &one.default_interval {
-            Some(interval) => format!("{}, every {}", one.data_type, time::interval(Some(interval))),
-            None => one.data_type.clone(),
-        }),
-    );
+    facts.add_lines("data types", data_types.map(data_type));
     let permissions = specification.permissions.iter();
     facts.add_lines(
         "permissions",
