@@ -98,6 +98,11 @@ def checked_in(*messages):
     return says(hello(), *messages)
 
 
+def offers(**changes):
+    """A breach by what a connector says of itself: a good specification, but for these changes."""
+    return says(hello(connectors=[SPECIFICATION | changes]))
+
+
 def restless():
     """The end of the first stream that comes too soon after many others."""
     same = hello()
@@ -221,6 +226,18 @@ BREACHES = {
     "a connector without data types, or twice": [
         says(hello(connectors=[SPECIFICATION | {"data_types": []}])),
         says(hello(connectors=[SPECIFICATION, SPECIFICATION])),
+    ],
+    "a data type whose name is none, or twice in one connector": [
+        offers(data_types=[{"data_type": "An item"}]),
+        offers(data_types=[{"data_type": "item"}, {"data_type": "item"}]),
+    ],
+    "a default interval of less than a minute or more than 366 days": [
+        offers(data_types=[{"data_type": "item", "default_interval": {"seconds": 59}}]),
+        offers(data_types=[{"data_type": "item", "default_interval": {"seconds": 367 * 24 * 60 * 60}}]),
+    ],
+    "a configuration schema that is no JSON Schema, or refers to another document": [
+        offers(configuration_schema={"type": "no such type"}),
+        offers(configuration_schema={"$ref": "https://example.com/schema.json"}),
     ],
     "the pool `hosted` with an organization": [says(hello(pool="hosted"))],
     "an organization that does not exist": [says(hello(organization="organizations/nobody"))],

@@ -12,6 +12,7 @@ mod progress;
 mod runner;
 mod runners;
 pub(crate) mod said;
+mod schemas;
 mod upload;
 
 use muster_core::words::{OrganizationId, Principal};
@@ -25,6 +26,7 @@ use crate::landing::Landing;
 use crate::limits::Limits;
 use crate::status::ServiceError;
 use said::SaidByRunners;
+use schemas::SoundSchemas;
 
 pub use crate::wire::token::TokenKey;
 pub use explained::explain_errors;
@@ -50,6 +52,7 @@ pub struct Services {
     limits: Limits,
     tokens: TokenKey,
     said: SaidByRunners,
+    schemas: SoundSchemas,
 }
 
 impl Services {
@@ -64,6 +67,7 @@ impl Services {
             limits: Limits::default(),
             tokens: TokenKey::random(),
             said: SaidByRunners::default(),
+            schemas: SoundSchemas::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use muster_connector::{ConnectorName, DataType, DataTypeSpec, Invalid, Permission, Spec, validate};
+use muster_connector::{ConnectorName, DataType, DataTypeSpec, Permission, Spec, judge_schema};
 use muster_core::time::Interval;
 use serde_json::Value;
 
@@ -139,9 +139,8 @@ fn schema(faults: &mut Vec<String>, schema: &Value) {
         faults.push(format!("`config_schema` has more than {SCHEMA_BYTES_MAX} bytes"));
         return;
     }
-    // Any configuration tells whether the schema is one.
-    if let Err(Invalid::Schema { reason }) = validate(schema, &Value::Object(serde_json::Map::new())) {
-        faults.push(format!("`config_schema` is no JSON Schema: {reason}"));
+    if let Err(invalid) = judge_schema(schema) {
+        faults.push(format!("`config_schema`: {invalid}"));
     }
 }
 

@@ -66,13 +66,12 @@ impl Services {
     /// Whether such a runner may check in at all, and now.
     pub(super) fn judge_check_in(&self, check_in: &CheckIn) -> Result<(), Status> {
         self.limits.checks_in(check_in.runner)?;
-        match &check_in.profile.organization {
-            None => Ok(()),
-            Some(organization) if self.has_organization(organization) => Ok(()),
-            Some(organization) => {
-                let message = format!("there is no organization `{organization}`: correct the runner's configuration");
-                Err(refusal(v1::ErrorReason::OrganizationNotFound, message))
-            }
+        if let Some(organization) = &check_in.profile.organization
+            && !self.has_organization(organization)
+        {
+            let message = format!("there is no organization `{organization}`: correct the runner's configuration");
+            return Err(refusal(v1::ErrorReason::OrganizationNotFound, message));
         }
+        self.schemas.judge(&check_in.offers)
     }
 }

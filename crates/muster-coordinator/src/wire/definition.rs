@@ -12,6 +12,7 @@ use prost_types::{FieldMask, Struct};
 use serde_json::Value;
 
 use super::FieldFault;
+use super::connector::schema_of;
 use super::shown::shown;
 use super::time::interval;
 
@@ -313,11 +314,8 @@ fn schemas(
     let chosen = ways.filter(|way| access_schema.is_some_and(|chosen| chosen.as_str() == way.access_schema));
     let of_way = chosen.filter_map(|way| way.configuration_schema.as_ref());
     let all = specification.configuration_schema.iter().chain(of_way);
-    all.map(|schema| {
-        let json = json_from_struct(schema).map_err(|error| broken(&error))?;
-        serde_json::from_str(&json).map_err(|error| broken(&error))
-    })
-    .collect()
+    all.map(|schema| schema_of(schema).map_err(|error| broken(&error)))
+        .collect()
 }
 
 fn value_of(configuration: &Configuration) -> Result<Value, Vec<FieldFault>> {

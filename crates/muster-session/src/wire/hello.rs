@@ -1,11 +1,13 @@
 //! The hello: who a runner is, what it offers, and what it still has in hand.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use muster_core::decide::Work;
 use muster_core::decide::session::check_in::CheckIn;
 use muster_core::entity::{Offer, Profile};
-use muster_core::words::{ConnectorName, DisplayName, Pool, PoolName, RunnerId, SessionId, Slots};
+use muster_core::time::Interval;
+use muster_core::words::{ConnectorName, DataType, DisplayName, Pool, PoolName, RunnerId, SessionId, Slots};
 use muster_proto::v1;
 use smol_str::SmolStr;
 
@@ -113,12 +115,7 @@ fn offer(specification: &v1::ConnectorSpecification) -> Result<Offer, ProtocolEr
     let name =
         ConnectorName::new(&specification.connector).map_err(|error| ProtocolError::field("connector", error))?;
     let version = required_label("version", &specification.version)?;
-    if specification.data_types.is_empty() {
-        return Err(ProtocolError::field(
-            "data_types",
-            "are none: a connector collects at least one",
-        ));
-    }
+    data_types(&specification.data_types)?;
     let text =
         specification_to_json(specification).map_err(|error| ProtocolError::field("configuration_schema", error))?;
     Ok(Offer {
@@ -126,6 +123,33 @@ fn offer(specification: &v1::ConnectorSpecification) -> Result<Offer, ProtocolEr
         version,
         specification: text.into(),
     })
+}
+
+fn data_types(offered: &[v1::DataTypeSpecification]) -> Result<(), ProtocolError> {
+    if offered.is_empty() {
+        return Err(ProtocolError::field(
+            "data_types",
+            "are none: a connector collects at least one",
+        ));
+    }
+    let mut names = BTreeSet::new();
+    for (index, one) in offered.iter().enumerate() {
+        let field = |name: &str| format!("data_types[{index}].{name}");
+        let name = DataType::new(&one.data_type).map_err(|error| ProtocolError::field(field("data_type"), error))?;
+        if !names.insert(name) {
+            return Err(ProtocolError::field(
+                field("data_type"),
+                format_args!("`{}` is there twice: name each data type once", one.data_type),
+            ));
+        }
+        if let Some(length) = one.default_interval {
+            // What is negative is too short, too. Not by prost's own conversion: it overflows for the most negative duration.
+            let seconds = u64::try_from(length.seconds).unwrap_or(0);
+            Interval::new(Duration::from_secs(seconds))
+                .map_err(|error| ProtocolError::field(field("default_interval"), error))?;
+        }
+    }
+    Ok(())
 }
 
 fn held(field: &str, list: &[v1::HeldAttempt]) -> Result<Vec<Work>, ProtocolError> {
