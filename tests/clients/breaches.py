@@ -262,6 +262,10 @@ BREACHES = {
     "the first message is no header": [uploads(lambda work: (END,))],
     "a second header": [uploads(lambda work: (work.header(), work.header()))],
     "no end before the runner closes its half": [uploads(lambda work: (work.header(), Upload(chunk=b"{}\n")))],
+    "a message after the end": [
+        uploads(lambda work: (work.header(), END, Upload(chunk=b"{}\n"))),
+        uploads(lambda work: (work.header(), END, END)),
+    ],
     "a line that is no JSON object": [chunk(b"[1]\n"), chunk(b'{"a": NaN}\n'), chunk(b"hello\n")],
     "an empty line": [chunk(b"\n")],
     "a last line without its line feed": [chunk(b"{}")],

@@ -24,6 +24,10 @@ const JUDGE_EVERY_BYTES: u64 = 8 * 1024 * 1024;
 /// How long an upload may be silent: it holds one of the landing's places.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
+/// How long whoever has said the end may take to close its half. It is closed to see that nothing follows; one that waits for the answer first gets it
+/// all the same, since all that the end has counted is there.
+const CLOSES_WITHIN: Duration = Duration::from_secs(5);
+
 /// Whose records these are.
 #[derive(Debug, Clone, Copy)]
 struct Header {
@@ -76,6 +80,7 @@ impl Services {
         {
             return Err(mismatch(said, counts));
         }
+        nothing_follows(&mut chunks).await?;
         // The last look: what is staged for a fenced attempt would only be swept.
         self.destination(header).await?;
         let staged = stage.finish().await.map_err(stage_failed)?;
@@ -121,6 +126,17 @@ async fn next(chunks: &mut Streaming<v1::UploadRecordsRequest>) -> Result<Kind, 
     message.kind.ok_or_else(|| {
         violation("a message that is no header, chunk or end: send one of these, or update the coordinator")
     })
+}
+
+/// Waits until the runner closes its half: a chunk that came after the end would be counted nowhere, and lost without a word.
+async fn nothing_follows(chunks: &mut Streaming<v1::UploadRecordsRequest>) -> Result<(), Status> {
+    match tokio::time::timeout(CLOSES_WITHIN, chunks.message()).await {
+        Ok(Ok(Some(_))) => Err(violation(
+            "a message after the end of the upload: nothing of it is kept, send it again, with the end as the last message",
+        )),
+        Ok(Err(status)) => Err(legible(status)),
+        Ok(Ok(None)) | Err(_) => Ok(()),
+    }
 }
 
 fn parse(header: &v1::UploadHeader) -> Result<Header, Status> {

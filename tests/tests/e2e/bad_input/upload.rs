@@ -64,7 +64,8 @@ const ROWS: &[(&str, &[Part])] = &[
     ("an upload that ends without an end", &[Header, Chunk(b"{}\n")]),
     ("an end that counts more records than came", &[Header, Chunk(b"{}\n"), End(2, 3)]),
     ("an end that counts other bytes than came", &[Header, Chunk(b"{}\n"), End(1, 4)]),
-    ("records after the end", &[Header, End(0, 0), Chunk(b"{}\n")]),
+    ("records after the end", &[Header, Chunk(b"{}\n"), End(1, 3), Chunk(b"{}\n")]),
+    ("two ends", &[Header, Chunk(b"{}\n"), End(1, 3), End(1, 3)]),
     ("a message with nothing in it", &[Header, Nothing]),
     ("bytes that are no message", &[Header, Garbage(b"\xff\xff\xff\xff")]),
 ];
