@@ -11,7 +11,7 @@ use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
 use muster_shard::{FatalError, HistoryDamage, LandingWork, Options, Running, ShardError, Started};
 use muster_store::{Location, Store, StoreError};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::service::{InterceptorLayer, Routes};
@@ -44,6 +44,9 @@ const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::fro
 const CONNECTION_AGE: Duration = Duration::from_secs(60 * 60);
 /// How long calls on a connection of that age may go on.
 const CONNECTION_GRACE: Duration = Duration::from_secs(5 * 60);
+
+/// How many connections may wait to be accepted: runners come in crowds when a coordinator has started anew.
+const BACKLOG: u32 = 1024;
 
 /// The name under which `grpc.health.v1` tells whether history is what was put into it.
 const HISTORY: &str = "muster.history";
@@ -100,7 +103,8 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// Opens everything, and so finds what is wrong with it. The port is taken last: nobody reaches a coordinator that cannot serve.
+    /// Opens everything, and so finds what is wrong with it. The port is taken first, so that one who cannot have it makes no store, and listened
+    /// at last: nobody reaches a coordinator that cannot serve.
     ///
     /// # Errors
     /// [`CoordinatorError`].
@@ -108,13 +112,14 @@ impl Coordinator {
         if !settings.listen.ip().is_loopback() {
             return Err(CoordinatorError::NotLoopback(settings.listen));
         }
-        let store = Store::open(&Location::Folder(settings.data.join("store")))?;
-        let landing = Landing::open(&settings.landing())?;
-        let listening = TcpListener::bind(settings.listen).await;
-        let listener = listening.map_err(|source| CoordinatorError::Listen {
+        let refused = |source| CoordinatorError::Listen {
             address: settings.listen,
             source,
-        })?;
+        };
+        let socket = take(settings.listen).map_err(refused)?;
+        let store = Store::open(&Location::Folder(settings.data.join("store")))?;
+        let landing = Landing::open(&settings.landing())?;
+        let listener = socket.listen(BACKLOG).map_err(refused)?;
         Ok(Self {
             settings,
             listener,
@@ -187,6 +192,18 @@ impl Coordinator {
         tracing::info!("the coordinator has stopped");
         Ok(())
     }
+}
+
+/// Takes an address that nobody listens on, without listening.
+fn take(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Else a coordinator could not start for a minute after the one before it, while the system remembers the connections of that one.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 fn connections(
