@@ -191,9 +191,10 @@ impl Keeper {
     /// Writes the part of a checkpoint that waits, once its batches are durable. The records of what has ended go with the next trimming: only after
     /// history has its end for good.
     fn write_waiting(&mut self) -> Result<(), StoreError> {
-        // When the committer has failed, what was copied may be of batches that nobody will ever see.
-        let durable = self.durable.get();
+        // When the committer has failed, what was copied may be of batches that nobody will ever see. In this order: once it has ended, what is
+        // durable does not change any more.
         let is_over = self.durable.is_over();
+        let durable = self.durable.get();
         let Some(checkpoint) = self.waiting.take_if(|part| part.at <= durable || is_over) else {
             return Ok(());
         };

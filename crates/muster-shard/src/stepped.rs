@@ -8,34 +8,24 @@ use std::time::Duration;
 use muster_core::state::State;
 use muster_core::time::Now;
 use muster_store::Store;
-use tokio::sync::{mpsc, watch};
 
 pub use crate::clock::Reading;
 
 use crate::assembly::{Parts, Reads, assemble};
-use crate::committer::{Committer, Group};
+use crate::committer::Group;
 use crate::error::FatalError;
 use crate::handle::ShardHandle;
-use crate::keeper::Keeper;
 use crate::options::Options;
 use crate::release::{LandingWork, Note};
-use crate::turns::Turns;
-use crate::verifier::{HistoryDamage, Verifier};
+use crate::verifier::HistoryDamage;
 
 /// A shard that is driven step by step.
 ///
 /// After an error of any step the process would stop: the only thing to do then is to drop it.
 pub struct SteppedShard {
-    turns: Turns,
-    committer: Committer,
+    parts: Parts,
     /// What is being committed; `None` between two groups.
     group: Option<Committing>,
-    keeper: Keeper,
-    verifier: Verifier,
-    handle: ShardHandle,
-    landing: mpsc::Receiver<LandingWork>,
-    notes: mpsc::Receiver<Note>,
-    history_damage: watch::Receiver<Option<HistoryDamage>>,
 }
 
 /// A group of batches, and how far it has come.
@@ -63,65 +53,48 @@ impl SteppedShard {
     /// # Errors
     /// [`FatalError`] when the store is damaged or cannot be read.
     pub fn open(store: Store, options: &Options, now: Reading) -> Result<Self, FatalError> {
-        let Parts {
-            turns,
-            committer,
-            keeper,
-            verifier,
-            handle,
-            landing,
-            notes,
-            history_damage,
-        } = assemble(store, options, Reads::InPlace, now)?;
         Ok(Self {
-            turns,
-            committer,
+            parts: assemble(store, options, Reads::InPlace, now)?,
             group: None,
-            keeper,
-            verifier,
-            handle,
-            landing,
-            notes,
-            history_damage,
         })
     }
 
     /// The way to it, as everybody else has it.
     #[must_use]
     pub fn handle(&self) -> &ShardHandle {
-        &self.handle
+        &self.parts.handle
     }
 
     /// The state, with what is not durable yet: for whoever checks it. What is told to anybody goes by the handle.
     #[must_use]
     pub fn state(&self) -> &State {
-        self.turns.writer.state()
+        self.parts.turns.writer.state()
     }
 
     /// The present as the shard sees it: its stamps never go back.
     pub fn now(&mut self, reading: Reading) -> Now {
-        self.turns.now(reading)
+        self.parts.turns.now(reading)
     }
 
     /// One turn of the writer, with the jobs that wait for it. Nothing happens while the pipeline has no room.
     pub fn turn(&mut self, reading: Reading) {
-        if !self.turns.pipeline.has_room() || self.turns.pipeline.is_closed() {
+        if !self.parts.turns.pipeline.has_room() || self.parts.turns.pipeline.is_closed() {
             return;
         }
         let mut jobs = Vec::new();
-        self.turns.take_waiting(&mut jobs);
-        let now = self.turns.now(reading);
+        self.parts.turns.take_waiting(&mut jobs);
+        let now = self.parts.turns.now(reading);
         // It says `false` only when the pipeline is closed.
-        let _ = self.turns.turn(&mut jobs, now);
+        let _ = self.parts.turns.turn(&mut jobs, now);
     }
 
     /// How long the writer has nothing to do if nobody asks; `None` when nothing is planned.
     pub fn idle_for(&mut self, reading: Reading) -> Option<Duration> {
-        let now = self.turns.now(reading);
-        if self.turns.has_work(now) {
+        let now = self.parts.turns.now(reading);
+        if self.parts.turns.has_work(now) {
             Some(Duration::ZERO)
         } else {
-            self.turns.idle_for(now)
+            self.parts.turns.idle_for(now)
         }
     }
 
@@ -129,7 +102,7 @@ impl SteppedShard {
     #[must_use]
     pub fn next_commit(&self) -> CommitStep {
         match &self.group {
-            None if self.turns.pipeline.is_empty() => CommitStep::Wait,
+            None if self.parts.turns.pipeline.is_empty() => CommitStep::Wait,
             None => CommitStep::Append,
             Some(Committing { flushed: false, .. }) => CommitStep::Flush,
             Some(Committing { flushed: true, .. }) => CommitStep::Release,
@@ -144,7 +117,7 @@ impl SteppedShard {
         let done = self.try_commit();
         if done.is_err() {
             self.group = None;
-            self.committer.end();
+            self.parts.committer.end();
         }
         done
     }
@@ -152,18 +125,18 @@ impl SteppedShard {
     fn try_commit(&mut self) -> Result<(), FatalError> {
         match &mut self.group {
             None => {
-                let batches = self.turns.pipeline.take_gathered();
+                let batches = self.parts.turns.pipeline.take_gathered();
                 if !batches.is_empty() {
-                    let group = self.committer.append(batches)?;
+                    let group = self.parts.committer.append(batches)?;
                     self.group = Some(Committing { group, flushed: false });
                 }
             }
             Some(committing) if !committing.flushed => {
-                self.committer.flush(&committing.group)?;
+                self.parts.committer.flush(&committing.group)?;
                 committing.flushed = true;
             }
             Some(committing) => {
-                if !self.committer.release_next(&mut committing.group) {
+                if !self.parts.committer.release_next(&mut committing.group) {
                     self.group = None;
                 }
             }
@@ -176,33 +149,33 @@ impl SteppedShard {
     /// # Errors
     /// [`FatalError`] of the store.
     pub fn keep(&mut self, now: Reading) -> Result<Duration, FatalError> {
-        self.keeper.take_checkpoint();
-        let rest = self.keeper.step(now);
+        self.parts.keeper.take_checkpoint();
+        let rest = self.parts.keeper.step(now);
         if rest.is_err() {
-            self.turns.pipeline.abandon();
+            self.parts.turns.pipeline.abandon();
         }
         Ok(rest?)
     }
 
     /// A step of the verifier. Returns how long it rests after it.
     pub fn verify(&mut self) -> Duration {
-        self.verifier.step()
+        self.parts.verifier.step()
     }
 
     /// What the verifier has found to be damaged; `None` when nothing is.
     #[must_use]
     pub fn history_damage(&self) -> Option<HistoryDamage> {
-        self.history_damage.borrow().clone()
+        self.parts.history_damage.borrow().clone()
     }
 
     /// Work for the landing, if there is some.
     pub fn landing_work(&mut self) -> Option<LandingWork> {
-        self.landing.try_recv().ok()
+        self.parts.landing.try_recv().ok()
     }
 
     /// A line for the log of an execution, if there is one.
     pub fn note(&mut self) -> Option<Note> {
-        self.notes.try_recv().ok()
+        self.parts.notes.try_recv().ok()
     }
 
     /// Ends it as a shutdown does: commits what has gathered, and lets the keeper write all that is durable.
@@ -210,11 +183,11 @@ impl SteppedShard {
     /// # Errors
     /// [`FatalError`] of the store.
     pub fn close(mut self, now: Reading) -> Result<(), FatalError> {
-        self.turns.pipeline.close();
+        self.parts.turns.pipeline.close();
         while self.next_commit() != CommitStep::Wait {
             self.commit()?;
         }
-        self.committer.end();
-        Ok(self.keeper.end(now)?)
+        self.parts.committer.end();
+        Ok(self.parts.keeper.end(now)?)
     }
 }

@@ -264,23 +264,19 @@ impl Drop for SledBackend {
 /// Makes all of the changes or none of them. One alone needs no batch of sled's, which costs much more: before and after it begins, sled hands what its
 /// buffer holds to a thread that writes it, and all of those threads wake up.
 fn apply(tree: &sled::Tree, changes: Vec<Change>) -> sled::Result<()> {
-    let mut changes = changes.into_iter();
-    let (first, second) = (changes.next(), changes.next());
-    match (first, second) {
-        (None, _) => Ok(()),
-        (Some(Change::Put { key, value }), None) => tree.insert(key, value).map(drop),
-        (Some(Change::Remove { key }), None) => tree.remove(key).map(drop),
-        (first, second) => {
-            let mut batch = sled::Batch::default();
-            for change in first.into_iter().chain(second).chain(changes) {
-                match change {
-                    Change::Put { key, value } => batch.insert(key, value),
-                    Change::Remove { key } => batch.remove(key),
-                }
-            }
-            tree.apply_batch(batch)
+    let several = match <[Change; 1]>::try_from(changes) {
+        Ok([Change::Put { key, value }]) => return tree.insert(key, value).map(drop),
+        Ok([Change::Remove { key }]) => return tree.remove(key).map(drop),
+        Err(changes) => changes,
+    };
+    let mut batch = sled::Batch::default();
+    for change in several {
+        match change {
+            Change::Put { key, value } => batch.insert(key, value),
+            Change::Remove { key } => batch.remove(key),
         }
     }
+    tree.apply_batch(batch)
 }
 
 /// Moves `snap.*.generating` out of sled's sight: it is left when a process dies while sled writes a snapshot at its

@@ -4,3 +4,4 @@ mod damage;
 mod durability;
 mod lifecycle;
 mod rig;
+mod stepped;

@@ -1,0 +1,107 @@
+//! A shard that is driven step by step: what is told, and when.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use muster_core::decide::integration::create::Create;
+use muster_core::decide::{Answer, Command};
+use muster_core::time::{Moment, Stamp};
+use muster_core::words::{IntegrationId, Principal};
+use muster_shard::Options;
+use muster_shard::stepped::{CommitStep, Reading, SteppedShard};
+use muster_store::Store;
+use muster_store::memory::MemoryBackend;
+
+use crate::rig::{definition, organization};
+
+fn at(seconds: u64) -> Reading {
+    let since = Duration::from_secs(seconds);
+    Reading {
+        wall: Stamp::from_millis(0).after(since),
+        moment: Moment::from_start(since),
+    }
+}
+
+fn open(disk: &MemoryBackend, now: Reading) -> SteppedShard {
+    let options = Options {
+        seed: Some(7),
+        ..Options::default()
+    };
+    let store = Store::on(Arc::new(disk.clone())).expect("a store");
+    SteppedShard::open(store, &options, now).expect("it is sound")
+}
+
+/// Creates an integration, and hands what the committer did until it was answered to `seen`, step by step.
+fn create(shard: &mut SteppedShard, now: Reading, seen: &mut dyn FnMut(CommitStep)) -> IntegrationId {
+    let handle = shard.handle().clone();
+    let create = Command::CreateIntegration(Create {
+        organization: organization(),
+        definition: definition("laptops"),
+        draft: false,
+        request: None,
+    });
+    let mut asking = pin!(handle.ask(Principal::local(), create));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(
+        asking.as_mut().poll(&mut context).is_pending(),
+        "nothing has turned yet"
+    );
+    shard.turn(now);
+    loop {
+        let step = shard.next_commit();
+        assert_ne!(step, CommitStep::Wait, "all is committed, and nothing was answered");
+        seen(step);
+        shard.commit().expect("the disk is sound");
+        match asking.as_mut().poll(&mut context) {
+            Poll::Ready(Ok(Answer::Integration(id))) => return id,
+            Poll::Ready(other) => panic!("an integration was to be created, not {other:?}"),
+            Poll::Pending => {}
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_there_after_the_release_and_not_before() {
+    let disk = MemoryBackend::new();
+    let mut shard = open(&disk, at(1_000));
+    let mut steps = Vec::new();
+    let id = create(&mut shard, at(1_001), &mut |step| steps.push(step));
+    assert_eq!(steps, [CommitStep::Append, CommitStep::Flush, CommitStep::Release]);
+
+    // What was answered is there although the machine is lost right after it.
+    drop(shard);
+    disk.lose_unflushed();
+    let shard = open(&disk, at(1_002));
+    assert!(shard.state().ledger().integration(id).is_some());
+}
+
+#[test]
+fn time_is_what_its_driver_says() {
+    let disk = MemoryBackend::new();
+    let mut shard = open(&disk, at(1_000));
+    create(&mut shard, at(1_001), &mut |_| ());
+    let idle = shard.idle_for(at(1_001)).expect("a collection is planned");
+    assert!(idle > Duration::ZERO, "{idle:?}");
+    assert_eq!(shard.now(at(500)).stamp, at(1_001).wall, "a stamp never goes back");
+}
+
+#[test]
+fn the_same_seed_and_steps_give_the_same_ids() {
+    let ids = [(); 2].map(|()| create(&mut open(&MemoryBackend::new(), at(1_000)), at(1_001), &mut |_| ()));
+    assert_eq!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_shutdown_leaves_all_of_it_in_the_records() {
+    let disk = MemoryBackend::new();
+    let mut shard = open(&disk, at(1_000));
+    let id = create(&mut shard, at(1_001), &mut |_| ());
+    let expected = shard.state().ledger().integration(id).cloned();
+    shard.close(at(1_002)).expect("the disk is sound");
+    assert_eq!(
+        open(&disk, at(1_003)).state().ledger().integration(id).cloned(),
+        expected
+    );
+}
