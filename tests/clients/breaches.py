@@ -250,7 +250,10 @@ BREACHES = {
     ],
     "a cursor of more than 16 KiB": [checked_in(report(completed={"cursor": "x" * (16 * 1024 + 1)}))],
     "a log line in the coordinator's name": [checked_in(Message(log_lines=LINES))],
-    "a message of more than 1 MiB": [checked_in(failed("CONNECTOR", "x" * 2 * MIB)), says(hello(pool="x" * 2 * MIB))],
+    "a message of more than `message_bytes_max`": [
+        checked_in(failed("CONNECTOR", "x" * 256 * 1024)),
+        says(hello(pool="x" * 256 * 1024)),
+    ],
     "more than 30 check-ins of a runner at once": [restless],
     "a second stream of the same runner (ends the first)": [superseded],
     "for an execution that there never was": [fenced(lambda work, stranger: (stranger, report(started={})))],
