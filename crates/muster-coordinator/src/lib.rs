@@ -4,7 +4,6 @@
 
 mod clock;
 mod connection;
-pub mod landing;
 pub mod limits;
 mod named;
 mod publisher;
@@ -14,5 +13,7 @@ pub mod settings;
 mod status;
 mod wire;
 
+/// The landing, as the coordinator opens it.
+pub use muster_landing as landing;
 pub use server::{Coordinator, CoordinatorError};
 pub use settings::Settings;

@@ -172,10 +172,7 @@ fn the_wire_and_the_disk_stay_at_their_ends() {
         "{store}"
     );
     // What lands and what publishes knows nothing of the wire.
-    forbid(
-        "crates/muster-coordinator/src/landing",
-        &["muster_proto", "tonic", "muster_shard"],
-    );
+    forbid("crates/muster-landing/src", &["muster_proto", "tonic", "muster_shard"]);
     forbid("crates/muster-coordinator/src/publisher.rs", &["muster_proto", "tonic"]);
     // Events are decided by the core alone.
     for folder in ["muster-coordinator", "muster-runner", "muster-session", "muster"] {

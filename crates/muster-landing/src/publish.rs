@@ -6,7 +6,7 @@ use backon::{ExponentialBuilder, Retryable};
 use muster_core::words::{Counts, Staged};
 use object_store::path::Path;
 
-use super::folder::Folder;
+use super::files::Files;
 use super::manifest::Manifest;
 use super::place::StagedName;
 use super::{Destination, Impossible, Inner, Landing, LandingError, PublishError};
@@ -52,7 +52,11 @@ impl Landing {
             .await
     }
 
-    async fn publish_once(&self, destination: &Destination, staged: &Staged) -> Result<Published, PublishError> {
+    /// The same without trying again, for whoever has timers of its own.
+    ///
+    /// # Errors
+    /// As [`Landing::publish`].
+    pub async fn publish_once(&self, destination: &Destination, staged: &Staged) -> Result<Published, PublishError> {
         let publication = Publication::new(&self.inner, destination, staged)?;
         for step in Step::ALL {
             match publication.carry_out(step).await {
@@ -124,14 +128,14 @@ impl<'p> Publication<'p> {
     }
 
     pub(super) async fn carry_out(&self, step: Step) -> Result<(), PublishError> {
-        let folder = self.folder();
+        let files = self.files();
         match step {
             Step::Verify => self.verify().await,
-            Step::MakeFolders => folder
+            Step::MakeFolders => files
                 .make(&self.destination.folder())
                 .await
                 .map_err(PublishError::Transient),
-            Step::PlaceManifest => folder
+            Step::PlaceManifest => files
                 .rename(&self.name.manifest(), &self.destination.manifest())
                 .await
                 .map_err(PublishError::Transient),
@@ -146,11 +150,11 @@ impl<'p> Publication<'p> {
     async fn place_data(&self) -> Result<(), PublishError> {
         let (data, manifest) = (self.destination.data(), self.destination.manifest());
         let placed = async {
-            let folder = self.folder();
-            folder.rename(&self.name.part(), &data).await?;
-            folder.sync(&self.destination.folder()).await?;
+            let files = self.files();
+            files.rename(&self.name.part(), &data).await?;
+            files.sync(&self.destination.folder()).await?;
             // A file that was not there to be renamed was placed by an earlier try, or has gone since it was verified.
-            Ok(folder.has(&data).await? && folder.has(&manifest).await?)
+            Ok(files.has(&data).await? && files.has(&manifest).await?)
         };
         match placed.await.map_err(PublishError::Transient)? {
             true => Ok(()),
@@ -182,14 +186,14 @@ impl<'p> Publication<'p> {
             }
             .into());
         }
-        let folder = self.folder();
-        let checksum = match folder
+        let files = self.files();
+        let checksum = match files
             .checksum(&self.name.part())
             .await
             .map_err(PublishError::Transient)?
         {
             Some(checksum) => Some(checksum),
-            None => folder
+            None => files
                 .checksum(&self.destination.data())
                 .await
                 .map_err(PublishError::Transient)?,
@@ -202,7 +206,7 @@ impl<'p> Publication<'p> {
     }
 
     async fn load(&self, path: &Path) -> Result<Option<Manifest>, PublishError> {
-        match Manifest::load(self.folder(), path).await {
+        match Manifest::load(self.files(), path).await {
             Ok(manifest) => Ok(manifest),
             Err(LandingError::Damaged { what, reason }) => Err(self.damaged(format!("{what}: {reason}"))),
             Err(error) => Err(PublishError::Transient(error)),
@@ -224,22 +228,22 @@ impl<'p> Publication<'p> {
     /// Takes back what an earlier try has already put into its final place, so that nothing of an impossible publish is visible. What belongs to
     /// another upload stays.
     async fn withdraw(&self) -> Result<(), LandingError> {
-        let folder = self.folder();
+        let files = self.files();
         let manifest = self.destination.manifest();
-        match Manifest::load(folder, &manifest).await {
+        match Manifest::load(files, &manifest).await {
             // Whose an unreadable one is does not matter: no reader can make anything of it, or trust the data beside it.
             Err(LandingError::Damaged { .. }) => {}
             Err(error) => return Err(error),
             Ok(Some(placed)) if placed.id() != self.staged.id => return Ok(()),
             Ok(Some(_) | None) => {}
         }
-        folder.rename(&self.destination.data(), &self.name.part()).await?;
-        folder.rename(&manifest, &self.name.manifest()).await?;
-        folder.sync(&self.destination.folder()).await
+        files.rename(&self.destination.data(), &self.name.part()).await?;
+        files.rename(&manifest, &self.name.manifest()).await?;
+        files.sync(&self.destination.folder()).await
     }
 
-    fn folder(&self) -> &'p Folder {
-        &self.landing.folder
+    fn files(&self) -> &'p dyn Files {
+        &*self.landing.files
     }
 }
 

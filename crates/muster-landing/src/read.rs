@@ -28,7 +28,7 @@ impl Landing {
     /// [`LandingError`] when the landing can't be read, also in mid-stream; [`LandingError::Damaged`] when the records are not what was written.
     pub async fn read(&self, destination: &Destination) -> Result<Option<Lines>, LandingError> {
         let path = destination.data();
-        let Some(bytes) = self.inner.folder.read(&path).await? else {
+        let Some(bytes) = self.inner.files.read(&path).await? else {
             return Ok(None);
         };
         let lines = Unpacked {

@@ -39,6 +39,7 @@
 //! take away what was committed to.
 
 mod error;
+mod files;
 mod folder;
 mod line;
 mod live;
@@ -58,6 +59,7 @@ use backon::ExponentialBuilder;
 use muster_core::words::{Attempt, ExecutionId, Staged};
 
 pub use error::{Impossible, LandingError, LineFault, PublishError, StageError};
+pub use files::{Checksum, Doing, Files};
 pub use line::LINE_BYTES_MAX;
 pub use place::Destination;
 pub use publish::Published;
@@ -65,6 +67,7 @@ pub use read::Lines;
 pub use stage::Stage;
 pub use sweep::Swept;
 
+use files::{all_staged_now, staged_of};
 use folder::Folder;
 use live::Live;
 use manifest::Manifest;
@@ -78,7 +81,7 @@ pub struct Landing {
 
 #[derive(Debug)]
 struct Inner {
-    folder: Folder,
+    files: Box<dyn Files>,
     live: Live,
     backoff: ExponentialBuilder,
 }
@@ -93,11 +96,22 @@ impl Landing {
     }
 
     fn open_with(folder: &Path, backoff: ExponentialBuilder) -> Result<Self, LandingError> {
-        let folder = Folder::open(folder)?;
-        let newest = folder.list_all_now()?.iter().map(|file| file.name.ordinal).max();
+        Self::over(Box::new(Folder::open(folder)?), backoff)
+    }
+
+    /// The landing over these files.
+    ///
+    /// # Errors
+    /// [`LandingError`] when they can't be listed.
+    pub fn on(files: Box<dyn Files>) -> Result<Self, LandingError> {
+        Self::over(files, publish::backoff())
+    }
+
+    fn over(files: Box<dyn Files>, backoff: ExponentialBuilder) -> Result<Self, LandingError> {
+        let newest = all_staged_now(&*files)?.iter().map(|file| file.name.ordinal).max();
         Ok(Self {
             inner: Arc::new(Inner {
-                folder,
+                files,
                 live: Live::after(newest),
                 backoff,
             }),
@@ -110,14 +124,14 @@ impl Landing {
     /// # Errors
     /// [`LandingError`] when the landing can't be read, or the manifest is damaged.
     pub async fn staged(&self, execution: ExecutionId, attempt: Attempt) -> Result<Option<Staged>, LandingError> {
-        let files = self.inner.folder.list(execution).await?;
+        let files = staged_of(&*self.inner.files, execution).await?;
         let newest = files
             .iter()
             .filter(|file| file.name.attempt == attempt && file.is_manifest())
             .map(|file| file.name)
             .max_by_key(|name| name.ordinal);
         let Some(name) = newest else { return Ok(None) };
-        let manifest = Manifest::load(&self.inner.folder, &name.manifest()).await?;
+        let manifest = Manifest::load(&*self.inner.files, &name.manifest()).await?;
         Ok(manifest.map(|manifest| Staged {
             id: name.id(),
             counts: manifest.counts(),
@@ -128,6 +142,6 @@ impl Landing {
     /// Where the records of an execution lie once they are published, as a URI.
     #[must_use]
     pub fn uri(&self, destination: &Destination) -> String {
-        self.inner.folder.uri(&destination.data())
+        self.inner.files.uri(&destination.data())
     }
 }

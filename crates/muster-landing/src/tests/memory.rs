@@ -16,12 +16,7 @@ const MEASURED: &str = "MUSTER_TEST_LANDING_MEMORY";
 #[test]
 fn memory_does_not_grow_with_an_upload() {
     let output = Command::new(std::env::current_exe().expect("this test's program"))
-        .args([
-            "--exact",
-            "--ignored",
-            "--nocapture",
-            "landing::tests::memory::a_large_upload",
-        ])
+        .args(["--exact", "--ignored", "--nocapture", "tests::memory::a_large_upload"])
         .env(MEASURED, "1")
         .output()
         .expect("a process");

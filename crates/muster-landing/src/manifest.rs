@@ -9,7 +9,7 @@ use muster_core::words::{Counts, StagedId};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{Checksum, Folder};
+use super::files::{Checksum, Files};
 use super::line::Fields;
 use super::place::{StagedName, created, timestamp};
 use super::{Destination, LandingError};
@@ -85,8 +85,8 @@ impl Manifest {
     }
 
     /// Reads the manifest at `path`; `None` when it is not there.
-    pub(super) async fn load(folder: &Folder, path: &Path) -> Result<Option<Self>, LandingError> {
-        let Some(content) = folder.get(path).await? else {
+    pub(super) async fn load(files: &dyn Files, path: &Path) -> Result<Option<Self>, LandingError> {
+        let Some(content) = files.get(path).await? else {
             return Ok(None);
         };
         let damaged = |reason| LandingError::Damaged {
@@ -163,7 +163,7 @@ mod tests {
     use muster_core::words::{Attempt, DataType, ExecutionId, IntegrationId, OrganizationId};
 
     use super::*;
-    use crate::landing::line;
+    use crate::line;
 
     /// Written by the first version; must be read by all later ones.
     const GOLDEN: &str = include_str!("golden/manifest-1.json");

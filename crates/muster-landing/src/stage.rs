@@ -10,7 +10,8 @@ use object_store::{MultipartUpload, PutPayload};
 use sha2::{Digest as _, Sha256};
 use zstd::stream::write::Encoder;
 
-use super::folder::{Checksum, Folder, PART_BYTES, blocking};
+use super::files::{Checksum, Files, remove_staged, staged_of};
+use super::folder::{PART_BYTES, blocking};
 use super::line::{self, Fields};
 use super::live::Ticket;
 use super::manifest::Manifest;
@@ -41,7 +42,7 @@ impl Landing {
             what: part.to_string(),
             source,
         })?;
-        let upload = self.inner.folder.upload(&part).await?;
+        let upload = self.inner.files.upload(&part).await?;
         Ok(Stage {
             landing: Arc::clone(&self.inner),
             destination,
@@ -58,7 +59,8 @@ impl Landing {
     /// Removes what a new upload of an attempt makes needless: what earlier processes have left unfinished, and all finished ones but the
     /// newest, to which the ledger may be committing just now.
     async fn remove_replaced(&self, ticket: &Ticket) -> Result<(), LandingError> {
-        let mut files = self.inner.folder.list(ticket.name.execution).await?;
+        let place = &*self.inner.files;
+        let mut files = staged_of(place, ticket.name.execution).await?;
         files.retain(|file| file.name.attempt == ticket.name.attempt && !self.inner.live.has(file.name));
         let newest = files
             .iter()
@@ -70,7 +72,7 @@ impl Landing {
             .iter()
             .filter(|file| file.is_unfinished() || needless(file.name.ordinal))
         {
-            self.inner.folder.remove_staged(file).await?;
+            remove_staged(place, file).await?;
         }
         Ok(())
     }
@@ -136,10 +138,10 @@ impl Stage {
         self.upload.complete().await.map_err(|source| self.failed(source))?;
         let Judge { counts, fields } = judge;
         let manifest = Manifest::new(name, &self.destination, counts, &press.sum(), &fields, self.began);
-        let folder: &Folder = &self.landing.folder;
-        if let Err(error) = folder.put(&name.manifest(), manifest.to_bytes()).await {
+        let files: &dyn Files = &*self.landing.files;
+        if let Err(error) = files.put(&name.manifest(), manifest.to_bytes()).await {
             // Best effort: a sweep finds it otherwise.
-            drop(folder.remove(&part).await);
+            drop(files.remove(&part).await);
             return Err(error.into());
         }
         Ok(Staged {

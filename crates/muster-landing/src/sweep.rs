@@ -2,7 +2,7 @@
 
 use muster_core::words::{Attempt, ExecutionId};
 
-use super::folder::StagedFile;
+use super::files::{StagedFile, remove_staged, staged_in, staged_of};
 use super::place::shelves;
 use super::{Inner, Landing, LandingError};
 
@@ -38,7 +38,7 @@ impl Landing {
     {
         let mut swept = Swept::default();
         for shelf in shelves() {
-            for file in self.inner.folder.list_shelf(&shelf).await? {
+            for file in staged_in(&*self.inner.files, &shelf).await? {
                 let name = file.name;
                 if is_open(name.execution, name.attempt).await {
                     swept.kept += 1;
@@ -49,7 +49,7 @@ impl Landing {
                     swept.kept += 1;
                     continue;
                 }
-                self.inner.folder.remove_staged(&file).await?;
+                remove_staged(&*self.inner.files, &file).await?;
                 swept.removed += 1;
             }
         }
@@ -64,9 +64,9 @@ impl Inner {
         execution: ExecutionId,
         wanted: impl Fn(&StagedFile) -> bool,
     ) -> Result<(), LandingError> {
-        for file in self.folder.list(execution).await? {
+        for file in staged_of(&*self.files, execution).await? {
             if wanted(&file) && !self.live.has(file.name) {
-                self.folder.remove_staged(&file).await?;
+                remove_staged(&*self.files, &file).await?;
             }
         }
         Ok(())
