@@ -81,6 +81,8 @@ impl Connector for Exec {
     }
 
     fn collect<'a>(&'a self, collection: &'a Collection, sink: &'a mut Sink) -> BoxFuture<'a, Result<End, Failure>> {
-        Box::pin(collect::collect(&self.launch, collection, sink))
+        let offered = self.spec.data_type(&collection.data_type);
+        let key = offered.map_or(&[][..], |one| &one.primary_key);
+        Box::pin(collect::collect(&self.launch, key, collection, sink))
     }
 }

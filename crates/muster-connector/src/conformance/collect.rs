@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Fault, Settings, Verdict, collection, in_words, too_slow, wrong};
-use crate::{CancellationToken, Connector, DataTypeSpec, SinkItem, run, sink};
+use crate::{CancellationToken, Connector, DataTypeSpec, SinkItem, judge_key, run, sink};
 
 /// The most records of which keys are kept: 16 MB of them.
 const RECORDS_MAX: usize = 1_000_000;
@@ -79,16 +79,12 @@ fn look(line: &[u8], ordinal: u64, key: &[String], records: &mut HashMap<u64, u6
         Ok(_) => return wrong(format!("record {ordinal} is no JSON object")),
         Err(error) => return wrong(format!("record {ordinal} is no JSON: {error}")),
     };
+    if let Err(fault) = judge_key(&String::from_utf8_lossy(line), key) {
+        return wrong(format!("record {ordinal} {fault}"));
+    }
     let mut hasher = DefaultHasher::new();
-    for field in key {
-        match record.get(field) {
-            None | Some(Value::Null) => {
-                return wrong(format!(
-                    "record {ordinal} has no `{field}`, which is of its primary key"
-                ));
-            }
-            Some(value) => value.to_string().hash(&mut hasher),
-        }
+    for value in key.iter().filter_map(|field| record.get(field)) {
+        value.to_string().hash(&mut hasher);
     }
     if records.len() >= RECORDS_MAX {
         return Ok(());

@@ -20,6 +20,7 @@ enum Flaw {
     CheckBlamesItself,
     KeyTwice,
     KeyNull,
+    KeyList,
     DeafToCancel,
     NoCursor,
     CursorDropped,
@@ -75,6 +76,7 @@ impl Numbers {
             let id = match self.flaw {
                 Flaw::KeyTwice => json!(id / 2),
                 Flaw::KeyNull => json!(null),
+                Flaw::KeyList => json!([id]),
                 _ => json!(id),
             };
             sink.record(&json!({"id": id, "ballast": "x".repeat(100_000)})).await?;
@@ -167,7 +169,16 @@ async fn each_fault_fails_its_case_and_says_what_is_wrong() {
             "counts and keys match (device)",
             "record 3 has the primary key of an earlier one",
         ),
-        (Flaw::KeyNull, "counts and keys match (device)", "record 1 has no `id`"),
+        (
+            Flaw::KeyNull,
+            "counts and keys match (device)",
+            "record 1 has null as its `id`",
+        ),
+        (
+            Flaw::KeyList,
+            "counts and keys match (device)",
+            "record 1 has a list as its `id`",
+        ),
         (
             Flaw::DeafToCancel,
             "collect obeys cancel (device)",

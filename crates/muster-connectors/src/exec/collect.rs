@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use muster_connector::{
-    CancellationToken, Category, Collection, ConnectorName, Cursor, End, Failure, LogLevel, Sink, Spec,
+    CancellationToken, Category, Collection, ConnectorName, Cursor, End, Failure, KeyFault, LogLevel, Sink, Spec,
+    judge_key,
 };
 use serde_json::Value;
 use tokio::time::timeout;
@@ -67,9 +68,8 @@ async fn answer(launch: &Launch, request: &Request<'_>, within: Duration) -> Res
                 Heard::Message(Message::Error(error)) => Last::Error(error),
                 Heard::Message(Message::Spec(spec)) => Last::Spec(spec),
                 Heard::Message(Message::Record(_) | Message::Cursor(_)) => {
-                    return Err(program.failure(format_args!(
-                        "line {} of the program's output is a record or a cursor, and it was asked for `{command}`",
-                        program.line_number()
+                    return Err(program.fault(format_args!(
+                        "is a record or a cursor, and it was asked for `{command}`"
                     )));
                 }
             };
@@ -91,8 +91,13 @@ async fn answer(launch: &Launch, request: &Request<'_>, within: Duration) -> Res
     judge_end(&program, last, &exit)
 }
 
-/// Has a program collect into the sink.
-pub(super) async fn collect(launch: &Launch, collection: &Collection, sink: &mut Sink) -> Result<End, Failure> {
+/// Has a program collect into the sink, records with this primary key.
+pub(super) async fn collect(
+    launch: &Launch,
+    key: &[String],
+    collection: &Collection,
+    sink: &mut Sink,
+) -> Result<End, Failure> {
     let request = Request {
         command: Command::Collect,
         config: Some(&collection.config),
@@ -102,7 +107,7 @@ pub(super) async fn collect(launch: &Launch, collection: &Collection, sink: &mut
     };
     let mut program = Conversation::begin(launch, &request, sink.cancellation())?;
     let mut log = Log::new(launch.log_lines_max);
-    let listened = listen(&mut program, sink, &mut log).await;
+    let listened = listen(&mut program, key, sink, &mut log).await;
     let exit = program.end().await;
     let (last, cursor) = listened?;
     log.tell_left_out(sink).await?;
@@ -123,6 +128,7 @@ pub(super) async fn collect(launch: &Launch, collection: &Collection, sink: &mut
 
 async fn listen(
     program: &mut Conversation<'_>,
+    key: &[String],
     sink: &mut Sink,
     log: &mut Log,
 ) -> Result<(Option<Last>, Option<Cursor>), Failure> {
@@ -130,7 +136,10 @@ async fn listen(
     let mut cursor = None;
     while let Some(heard) = program.next().await? {
         match heard {
-            Heard::Message(Message::Record(record)) => sink.record(record).await?,
+            Heard::Message(Message::Record(record)) => match judge_key(record.get(), key) {
+                Ok(()) => sink.record(record).await?,
+                Err(fault) => return Err(keyless(program, &fault)),
+            },
             Heard::Message(Message::Progress(progress)) => sink.progress(progress.total),
             Heard::Message(Message::Log(line)) => log.line(sink, line.level.into(), line.message).await?,
             Heard::Text(text) => log.line(sink, LogLevel::Info, text).await?,
@@ -150,6 +159,16 @@ async fn listen(
         }
     }
     Ok((last, cursor))
+}
+
+/// The failure of a program that has printed a record which nobody can tell from others.
+fn keyless(program: &Conversation<'_>, fault: &KeyFault) -> Failure {
+    let failure = program.fault(format_args!("is a record that {fault}"));
+    failure.with_remedy(format!(
+        "let the program print a text, a number, or true or false as `{}` of every record; or name in the `primary_key` of its \
+         specification the fields that tell its records apart",
+        fault.field
+    ))
 }
 
 /// What a program's end is worth: its own failure, one for how it exited, or what it has said.

@@ -231,11 +231,6 @@ impl<'l> Conversation<'l> {
         self.deadline = Some(Instant::now() + SILENT_MAX);
     }
 
-    /// The number of the line that was heard last, counted from 1.
-    pub(super) fn line_number(&self) -> u64 {
-        self.line_number
-    }
-
     /// Ends a program that has nothing more to say, or that nobody listens to any more; tells how it exited, in words.
     pub(super) async fn end(&mut self) -> String {
         let status = if self.exited {
@@ -257,7 +252,8 @@ impl<'l> Conversation<'l> {
         Failure::new(Category::Connector, format!("{message}{}", self.tail))
     }
 
-    fn fault(&self, problem: impl std::fmt::Display) -> Failure {
+    /// A failure of the connector, for the line that was heard last.
+    pub(super) fn fault(&self, problem: impl std::fmt::Display) -> Failure {
         self.failure(format_args!(
             "line {} of the program's output {problem}",
             self.line_number

@@ -56,6 +56,18 @@ async fn every_fault_of_a_program_is_a_failure_of_the_connector_that_says_which(
             "line 2 of the program's output is a `record` that is no JSON object",
         ),
         (
+            r#"echo starting; echo '{"record":{"id":1}}'; echo '{"record":{"name":"hq"}}'"#,
+            "line 3 of the program's output is a record that has no `id`, which is of its primary key",
+        ),
+        (
+            r#"echo '{"record":{"id":null}}'; echo '{"end":{"records":1}}'"#,
+            "line 1 of the program's output is a record that has null as its `id`, which is of its primary key",
+        ),
+        (
+            r#"echo '{"record":{"id":[1]}}'; echo '{"end":{"records":1}}'"#,
+            "line 1 of the program's output is a record that has a list as its `id`, which is of its primary key",
+        ),
+        (
             r#"echo '{"record":{"id":1}'"#,
             "line 1 of the program's output is meant as a message `record`, but is none: EOF while parsing an object at \
              line 1 column 18",

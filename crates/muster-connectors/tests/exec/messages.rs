@@ -41,17 +41,17 @@ async fn a_program_gets_its_configuration_data_type_and_cursor_on_standard_input
         r#"
         tr '\0' ' ' < /proc/$$/cmdline | grep -c 'hunter[2]' >&2
         tr '\0' ' ' < /proc/$$/environ | grep -c 'hunter[2]' >&2
-        printf '{"record":%s}\n' "$request"
+        printf '{"record":{"id":1,"request":%s}}\n' "$request"
         echo '{"end":{"records":1}}'"#,
     );
     let config = json!({"password": "hunter2"});
     let (done, collected) = collect_with(&program, config, Some("c1")).await;
     done.expect("a good end");
-    let request: serde_json::Value = serde_json::from_str(&collected.records[0]).expect("JSON");
+    let record: serde_json::Value = serde_json::from_str(&collected.records[0]).expect("JSON");
     let expected = json!({
         "protocol": 1, "command": "collect", "config": {"password": "hunter2"}, "data_type": "device", "cursor": "c1",
     });
-    assert_eq!(request, expected);
+    assert_eq!(record["request"], expected);
     let counts: Vec<&str> = collected.log.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(counts, ["0", "0"]);
 }

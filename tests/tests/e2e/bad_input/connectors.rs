@@ -27,6 +27,7 @@ const ROWS: &[(&str, &str)] = &[
     ("garbage-without-end", "cat /dev/zero"),
     ("garbage-lines", r"head -c 300000 /dev/urandom; exit 0"),
     ("no-object", r#"echo '{"record":[1]}'"#),
+    ("no-primary-key", r#"echo '{"record":{"id":1}}'; echo '{"record":{"name":"hq"}}'; echo '{"end":{"records":2}}'"#),
     ("half-a-record", r#"echo '{"record":{"id":1}'"#),
     ("record-too-large", r#"printf '{"record":{"id":"'; head -c 2000000 /dev/zero | tr '\0' x; echo '"}}'"#),
     ("cursor-too-large", r#"printf '{"cursor":"'; head -c 20000 /dev/zero | tr '\0' x; echo '"}'; echo '{"end":{"records":0}}'"#),
