@@ -9,6 +9,7 @@ mod configuration;
 mod deploy;
 mod dynamic;
 mod first_hour;
+mod inherited;
 mod kills;
 mod leftovers;
 mod lifecycle;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -25,6 +25,9 @@ const DIES_WITHIN: Duration = Duration::from_millis(250);
 
 /// How much of what a program prints may wait for the runner: with the usual 64 KiB a fast program and its reader would take turns for each.
 const PIPE_BYTES: usize = 1024 * 1024;
+
+/// The first file of a process that is neither standard input nor standard output nor standard error.
+const FIRST_BEYOND_STANDARD: RawFd = 3;
 
 /// A program and its forks. Dropping it kills them.
 #[derive(Debug)]
@@ -79,6 +82,8 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        // All that Rust opens closes by itself when a program begins. What whoever started this process has left open in it does not.
+        close_fds::set_fds_cloexec_threadsafe(FIRST_BEYOND_STANDARD, &[]);
         let mut child = command.spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = Group { id };
