@@ -23,7 +23,7 @@ pub use coordinator::{Coordinator, free_address};
 pub use landing::{Published, published, staged_files};
 pub use process::Process;
 pub use runner::Runner;
-pub use scripted::{CONNECTOR, DATA_TYPE, Identity, ScriptedRunner};
+pub use scripted::{CONNECTOR, DATA_TYPE, HOSTED, Identity, ScriptedRunner};
 pub use source::passwd_of;
 pub use wait::{LIMIT, eventually};
 pub use work::Work;

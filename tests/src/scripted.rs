@@ -26,6 +26,9 @@ pub const CONNECTOR: &str = "scripted";
 /// The one data type of that connector.
 pub const DATA_TYPE: &str = "item";
 
+/// The service's own pool, whose runners belong to no organization.
+pub const HOSTED: &str = "hosted";
+
 /// The messages of a test that wait for the connection: more than any test sends at once.
 const SENDING_MAX: usize = 64;
 
@@ -131,7 +134,10 @@ impl Identity {
         v1::Hello {
             runner_id: Bytes::copy_from_slice(self.id.as_bytes()),
             display_name: self.name.clone(),
-            organization: ORGANIZATION.to_owned(),
+            organization: match self.pool.as_str() {
+                HOSTED => String::new(),
+                _ => ORGANIZATION.to_owned(),
+            },
             pool: self.pool.clone(),
             version: "1.0.0".to_owned(),
             connectors: vec![connector],
@@ -180,6 +186,31 @@ impl ScriptedRunner {
     pub async fn report(&self, reports: Vec<v1::Report>) {
         let message = v1::RunnerMessage {
             kind: Some(runner_message::Kind::Reports(v1::Reports { reports })),
+        };
+        self.sender.send(message).await.expect("the stream goes on");
+    }
+
+    /// Has a line kept with the execution of this work.
+    ///
+    /// # Panics
+    /// When the stream has ended.
+    pub async fn log(&self, work: &Work, message: &str) {
+        let line = v1::RunnerLogLine {
+            source: v1::LogSource::Runner.into(),
+            level: v1::LogLevel::Info.into(),
+            message: message.to_owned(),
+        };
+        let attempt = v1::AttemptLogLines {
+            execution_id: work.execution.clone(),
+            attempt: work.attempt,
+            lines: vec![line],
+            dropped_count: 0,
+        };
+        let lines = v1::RunnerLogLines {
+            attempts: vec![attempt],
+        };
+        let message = v1::RunnerMessage {
+            kind: Some(runner_message::Kind::LogLines(lines)),
         };
         self.sender.send(message).await.expect("the stream goes on");
     }

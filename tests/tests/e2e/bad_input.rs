@@ -13,6 +13,7 @@ mod check_in;
 mod cli;
 mod connectors;
 mod raw;
+mod reports;
 mod scene;
 mod starts;
 mod told;

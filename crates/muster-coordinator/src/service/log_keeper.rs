@@ -2,7 +2,7 @@
 
 use muster_core::decide::Work;
 use muster_core::words::{Claim, ExecutionId, LogLevel, LogLine, LogSource, RunnerId};
-use muster_shard::Note;
+use muster_shard::{Note, ShardError};
 use tokio::sync::mpsc;
 
 use super::Services;
@@ -105,7 +105,7 @@ impl Services {
         self.keep(execution, vec![line]).await;
     }
 
-    /// Lines of an attempt that does not hold its execution any more are dropped.
+    /// Lines of whoever does not hold the execution, or has not held it to its end, are dropped.
     async fn keep_lines(&self, lines: Lines) {
         let Lines {
             claim,
@@ -113,15 +113,8 @@ impl Services {
             mut lines,
             dropped,
         } = lines;
-        let is_current = self
-            .shard
-            .turn(move |turn| {
-                let found = turn.state().ledger().execution(execution);
-                // One that has just ended still gets its last lines.
-                found.is_none_or(|found| found.holder() == Some(claim) || found.attempt == claim.attempt)
-            })
-            .await;
-        if !is_current.unwrap_or(false) {
+        // A shard that has stopped keeps nothing.
+        if !self.is_told_by(execution, claim).await.unwrap_or(false) {
             return;
         }
         if dropped > 0 {
@@ -136,6 +129,22 @@ impl Services {
             });
         }
         self.keep(execution, lines).await;
+    }
+
+    async fn is_told_by(&self, execution: ExecutionId, claim: Claim) -> Result<bool, ShardError> {
+        let open = self
+            .shard
+            .turn(move |turn| {
+                let found = turn.state().ledger().execution(execution);
+                found.map(|found| found.is_told_by(claim))
+            })
+            .await?;
+        if let Some(is_told) = open {
+            return Ok(is_told);
+        }
+        // One that has just ended still gets its last lines.
+        let finished = self.shard.find_finished(execution).await?;
+        Ok(finished.is_some_and(|finished| finished.is_told_by(claim)))
     }
 
     async fn keep(&self, execution: ExecutionId, lines: Vec<LogLine>) {

@@ -83,6 +83,16 @@ impl Execution {
         }
     }
 
+    /// Whether what the holder of this claim logs belongs to it: of its newest attempt, until that is somebody else's. One that has reported its own
+    /// failure may have logged why a moment before.
+    #[must_use]
+    pub fn is_told_by(&self, claim: Claim) -> bool {
+        match &self.phase {
+            Phase::Pending(holder) | Phase::Executing(holder) | Phase::Landing(holder, _) => *holder == claim,
+            Phase::Created { .. } => self.attempt == claim.attempt && self.reported.contains(&claim),
+        }
+    }
+
     /// Applies an event that keeps it open. One that does not concern an execution changes nothing.
     pub(crate) fn apply(&mut self, at: Stamp, event: &Event) {
         match event {
@@ -223,6 +233,12 @@ impl Finished {
             attempt: self.attempt,
         });
         (completed && ended_by == Some(claim)) || self.reported.contains(&claim)
+    }
+
+    /// Whether what the holder of this claim logs belongs to it: of its last attempt.
+    #[must_use]
+    pub fn is_told_by(&self, claim: Claim) -> bool {
+        self.attempt == claim.attempt && (self.runner == Some(claim.runner) || self.reported.contains(&claim))
     }
 
     /// Its status, as a person sees it.

@@ -65,6 +65,8 @@ const ROWS: &[(&str, Said)] = &[
     ("an organization that is no name", Hello(r#"{"organization": "default"}"#)),
     ("an attempt that it holds of nothing", Hello(r#"{"running": [{"executionId": "", "attempt": 1}]}"#)),
     ("a report of attempt 0", Then(r#"{"reports": {"reports": [{"executionId": "AZNrHgAAcACAAAAAAAAAAQ==", "attempt": 0, "started": {}}]}}"#)),
+    ("an attempt 0 that it holds", Hello(r#"{"running": [{"executionId": "AZNrHgAAcACAAAAAAAAAAQ==", "attempt": 0}]}"#)),
+    ("log lines of attempt 0", Then(r#"{"logLines": {"attempts": [{"executionId": "AZNrHgAAcACAAAAAAAAAAQ==", "attempt": 0, "lines": [{"source": "LOG_SOURCE_RUNNER", "message": "m"}]}]}}"#)),
     ("a report on nothing", Then(r#"{"reports": {"reports": [{"attempt": 1, "started": {}}]}}"#)),
     ("a report without a kind", Then(r#"{"reports": {"reports": [{"executionId": "AZNrHgAAcACAAAAAAAAAAQ==", "attempt": 1}]}}"#)),
     ("a failure without a message", Then(r#"{"reports": {"reports": [{"executionId": "AZNrHgAAcACAAAAAAAAAAQ==", "attempt": 1, "failed": {"category": "ERROR_CATEGORY_CONNECTOR"}}]}}"#)),
