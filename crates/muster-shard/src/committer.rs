@@ -95,7 +95,7 @@ impl Committer {
             .filter_map(|batch| Some((batch.sequence?, batch.events.as_slice())));
         let through = recorded.clone().next_back().map(|(sequence, _)| sequence);
         if through.is_some() {
-            self.store.append_all(recorded)?;
+            self.store.append(recorded)?;
         }
         Ok(Group { batches, through })
     }

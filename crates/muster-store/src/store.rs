@@ -127,26 +127,11 @@ impl Store {
         &self.inner.log_lines
     }
 
-    /// Appends a commit batch; see [`Journal::append`].
+    /// Appends commit batches by one write; see [`Journal::append`].
     ///
     /// # Errors
     /// As there.
-    pub fn append<'a>(
-        &self,
-        sequence: Sequence,
-        events: impl IntoIterator<Item = &'a Recorded>,
-    ) -> Result<(), StoreError> {
-        self.inner.journal.append(&[(sequence, event::encode_batch(events))])
-    }
-
-    /// Appends several commit batches by one write; see [`Journal::append`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn append_all<'a>(
-        &self,
-        batches: impl IntoIterator<Item = (Sequence, &'a [Recorded])>,
-    ) -> Result<(), StoreError> {
+    pub fn append<'a>(&self, batches: impl IntoIterator<Item = (Sequence, &'a [Recorded])>) -> Result<(), StoreError> {
         let encoded = batches
             .into_iter()
             .map(|(sequence, events)| (sequence, event::encode_batch(events)));

@@ -36,7 +36,7 @@ fn rig() -> Rig {
     let store = Store::open(&Location::Memory).expect("memory is there");
     store.recover().expect("it is empty");
     for sequence in [CREATED, ENDED] {
-        store.append(sequence, []).expect("it is the next");
+        store.append([(sequence, &[][..])]).expect("it is the next");
     }
     assert_eq!(store.flush().expect("memory takes it"), ENDED);
     let tail = Arc::new(Tail::default());

@@ -138,9 +138,11 @@ fn batches_come_back_in_order_and_the_journal_goes_on_behind_them() {
     on_every_engine(|engine| {
         let first = store(engine);
         assert_eq!(first.recover().unwrap().head, Sequence(0));
-        first.append(Sequence(1), &sample::events()).unwrap();
+        first.append([(Sequence(1), &sample::events()[..])]).unwrap();
         for sequence in 2..=40 {
-            first.append(Sequence(sequence), &sample::batch(sequence + 10)).unwrap();
+            first
+                .append([(Sequence(sequence), &sample::batch(sequence + 10)[..])])
+                .unwrap();
         }
         first.flush().unwrap();
         drop(first);
@@ -165,7 +167,7 @@ fn batches_come_back_in_order_and_the_journal_goes_on_behind_them() {
             (Sequence(3), sample::batch(13)),
         ];
         assert_eq!(read, expected);
-        second.append(Sequence(41), &sample::batch(51)).unwrap();
+        second.append([(Sequence(41), &sample::batch(51)[..])]).unwrap();
         assert_eq!(second.journal().verify().unwrap().sequence, Sequence(41));
     });
 }
@@ -185,7 +187,7 @@ fn the_ledger_is_the_same_over_any_fuzzy_checkpoint() {
             [Some(one), other].into_iter().flatten()
         };
         for (sequence, recorded) in (1..).map(Sequence).zip(&events) {
-            first.append(sequence, [recorded]).unwrap();
+            first.append([(sequence, std::slice::from_ref(recorded))]).unwrap();
             first.flush().unwrap();
             let ended = ledger.apply(Position { sequence, ordinal: 0 }, recorded);
             first
@@ -262,7 +264,7 @@ fn entities_of_every_kind_come_back() {
     on_every_engine(|engine| {
         let first = store(engine);
         first.recover().unwrap();
-        first.append(Sequence(1), &[]).unwrap();
+        first.append([(Sequence(1), &[][..])]).unwrap();
         first.flush().unwrap();
         let changes: Vec<_> = sample::entities()
             .into_iter()
@@ -287,7 +289,7 @@ fn an_ended_execution_is_kept_until_history_durably_has_it() {
     on_every_engine(|engine| {
         let store = store(engine);
         store.recover().unwrap();
-        store.append(Sequence(1), &sample::batch(1)).unwrap();
+        store.append([(Sequence(1), &sample::batch(1)[..])]).unwrap();
         store.flush().unwrap();
         let remove = [EntityChange::Remove {
             key: EntityKey::Execution(sample::execution(1)),
@@ -313,7 +315,7 @@ fn finished_executions_are_read_in_pages_and_pruned() {
         let first = store(engine);
         first.recover().unwrap();
         for sequence in 1..=30 {
-            first.append(Sequence(sequence), &[]).unwrap();
+            first.append([(Sequence(sequence), &[][..])]).unwrap();
             first.flush().unwrap();
             first
                 .put_finished(
@@ -383,7 +385,7 @@ fn the_largest_page_tells_that_there_are_more() {
     on_every_engine(|engine| {
         let store = store(engine);
         store.recover().unwrap();
-        store.append(Sequence(1), &[]).unwrap();
+        store.append([(Sequence(1), &[][..])]).unwrap();
         store.flush().unwrap();
         let finished: Vec<_> = (1..=1_002).map(|ordinal| sample::finished(ordinal, 1)).collect();
         store
@@ -443,7 +445,9 @@ fn many_threads_use_one_store() {
         std::thread::scope(|scope| {
             let committer = scope.spawn(|| {
                 for sequence in 1..=BATCHES {
-                    store.append(Sequence(sequence), &sample::batch(sequence)).unwrap();
+                    store
+                        .append([(Sequence(sequence), &sample::batch(sequence)[..])])
+                        .unwrap();
                     store.flush().unwrap();
                 }
             });
@@ -483,9 +487,9 @@ fn a_power_cut_takes_only_what_was_not_flushed() {
     let memory = MemoryBackend::new();
     let first = store(&memory);
     first.recover().unwrap();
-    first.append(Sequence(1), &sample::batch(1)).unwrap();
+    first.append([(Sequence(1), &sample::batch(1)[..])]).unwrap();
     first.flush().unwrap();
-    first.append(Sequence(2), &sample::batch(2)).unwrap();
+    first.append([(Sequence(2), &sample::batch(2)[..])]).unwrap();
     memory.lose_unflushed();
     let second = store(&memory);
     let recovered = second.recover().unwrap();
@@ -514,7 +518,7 @@ fn a_canceled_failure_keeps_its_words() {
                 },
             })
             .collect();
-        store.append(Sequence(1), &batches).unwrap();
+        store.append([(Sequence(1), &batches[..])]).unwrap();
         store
             .read_batches(Sequence(1), &mut |_, read| {
                 assert_eq!(read, batches);

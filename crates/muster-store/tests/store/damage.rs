@@ -27,7 +27,7 @@ fn fill(folder: &Path) {
     store.recover().unwrap();
     for next in 1..=BATCHES {
         let sequence = Sequence(next);
-        store.append(sequence, &sample::batch(next)).unwrap();
+        store.append([(sequence, &sample::batch(next)[..])]).unwrap();
         store.flush().unwrap();
         store
             .put_finished(sequence, [(sequence, &sample::finished(next, INTEGRATIONS))])

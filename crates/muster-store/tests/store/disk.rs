@@ -16,7 +16,7 @@ fn open(folder: &Path) -> Result<Store, StoreError> {
 fn filled(folder: &Path) {
     let store = open(folder).unwrap();
     store.recover().unwrap();
-    store.append(Sequence(1), &sample::batch(1)).unwrap();
+    store.append([(Sequence(1), &sample::batch(1)[..])]).unwrap();
     store.flush().unwrap();
 }
 
@@ -103,7 +103,7 @@ fn an_engine_that_has_lost_its_latest_writes_is_found_out() {
     copy(&engine, &before);
     let store = open(folder.path()).unwrap();
     store.recover().unwrap();
-    store.append(Sequence(2), &sample::batch(2)).unwrap();
+    store.append([(Sequence(2), &sample::batch(2)[..])]).unwrap();
     store.flush().unwrap();
     drop(store);
     fs::remove_dir_all(&engine).unwrap();

@@ -26,9 +26,9 @@ fn folder() -> PathBuf {
 fn write(memory: &MemoryBackend) {
     let store = Store::on(Arc::new(memory.clone())).unwrap();
     store.recover().unwrap();
-    store.append(Sequence(1), &sample::events()).unwrap();
-    store.append(Sequence(2), &sample::batch(9)).unwrap();
-    store.append(Sequence(3), &sample::batch(10)).unwrap();
+    store.append([(Sequence(1), &sample::events()[..])]).unwrap();
+    store.append([(Sequence(2), &sample::batch(9)[..])]).unwrap();
+    store.append([(Sequence(3), &sample::batch(10)[..])]).unwrap();
     store.flush().unwrap();
     let put = |entity| EntityChange::Put {
         entity: Box::new(entity),

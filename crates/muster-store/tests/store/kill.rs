@@ -32,7 +32,7 @@ fn work_until_killed() {
     let recovered = store.recover().unwrap();
     for next in recovered.head.0 + 1.. {
         let sequence = Sequence(next);
-        store.append(sequence, &sample::batch(next)).unwrap();
+        store.append([(sequence, &sample::batch(next)[..])]).unwrap();
         store.flush().unwrap();
         println!("told {next}");
         std::io::stdout().flush().unwrap();
