@@ -1,22 +1,23 @@
 //! Why a call has no success, and the one map from that to `tonic::Status` with the details of `google.rpc`.
 
+mod bare;
+mod reason;
+
 use std::time::Duration;
 
 use muster_core::decide::Rejection;
 use muster_core::words::{ConnectorName, ExecutionId, IntegrationId, OrganizationId, RunnerId};
 use muster_proto::v1::ErrorReason;
 use muster_shard::{AskError, ShardError};
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use tonic::Status;
+use tonic_types::{FieldViolation, StatusExt as _};
 
 use crate::landing::LandingError;
 use crate::wire::FieldFault;
 
-/// The domain of every reason.
-const DOMAIN: &str = "muster.v1";
-
-/// The page that says of each reason, under a heading of its name, what it means and what to do.
-const ERRORS_PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/errors.md");
+pub(crate) use self::bare::{explained, legible};
+pub(crate) use self::reason::{code_of_reason, name_of_reason, reason_of_rejection};
+use self::reason::{details_of, field_of_rejection};
 
 /// The most bytes of the places that an error names, and of its message. Both travel as headers, and whoever reads them takes a few KiB of these.
 const FAULTS_BYTES_MAX: usize = 3 * 1024;
@@ -262,73 +263,6 @@ impl From<ServiceError> for Status {
     }
 }
 
-/// What every error has: its reason, and where to read more about it.
-fn details_of(reason: ErrorReason) -> ErrorDetails {
-    let name = name_of_reason(reason);
-    let mut details = ErrorDetails::new();
-    details.set_error_info(name, DOMAIN, std::collections::HashMap::new());
-    let anchor = name.to_lowercase();
-    details.add_help_link(
-        format!("what {name} means, and what to do"),
-        format!("{ERRORS_PAGE}#{anchor}"),
-    );
-    details
-}
-
-/// The same for an error that tonic has made before any of our code was asked, or `None` for one that says enough. What a peer has broken off is
-/// nobody's to read.
-pub(crate) fn explained(bare: &Status) -> Option<Status> {
-    if !bare.details().is_empty() {
-        return None;
-    }
-    let (reason, message) = match bare.code() {
-        Code::Unimplemented if bare.message().contains("compressed") => (
-            ErrorReason::CallUnknown,
-            "this coordinator takes no compressed messages: send them as they are, without a `grpc-encoding`"
-                .to_owned(),
-        ),
-        Code::Unimplemented => (
-            ErrorReason::CallUnknown,
-            "this coordinator has no such service or call: list those that it has by server reflection".to_owned(),
-        ),
-        Code::OutOfRange | Code::ResourceExhausted => (ErrorReason::RequestTooLarge, too_large(bare.message())),
-        // That is how tonic says that bytes are no message.
-        Code::Internal | Code::InvalidArgument => (ErrorReason::MalformedRequest, undecodable(bare.message())),
-        _ => return None,
-    };
-    let status = Status::with_error_details(code_of_reason(reason), message, details_of(reason));
-    Some(status)
-}
-
-/// Of a message over its limit tonic tells both numbers, in its own words.
-fn too_large(said: &str) -> String {
-    let is_no_digit = |one: char| !one.is_ascii_digit();
-    let numbers: Vec<_> = said.split(is_no_digit).filter(|word| !word.is_empty()).collect();
-    match numbers[..] {
-        [found, limit] => {
-            format!("the request has {found} bytes, and this call takes at most {limit} in a message: make it smaller")
-        }
-        _ => format!("the request is too large: {}", cut(said.to_owned())),
-    }
-}
-
-/// Of bytes that are no message prost tells the way to the place, which is long where messages nest, and last what is wrong there.
-fn undecodable(said: &str) -> String {
-    const STEPS_MAX: usize = 4;
-    let said = said.strip_prefix("failed to decode Protobuf message: ").unwrap_or(said);
-    let steps: Vec<_> = said.split(": ").collect();
-    let told = match steps.as_slice() {
-        [first, second, .., cause] if steps.len() > STEPS_MAX => format!("{first}: {second}: …: {cause}"),
-        _ => said.to_owned(),
-    };
-    format!("the request is no message of this call: {}", cut(told))
-}
-
-/// The same for one that comes from a stream.
-pub(crate) fn legible(status: Status) -> Status {
-    explained(&status).unwrap_or(status)
-}
-
 /// What ends a runner's stream or upload.
 pub(crate) fn refusal(reason: ErrorReason, message: impl Into<String>) -> Status {
     ServiceError::Refused {
@@ -336,82 +270,6 @@ pub(crate) fn refusal(reason: ErrorReason, message: impl Into<String>) -> Status
         message: message.into(),
     }
     .into()
-}
-
-/// The reason as programs read it: `ETAG_MISMATCH`.
-pub(crate) fn name_of_reason(reason: ErrorReason) -> &'static str {
-    let name = reason.as_str_name();
-    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
-}
-
-pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
-    match rejection {
-        Rejection::IntegrationNotFound(_) => ErrorReason::IntegrationNotFound,
-        Rejection::NotOpen(_) => ErrorReason::ExecutionNotFound,
-        Rejection::NameTaken { .. } => ErrorReason::NameTaken,
-        Rejection::RequestReused { .. } => ErrorReason::RequestIdReused,
-        Rejection::NoDataTypes | Rejection::NotCollected { .. } | Rejection::ConnectorFixed { .. } => {
-            ErrorReason::InvalidField
-        }
-        Rejection::Stale { .. } => ErrorReason::EtagMismatch,
-        Rejection::NotEnabled(_) => ErrorReason::IntegrationDisabled,
-        Rejection::Committed(_) => ErrorReason::ExecutionEnded,
-        Rejection::Fenced { .. } => ErrorReason::AttemptFenced,
-        Rejection::SessionOver(_) => ErrorReason::SessionLapsed,
-    }
-}
-
-/// Which field of the request the core has refused; `None` when it is none.
-fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> {
-    match rejection {
-        Rejection::NameTaken { .. } => Some("integration.display_name"),
-        Rejection::RequestReused { .. } => Some("request_id"),
-        Rejection::NoDataTypes => Some("integration.data_types"),
-        Rejection::ConnectorFixed { .. } => Some("integration.connector"),
-        Rejection::NotCollected { .. } => Some("data_types"),
-        Rejection::IntegrationNotFound(_)
-        | Rejection::NotOpen(_)
-        | Rejection::Stale { .. }
-        | Rejection::NotEnabled(_)
-        | Rejection::Committed(_)
-        | Rejection::Fenced { .. }
-        | Rejection::SessionOver(_) => None,
-    }
-}
-
-/// The code of each reason, as `error_reason.proto` says.
-pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
-    match reason {
-        ErrorReason::InvalidField
-        | ErrorReason::InvalidConfiguration
-        | ErrorReason::InvalidPageToken
-        | ErrorReason::InvalidFilter
-        | ErrorReason::MalformedRequest
-        | ErrorReason::ProtocolViolation
-        | ErrorReason::CountsMismatch => Code::InvalidArgument,
-        ErrorReason::OrganizationNotFound
-        | ErrorReason::IntegrationNotFound
-        | ErrorReason::ExecutionNotFound
-        | ErrorReason::RunnerNotFound
-        | ErrorReason::ConnectorNotFound
-        | ErrorReason::RecordsNotFound => Code::NotFound,
-        ErrorReason::EtagMismatch
-        | ErrorReason::SessionSuperseded
-        | ErrorReason::SessionLapsed
-        | ErrorReason::AttemptFenced => Code::Aborted,
-        ErrorReason::RequestIdReused | ErrorReason::NameTaken => Code::AlreadyExists,
-        ErrorReason::IntegrationDisabled
-        | ErrorReason::ExecutionEnded
-        | ErrorReason::ConnectorUnknown
-        | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
-        ErrorReason::CallUnknown => Code::Unimplemented,
-        ErrorReason::LimitReached
-        | ErrorReason::RateLimited
-        | ErrorReason::RequestTooLarge
-        | ErrorReason::SessionOverflow => Code::ResourceExhausted,
-        ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => Code::Unavailable,
-        ErrorReason::Internal | ErrorReason::Unspecified => Code::Internal,
-    }
 }
 
 fn list(faults: &[FieldFault]) -> String {
@@ -446,143 +304,4 @@ fn chain(error: &ServiceError) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use prost::Message as _;
-
-    use super::*;
-
-    fn details(error: ServiceError) -> (Status, ErrorDetails) {
-        let status = Status::from(error);
-        let details = status.get_error_details();
-        (status, details)
-    }
-
-    fn reason(details: &ErrorDetails) -> &str {
-        let info = details.error_info().expect("every error has one");
-        assert_eq!(info.domain, "muster.v1");
-        &info.reason
-    }
-
-    #[test]
-    fn a_fault_names_its_field() {
-        let (status, details) = details(FieldFault::new("page_size", "is -1: must be 1 to 1000").into());
-        assert_eq!(status.code(), Code::InvalidArgument);
-        assert_eq!(status.message(), "page_size: is -1: must be 1 to 1000");
-        assert_eq!(reason(&details), "INVALID_FIELD");
-        let violations = &details.bad_request().expect("it names fields").field_violations;
-        assert_eq!(violations[0].field, "page_size");
-    }
-
-    #[test]
-    fn what_the_core_refuses_has_a_reason_and_a_field() {
-        let id = IntegrationId(7);
-        let (status, details) = details(Rejection::Stale { integration: id }.into());
-        assert_eq!((status.code(), reason(&details)), (Code::Aborted, "ETAG_MISMATCH"));
-        let (status, details) = self::details(Rejection::NoDataTypes.into());
-        assert_eq!(
-            (status.code(), reason(&details)),
-            (Code::InvalidArgument, "INVALID_FIELD")
-        );
-        let violations = &details.bad_request().expect("it names a field").field_violations;
-        assert_eq!(violations[0].field, "integration.data_types");
-    }
-
-    #[test]
-    fn what_will_pass_says_when_to_try_again() {
-        let (status, details) = details(ShardError::Stopped.into());
-        assert_eq!((status.code(), reason(&details)), (Code::Unavailable, "SHUTTING_DOWN"));
-        let retry = details.retry_info().and_then(|retry| retry.retry_delay);
-        assert_eq!(retry, Some(RETRY_AFTER));
-    }
-
-    #[test]
-    fn a_fault_of_the_coordinator_keeps_its_details_to_itself() {
-        let (status, details) = details(ShardError::Store("/var/lib/muster is on fire".to_owned()).into());
-        assert_eq!((status.code(), reason(&details)), (Code::Internal, "INTERNAL"));
-        assert!(!status.message().contains("fire"), "{}", status.message());
-    }
-
-    #[test]
-    fn an_unknown_connector_is_a_precondition_and_names_the_known() {
-        let name = |name: &str| ConnectorName::new(name).expect("a name");
-        let (status, details) = details(ServiceError::ConnectorUnknown {
-            connector: name("ldap"),
-            known: vec![name("host")],
-        });
-        assert_eq!(
-            (status.code(), reason(&details)),
-            (Code::FailedPrecondition, "CONNECTOR_UNKNOWN")
-        );
-        assert!(
-            status.message().contains("`ldap` yet (offered so far: `host`)"),
-            "{}",
-            status.message()
-        );
-    }
-
-    fn reasons_and_codes() -> Vec<(String, String)> {
-        let set = prost_types::FileDescriptorSet::decode(muster_proto::FILE_DESCRIPTOR_SET).expect("a set");
-        let mut enums = set.file.into_iter().flat_map(|file| file.enum_type);
-        let reasons = enums.find(|one| one.name() == "ErrorReason").expect("it is there");
-        let sent = reasons.value.into_iter().filter(|value| value.number() != 0);
-        sent.map(|value| {
-            let reason = ErrorReason::try_from(value.number()).expect("it is one");
-            // `InvalidArgument` is `INVALID_ARGUMENT`.
-            let mut code = String::new();
-            for letter in format!("{:?}", code_of_reason(reason)).chars() {
-                if letter.is_uppercase() && !code.is_empty() {
-                    code.push('_');
-                }
-                code.extend(letter.to_uppercase());
-            }
-            (name_of_reason(reason).to_owned(), code)
-        })
-        .collect()
-    }
-
-    #[test]
-    fn every_reason_is_documented_with_its_code_and_no_other_is() {
-        let page =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md")).expect("a page");
-        let sections: Vec<&str> = page.split("\n### ").skip(1).collect();
-        let proto = include_str!("../../../proto/muster/v1/error_reason.proto");
-        for (name, code) in reasons_and_codes() {
-            let section = format!("{name}\n\n`{code}`. ");
-            let found = sections.iter().any(|one| one.starts_with(&section));
-            assert!(
-                found,
-                "docs/errors.md has no heading `### {name}` with a paragraph that begins with `{code}`"
-            );
-            let (before, _) = proto
-                .split_once(&format!("  ERROR_REASON_{name} = "))
-                .expect("it is there");
-            let comment = before.rsplit(";\n").next().expect("there is a last part");
-            assert!(
-                comment.contains(&format!("// {code}: ")),
-                "the comment of {name} does not begin with {code}"
-            );
-        }
-        assert_eq!(sections.len(), reasons_and_codes().len(), "a heading is no reason");
-    }
-
-    #[test]
-    fn an_error_fits_into_headers() {
-        let faults: Vec<_> = (0..1_000)
-            .map(|_| FieldFault::new("ä".repeat(100), "ö".repeat(100)))
-            .collect();
-        let (status, details) = details(faults.into());
-        assert!(status.message().len() <= MESSAGE_BYTES_MAX);
-        assert!(
-            status.details().len() < 2 * FAULTS_BYTES_MAX,
-            "{}",
-            status.details().len()
-        );
-        assert!(
-            !details
-                .bad_request()
-                .expect("it names fields")
-                .field_violations
-                .is_empty()
-        );
-    }
-}
+mod tests;

@@ -1,0 +1,101 @@
+//! The reasons of errors: what each is called, which code it has, where it is explained, and which one a rejection of the core is.
+
+use muster_core::decide::Rejection;
+use muster_proto::v1::ErrorReason;
+use tonic::Code;
+use tonic_types::ErrorDetails;
+
+/// The domain of every reason.
+const DOMAIN: &str = "muster.v1";
+
+/// The page that says of each reason, under a heading of its name, what it means and what to do.
+const ERRORS_PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/errors.md");
+
+/// What every error has: its reason, and where to read more about it.
+pub(super) fn details_of(reason: ErrorReason) -> ErrorDetails {
+    let name = name_of_reason(reason);
+    let mut details = ErrorDetails::new();
+    details.set_error_info(name, DOMAIN, std::collections::HashMap::new());
+    let anchor = name.to_lowercase();
+    details.add_help_link(
+        format!("what {name} means, and what to do"),
+        format!("{ERRORS_PAGE}#{anchor}"),
+    );
+    details
+}
+
+/// The reason as programs read it: `ETAG_MISMATCH`.
+pub(crate) fn name_of_reason(reason: ErrorReason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}
+
+pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
+    match rejection {
+        Rejection::IntegrationNotFound(_) => ErrorReason::IntegrationNotFound,
+        Rejection::NotOpen(_) => ErrorReason::ExecutionNotFound,
+        Rejection::NameTaken { .. } => ErrorReason::NameTaken,
+        Rejection::RequestReused { .. } => ErrorReason::RequestIdReused,
+        Rejection::NoDataTypes | Rejection::NotCollected { .. } | Rejection::ConnectorFixed { .. } => {
+            ErrorReason::InvalidField
+        }
+        Rejection::Stale { .. } => ErrorReason::EtagMismatch,
+        Rejection::NotEnabled(_) => ErrorReason::IntegrationDisabled,
+        Rejection::Committed(_) => ErrorReason::ExecutionEnded,
+        Rejection::Fenced { .. } => ErrorReason::AttemptFenced,
+        Rejection::SessionOver(_) => ErrorReason::SessionLapsed,
+    }
+}
+
+/// Which field of the request the core has refused; `None` when it is none.
+pub(super) fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> {
+    match rejection {
+        Rejection::NameTaken { .. } => Some("integration.display_name"),
+        Rejection::RequestReused { .. } => Some("request_id"),
+        Rejection::NoDataTypes => Some("integration.data_types"),
+        Rejection::ConnectorFixed { .. } => Some("integration.connector"),
+        Rejection::NotCollected { .. } => Some("data_types"),
+        Rejection::IntegrationNotFound(_)
+        | Rejection::NotOpen(_)
+        | Rejection::Stale { .. }
+        | Rejection::NotEnabled(_)
+        | Rejection::Committed(_)
+        | Rejection::Fenced { .. }
+        | Rejection::SessionOver(_) => None,
+    }
+}
+
+/// The code of each reason, as `error_reason.proto` says.
+pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
+    match reason {
+        ErrorReason::InvalidField
+        | ErrorReason::InvalidConfiguration
+        | ErrorReason::InvalidPageToken
+        | ErrorReason::InvalidFilter
+        | ErrorReason::MalformedRequest
+        | ErrorReason::ProtocolViolation
+        | ErrorReason::CountsMismatch => Code::InvalidArgument,
+        ErrorReason::OrganizationNotFound
+        | ErrorReason::IntegrationNotFound
+        | ErrorReason::ExecutionNotFound
+        | ErrorReason::RunnerNotFound
+        | ErrorReason::ConnectorNotFound
+        | ErrorReason::RecordsNotFound => Code::NotFound,
+        ErrorReason::EtagMismatch
+        | ErrorReason::SessionSuperseded
+        | ErrorReason::SessionLapsed
+        | ErrorReason::AttemptFenced => Code::Aborted,
+        ErrorReason::RequestIdReused | ErrorReason::NameTaken => Code::AlreadyExists,
+        ErrorReason::IntegrationDisabled
+        | ErrorReason::ExecutionEnded
+        | ErrorReason::ConnectorUnknown
+        | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
+        ErrorReason::CallUnknown => Code::Unimplemented,
+        ErrorReason::LimitReached
+        | ErrorReason::RateLimited
+        | ErrorReason::RequestTooLarge
+        | ErrorReason::SessionOverflow => Code::ResourceExhausted,
+        ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => Code::Unavailable,
+        ErrorReason::Internal | ErrorReason::Unspecified => Code::Internal,
+    }
+}
