@@ -50,6 +50,19 @@ impl Process {
         self.child.id()
     }
 
+    /// The most memory that it has had in RAM at once, in bytes.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.and_then(|kib| kib.parse().ok()).expect("Linux tells it in KiB");
+        kib * 1024
+    }
+
     /// All that it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {

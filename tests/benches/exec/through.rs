@@ -52,20 +52,11 @@ pub(crate) async fn measure(folder: &Path, records: u64) -> Outcome<Through> {
     }
     let through = Through {
         took,
-        runner_peak_bytes: peak_bytes(runner.process().pid())?,
-        coordinator_peak_bytes: peak_bytes(coordinator.process().pid())?,
+        runner_peak_bytes: runner.process().peak_bytes(),
+        coordinator_peak_bytes: coordinator.process().peak_bytes(),
     };
     drop(runner);
     drop(coordinator);
     std::fs::remove_dir_all(folder)?;
     Ok(through)
-}
-
-/// The most memory of a process that was in RAM at a time.
-fn peak_bytes(pid: u32) -> Outcome<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kib = kib.ok_or("the system does not say how much memory a process had")?;
-    Ok(1024 * kib.parse::<u64>()?)
 }

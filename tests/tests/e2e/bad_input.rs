@@ -9,6 +9,7 @@
 //! `crates/muster-connectors/tests/exec/endings.rs` each way in which a program can break its word.
 
 mod api;
+mod bombs;
 mod check_in;
 mod cli;
 mod connectors;

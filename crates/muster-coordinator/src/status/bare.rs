@@ -14,7 +14,8 @@ pub(crate) fn explained(bare: &Status) -> Option<Status> {
         return None;
     }
     let (reason, message) = match bare.code() {
-        Code::Unimplemented if bare.message().contains("compressed") => (
+        // With the name of an encoding it is the former, with a flag alone the latter.
+        Code::Unimplemented | Code::Internal if bare.message().contains("compressed") => (
             ErrorReason::CallUnknown,
             "this coordinator takes no compressed messages: send them as they are, without a `grpc-encoding`"
                 .to_owned(),

@@ -7,12 +7,10 @@ use muster_proto::v1::{ExecutionStatus, ReportKind};
 
 use muster_tests::{CONNECTOR, LIMIT, ScriptedRunner, Wanted, Work, eventually, published, staged_files};
 use prost::Message as _;
-use tonic::Status;
-use tonic::codegen::Service as _;
 
 use super::raw;
 use super::scene::Scene;
-use super::told::{answer_text, status_text};
+use super::told::answer_text;
 
 const PATH: &str = "/muster.v1.RunnerService/UploadRecords";
 
@@ -97,22 +95,6 @@ impl Part {
     }
 }
 
-/// A call whose messages are compressed, as a bomb would be: what it would become is never found out.
-async fn compressed(scene: &Scene) -> Status {
-    let message = "\u{1}\0\0\0\u{4}bomb".to_owned();
-    let request = http::Request::post(format!("{}{PATH}", scene.world.coordinator.url()));
-    let request = request
-        .header("content-type", "application/grpc")
-        .header("grpc-encoding", "gzip");
-    let request = request.header("te", "trailers").body(tonic::body::Body::new(message));
-    let mut channel = scene.world.client().channel();
-    std::future::poll_fn(|context| channel.poll_ready(context))
-        .await
-        .expect("it is there");
-    let answer = channel.call(request.expect("a request")).await.expect("an answer");
-    Status::from_header_map(answer.headers()).expect("a refusal is all that comes")
-}
-
 /// Work in the hands of a runner of this test.
 async fn held(scene: &Scene) -> (ScriptedRunner, Work) {
     let runner = ScriptedRunner::named("uploader", "uploads", 1);
@@ -139,10 +121,6 @@ async fn every_bad_upload_is_told_what_is_wrong_and_stages_nothing() {
         told.add(row, &answer_text(answer));
         assert_eq!(scene.standing().await, before, "`{row}` has changed something");
     }
-    told.add(
-        "compressed messages, as of a bomb",
-        &status_text(&compressed(&scene).await),
-    );
 
     // One whose connection breaks off has nobody who could be told.
     drop(runner.begin_upload(&work).await);
