@@ -3,6 +3,7 @@
 //! It decides nothing: what may happen stands in `muster-core`, and what has happened in the shard. Here are its doors.
 
 mod clock;
+pub mod command;
 mod connection;
 pub mod limits;
 mod named;

@@ -11,16 +11,23 @@ use muster_store::StoreError;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EXAMPLES: &str = "\
+Commands:
+  verify         Look whether all that it keeps is whole
+
 Examples:
   muster-coordinator --data /var/lib/muster
   muster-coordinator --config /etc/muster/coordinator.toml
   muster-coordinator --config /etc/muster/coordinator.toml --check-config
+  muster-coordinator verify --data /var/lib/muster
   grpcurl -plaintext 127.0.0.1:7443 list
 
 It stops in order on SIGTERM and Ctrl-C: runners are told to check in anew, and all that was told to anybody is on the disk.
 docs/configuration.md tells all settings, docs/coordinator.md what it keeps and how it ends.";
 
 fn main() -> Exit {
+    if let Some(exit) = muster_coordinator::command::run() {
+        return exit;
+    }
     let command = Command::new(env!("CARGO_PKG_NAME"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Queues the executions of integrations, gives them to runners, and takes their records in")

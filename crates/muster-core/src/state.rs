@@ -133,40 +133,48 @@ impl State {
         (self.index.next_timer(), self.roster.next_deadline())
     }
 
-    /// Asserts what holds across entities; for tests, the simulator and verification.
+    /// Asserts what holds across entities; for tests and the simulator.
     ///
     /// # Panics
     /// When an invariant is broken, with a sentence that names it.
     pub fn assert_invariants(&self) {
-        assert_eq!(
-            self.index,
-            self.index.anew(&self.ledger),
-            "the indices are what the ledger says"
-        );
+        let broken = self.broken_invariants();
+        assert!(broken.is_empty(), "{}", broken.join("\n"));
+    }
+
+    /// What should hold across entities and does not, a sentence each; for verification.
+    #[must_use]
+    pub fn broken_invariants(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        if self.index != self.index.anew(&self.ledger) {
+            broken.push("the indices are not what the ledger says".to_owned());
+        }
         let mut open = std::collections::BTreeSet::new();
         for execution in self.ledger.executions() {
-            assert!(
-                open.insert((execution.integration, &execution.data_type)),
-                "an integration has at most one open execution a data type: {execution:?}"
-            );
-            self.assert_next_step(execution.id);
+            if !open.insert((execution.integration, &execution.data_type)) {
+                broken.push(format!(
+                    "an integration has more than one open execution of a data type: {execution:?}"
+                ));
+            }
+            // No orphan: whoever holds an execution has a lease that ends, whatever waits is in a queue, whatever backs off has a time.
+            if execution
+                .holder()
+                .is_some_and(|claim| self.roster.presence(claim.runner).is_none())
+            {
+                broken.push(format!(
+                    "an execution is at a runner without a lease that ends: {execution:?}"
+                ));
+            }
         }
         for (runner, presence) in self.roster.presences() {
             let held = u32::try_from(self.index.held_count(runner)).unwrap_or(u32::MAX);
-            assert_eq!(presence.held, held, "the roster counts what the ledger says");
+            if presence.held != held {
+                let counted = presence.held;
+                broken.push(format!(
+                    "the roster counts {counted} executions at runner {runner}, the ledger {held}"
+                ));
+            }
         }
-    }
-
-    /// No orphan: whoever holds an execution has a lease that ends, whatever waits is in a queue, whatever backs off has a time.
-    fn assert_next_step(&self, id: ExecutionId) {
-        let Some(execution) = self.ledger.execution(id) else {
-            return;
-        };
-        if let Some(claim) = execution.holder() {
-            assert!(
-                self.roster.presence(claim.runner).is_some(),
-                "an execution at a runner has a lease that ends: {execution:?}"
-            );
-        }
+        broken
     }
 }

@@ -55,7 +55,10 @@ pub trait Files: fmt::Debug + Send + Sync + 'static {
     /// The names of all files in a folder, unfinished ones too.
     fn names<'a>(&'a self, folder: &'a Path) -> Doing<'a, Vec<String>>;
 
-    /// The same at once, for the start. Blocks.
+    /// The names of all folders in a folder. Of one that is not there: none.
+    fn folders<'a>(&'a self, folder: &'a Path) -> Doing<'a, Vec<String>>;
+
+    /// The same of files at once, for the start. Blocks.
     ///
     /// # Errors
     /// [`LandingError`] when the folder cannot be read.

@@ -200,6 +200,14 @@ impl Files for Folder {
         })
     }
 
+    fn folders<'a>(&'a self, folder: &'a Path) -> Doing<'a, Vec<String>> {
+        Box::pin(async move {
+            let path = self.root.join(folder.as_ref());
+            let folders = blocking(move || folders(&path)).await?;
+            folders.map_err(|error| failed("list", folder, error))
+        })
+    }
+
     fn names_now(&self, folder: &Path) -> Result<Vec<String>, LandingError> {
         names(&self.root.join(folder.as_ref())).map_err(|error| failed("list", folder, error))
     }
@@ -273,6 +281,21 @@ fn names(folder: &FilePath) -> io::Result<Vec<String>> {
     for entry in std::fs::read_dir(folder)? {
         // What has no name that is text is none of the landing's.
         names.extend(entry?.file_name().into_string());
+    }
+    Ok(names)
+}
+
+fn folders(folder: &FilePath) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            names.extend(entry.file_name().into_string());
+        }
     }
     Ok(names)
 }

@@ -51,6 +51,7 @@ mod stage;
 mod sweep;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -87,6 +88,12 @@ struct Inner {
 }
 
 impl Landing {
+    /// Whether something has landed in `folder`, or could.
+    #[must_use]
+    pub fn is_there(folder: &Path) -> bool {
+        folder.join(place::STAGING).is_dir()
+    }
+
     /// Opens the landing in `folder`, and makes it if it is not there. Blocks for a moment, so it is for the start of a process.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use muster_core::time::Stamp;
-use muster_core::words::{Counts, StagedId};
+use muster_core::words::{Attempt, Counts, StagedId};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
@@ -126,6 +126,11 @@ impl Manifest {
             && self.integration == destination.integration.to_string()
             && self.data_type == destination.data_type.as_str()
             && self.execution == destination.execution.to_string()
+    }
+
+    /// By which attempt they were collected.
+    pub(super) fn attempt(&self) -> Attempt {
+        Attempt(self.attempt)
     }
 
     /// Its destination in words.

@@ -5,6 +5,7 @@ mod publishing;
 mod reading;
 mod staging;
 mod sweeping;
+mod verifying;
 
 use std::fs;
 use std::path::{Path, PathBuf};

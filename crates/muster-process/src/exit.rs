@@ -12,6 +12,8 @@ pub enum Exit {
     Success,
     /// 1: it failed; the log says why.
     Failure,
+    /// 3: it did what it was asked to, and what it looked at is damaged.
+    Damage,
     /// 4: it was told to stop, and some tasks did not within the time that they had; the log names them.
     Lingering,
     /// 78: its configuration is wrong, so starting it again will not help.
@@ -25,6 +27,7 @@ impl Exit {
         match self {
             Self::Success => 0,
             Self::Failure => 1,
+            Self::Damage => 3,
             Self::Lingering => 4,
             Self::Configuration => 78,
         }

@@ -19,6 +19,7 @@
 pub mod config;
 pub mod exit;
 mod nearest;
+pub mod progress;
 pub mod run;
 pub mod shutdown;
 pub mod spawn;

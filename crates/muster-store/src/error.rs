@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a person does about a damaged store.
-const RESTORE: &str =
-    "stop the coordinator, keep this folder for an inquiry, restore a backup into its place and start again";
+const RESTORE: &str = "stop the coordinator, move its data folder away and keep it for an inquiry, restore a backup \
+                       (`muster-coordinator restore FILE --data FOLDER`) and start again; docs/backup.md goes through it";
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,12 @@ pub enum StoreError {
         path.display()
     )]
     NotOurs {
+        /// That folder.
+        path: PathBuf,
+    },
+    /// There is nothing to look at.
+    #[error("there is no store in `{}`: name the folder that a coordinator was started with", path.display())]
+    Missing {
         /// That folder.
         path: PathBuf,
     },

@@ -91,6 +91,19 @@ impl Store {
             })?;
         Ok(found)
     }
+
+    /// Hands all finished executions to `visit`, oldest first, each with the batch that it ended in.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, [`StoreError::Damaged`], or what `visit` returns.
+    pub fn each_finished(
+        &self,
+        visit: &mut dyn FnMut(Sequence, Finished) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.inner
+            .history
+            .each(&mut |entry| visit(entry.sequence, decode(entry)?))
+    }
 }
 
 fn decode(entry: HistoryView<'_>) -> Result<Finished, StoreError> {

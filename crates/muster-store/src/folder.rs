@@ -48,8 +48,17 @@ impl Folder {
         let path = fs::canonicalize(path).map_err(StoreError::io("find", path))?;
         let has_format = exists(&path.join(FORMAT_FILE))?;
         let is_unfinished = exists(&path.join(CREATING_FILE))?;
-        if !has_format && !is_unfinished && has_strangers(&path)? {
-            return Err(StoreError::NotOurs { path });
+        if !has_format && !is_unfinished {
+            // A store is whole before it gets this file, and loses it by damage only.
+            if exists(&path.join(ENGINE_FOLDER))? && exists(&path.join(NOTE_FILE))? {
+                return Err(StoreError::damaged(
+                    "its file is not there",
+                    path.join(FORMAT_FILE).display().to_string(),
+                ));
+            }
+            if has_strangers(&path)? {
+                return Err(StoreError::NotOurs { path });
+            }
         }
         let lock = lock(&path)?;
         if has_format {
@@ -65,6 +74,16 @@ impl Folder {
             is_new: !has_format,
             _lock: lock,
         })
+    }
+
+    /// Whether a store is there, or was: something of it is left.
+    pub(crate) fn is_there(path: &Path) -> Result<bool, StoreError> {
+        for name in [FORMAT_FILE, CREATING_FILE, NOTE_FILE, ENGINE_FOLDER] {
+            if exists(&path.join(name))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the store is being made: [`Folder::finish`] must follow once the engine's files are there and durable.

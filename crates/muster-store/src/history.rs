@@ -38,7 +38,7 @@ use self::sums::{SUM_PREFIX, State, sum_integration, sum_key};
 pub use self::verify::VerifyStep;
 use crate::StoreError;
 use crate::backend::{Backend, Direction, Flow, Tree};
-use crate::tally::fingerprint;
+use crate::tally::{Tally, fingerprint};
 use crate::value::{self, Assembler, Flaw};
 
 /// The most entries of a page: a thousand, and the one that tells that there are more.
@@ -308,6 +308,31 @@ impl History {
             self.find(execution, &mut *visit)?;
         }
         Ok(())
+    }
+
+    /// Whether there is such an entry, whole or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub fn has(&self, execution: ExecutionId) -> Result<bool, StoreError> {
+        let first = value::piece_key(&entry_key(execution), 0);
+        Ok(self.backend.get(Tree::History, &first)?.is_some())
+    }
+
+    /// What all entries must add up to.
+    #[must_use]
+    pub fn total(&self) -> Tally {
+        self.state().expected_total()
+    }
+
+    /// Hands all entries to `visit`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], or what `visit` returns.
+    pub fn each(&self, visit: &mut dyn FnMut(HistoryView<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.entries(Bound::Included(&[ENTRY_PREFIX]), &mut |entry, _| {
+            visit(entry).map(ControlFlow::Continue)
+        })
     }
 
     /// Puts the entries from a key on together; `visit` also gets each entry's fingerprint.

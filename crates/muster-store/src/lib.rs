@@ -25,6 +25,7 @@ pub mod sled;
 mod store;
 mod tally;
 mod value;
+pub mod verify;
 
 pub use error::StoreError;
 pub use recovery::Recovered;

@@ -13,6 +13,7 @@ use muster_core::words::{ExecutionId, LogLine};
 
 use crate::StoreError;
 use crate::backend::{Backend, Change, Direction, Flow, Tree};
+use crate::codec::log_line as codec;
 use crate::value::{self, Assembler, Flaw};
 
 /// The number that stands in the key of the counts. No line has it.
@@ -150,6 +151,42 @@ impl LogLines {
         }
     }
 
+    /// Goes through the lines of all executions, and hands each execution to `visit`: how many lines it has, or what is
+    /// wrong with them.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or what `visit` returns.
+    pub fn verify(
+        &self,
+        visit: &mut dyn FnMut(ExecutionId, Result<LineCounts, StoreError>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut current: Option<Checked> = None;
+        let range = (Bound::Unbounded, Bound::Unbounded);
+        self.backend
+            .scan(Tree::LogLines, range, Direction::Forward, &mut |full_key, piece| {
+                let Some(execution) = execution_of(full_key) else {
+                    return Err(StoreError::damaged("a key is no execution's", "log lines"));
+                };
+                if current.as_ref().is_none_or(|one| one.execution != execution)
+                    && let Some(before) = current.replace(Checked::new(execution))
+                {
+                    let (execution, result) = before.end();
+                    visit(execution, result)?;
+                }
+                if let Some(current) = &mut current {
+                    current.take(full_key, piece);
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        match current {
+            Some(last) => {
+                let (execution, result) = last.end();
+                visit(execution, result)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Removes all lines of these executions.
     ///
     /// # Errors
@@ -224,6 +261,82 @@ impl LogLines {
             })?;
         Ok(found)
     }
+}
+
+/// The lines of an execution, as far as they were looked through.
+struct Checked {
+    execution: ExecutionId,
+    assembler: Assembler,
+    /// How many lines there were so far.
+    lines: u32,
+    counts: Option<LineCounts>,
+    flaw: Option<Flaw>,
+}
+
+impl Checked {
+    fn new(execution: ExecutionId) -> Self {
+        Self {
+            execution,
+            assembler: Assembler::default(),
+            lines: 0,
+            counts: None,
+            flaw: None,
+        }
+    }
+
+    fn take(&mut self, full_key: &[u8], piece: &[u8]) {
+        if self.flaw.is_none() {
+            self.flaw = self.try_take(full_key, piece).err();
+        }
+    }
+
+    fn try_take(&mut self, full_key: &[u8], piece: &[u8]) -> Result<(), Flaw> {
+        const WRONG: Flaw = Flaw::Broken("are not as many as they say");
+        let Some(whole) = self.assembler.feed(full_key, piece)? else {
+            return Ok(());
+        };
+        let number = number_of(whole.key).ok_or(Flaw::Broken("have a wrong key"))?;
+        let stamp = u32::try_from(whole.stamp).map_err(|_| WRONG)?;
+        if number == COUNTS_NUMBER {
+            let dropped = whole.body.try_into().map_err(|_| WRONG)?;
+            self.counts = Some(LineCounts {
+                kept: stamp,
+                dropped: u64::from_be_bytes(dropped),
+            });
+            return Ok(());
+        }
+        if number != self.lines {
+            return Err(Flaw::Broken("lack some in their middle"));
+        }
+        let mut rest = whole.body;
+        for _ in 0..stamp {
+            let (line, later) = split_line(rest).ok_or(WRONG)?;
+            if line.len() > LINE_BYTES_MAX || codec::decode(line).is_err() {
+                return Err(Flaw::Broken("have one that is none"));
+            }
+            rest = later;
+        }
+        self.lines += stamp;
+        if !rest.is_empty() || self.lines as usize > LogLine::LINES_MAX {
+            return Err(WRONG);
+        }
+        Ok(())
+    }
+
+    fn end(self) -> (ExecutionId, Result<LineCounts, StoreError>) {
+        let lines = self.lines;
+        let judged = match (self.flaw, self.assembler.unfinished(), self.counts) {
+            (Some(flaw), _, _) => Err(flaw),
+            (None, Some(_), _) => Err(Flaw::Broken("lack a piece")),
+            (None, None, Some(counts)) if counts.kept == lines => Ok(counts),
+            (None, None, _) => Err(Flaw::Broken("are not as many as were written")),
+        };
+        (self.execution, judged.map_err(|flaw| broken(self.execution, flaw)))
+    }
+}
+
+fn execution_of(full_key: &[u8]) -> Option<ExecutionId> {
+    full_key.first_chunk::<16>().map(|id| ExecutionId::from_bytes(*id))
 }
 
 fn key(execution: ExecutionId, number: u32) -> [u8; 20] {

@@ -48,7 +48,12 @@ impl NoteFile {
             .read(true)
             .write(true)
             .open(path)
-            .map_err(StoreError::io("open", path))?;
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    StoreError::damaged("its file is not there", path.display().to_string())
+                }
+                _ => StoreError::io("open", path)(error),
+            })?;
         let mut newest = None;
         for ordinal in 0..2 {
             let mut entry = [0; ENTRY_BYTES];

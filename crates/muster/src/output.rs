@@ -1,7 +1,6 @@
 //! What commands print: tables and facts for people, JSON for programs.
 
 pub mod json;
-pub mod progress;
 pub mod records;
 pub mod table;
 pub mod text;

@@ -18,6 +18,7 @@ mod reflection;
 mod refusals;
 mod shutdown;
 mod silence;
+mod verify;
 
 /// The accounts of a source whose collection takes a few seconds, so that something can happen to it meanwhile.
 const SLOW_ACCOUNTS: u32 = 120_000;

@@ -5,3 +5,4 @@ mod durability;
 mod lifecycle;
 mod rig;
 mod stepped;
+mod verify;

@@ -7,9 +7,9 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::names;
 use crate::output::Format;
-use crate::output::progress::Progress;
 use crate::output::records::{ROWS_DEFAULT, Records};
 use crate::output::text::count;
+use muster_process::progress::Progress;
 
 /// Print the records that an execution has collected
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,6 @@
 //! Text as it may appear on a terminal: cleaned, cut, padded, coloured.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+pub use muster_process::progress::{cut, width};
 
 /// What a word's colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,28 +43,6 @@ pub fn clean(text: &str) -> String {
 /// Marks by which a text can be made to read as another one.
 fn changes_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// How many columns of a terminal the text takes.
-pub fn width(text: &str) -> usize {
-    text.width()
-}
-
-/// The text, cut to this many columns; what was cut shows as `…`.
-pub fn cut(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut taken = 0;
-    let mut kept: String = text
-        .chars()
-        .take_while(|c| {
-            taken += c.width().unwrap_or(0);
-            taken < columns
-        })
-        .collect();
-    kept.push('…');
-    kept
 }
 
 /// The longest word that an error repeats whole: longer than a path or an address that somebody has typed on purpose.

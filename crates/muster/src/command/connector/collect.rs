@@ -16,10 +16,10 @@ use crate::command::configured::Configured;
 use crate::command::integration::one_of;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::progress::Progress;
 use crate::output::records::Records;
 use crate::output::text::{Tone, bytes, clean, count};
 use crate::output::{Output, note, time};
+use muster_process::progress::Progress;
 
 /// Collect here, and print the records; no coordinator is asked, and nothing is kept
 #[derive(Debug, clap::Args)]

@@ -15,8 +15,8 @@ use crate::configuration::Source;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::output::progress::Progress;
 use crate::output::text::{Tone, clean, count};
+use muster_process::progress::Progress;
 
 /// How long a check or a collection may take when nobody says.
 const STEP_WITHIN: &str = "5m";

@@ -9,9 +9,9 @@ use crate::error::Error;
 use crate::follow::News;
 use crate::names::{self, DisplayNames};
 use crate::output::json::Json;
-use crate::output::progress::Progress;
 use crate::output::text::{clean, count, pad, thousands};
 use crate::output::{Output, note, time, words};
+use muster_process::progress::Progress;
 
 const NAME_COLUMNS: usize = 24;
 const DATA_TYPE_COLUMNS: usize = 12;

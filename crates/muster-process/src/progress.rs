@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::text::cut;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// The least time between two drawings: faster than people read costs only.
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
@@ -24,6 +24,7 @@ pub struct Progress {
 
 impl Progress {
     /// For work whose result goes to standard output. Nothing is drawn where standard error is no terminal, or one that cannot go back.
+    #[must_use]
     pub fn new() -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         Self {
@@ -33,6 +34,7 @@ impl Progress {
     }
 
     /// For work whose result is drawn over by it as it comes: nothing where that goes to a terminal too.
+    #[must_use]
     pub fn beside_output() -> Self {
         let beside = Self::new();
         Self {
@@ -42,6 +44,7 @@ impl Progress {
     }
 
     /// For what comes between lines of the result: nothing where these do not go to a terminal too, and so tell it all themselves.
+    #[must_use]
     pub fn between_lines() -> Self {
         let between = Self::new();
         Self {
@@ -51,6 +54,7 @@ impl Progress {
     }
 
     /// Whether anybody sees it.
+    #[must_use]
     pub fn is_seen(&self) -> bool {
         self.seen
     }
@@ -72,6 +76,12 @@ impl Progress {
     }
 }
 
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
@@ -82,4 +92,28 @@ fn draw(text: &str) {
     let mut stderr = io::stderr().lock();
     // Whoever has closed standard error does not want to be told.
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// How many columns of a terminal the text takes.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text, cut to this many columns; what was cut shows as `…`.
+#[must_use]
+pub fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut taken = 0;
+    let mut kept: String = text
+        .chars()
+        .take_while(|c| {
+            taken += c.width().unwrap_or(0);
+            taken < columns
+        })
+        .collect();
+    kept.push('…');
+    kept
 }
