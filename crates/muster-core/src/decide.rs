@@ -50,6 +50,8 @@ pub enum Command {
     Fail(execution::fail::Fail),
     /// See [`execution::cancel`].
     Cancel(execution::cancel::Cancel),
+    /// See [`execution::fence`].
+    Fence(execution::fence::Fence),
     /// See [`session::check_in`].
     CheckIn(session::check_in::CheckIn),
     /// See [`session::presence`].
@@ -130,6 +132,7 @@ pub fn decide(
         Command::Unlandable(command) => command.decide(state),
         Command::Fail(command) => command.decide(state, now, chance),
         Command::Cancel(command) => command.decide(state, by),
+        Command::Fence(command) => Ok(command.decide(state, now)),
         Command::CheckIn(command) => command.decide(state, now, chance),
         Command::Hear(command) => command.decide(state),
         Command::Disconnect(command) => Ok(command.decide(state)),

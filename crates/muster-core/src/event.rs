@@ -6,8 +6,8 @@ use crate::entity::{ConnectorKey, Definition, EntityKey, Offer, Profile};
 use crate::schedule::Skip;
 use crate::time::Stamp;
 use crate::words::{
-    Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IntegrationId, OrganizationId,
-    Origin, Pool, Principal, Request, Revision, RunnerId, Staged, Warning,
+    Attempt, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IntegrationId,
+    OrganizationId, Origin, Pool, Principal, Request, Revision, RunnerId, Staged, Warning,
 };
 
 /// An event as the journal keeps it: what, when and who.
@@ -131,6 +131,14 @@ pub enum Event {
         /// For which.
         pool: Pool,
     },
+    /// All attempts up to this one are fenced, and nobody holds the execution any more. The coordinator was restored from a backup: what it told and was
+    /// told after that is not known.
+    ExecutionFenced {
+        /// Which.
+        execution: ExecutionId,
+        /// Beyond all attempts that there can have been. The next claim is the one after it.
+        attempt: Attempt,
+    },
     /// The commit point of the landing: from here on the records will be published, whatever else happens.
     LandingCommitted {
         /// Of which execution.
@@ -209,6 +217,7 @@ impl Event {
             | Self::ExecutionStarted { execution, .. }
             | Self::ExecutionReturned { execution, .. }
             | Self::ExecutionRerouted { execution, .. }
+            | Self::ExecutionFenced { execution, .. }
             | Self::LandingCommitted { execution, .. } => (EntityKey::Execution(*execution), None),
             Self::ExecutionCompleted {
                 execution, integration, ..

@@ -245,6 +245,7 @@ impl Ledger {
             | Event::ExecutionStarted { execution, .. }
             | Event::ExecutionReturned { execution, .. }
             | Event::ExecutionRerouted { execution, .. }
+            | Event::ExecutionFenced { execution, .. }
             | Event::LandingCommitted { execution, .. } => {
                 let stamped = self.executions.get_mut(execution)?;
                 if stamped.applied < position {

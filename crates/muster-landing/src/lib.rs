@@ -32,6 +32,10 @@
 //! visible. Neither rename need be durable before the other: a repeated publish takes each of both files from where it is, and flushes again. The manifest is
 //! written once, when it is staged, so that a repeated publish gives the same bytes.
 //!
+//! What is visible of an execution is never replaced, but once: a coordinator that was restored from a backup does not know what was published after
+//! that, and collects it again. Its attempts are above all others, and what they bring takes the place of what earlier ones have brought: in step 3 the old
+//! records go before their manifest does.
+//!
 //! # Who may do what
 //!
 //! One process at a time has a landing open. Of the uploads of one attempt the newest wins: an older one that is still being written can no

@@ -135,16 +135,37 @@ impl<'p> Publication<'p> {
                 .make(&self.destination.folder())
                 .await
                 .map_err(PublishError::Transient),
-            Step::PlaceManifest => files
-                .rename(&self.name.manifest(), &self.destination.manifest())
-                .await
-                .map_err(PublishError::Transient),
+            Step::PlaceManifest => self.place_manifest().await,
             Step::PlaceData => self.place_data().await,
             Step::Clear => {
                 self.clear().await;
                 Ok(())
             }
         }
+    }
+
+    async fn place_manifest(&self) -> Result<(), PublishError> {
+        let files = self.files();
+        let (data, manifest) = (self.destination.data(), self.destination.manifest());
+        if self.name.attempt.is_after_restore()
+            && let Some(other) = self.load(&manifest).await?
+            && other.id() != self.staged.id
+        {
+            // Gone before its manifest is, so that nobody finds records beside the manifest of others.
+            let gone = async {
+                files.remove(&data).await?;
+                files.sync(&self.destination.folder()).await
+            };
+            gone.await.map_err(PublishError::Transient)?;
+        }
+        let placed = files.rename(&self.name.manifest(), &manifest).await;
+        placed.map_err(PublishError::Transient)
+    }
+
+    /// Whether what is visible is of a time that a restore of the coordinator has undone: then these records take its place. Attempts of a restored
+    /// coordinator are above all that there were before.
+    fn replaces(&self, other: &Manifest) -> bool {
+        self.name.attempt.is_after_restore() && other.attempt() < self.name.attempt
     }
 
     async fn place_data(&self) -> Result<(), PublishError> {
@@ -167,6 +188,7 @@ impl<'p> Publication<'p> {
         let id = &self.staged.id;
         if let Some(other) = self.load(&self.destination.manifest()).await?
             && other.id() != *id
+            && !self.replaces(&other)
         {
             let (id, by) = (id.clone(), other.id());
             return Err(Impossible::Occupied { id, by }.into());

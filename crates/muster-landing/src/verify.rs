@@ -300,7 +300,7 @@ impl Pass<'_> {
 /// Whole records, or their manifest alone, against what is known of their execution.
 fn judge_known(manifest: &Manifest, has_data: bool, known: &Known) -> Option<Kind> {
     // Of its attempts the newest is the one that a coordinator stands by; those from before it was restored are older.
-    let is_earlier = |attempt: Attempt| manifest.attempt() < attempt;
+    let is_earlier = |attempt: Attempt| attempt.is_after_restore() && manifest.attempt() < attempt;
     let kind = match known {
         Known::Nothing => Kind::Unknown,
         Known::Open {

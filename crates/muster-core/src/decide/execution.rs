@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod claim;
 pub mod fail;
 pub mod fall_due;
+pub mod fence;
 pub mod finish;
 pub mod landing;
 pub mod progress;

@@ -127,6 +127,13 @@ impl Execution {
                 );
             }
             Event::ExecutionRerouted { pool, .. } => self.pool = pool.clone(),
+            Event::ExecutionFenced { attempt, .. } => {
+                self.attempt = *attempt;
+                match self.phase {
+                    Phase::Pending(_) | Phase::Executing(_) => self.enter(Phase::Created { not_before: None }, at),
+                    Phase::Created { .. } | Phase::Landing(..) => {}
+                }
+            }
             Event::LandingCommitted { claim, staged, .. } => self.enter(Phase::Landing(*claim, staged.clone()), at),
             Event::IntegrationCreated { .. }
             | Event::IntegrationUpdated { .. }

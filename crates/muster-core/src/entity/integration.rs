@@ -245,6 +245,7 @@ impl Integration {
             | Event::ExecutionStarted { .. }
             | Event::ExecutionReturned { .. }
             | Event::ExecutionRerouted { .. }
+            | Event::ExecutionFenced { .. }
             | Event::LandingCommitted { .. }
             | Event::RunnerCheckedIn { .. }
             | Event::RunnerLeft { .. }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Counts, Cursor, RunnerId};
+use crate::time::Stamp;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -30,6 +31,24 @@ number!(
     /// The ordinal of a claim of an execution, from 1; 0 before the first. It is the fencing token: a report for another attempt is refused.
     Attempt(u32)
 );
+impl Attempt {
+    /// No execution gets as far by being tried again: from here on attempts are of a coordinator that was restored from a backup.
+    const RESTORED: Self = Self(1 << 30);
+
+    /// What attempts go on from when a coordinator is restored at this time: the seconds since the Unix epoch.
+    #[must_use]
+    pub fn at_restore(now: Stamp) -> Self {
+        let seconds = u32::try_from(now.millis() / 1_000).unwrap_or(u32::MAX / 2);
+        Self(seconds).max(Self::RESTORED)
+    }
+
+    /// Whether an attempt of this execution that was given out before may be of a time which a restore has undone.
+    #[must_use]
+    pub fn is_after_restore(self) -> bool {
+        self >= Self::RESTORED
+    }
+}
+
 number!(
     /// The ordinal of an integration's configuration, from 1.
     Revision(u32)

@@ -27,6 +27,7 @@ pub struct Runner {
     pub past: BTreeSet<Work>,
 }
 
+#[derive(Clone)]
 pub struct Model {
     pub state: State,
     pub now: Now,
@@ -43,6 +44,9 @@ pub struct Model {
     records: BTreeMap<EntityKey, (Entity, Sequence)>,
     changed: BTreeMap<EntityKey, Sequence>,
     trimmed: Sequence,
+    backup: Option<Box<Model>>,
+    /// What runners have or had from before the newest restore. None of it may be believed any more.
+    undone: BTreeSet<Work>,
 }
 
 pub fn organization() -> OrganizationId {
@@ -91,6 +95,8 @@ impl Model {
             records: BTreeMap::new(),
             changed: BTreeMap::new(),
             trimmed: Sequence(0),
+            backup: None,
+            undone: BTreeSet::new(),
         }
     }
 
@@ -323,6 +329,13 @@ impl Model {
         };
         let by = Principal::Runner(runner);
         let first = self.deliver(&by, report, command(report));
+        if self.undone.contains(&work) {
+            assert_eq!(
+                first,
+                Delivery::Fenced,
+                "what a restore has undone is not believed: {report:?}"
+            );
+        }
         if first == Delivery::Accepted && matches!(command(report), Command::Fail(_)) {
             let open = self
                 .state
@@ -376,6 +389,57 @@ impl Model {
         }
         self.publishing = self.state.index().landing().collect();
         self.check();
+    }
+
+    /// A backup is made, which may be restored some day, and more than once.
+    pub fn back_up(&mut self) {
+        self.backup = None;
+        self.backup = Some(Box::new(self.clone()));
+    }
+
+    /// The machine is lost, and the backup restored on another one. Runners go on with what they know, whatever the coordinator has forgotten.
+    pub fn restore(&mut self) {
+        let Some(backup) = self.backup.clone() else {
+            return;
+        };
+        let lost = std::mem::replace(self, *backup);
+        self.backup = lost.backup;
+        self.chance = lost.chance;
+        self.claims = lost.claims;
+        self.runners = lost.runners;
+        // A second for each claim of an execution since the last restore, as `fence.rs` says.
+        self.now = lost.now;
+        self.pass(Duration::from_secs(200));
+        for runner in &self.runners {
+            self.undone.extend(runner.work.iter().chain(&runner.past));
+        }
+        self.undone.extend(lost.undone);
+        self.seen.clear();
+        self.restart();
+        let open: Vec<ExecutionId> = self.state.ledger().executions().map(|one| one.id).collect();
+        for execution in open {
+            // What it was before is undone, so its status may change as otherwise it never does.
+            self.seen.clear();
+            let command = muster_core::decide::execution::fence::Fence { execution };
+            self.ask(&Principal::Coordinator, Command::Fence(command))
+                .expect("never refused");
+        }
+        // What is told as accepted from now on was accepted before the backup.
+        self.undone.retain(|(execution, attempt)| {
+            let known = self.finished.get(execution).is_some_and(|one| {
+                let mut claims = self.runners.iter().enumerate().map(|(which, _)| Claim {
+                    runner: runner_id(which),
+                    attempt: *attempt,
+                });
+                claims.any(|claim| one.has_accepted(claim))
+            });
+            let open = self.state.ledger().execution(*execution);
+            let reported = open.is_some_and(|one| {
+                one.reported.iter().any(|claim| claim.attempt == *attempt)
+                    || matches!(&one.phase, Phase::Landing(claim, _) if claim.attempt == *attempt)
+            });
+            !known && !reported
+        });
     }
 
     /// Writes those changed entities that `choose` picks, as a fuzzy checkpoint does, and trims the journal as far as that allows.

@@ -57,6 +57,8 @@ enum Step {
     },
     Restart,
     Checkpoint(u64),
+    BackUp,
+    Restore,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +105,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => prop::bool::weighted(0.2).prop_map(|fails| Step::Publish { fails }),
         1 => Just(Step::Restart),
         1 => any::<u64>().prop_map(Step::Checkpoint),
+        1 => Just(Step::BackUp),
+        1 => Just(Step::Restore),
     ]
 }
 
@@ -255,6 +259,8 @@ fn take(model: &mut Model, step: Step) {
             let mut chance = fastrand::Rng::with_seed(seed);
             model.checkpoint(|| chance.bool());
         }
+        Step::BackUp => model.back_up(),
+        Step::Restore => model.restore(),
     }
 }
 

@@ -246,6 +246,29 @@ async fn a_second_attempt_does_not_overwrite_what_is_published() {
 }
 
 #[tokio::test]
+async fn what_a_restore_has_undone_is_replaced_whatever_step_a_crash_follows() {
+    let after = Attempt::at_restore(Stamp::from_millis(1_772_323_200_000)).next();
+    for crash_after in 0..=Step::ALL.len() {
+        let bench = Bench::new();
+        let undone = bench.stage(SECOND).await;
+        bench.publish(&undone).await.expect("published");
+        let staged = bench.stage(after).await;
+        begin(&bench, &staged, crash_after).await;
+        let bench = bench.after_a_crash();
+        bench.publish(&staged).await.expect("published");
+        bench.assert_published();
+        let manifest = fs::read_to_string(bench.manifest()).expect("visible");
+        assert!(manifest.contains(&staged.id.0), "after step {crash_after}: {manifest}");
+        let back = bench.stage(SECOND).await;
+        let refused = bench.publish(&back).await.expect_err("an attempt of before");
+        assert!(
+            matches!(refused, PublishError::Impossible(Impossible::Occupied { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn publishing_removes_what_else_was_staged_of_the_execution() {
     let bench = Bench::new();
     bench.stage(FIRST).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use muster_core::entity::ConnectorKey;
 use muster_core::event::{Event, Recorded};
 use muster_core::time::Stamp;
-use muster_core::words::{ConnectorName, DataType, ExecutionId, IntegrationId, Revision, RunnerId};
+use muster_core::words::{Attempt, ConnectorName, DataType, ExecutionId, IntegrationId, Revision, RunnerId};
 use prost::Message;
 
 use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
@@ -50,7 +50,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27"
     )]
     event: Option<EventKind>,
 }
@@ -93,6 +93,8 @@ enum EventKind {
     RunnerLeft(RunnerLeft),
     #[prost(message, tag = "26")]
     ConnectorOffered(ConnectorOffered),
+    #[prost(message, tag = "27")]
+    ExecutionFenced(ExecutionFenced),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -207,6 +209,14 @@ struct ExecutionRerouted {
     execution: Option<IdMessage>,
     #[prost(message, optional, tag = "2")]
     pool: Option<PoolMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ExecutionFenced {
+    #[prost(message, optional, tag = "1")]
+    execution: Option<IdMessage>,
+    #[prost(uint32, tag = "2")]
+    attempt: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -415,6 +425,10 @@ impl From<&Event> for EventKind {
                 execution: execution_id(*execution),
                 pool: Some(pool.into()),
             }),
+            Event::ExecutionFenced { execution, attempt } => Self::ExecutionFenced(ExecutionFenced {
+                execution: execution_id(*execution),
+                attempt: attempt.0,
+            }),
             Event::LandingCommitted {
                 execution,
                 claim,
@@ -542,6 +556,10 @@ impl TryFrom<EventKind> for Event {
             EventKind::ExecutionRerouted(message) => Self::ExecutionRerouted {
                 execution: execution(message.execution)?,
                 pool: required(message.pool, "pool")?.try_into()?,
+            },
+            EventKind::ExecutionFenced(message) => Self::ExecutionFenced {
+                execution: execution(message.execution)?,
+                attempt: Attempt(message.attempt),
             },
             EventKind::LandingCommitted(message) => Self::LandingCommitted {
                 execution: execution(message.execution)?,

@@ -236,6 +236,10 @@ pub(crate) fn events() -> Vec<Recorded> {
         Event::IntegrationDeleted {
             integration: integration(1),
         },
+        Event::ExecutionFenced {
+            execution: execution(2),
+            attempt: muster_core::words::Attempt(1_732_600_000),
+        },
     ];
     let principals = [Principal::local(), Principal::Runner(RUNNER), Principal::Coordinator];
     let recorded = events.into_iter().zip(principals.into_iter().cycle());
