@@ -151,6 +151,7 @@ impl Coordinator {
         let options = Options {
             limits: self.settings.limits(),
             retention: self.settings.retention(),
+            trust_clock: self.settings.trust_clock,
             ..Options::default()
         };
         let Started {

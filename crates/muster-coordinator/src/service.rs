@@ -122,12 +122,11 @@ impl Services {
     /// Refuses what makes new work while none can be taken.
     fn judge_ready(&self) -> Result<(), ServiceError> {
         if self.tasks.token().is_cancelled() {
-            Err(ServiceError::ShuttingDown)
-        } else if self.shard.is_ready() {
-            Ok(())
-        } else {
-            Err(ServiceError::NotReady)
+            return Err(ServiceError::ShuttingDown);
         }
+        self.shard
+            .clock_fault()
+            .map_or(Ok(()), |fault| Err(ServiceError::NotReady(fault)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use muster_core::roster::Limits;
 use muster_process::config::values::{duration_within, number_within};
 use muster_process::config::{self, Found};
@@ -79,6 +79,20 @@ pub struct Settings {
         value_parser = number_within(64..=HISTORY_MIB_MAX)
     )]
     pub history_mib: u32,
+
+    /// Whether the machine's clock is right although it is more than a year ahead of all that the store has recorded: for one start, after a rest
+    /// that was that long. A clock that is wrong makes everything due and ends every retention.
+    #[arg(
+        long,
+        env = "MUSTER_TRUST_CLOCK",
+        value_name = "BOOLEAN",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    pub trust_clock: bool,
 
     /// How long work may take to end at a shutdown, 1 s to 1 h. Give the service manager a longer time than this.
     #[arg(

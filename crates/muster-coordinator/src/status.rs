@@ -6,9 +6,10 @@ mod reason;
 use std::time::Duration;
 
 use muster_core::decide::Rejection;
+use muster_core::time::Stamp;
 use muster_core::words::{ConnectorName, ExecutionId, IntegrationId, OrganizationId, RunnerId};
 use muster_proto::v1::ErrorReason;
-use muster_shard::{AskError, ShardError};
+use muster_shard::{AskError, ClockFault, ShardError};
 use tonic::Status;
 use tonic_types::{FieldViolation, StatusExt as _};
 
@@ -101,10 +102,10 @@ pub enum ServiceError {
     },
     /// The coordinator cannot take new work now.
     #[error(
-        "the coordinator is not ready to take new work: the clock of its machine is more than 5 min behind what it has recorded; \
-         set that clock right, then try again"
+        "the coordinator is not ready to take new work: the clock of its machine says {}, and the newest thing that it has recorded is of {}; {}",
+        time(.0.wall), time(.0.last), way_out(*.0)
     )]
-    NotReady,
+    NotReady(ClockFault),
     /// The coordinator is about to end.
     #[error("the coordinator is shutting down: connect anew")]
     ShuttingDown,
@@ -154,7 +155,7 @@ impl ServiceError {
             Self::ExecutionEnded(_) => ErrorReason::ExecutionEnded,
             Self::Limit(_) => ErrorReason::LimitReached,
             Self::RateLimited { .. } => ErrorReason::RateLimited,
-            Self::NotReady => ErrorReason::NotReady,
+            Self::NotReady(_) => ErrorReason::NotReady,
             Self::ShuttingDown => ErrorReason::ShuttingDown,
             Self::Landing(_) => ErrorReason::LandingUnavailable,
             Self::Refused { reason, .. } => *reason,
@@ -270,6 +271,24 @@ pub(crate) fn refusal(reason: ErrorReason, message: impl Into<String>) -> Status
         message: message.into(),
     }
     .into()
+}
+
+/// A time as people and programs write it: `2026-11-25T08:00:00Z`.
+fn time(stamp: Stamp) -> String {
+    let millis = i64::try_from(stamp.millis()).ok();
+    let time = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    time.map_or_else(
+        || format!("{} ms after 1970", stamp.millis()),
+        |time| format!("{time:.0}"),
+    )
+}
+
+fn way_out(fault: ClockFault) -> &'static str {
+    if fault.is_ahead() {
+        "set the clock right; if it is right, and the coordinator has rested for so long, start it with `--trust-clock`"
+    } else {
+        "set the clock right; if it is right, it was ahead before: wait until it has caught up, or restore a backup of the store from before that"
+    }
 }
 
 fn list(faults: &[FieldFault]) -> String {

@@ -55,7 +55,7 @@ pub(crate) struct Parts {
 /// Recovers the state from the store, and puts the parts together.
 pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: Reading) -> Result<Parts, FatalError> {
     let recovered = store.recover()?;
-    let mut clock = Clock::starting_after(recovered.last_stamp.unwrap_or_default());
+    let mut clock = Clock::starting_after(recovered.last_stamp, options.trust_clock);
     let now = clock.now(reading);
     let tail = Arc::new(Tail::default());
     // History takes them again behind the start; until then reads find them here.
@@ -91,7 +91,6 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     let outboxes = Arc::new(Outboxes::default());
     let wake = Arc::new(Notify::new());
     let writing = Arc::new(AtomicBool::new(false));
-    let ready = Arc::new(AtomicBool::new(clock.is_ready()));
 
     let committer = Committer {
         store: store.clone(),
@@ -111,18 +110,11 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         (parts, Arc::clone(&writing)),
         (recovered.head, settled),
         options,
-        reading,
+        (reading.moment, clock.face()),
     );
     let (damage, history_damage) = watch::channel(None);
     let verifier = Verifier::new(store.clone(), options.verify_step_every, damage);
-    let handle = ShardHandle::new(
-        jobs,
-        (store, reads),
-        history_is_whole,
-        outboxes,
-        watchers,
-        Arc::clone(&ready),
-    );
+    let handle = ShardHandle::new(jobs, (store, reads), history_is_whole, outboxes, watchers, clock.face());
     let turns = Turns {
         writer,
         clock,
@@ -131,7 +123,6 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         checkpoints,
         writing,
         wake,
-        ready,
     };
     Ok(Parts {
         turns,

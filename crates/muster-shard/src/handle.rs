@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use muster_core::decide::{Answer, Command, Rejection};
@@ -14,6 +13,7 @@ use muster_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::assembly::Reads;
+use crate::clock::{ClockFault, Face};
 use crate::error::ShardError;
 use crate::line_watch::{LineWatch, LineWatchers};
 use crate::outbox::{Outbox, Outboxes};
@@ -79,7 +79,7 @@ pub struct ShardHandle {
     outboxes: Arc<Outboxes>,
     watchers: Arc<Watchers>,
     line_watchers: Arc<LineWatchers>,
-    ready: Arc<AtomicBool>,
+    clock: Arc<Face>,
 }
 
 impl ShardHandle {
@@ -89,7 +89,7 @@ impl ShardHandle {
         history_is_whole: watch::Receiver<bool>,
         outboxes: Arc<Outboxes>,
         watchers: Arc<Watchers>,
-        ready: Arc<AtomicBool>,
+        clock: Arc<Face>,
     ) -> Self {
         Self {
             jobs,
@@ -99,7 +99,7 @@ impl ShardHandle {
             outboxes,
             watchers,
             line_watchers: Arc::default(),
-            ready,
+            clock,
         }
     }
 
@@ -180,10 +180,10 @@ impl ShardHandle {
         self.watchers.subscribe_after(told)
     }
 
-    /// Whether new work can be taken: `false` while the wall clock is far behind the last stamp.
+    /// Why no new work can be taken: the wall clock is far from the last stamp. `None` while it can.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+    pub fn clock_fault(&self) -> Option<ClockFault> {
+        self.clock.fault()
     }
 
     /// A finished execution; `None` when there is no such execution, or it is still open.

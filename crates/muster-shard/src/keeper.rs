@@ -12,7 +12,7 @@ use muster_store::history::{CheckpointCursor, PruneCursor};
 use muster_store::{EntityChange, Store, StoreError};
 use tokio::sync::{Notify, watch};
 
-use crate::clock::{Clocks, Reading};
+use crate::clock::{Clocks, Face, Reading};
 use crate::committer::Durable;
 use crate::options::{Options, Retention};
 use crate::tail::Tail;
@@ -67,6 +67,8 @@ pub(crate) struct Keeper {
     /// A part of a checkpoint whose batches are not all durable yet.
     waiting: Option<Checkpoint>,
     retention: Retention,
+    /// What time it is for the retention: what a wrong clock says must end nothing.
+    face: Arc<Face>,
     pruned_at: Moment,
     /// Where the pruning goes on; `None` between two.
     pruning: Option<PruneCursor>,
@@ -85,9 +87,8 @@ impl Keeper {
         (checkpoints, writing): (Receiver<Checkpoint>, Arc<AtomicBool>),
         settling: (Sequence, watch::Sender<bool>),
         options: &Options,
-        reading: Reading,
+        (trimmed_at, face): (Moment, Arc<Face>),
     ) -> Self {
-        let trimmed_at = reading.moment;
         Self {
             store,
             tail,
@@ -103,6 +104,7 @@ impl Keeper {
             settling,
             waiting: None,
             retention: options.retention,
+            face,
             pruned_at: trimmed_at,
             pruning: None,
         }
@@ -142,7 +144,7 @@ impl Keeper {
         self.tell_when_settled()?;
         self.write_waiting()?;
         self.trim_on(now.moment)?;
-        self.prune(now)?;
+        self.prune(now.moment)?;
         Ok(if self.waiting.is_some() {
             rest.min(DURABLE_WITHIN)
         } else {
@@ -220,11 +222,11 @@ impl Keeper {
     }
 
     /// Goes on with forgetting what its retention has ended, a few integrations at a time; begins anew now and then.
-    fn prune(&mut self, now: Reading) -> Result<(), StoreError> {
-        if self.pruning.is_none() && now.moment.since(self.pruned_at) >= PRUNE_EVERY {
-            self.pruned_at = now.moment;
-            let age = now.wall.since(Stamp::from_millis(0)).saturating_sub(self.retention.age);
-            let oldest = Stamp::from_millis(0).after(age);
+    fn prune(&mut self, now: Moment) -> Result<(), StoreError> {
+        if self.pruning.is_none() && now.since(self.pruned_at) >= PRUNE_EVERY {
+            self.pruned_at = now;
+            let age = self.face.stamp().since(Stamp::from_millis(0));
+            let oldest = Stamp::from_millis(0).after(age.saturating_sub(self.retention.age));
             let over_budget = self.store.history().over_budget(self.retention.bytes);
             self.pruning = over_budget.or(Some(PruneCursor::before(oldest)));
         }

@@ -16,6 +16,8 @@ pub struct Options {
     pub record_after: Duration,
     /// How long history is kept.
     pub retention: Retention,
+    /// Whether the wall clock is right at the start even if it is more than a year ahead of the newest stamp.
+    pub trust_clock: bool,
     /// How long the verification of history rests between two steps. A million executions take a quarter of an hour by default.
     pub verify_step_every: Duration,
 }
@@ -46,6 +48,7 @@ impl Default for Options {
             seed: None,
             record_after: Duration::from_secs(7),
             retention: Retention::default(),
+            trust_clock: false,
             verify_step_every: Duration::from_secs(1),
         }
     }

@@ -23,7 +23,6 @@ pub(crate) struct Turns {
     pub(crate) writing: Arc<AtomicBool>,
     /// Wakes the writer although nobody asks.
     pub(crate) wake: Arc<Notify>,
-    pub(crate) ready: Arc<AtomicBool>,
 }
 
 impl Turns {
@@ -48,7 +47,6 @@ impl Turns {
 
     /// One turn; `false` when the committer has gone, and nobody will be told of it.
     pub(crate) fn turn(&mut self, jobs: &mut Vec<Job>, now: Now) -> bool {
-        self.ready.store(self.clock.is_ready(), Ordering::Relaxed);
         let batch = self.writer.turn(jobs.drain(..), now);
         if batch.weight() > 0 && !self.pipeline.push(batch) {
             return false;

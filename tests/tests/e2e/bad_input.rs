@@ -12,6 +12,7 @@ mod api;
 mod bombs;
 mod check_in;
 mod cli;
+mod clock;
 mod connectors;
 mod raw;
 mod reports;

@@ -50,7 +50,7 @@ fn rig() -> Rig {
         (checkpoints, Arc::default()),
         (ENDED, settling),
         &Options::default(),
-        now(),
+        (now().moment, Arc::default()),
     );
     Rig {
         store,

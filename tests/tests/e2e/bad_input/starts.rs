@@ -1,4 +1,5 @@
-//! The door of whoever starts a coordinator: what it finds in its folder, at its port and on its clock.
+//! The door of whoever starts a coordinator: what it finds in its folder and at its port. `clock.rs` has what it finds on its
+//! clock.
 //!
 //! `configuration.rs` has all that can be wrong with a configuration, `refusals.rs` that a refused start touches nothing.
 
@@ -7,9 +8,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use muster_tests::{Binary, CONNECTOR, Coordinator, LIMIT, Process, ScriptedRunner, Wanted, World, free_address};
+use muster_tests::{Binary, Coordinator, LIMIT, Process, ScriptedRunner, World};
 
-use super::told::{Told, status_text};
+use super::told::Told;
 
 /// A store that a coordinator has made and left, and a folder for each row.
 struct Stage {
@@ -170,53 +171,4 @@ async fn every_start_that_cannot_be_is_told_why_and_leaves_what_it_found() {
     let may_change = ["a store whose engine's file is cut"];
     assert_eq!(changed, may_change, "these have changed what they found");
     told.is_as_reviewed("starts");
-}
-
-/// What the coordinator logs of such a clock.
-const BEHIND: &str =
-    "the wall clock is far behind the last stamp: not ready until the clock of this machine is set right";
-
-/// The library that gives a process another clock, of Debian's package `libfaketime`; `None` where it is not installed.
-fn faketime() -> Option<PathBuf> {
-    let machines = fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
-    let mut libraries = machines.map(|machine| machine.path().join("faketime/libfaketime.so.1"));
-    libraries.find(|library| library.exists())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_has_gone_back_by_ten_years_is_named_and_nothing_new_is_stamped() {
-    let Some(library) = faketime() else {
-        eprintln!("SKIPPED: libfaketime is missing: apt-get install libfaketime");
-        return;
-    };
-    let folder = tempfile::tempdir().expect("a folder");
-    let address = free_address();
-    let mut command = Coordinator::command(&folder.path().join("data"), address);
-    command
-        .env("LD_PRELOAD", library)
-        .env("FAKETIME", "+10y")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let mut ahead = Process::start(command, &folder.path().join("ahead.log"));
-    ahead.until_logged("the coordinator is ready", LIMIT).await;
-    drop(
-        ScriptedRunner::named("somebody", "default", 1)
-            .check_in(&format!("http://{address}"))
-            .await,
-    );
-    assert_eq!(ahead.terminate(LIMIT).await.code(), Some(0));
-
-    let mut now = Coordinator::start(folder.path(), &[]).await;
-    let mut told = Told::default();
-    let refused = now.client().create(&Wanted::new("new", CONNECTOR)).await;
-    let refused = refused.expect_err("nothing new may be stamped");
-    told.add(
-        "a request to a coordinator whose clock has gone back by ten years",
-        &status_text(&refused),
-    );
-    let logged = now.process().until_logged(BEHIND, LIMIT).await;
-    told.add("its log", &format!("{}: {}", logged["level"], logged["message"]));
-    now.client().runners().await.expect("what is there can be read");
-    assert!(!now.process().log().contains("panicked"));
-    assert_eq!(now.terminate(LIMIT).await.code(), Some(0));
-    told.is_as_reviewed("clock");
 }
