@@ -16,10 +16,16 @@ pub struct MemoryBackend {
 #[derive(Default)]
 struct Inner {
     trees: [BTreeMap<Vec<u8>, Vec<u8>>; Tree::ALL.len()],
-    /// What the keys that were written since the last flush had before, in the order of writing.
-    undo: Vec<(Tree, Vec<u8>, Option<Vec<u8>>)>,
+    /// What was written since the last flush, in the order of writing.
+    unflushed: Vec<Write>,
     note: Option<Note>,
     flushes: u64,
+}
+
+/// One write: what its keys had before.
+struct Write {
+    tree: Tree,
+    before: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl MemoryBackend {
@@ -31,14 +37,33 @@ impl MemoryBackend {
 
     /// A power cut: everything that was written since the last flush is gone.
     pub fn lose_unflushed(&self) {
+        self.lose_unflushed_but(0);
+    }
+
+    /// What was written is what a disk holds after a power cut: nothing of it can be lost any more.
+    pub fn forget_what_was_before(&self) {
+        self.lock().unflushed.clear();
+    }
+
+    /// All but the first `kept` of the writes since the last flush are gone, each as a whole. Those that are left may still be lost.
+    pub fn lose_unflushed_but(&self, kept: usize) {
         let mut inner = self.lock();
-        while let Some((tree, key, before)) = inner.undo.pop() {
-            let map = &mut inner.trees[tree as usize];
-            match before {
-                Some(value) => map.insert(key, value),
-                None => map.remove(&key),
-            };
+        let kept = kept.min(inner.unflushed.len());
+        for write in inner.unflushed.split_off(kept).into_iter().rev() {
+            let map = &mut inner.trees[write.tree as usize];
+            for (key, before) in write.before.into_iter().rev() {
+                match before {
+                    Some(value) => map.insert(key, value),
+                    None => map.remove(&key),
+                };
+            }
         }
+    }
+
+    /// How many writes a power cut could take now.
+    #[must_use]
+    pub fn unflushed(&self) -> usize {
+        self.lock().unflushed.len()
     }
 
     /// How often it was flushed.
@@ -56,6 +81,7 @@ impl MemoryBackend {
 impl Backend for MemoryBackend {
     fn write(&self, tree: Tree, changes: Vec<Change>) -> Result<(), StoreError> {
         let mut inner = self.lock();
+        let mut before_all = Vec::with_capacity(changes.len());
         for change in changes {
             let map = &mut inner.trees[tree as usize];
             let (key, before) = match change {
@@ -69,8 +95,12 @@ impl Backend for MemoryBackend {
                     (key, before)
                 }
             };
-            inner.undo.push((tree, key, before));
+            before_all.push((key, before));
         }
+        inner.unflushed.push(Write {
+            tree,
+            before: before_all,
+        });
         Ok(())
     }
 
@@ -104,7 +134,7 @@ impl Backend for MemoryBackend {
 
     fn flush(&self) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        inner.undo.clear();
+        inner.unflushed.clear();
         inner.flushes += 1;
         Ok(())
     }
@@ -157,5 +187,26 @@ mod tests {
         assert_eq!(memory.get(Tree::Meta, b"a").unwrap(), Some(b"1".to_vec()));
         assert_eq!(memory.get(Tree::Meta, b"b").unwrap(), Some(b"1".to_vec()));
         assert_eq!(memory.get(Tree::Meta, b"c").unwrap(), None);
+    }
+
+    #[test]
+    fn the_first_writes_can_be_kept_and_each_is_whole() {
+        let memory = MemoryBackend::new();
+        memory
+            .write(Tree::Meta, vec![put(b"a", b"1"), put(b"b", b"1")])
+            .unwrap();
+        memory
+            .write(Tree::Meta, vec![put(b"a", b"2"), put(b"b", b"2")])
+            .unwrap();
+        assert_eq!(memory.unflushed(), 2);
+        memory.lose_unflushed_but(1);
+        assert_eq!(memory.get(Tree::Meta, b"a").unwrap(), Some(b"1".to_vec()));
+        assert_eq!(memory.get(Tree::Meta, b"b").unwrap(), Some(b"1".to_vec()));
+        memory.lose_unflushed();
+        assert_eq!(
+            memory.get(Tree::Meta, b"a").unwrap(),
+            None,
+            "what was kept was not flushed either"
+        );
     }
 }

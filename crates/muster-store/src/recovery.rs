@@ -49,7 +49,7 @@ const PARCELS_WAITING_MAX: usize = 16;
 impl Store {
     /// Verifies journal and records, and builds the ledger: the records as they are, and the journal over them. An
     /// entity takes only the events that its record does not contain yet. To be called once, before anything is
-    /// appended.
+    /// appended. What it returns survives a power cut.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] or [`StoreError::Format`] when the store must not be served. It is left as it is.
@@ -82,6 +82,8 @@ impl Store {
         }
         inner.history.recover(inner.journal.anchor().sequence, head)?;
         inner.journal.sweep()?;
+        // What a killed process has appended and not flushed is there, and only in the machine's memory: from here on it is told.
+        inner.journal.flush()?;
         let ledger = replay.ledger;
         recorded.retain(|key| !ledger.has(key));
         let replayed = ledger.positions().filter(|(_, applied)| !applied.is_end());

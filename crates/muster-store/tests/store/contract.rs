@@ -499,6 +499,19 @@ fn a_power_cut_takes_only_what_was_not_flushed() {
 }
 
 #[test]
+fn what_a_recovery_returns_survives_a_power_cut() {
+    let memory = MemoryBackend::new();
+    let killed = store(&memory);
+    killed.recover().unwrap();
+    killed.append([(Sequence(1), sample::batch(1).as_slice())]).unwrap();
+    drop(killed);
+    // The process was killed before it could flush: the next one finds the batch, and tells of it.
+    assert_eq!(store(&memory).recover().unwrap().head, Sequence(1));
+    memory.lose_unflushed();
+    assert_eq!(store(&memory).recover().unwrap().head, Sequence(1));
+}
+
+#[test]
 fn a_canceled_failure_keeps_its_words() {
     on_every_engine(|engine| {
         let store = store(engine);
