@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use muster_core::decide::Command;
 use muster_core::decide::execution::landing::{Landed, Unlandable};
-use muster_core::entity::Phase;
 use muster_core::words::{Attempt, ExecutionId, LogLevel, LogLine, LogSource, Principal, Staged};
 use muster_shard::{LandingWork, ShardError, ShardHandle};
 use tokio::sync::mpsc;
@@ -130,10 +129,7 @@ async fn sweep(shard: ShardHandle, landing: Landing) {
 
 /// Whether what this attempt has staged may still be wanted.
 async fn is_open(shard: ShardHandle, execution: ExecutionId, attempt: Attempt) -> bool {
-    let asked = shard.turn(move |turn| {
-        let open = turn.state().ledger().execution(execution);
-        open.is_some_and(|open| open.attempt == attempt)
-    });
+    let asked = shard.turn(move |turn| turn.state().ledger().wants_staged(execution, attempt));
     // A shard that has stopped does not say: then it stays until the next start.
     asked.await.unwrap_or(true)
 }
@@ -197,16 +193,5 @@ async fn land(
 
 fn committed(state: &muster_core::state::State, execution: ExecutionId) -> Option<(Destination, Staged)> {
     let found = state.ledger().execution(execution)?;
-    match &found.phase {
-        Phase::Landing(_, staged) => {
-            let destination = Destination {
-                organization: found.organization.clone(),
-                integration: found.integration,
-                data_type: found.data_type.clone(),
-                execution,
-            };
-            Some((destination, staged.clone()))
-        }
-        Phase::Created { .. } | Phase::Pending(_) | Phase::Executing(_) => None,
-    }
+    Some((Destination::of(found), found.committed()?.clone()))
 }

@@ -99,6 +99,12 @@ impl Ledger {
         self.connectors.get(key).map(|stamped| &stamped.entity)
     }
 
+    /// Whether what this attempt has staged may still be wanted: it is the newest of an execution that is open.
+    #[must_use]
+    pub fn wants_staged(&self, execution: ExecutionId, attempt: Attempt) -> bool {
+        self.execution(execution).is_some_and(|open| open.attempt == attempt)
+    }
+
     /// All integrations, oldest first.
     pub fn integrations(&self) -> impl Iterator<Item = &Integration> {
         self.integrations.values().map(|stamped| &stamped.entity)

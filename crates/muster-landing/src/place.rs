@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use muster_core::entity::Execution;
 use muster_core::words::{Attempt, DataType, ExecutionId, IntegrationId, OrganizationId, StagedId};
 use object_store::path::Path;
 
@@ -23,6 +24,17 @@ pub struct Destination {
 }
 
 impl Destination {
+    /// Where the records of this execution belong.
+    #[must_use]
+    pub fn of(execution: &Execution) -> Self {
+        Self {
+            organization: execution.organization.clone(),
+            integration: execution.integration,
+            data_type: execution.data_type.clone(),
+            execution: execution.id,
+        }
+    }
+
     pub(super) fn folder(&self) -> Path {
         Path::from(format!(
             "organization={}/integration={}/data_type={}/date={}",

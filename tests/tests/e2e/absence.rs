@@ -113,12 +113,16 @@ fn engines_and_connections_stay_where_they_belong() {
     ] {
         assert!(!session.contains(absent), "muster-session uses {absent}");
     }
-    assert_eq!(users(&all, &["muster-store"]), ["muster-coordinator", "muster-shard"]);
+    assert_eq!(
+        users(&all, &["muster-store"]),
+        ["muster-coordinator", "muster-shard", "muster-sim"]
+    );
     let proto_users = [
         "muster",
         "muster-coordinator",
         "muster-runner",
         "muster-session",
+        "muster-sim",
         "muster-tests",
     ];
     assert_eq!(users(&all, &["muster-proto"]), proto_users);

@@ -283,11 +283,8 @@ async fn look_up_staged(services: Services, report: Report) -> Result<Found, Sta
 
 async fn look_up_ended(services: Services, report: Report) -> Result<Found, Status> {
     let finished = services.shard.find_finished(report.execution).await;
-    let ended = match finished.map_err(ServiceError::from)? {
-        Some(finished) if finished.has_accepted(report.claim) => Ended::Accepted,
-        Some(_) => Ended::Otherwise,
-        None => Ended::Unknown,
-    };
+    let finished = finished.map_err(ServiceError::from)?;
+    let ended = Ended::of(finished.as_deref(), report.claim);
     Ok(Found::Ended((report.execution, report.claim.attempt), ended))
 }
 

@@ -102,12 +102,7 @@ impl Services {
             .shard
             .turn(move |turn| {
                 let found = turn.state().ledger().execution(execution)?;
-                (found.holder() == Some(claim)).then(|| Destination {
-                    organization: found.organization.clone(),
-                    integration: found.integration,
-                    data_type: found.data_type.clone(),
-                    execution,
-                })
+                (found.holder() == Some(claim)).then(|| Destination::of(found))
             })
             .await;
         let found = found.map_err(ServiceError::from)?;

@@ -93,6 +93,15 @@ impl Execution {
         }
     }
 
+    /// What its landing has to make visible; `None` before the commit point.
+    #[must_use]
+    pub fn committed(&self) -> Option<&Staged> {
+        match &self.phase {
+            Phase::Landing(_, staged) => Some(staged),
+            Phase::Created { .. } | Phase::Pending(_) | Phase::Executing(_) => None,
+        }
+    }
+
     /// Applies an event that keeps it open. One that does not concern an execution changes nothing.
     pub(crate) fn apply(&mut self, at: Stamp, event: &Event) {
         match event {

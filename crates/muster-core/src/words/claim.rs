@@ -63,7 +63,7 @@ number!(
 );
 
 /// A runner's hold on an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
     /// Who holds it.
     pub runner: RunnerId,

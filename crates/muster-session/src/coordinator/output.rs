@@ -2,7 +2,8 @@
 
 use muster_core::decide::execution::Report;
 use muster_core::decide::{Command, Work};
-use muster_core::words::LogLine;
+use muster_core::entity::Finished;
+use muster_core::words::{Claim, LogLine};
 use muster_proto::v1;
 
 /// What the driver of a stream has to do. Messages to the runner come from
@@ -82,4 +83,16 @@ pub enum Ended {
     Otherwise,
     /// There was no such execution, or its retention has ended.
     Unknown,
+}
+
+impl Ended {
+    /// What history's answer means for a report of this claim.
+    #[must_use]
+    pub fn of(finished: Option<&Finished>, claim: Claim) -> Self {
+        match finished {
+            Some(finished) if finished.has_accepted(claim) => Self::Accepted,
+            Some(_) => Self::Otherwise,
+            None => Self::Unknown,
+        }
+    }
 }

@@ -1,0 +1,411 @@
+//! What must hold after each step, whatever happens.
+
+use std::time::Duration;
+
+use muster_core::event::{Event, Recorded};
+use muster_core::ledger::{Ledger, Position};
+use muster_core::words::{
+    DataType, ExecutionId, IntegrationId, OrganizationId, Principal, RunnerId, Sequence, SessionId,
+};
+use muster_landing::Destination;
+use muster_proto::v1;
+use muster_shard::FatalError;
+use muster_shard::stepped::CommitStep;
+use muster_store::{Store, StoreError};
+
+use crate::agenda::Millis;
+use crate::spec::{Spec, Where};
+use crate::trace::{broken, say};
+use crate::world::World;
+
+/// How long a runner keeps what it holds without being heard, as the coordinator judges it: its lease and the grace.
+const LEASE_MS: Millis = 65_000;
+
+/// What may lie between a message and the moment from which the shard counts.
+const HEARD_SLACK_MS: Millis = 6_000;
+
+/// A runner stops by itself when it was not heard for this part of its lease.
+const STOPS_AFTER: Duration = Duration::from_secs(48);
+
+impl World {
+    /// Takes in a batch of the journal; `live`: it has just been appended.
+    pub(crate) fn take_batch(&mut self, sequence: Sequence, events: Vec<Recorded>, live: bool) {
+        if live {
+            for recorded in &events {
+                self.check_event(recorded);
+            }
+        }
+        let trace = &mut self.trace;
+        let taken = self.spec.take_batch(sequence, &events, |transition| {
+            if live {
+                trace.count(transition);
+            }
+        });
+        if let Err(why) = taken {
+            broken!("batch {sequence}: {why}");
+        }
+        for (ordinal, recorded) in (0..).zip(&events) {
+            self.shadow.apply(Position { sequence, ordinal }, recorded);
+        }
+        self.journal.push((sequence, events));
+    }
+
+    /// What only the moment of an event can show.
+    fn check_event(&mut self, recorded: &Recorded) {
+        self.trace_event(recorded);
+        match &recorded.event {
+            Event::RunnerLeft { runner, .. } if recorded.by == Principal::Coordinator => {
+                let heard = self.heard.get(runner).copied();
+                let silent = heard.map(|at| self.now - at);
+                if silent.is_some_and(|silent| silent > HEARD_SLACK_MS && silent < LEASE_MS - HEARD_SLACK_MS) {
+                    broken!("the lease of {runner} is said to be over, and it was heard {silent:?} ms ago");
+                }
+            }
+            Event::LandingCommitted { execution, staged, .. } => {
+                let shelf = execution.to_bytes()[15];
+                let path = format!(".staging/{shelf:02x}/{}", staged.id.0);
+                for file in ["part", "json"] {
+                    if !self.place.is_durable(&format!("{path}.{file}")) && !self.damaged.contains(execution) {
+                        broken!("{execution} is committed to {path}.{file}, which would not survive a power cut");
+                    }
+                }
+            }
+            Event::ExecutionCompleted { execution, counts, .. } if counts.records > 0 => {
+                let path = self.destination(*execution).to_string();
+                if !self.place.is_durable(&path) {
+                    broken!("{execution} is Completed, and its records would not survive a power cut");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn destination(&self, execution: ExecutionId) -> Destination {
+        let one = &self.spec.executions[&execution];
+        let (organization, integration, data_type): (OrganizationId, IntegrationId, DataType) =
+            (one.organization.clone(), one.integration, one.data_type.clone());
+        Destination {
+            organization,
+            integration,
+            data_type,
+            execution,
+        }
+    }
+
+    /// A runner was heard on a stream.
+    pub(crate) fn note_heard(&mut self, runner: RunnerId, session: SessionId) {
+        let Some(coordinator) = &self.coordinator else { return };
+        let presence = coordinator.shard.state().roster().presence(runner);
+        if presence.is_some_and(|presence| presence.session == Some(session)) {
+            self.heard.insert(runner, self.now);
+        }
+    }
+
+    /// The state after a turn.
+    pub(crate) fn check_state(&mut self) {
+        let Some(coordinator) = &self.coordinator else { return };
+        let state = coordinator.shard.state();
+        state.assert_invariants();
+        let now = self.now;
+        for (runner, presence) in state.roster().presences() {
+            let free = presence.free();
+            if presence.held > 0 {
+                let heard = self
+                    .heard
+                    .get(&runner)
+                    .copied()
+                    .unwrap_or(coordinator.began)
+                    .max(coordinator.began);
+                // A stream that has just been opened has not been heard, and yet begins a lease.
+                let silent = presence.heard;
+                let own = self.clock.when(silent).max(heard);
+                if now.saturating_sub(heard) > LEASE_MS + 2 * HEARD_SLACK_MS && own == heard {
+                    broken!(
+                        "{runner} was not heard for {} ms, and holds {}",
+                        now - heard,
+                        presence.held
+                    );
+                }
+            }
+            let (Some(pool), true) = (&presence.pool, free > 0) else {
+                continue;
+            };
+            for execution in state.ledger().executions() {
+                let ready = matches!(execution.phase, muster_core::entity::Phase::Created { not_before } if not_before.is_none_or(|at| at <= self.last_stamp));
+                if ready && execution.pool == *pool && presence.connectors.contains(&execution.connector) {
+                    broken!("{} waits, and {runner} has {free} free slots", execution.id);
+                }
+            }
+        }
+        self.turns += 1;
+        if self.turns.is_multiple_of(64) && coordinator.shard.next_commit() == CommitStep::Wait {
+            let differing = differing(state.ledger(), &self.shadow);
+            if let Some(what) = differing {
+                broken!("the ledger is not the fold of its journal: {what}");
+            }
+            self.check_health();
+        }
+    }
+
+    /// What the ledger says of integrations is what happened to them.
+    fn check_health(&self) {
+        let Some(coordinator) = &self.coordinator else { return };
+        for integration in coordinator.shard.state().ledger().integrations() {
+            let wanted = &self.spec.integrations[&integration.id];
+            if integration.version != wanted.version || integration.enablement != wanted.enablement {
+                broken!("{integration:?} was to be {wanted:?}");
+            }
+            for (data_type, collection) in &integration.collections {
+                let wanted = &wanted.collections[data_type];
+                let trouble = collection.trouble.as_ref().map(|trouble| trouble.since);
+                let counts = collection.completed.as_ref().map(|completion| completion.counts);
+                let is = (
+                    collection.next,
+                    collection.schedule,
+                    &collection.cursor,
+                    trouble,
+                    counts,
+                );
+                let was_to_be = (
+                    wanted.next,
+                    wanted.revision,
+                    &wanted.cursor,
+                    wanted.trouble,
+                    wanted.completed,
+                );
+                if is != was_to_be {
+                    broken!(
+                        "{data_type} of {} is {is:?}, and was to be {was_to_be:?}",
+                        integration.id
+                    );
+                }
+            }
+        }
+    }
+
+    /// The coordinator has started with this head.
+    pub(crate) fn check_recovered(&mut self, head: Sequence) {
+        let durable = self.durable_through();
+        if durable > head {
+            broken!("batch {durable} was durable, and the journal ends at batch {head}");
+        }
+        self.check_told_survives(head);
+        let lost = self.journal.last().is_some_and(|(sequence, _)| *sequence > head);
+        if lost {
+            let mut journal = std::mem::take(&mut self.journal);
+            journal.retain(|(sequence, _)| *sequence <= head);
+            self.appended.retain(|(sequence, _)| *sequence <= head);
+            self.spec = Spec::default();
+            self.shadow = Ledger::default();
+            for (sequence, events) in journal {
+                self.take_batch(sequence, events, false);
+            }
+            self.trace.count("a restart without the last batches");
+        }
+        // What was appended as the process died was never seen here.
+        self.take_appended();
+        self.check_facts();
+        let Some(coordinator) = &self.coordinator else { return };
+        let ledger = coordinator.shard.state().ledger();
+        if let Some(what) = differing(ledger, &self.shadow) {
+            broken!("the recovered ledger is not the fold of its journal: {what}");
+        }
+        let again = Store::on(std::sync::Arc::new(self.disk.clone())).and_then(|store| store.recover());
+        match again {
+            Ok(again) if again.ledger == *ledger => {}
+            Ok(_) => broken!("a second recovery gives another ledger"),
+            Err(error) => broken!("a second recovery fails: {error}"),
+        }
+        let anchor = coordinator.store.journal().anchor().sequence;
+        if anchor > Sequence(0) {
+            self.trace.count("a restart over a trimmed journal");
+        }
+    }
+
+    /// Only the disk may fail the keeper; a broken rule of the store is a defect.
+    pub(crate) fn check_failure(&self, error: &FatalError) {
+        if let FatalError::Store(error @ (StoreError::Misuse { .. } | StoreError::Damaged { .. })) = error {
+            broken!("the keeper breaks a rule of the store: {error}");
+        }
+    }
+
+    /// A runner after its turn.
+    pub(crate) fn check_runner(&self, which: usize) {
+        let runner = &self.runners[which];
+        let now = self.runner_now(which).moment;
+        let Some(heard) = runner.heard_coordinator else { return };
+        let silent = now.since(heard);
+        if !runner.tasks.is_empty() && silent > STOPS_AFTER + Duration::from_secs(1) {
+            broken!(
+                "{} has not heard the coordinator for {silent:?}, and works on",
+                runner.name
+            );
+        }
+    }
+
+    /// What readers of the landing see: only what is committed.
+    pub(crate) fn check_visible(&self) {
+        for path in self.place.paths("organization=") {
+            let Some(execution) = execution_of(&path) else { continue };
+            let stands = self.spec.executions.get(&execution).map(|one| one.stands);
+            if !matches!(stands, Some(Where::Landing | Where::Completed)) {
+                broken!("{path} is visible, and its execution is {stands:?}");
+            }
+        }
+    }
+
+    /// The landing holds exactly what is Completed, each once, whole, and where it belongs.
+    pub(crate) fn check_landed(&self) {
+        let mut completed = std::collections::BTreeMap::new();
+        for (id, one) in &self.spec.executions {
+            if one.stands == Where::Completed && one.counts.is_some_and(|counts| counts.records > 0) {
+                completed.insert(self.destination(*id).to_string(), (*id, one));
+            }
+        }
+        for (path, content) in self.place.seen() {
+            if !path.ends_with(".jsonl.zst") {
+                continue;
+            }
+            let Some((id, one)) = completed.remove(&path) else {
+                broken!("{path} is visible, and no execution that is Completed has it");
+            };
+            let lines = zstd::decode_all(content.as_ref());
+            let Some(lines) = lines.ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
+                broken!("{path} cannot be read");
+            };
+            let counts = one.counts.unwrap_or_default();
+            if lines.lines().count() as u64 != counts.records || lines.len() as u64 != counts.bytes {
+                broken!(
+                    "{path} has {} lines, and {counts:?} were counted",
+                    lines.lines().count()
+                );
+            }
+            let own = format!(
+                "{{\"organization\":\"{}\",\"integration\":\"{}\",\"data_type\":\"{}\",\"execution\":\"{id}\",\"attempt\":{},",
+                one.organization,
+                one.integration,
+                one.data_type,
+                one.claim.map_or(0, |claim| claim.attempt.0)
+            );
+            if let Some(foreign) = lines.lines().find(|line| !line.starts_with(&own)) {
+                broken!("{path} has a record that is not its own: {foreign}");
+            }
+        }
+        if let Some((path, (id, _))) = completed.first_key_value() {
+            broken!("{id} is Completed, and {path} is not there");
+        }
+    }
+
+    /// Adds an event to the trace.
+    fn trace_event(&mut self, recorded: &Recorded) {
+        if !self.trace.is_on() {
+            return;
+        }
+        let (first, _) = recorded.event.entities();
+        match first {
+            muster_core::entity::EntityKey::Execution(id) => {
+                self.trace.name("e", id.0);
+            }
+            muster_core::entity::EntityKey::Integration(id) => {
+                self.trace.name("i", id.0);
+            }
+            muster_core::entity::EntityKey::Runner(id) => {
+                self.trace.name("r", id.0);
+            }
+            muster_core::entity::EntityKey::Connector(_) => {}
+        }
+        let text = self.trace.shortened(&format!("{:?}", recorded.event));
+        let short: String = text.chars().take(220).collect();
+        say!(self, "journal ({}): {short}", recorded.by);
+    }
+
+    pub(crate) fn trace_up(&mut self, id: u64, message: &v1::RunnerMessage) {
+        if self.trace.is_on() && !matches!(message.kind, Some(v1::runner_message::Kind::Heartbeat(_))) {
+            let kind = match &message.kind {
+                Some(v1::runner_message::Kind::Hello(hello)) => {
+                    format!(
+                        "hello ({} running, {} finished)",
+                        hello.running.len(),
+                        hello.finished.len()
+                    )
+                }
+                Some(v1::runner_message::Kind::Reports(reports)) => {
+                    let reports = reports.reports.iter().map(|report| {
+                        let work = muster_session::wire::work_of_report(report).ok();
+                        let name = work.map(|work| format!("{}.{}", self.trace.name("e", work.0.0), work.1));
+                        let what = match &report.kind {
+                            Some(v1::report::Kind::Accepted(_)) => "accepted",
+                            Some(v1::report::Kind::Started(_)) => "started",
+                            Some(v1::report::Kind::Progress(_)) => "progress",
+                            Some(v1::report::Kind::Completed(_)) => "completed",
+                            Some(v1::report::Kind::Failed(_)) => "failed",
+                            None => "nothing",
+                        };
+                        format!("{} {what}", name.unwrap_or_default())
+                    });
+                    reports.collect::<Vec<_>>().join(", ")
+                }
+                Some(v1::runner_message::Kind::LogLines(_)) => "log lines".to_owned(),
+                Some(v1::runner_message::Kind::Drain(_)) => "drain".to_owned(),
+                Some(v1::runner_message::Kind::Heartbeat(_)) | None => return,
+            };
+            say!(self, "stream {id} ↑ {kind}");
+        }
+    }
+
+    pub(crate) fn trace_down(&mut self, id: u64, message: &v1::CoordinatorMessage) {
+        use v1::coordinator_message::Kind;
+        if !self.trace.is_on() {
+            return;
+        }
+        let mut named = |id: &[u8], attempt: u32| {
+            let id = <[u8; 16]>::try_from(id).map(u128::from_be_bytes).unwrap_or_default();
+            format!("{}.{attempt}", self.trace.name("e", id))
+        };
+        let kind = match &message.kind {
+            Some(Kind::Acks(it)) => {
+                let acks = it.acks.iter();
+                let acks = acks.map(|ack| format!("{} {:?}", named(&ack.execution_id, ack.attempt), ack.kind()));
+                format!("acks {}", acks.collect::<Vec<_>>().join(", "))
+            }
+            Some(Kind::Fences(it)) => {
+                let fences = it.fences.iter();
+                let fences = fences.map(|one| format!("{} {:?}", named(&one.execution_id, one.attempt), one.reason()));
+                format!("fences {}", fences.collect::<Vec<_>>().join(", "))
+            }
+            Some(Kind::Cancels(it)) => {
+                let cancels = it.cancels.iter().map(|one| named(&one.execution_id, one.attempt));
+                format!("cancels {}", cancels.collect::<Vec<_>>().join(", "))
+            }
+            Some(Kind::Assignments(_) | Kind::Heartbeat(_)) | None => return,
+            Some(Kind::Welcome(_)) => "welcome".to_owned(),
+            Some(Kind::Reconnect(_)) => "reconnect".to_owned(),
+        };
+        say!(self, "stream {id} ↓ {kind}");
+    }
+}
+
+/// The first entity in which two ledgers differ.
+fn differing(is: &Ledger, wanted: &Ledger) -> Option<String> {
+    fn first<T: PartialEq + std::fmt::Debug>(
+        is: impl Iterator<Item = T>,
+        wanted: impl Iterator<Item = T>,
+    ) -> Option<String> {
+        let (is, wanted): (Vec<T>, Vec<T>) = (is.collect(), wanted.collect());
+        if is == wanted {
+            return None;
+        }
+        let lacks = wanted.iter().find(|one| !is.contains(one));
+        let has = is.iter().find(|one| !wanted.contains(one));
+        Some(format!("{has:?} is there, and was to be {lacks:?}"))
+    }
+    first(is.integrations(), wanted.integrations())
+        .or_else(|| first(is.executions(), wanted.executions()))
+        .or_else(|| first(is.runners(), wanted.runners()))
+        .or_else(|| first(is.connectors(), wanted.connectors()))
+}
+
+fn execution_of(path: &str) -> Option<ExecutionId> {
+    let (_, file) = path.rsplit_once('/')?;
+    file.strip_suffix(".jsonl.zst")?.parse().ok()
+}

@@ -1,0 +1,316 @@
+//! People: they create, change, switch, delete, run and cancel, and they read. What they are told is kept, and must stay true.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_core::decide::execution::{cancel::Cancel, run_now::RunNow};
+use muster_core::decide::integration::create::Create;
+use muster_core::decide::integration::delete::Delete;
+use muster_core::decide::integration::disable::Disable;
+use muster_core::decide::integration::enable::Enable;
+use muster_core::decide::integration::update::Update;
+use muster_core::decide::{Answer, Command, Rejection};
+use muster_core::entity::{Definition, Finished};
+use muster_core::time::Interval;
+use muster_core::words::{
+    Configuration, ConnectorName, DataType, DisplayName, Enablement, ExecutionId, IntegrationId, OrganizationId, Pool,
+    PoolName, Principal, Request, RequestId, Sequence,
+};
+use muster_shard::{ShardError, ShardHandle};
+
+use crate::jobs::Work;
+use crate::trace::{broken, say};
+use crate::world::{Due, World};
+
+/// How many integrations an organization has at the most.
+const INTEGRATIONS_MAX: usize = 4;
+
+/// What somebody says.
+#[derive(Debug, Clone)]
+pub enum Said {
+    Ask(Principal, Box<Command>),
+    /// Whoever asks for the page knows by then that these have ended.
+    Page(IntegrationId, BTreeSet<ExecutionId>),
+}
+
+/// What somebody hears.
+#[derive(Debug)]
+pub enum Heard {
+    Answer(Result<Answer, Rejection>, Sequence),
+    Page(Vec<Arc<Finished>>),
+}
+
+/// Asks the shard.
+pub async fn ask(shard: &ShardHandle, said: Said) -> Result<Heard, ShardError> {
+    match said {
+        Said::Ask(by, command) => {
+            let asked = shard.turn(move |turn| {
+                let answer = turn.ask(&by, *command);
+                (answer, turn.sequence())
+            });
+            let (answer, sequence) = asked.await?;
+            Ok(Heard::Answer(answer, sequence))
+        }
+        Said::Page(integration, _) => {
+            let page = shard.finished_page(integration, None, 1_000).await?;
+            Ok(Heard::Page(page.finished))
+        }
+    }
+}
+
+/// What people have asked and not heard yet.
+#[derive(Default)]
+pub struct Operators {
+    pending: BTreeMap<u64, Said>,
+    next: u64,
+    names: u32,
+    /// Creations whose answers may have been lost: asked again, by the same request.
+    again: Vec<Said>,
+    /// People who only wait for the end.
+    pub quiet: bool,
+}
+
+pub(crate) fn organization(name: &str) -> OrganizationId {
+    OrganizationId::new(name).expect("a name")
+}
+
+fn data_type(name: &str) -> DataType {
+    DataType::new(name).expect("a name")
+}
+
+impl World {
+    /// Somebody does something.
+    pub(crate) fn operate(&mut self) {
+        if self.operators.quiet {
+            return;
+        }
+        let busy = self.spec.integrations.values().filter(|one| !one.deleted).count() < 3;
+        let delay = if busy {
+            self.chance.u64(100..3_000)
+        } else {
+            self.chance.u64(1_000..30_000)
+        };
+        self.wake(Due::Operate, delay);
+        let name = ["acme", "globex"][self.chance.usize(0..2)];
+        let own = organization(name);
+        let there: Vec<IntegrationId> = self
+            .spec
+            .integrations
+            .iter()
+            .filter(|(_, one)| !one.deleted && one.organization == own)
+            .map(|(id, _)| *id)
+            .collect();
+        if there.is_empty() || (there.len() < INTEGRATIONS_MAX && self.chance.u32(0..8) == 0) {
+            return self.create(&own);
+        }
+        if let Some(said) = self.operators.again.pop() {
+            self.trace.count("a request is repeated");
+            return self.say(said);
+        }
+        let mut integration = there[self.chance.usize(0..there.len())];
+        let mut by = own.clone();
+        if self.chance.u32(0..40) == 0 {
+            // Somebody reaches for what is another's.
+            by = organization(if name == "acme" { "globex" } else { "acme" });
+            self.trace.count("somebody reaches for another organization's");
+        }
+        let command = match self.chance.u32(0..100) {
+            0..30 => Command::RunNow(RunNow {
+                organization: by.clone(),
+                integration,
+                data_types: Vec::new(),
+            }),
+            30..50 => match self.some_open(&own) {
+                Some(execution) => Command::Cancel(Cancel {
+                    organization: by.clone(),
+                    execution,
+                    reason: None,
+                }),
+                None => return,
+            },
+            50..70 => match self.change(integration) {
+                Some(definition) => Command::UpdateIntegration(Update {
+                    organization: by.clone(),
+                    integration,
+                    definition,
+                    version: self.some_version(integration),
+                }),
+                None => return,
+            },
+            70..76 => Command::DisableIntegration(Disable {
+                organization: by.clone(),
+                integration,
+            }),
+            76..84 => {
+                let off = there
+                    .iter()
+                    .find(|id| self.spec.integrations[*id].enablement != Enablement::Enabled);
+                integration = *off.unwrap_or(&integration);
+                Command::EnableIntegration(Enable {
+                    organization: by.clone(),
+                    integration,
+                })
+            }
+            84..87 => Command::DeleteIntegration(Delete {
+                organization: by.clone(),
+                integration,
+                version: self.some_version(integration),
+            }),
+            _ => {
+                let ended = self.told.ended_of(integration);
+                return self.say(Said::Page(integration, ended));
+            }
+        };
+        self.say(Said::Ask(principal(&by), Box::new(command)));
+    }
+
+    fn create(&mut self, own: &OrganizationId) {
+        self.operators.names += 1;
+        let number = self.operators.names;
+        let connector = if self.chance.u32(0..3) == 0 { "ldap" } else { "host" };
+        let pools: &[&str] = if own.as_str() == "acme" {
+            &["hq", "lab", Pool::HOSTED]
+        } else {
+            &["hq", Pool::HOSTED]
+        };
+        let pool = pools[self.chance.usize(0..pools.len())];
+        let definition = Definition {
+            display_name: DisplayName::new(&format!("Source {number}")).expect("a name"),
+            connector: ConnectorName::new(connector).expect("a name"),
+            access_schema: None,
+            configuration: configuration(own, number),
+            pool: Pool::named(own, &PoolName::new(pool).expect("a name")),
+            intervals: self.intervals(connector),
+        };
+        let request = Request {
+            id: RequestId(self.chance.u128(..)),
+            digest: [0; 32],
+        };
+        let create = Command::CreateIntegration(Create {
+            organization: own.clone(),
+            definition,
+            draft: self.chance.u32(0..6) == 0,
+            request: Some(request),
+        });
+        let said = Said::Ask(principal(own), Box::new(create));
+        if self.chance.u32(0..6) == 0 {
+            self.operators.again.push(said.clone());
+        }
+        self.say(said);
+    }
+
+    fn intervals(&mut self, connector: &str) -> BTreeMap<DataType, Interval> {
+        let names: &[&str] = if connector == "ldap" {
+            &["device", "user"]
+        } else {
+            &["device", "software", "user"]
+        };
+        let mut intervals = BTreeMap::new();
+        for name in names {
+            if intervals.is_empty() || self.chance.bool() {
+                let minutes = [1, 2, 3, 5, 10, 30][self.chance.usize(0..6)];
+                let interval = Interval::new(Duration::from_secs(60 * minutes)).expect("in bounds");
+                intervals.insert(data_type(name), interval);
+            }
+        }
+        intervals
+    }
+
+    /// Another definition of an integration.
+    fn change(&mut self, integration: IntegrationId) -> Option<Definition> {
+        let found = self.spec.integrations.get(&integration)?;
+        let own = found.organization.clone();
+        let mut definition = found.definition.clone();
+        match self.chance.u32(0..5) {
+            0 => {
+                self.operators.names += 1;
+                definition.configuration = configuration(&own, self.operators.names);
+            }
+            1 => {
+                let name = ["hq", Pool::HOSTED, if own.as_str() == "acme" { "lab" } else { "hq" }];
+                let name = name[self.chance.usize(0..3)];
+                definition.pool = Pool::named(&own, &PoolName::new(name).expect("a name"));
+            }
+            2 => {
+                self.operators.names += 1;
+                let name = format!("Source {}", self.operators.names);
+                definition.display_name = DisplayName::new(&name).expect("a name");
+            }
+            _ => definition.intervals = self.intervals(definition.connector.as_str()),
+        }
+        Some(definition)
+    }
+
+    fn some_version(&mut self, integration: IntegrationId) -> Option<u32> {
+        let version = self.spec.integrations.get(&integration)?.version;
+        match self.chance.u32(0..6) {
+            0 => Some(version.saturating_sub(1)),
+            1..3 => Some(version),
+            _ => None,
+        }
+    }
+
+    fn some_open(&mut self, own: &OrganizationId) -> Option<ExecutionId> {
+        let open = self.spec.open_executions();
+        let open: Vec<ExecutionId> = open
+            .filter(|id| self.spec.executions[id].organization == *own)
+            .collect();
+        (!open.is_empty()).then(|| open[self.chance.usize(0..open.len())])
+    }
+
+    pub(crate) fn say(&mut self, said: Said) {
+        if self.coordinator.is_none() {
+            return;
+        }
+        if let Said::Ask(by, command) = &said
+            && self.trace.is_on()
+        {
+            let text = self.trace.shortened(&format!("{command:?}"));
+            let short: String = text.chars().take(150).collect();
+            say!(self, "{by}: {short}");
+        }
+        let id = self.operators.next;
+        self.operators.next += 1;
+        self.operators.pending.insert(id, said.clone());
+        self.start(Work::Operate(id, said));
+    }
+
+    /// Somebody hears the answer.
+    pub(crate) fn operated(&mut self, id: u64, heard: Heard) {
+        let Some(said) = self.operators.pending.remove(&id) else {
+            return;
+        };
+        match (said, heard) {
+            (Said::Ask(by, command), Heard::Answer(answer, sequence)) => {
+                self.check_told(sequence, "an operator's answer");
+                match answer {
+                    Ok(answer) => self.note_told(&by, &command, &answer),
+                    Err(rejection) => self.check_rejected(&command, &rejection),
+                }
+            }
+            (Said::Page(integration, ended), Heard::Page(page)) => self.check_page(integration, &ended, &page),
+            (said, heard) => broken!("{heard:?} answers {said:?}"),
+        }
+    }
+
+    /// The process has ended, and nobody hears anything of it.
+    pub(crate) fn operators_lose_the_coordinator(&mut self) {
+        for said in std::mem::take(&mut self.operators.pending).into_values() {
+            if let Said::Ask(_, command) = &said
+                && matches!(**command, Command::CreateIntegration(_))
+            {
+                self.operators.again.push(said);
+            }
+        }
+    }
+}
+
+/// In whose name somebody of an organization asks.
+pub(crate) fn principal(organization: &OrganizationId) -> Principal {
+    Principal::Operator(organization.as_str().into())
+}
+
+fn configuration(own: &OrganizationId, number: u32) -> Configuration {
+    Configuration::new(&format!("{{\"of\":\"{own} {number}\"}}")).expect("small")
+}

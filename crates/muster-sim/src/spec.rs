@@ -1,0 +1,388 @@
+//! What the design says of a ledger, written down a second time and independently: it takes the events as they come, and says which of them must
+//! not be. It decides nothing by the core's rules; it only knows what may follow what.
+
+mod execution;
+mod schedule;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_core::entity::{Definition, Profile};
+use muster_core::event::{Event, Recorded};
+use muster_core::schedule::Skip;
+use muster_core::time::{Interval, Stamp};
+use muster_core::words::{
+    Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, IntegrationId, OrganizationId, Origin,
+    Pool, Principal, Request, Revision, RunnerId, Sequence, Staged,
+};
+
+/// A rule that is broken, in words.
+pub type Broken = String;
+
+/// Where an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Where {
+    /// Queued.
+    Created,
+    /// Claimed.
+    Pending,
+    /// Begun.
+    Executing,
+    /// Past the commit point.
+    Landing,
+    /// Ended well.
+    Completed,
+    /// Ended badly.
+    Error,
+}
+
+impl Where {
+    /// Whether it will change again.
+    pub fn is_open(self) -> bool {
+        self < Self::Completed
+    }
+}
+
+/// An execution, from its creation to its end and after.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    pub organization: OrganizationId,
+    pub integration: IntegrationId,
+    pub data_type: DataType,
+    pub connector: ConnectorName,
+    pub pool: Pool,
+    pub stands: Where,
+    pub attempt: u32,
+    /// Who holds it, or brought it past the commit point.
+    pub claim: Option<Claim>,
+    /// When the newest claim was made.
+    pub claimed: Stamp,
+    pub failures: u32,
+    pub not_before: Option<Stamp>,
+    /// Every claim there ever was, with its batch.
+    pub claims: BTreeMap<Claim, Sequence>,
+    /// Every claim that has started, with the batch.
+    pub started: BTreeMap<Claim, Sequence>,
+    /// Every claim whose holder's report of an end was accepted, with the batch.
+    pub accepted: BTreeMap<Claim, Sequence>,
+    pub staged: Option<Staged>,
+    /// How much it brought, if it is Completed.
+    pub counts: Option<Counts>,
+    pub canceled: bool,
+    /// The batch of the newest event.
+    pub changed: Sequence,
+}
+
+/// One data type of an integration.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    pub interval: Interval,
+    pub revision: Revision,
+    pub next: Option<Stamp>,
+    pub cursor: Option<Cursor>,
+    /// The records of the newest good end.
+    pub completed: Option<Counts>,
+    /// Since when something is wrong.
+    pub trouble: Option<Stamp>,
+}
+
+/// An integration, also after its end.
+#[derive(Debug, Clone)]
+pub struct Integration {
+    pub organization: OrganizationId,
+    pub definition: Definition,
+    pub enablement: Enablement,
+    pub revision: Revision,
+    pub version: u32,
+    pub request: Option<Request>,
+    pub deleted: bool,
+    pub collections: BTreeMap<DataType, Collection>,
+    /// The batch of the newest change by a person.
+    pub changed: Sequence,
+}
+
+/// The ledger as the design wants it.
+#[derive(Debug, Clone, Default)]
+pub struct Spec {
+    pub executions: BTreeMap<ExecutionId, Execution>,
+    pub integrations: BTreeMap<IntegrationId, Integration>,
+    pub runners: BTreeMap<RunnerId, Profile>,
+    open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
+    newest: Stamp,
+    /// The execution that must be created next: a nominal time runs.
+    owed: Option<(IntegrationId, DataType, Stamp, Revision)>,
+    /// What must have ended when the batch ends.
+    ending: BTreeSet<ExecutionId>,
+}
+
+pub(crate) fn must(holds: bool, why: impl FnOnce() -> Broken) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+impl Spec {
+    /// Takes in a batch.
+    ///
+    /// # Errors
+    /// Says which rule one of its events breaks.
+    pub fn take_batch(
+        &mut self,
+        sequence: Sequence,
+        events: &[Recorded],
+        mut seen: impl FnMut(&'static str),
+    ) -> Result<(), Broken> {
+        for recorded in events {
+            let transition = self.take(sequence, recorded);
+            let transition = transition.map_err(|why| format!("{why}: {recorded:?}"))?;
+            seen(transition);
+        }
+        must(self.owed.is_none(), || {
+            format!("the nominal time {:?} has come, and nothing was created", self.owed)
+        })?;
+        for id in std::mem::take(&mut self.ending) {
+            must(!self.executions[&id].stands.is_open(), || {
+                format!("{id} is still open, though its integration or data type was disabled or removed")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, sequence: Sequence, recorded: &Recorded) -> Result<&'static str, Broken> {
+        must(recorded.at >= self.newest, || {
+            "its stamp is before the last one".to_owned()
+        })?;
+        self.newest = recorded.at;
+        let by = &recorded.by;
+        if let Some(owed) = &self.owed {
+            let is_it = matches!(&recorded.event, Event::ExecutionCreated { integration, data_type, origin: Origin::Schedule { nominal, revision }, .. }
+                if (*integration, data_type, *nominal, *revision) == (owed.0, &owed.1, owed.2, owed.3));
+            must(is_it, || format!("{owed:?} was to be created first"))?;
+        }
+        match &recorded.event {
+            Event::IntegrationCreated { .. }
+            | Event::IntegrationUpdated { .. }
+            | Event::IntegrationEnabled { .. }
+            | Event::IntegrationDisabled { .. }
+            | Event::IntegrationDeleted { .. } => {
+                must(matches!(by, Principal::Operator(_)), || {
+                    "only a person changes integrations".to_owned()
+                })?;
+                self.take_integration(sequence, recorded)
+            }
+            Event::ScheduleAdvanced {
+                integration,
+                data_type,
+                skip,
+                next,
+            } => {
+                must(*by == Principal::Coordinator, || "time is the coordinator's".to_owned())?;
+                self.advance(*integration, data_type, skip.as_ref(), *next, recorded.at)
+            }
+            Event::ExecutionCreated { .. }
+            | Event::ExecutionClaimed { .. }
+            | Event::ExecutionStarted { .. }
+            | Event::ExecutionReturned { .. }
+            | Event::ExecutionRerouted { .. }
+            | Event::LandingCommitted { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. } => self.take_execution(sequence, recorded),
+            Event::RunnerCheckedIn { runner, profile } => {
+                must(*by == Principal::Runner(*runner), || {
+                    "somebody else checks it in".to_owned()
+                })?;
+                self.runners.insert(*runner, profile.clone());
+                Ok("runner checked in")
+            }
+            Event::RunnerLeft { runner, .. } => {
+                must(self.runners.contains_key(runner), || "it never came".to_owned())?;
+                match by {
+                    Principal::Coordinator => {
+                        let held = self
+                            .executions
+                            .values()
+                            .find(|one| is_held(one) && one.claim.is_some_and(|claim| claim.runner == *runner));
+                        must(held.is_none(), || format!("it still holds {held:?}"))?;
+                        Ok("runner lapsed")
+                    }
+                    Principal::Runner(own) if own == runner => Ok("runner left"),
+                    Principal::Runner(_) | Principal::Operator(_) => Err("somebody else says so".to_owned()),
+                }
+            }
+            Event::ConnectorOffered { .. } => Ok("connector offered"),
+            Event::ExecutionFenced { .. } => Err("no backup was restored here".to_owned()),
+        }
+    }
+
+    fn take_integration(&mut self, sequence: Sequence, recorded: &Recorded) -> Result<&'static str, Broken> {
+        let at = recorded.at;
+        match &recorded.event {
+            Event::IntegrationCreated {
+                integration: id,
+                organization,
+                definition,
+                enablement,
+                next,
+                request,
+            } => {
+                must(!self.integrations.contains_key(id), || "the id is not new".to_owned())?;
+                self.check_name(*id, organization, definition)?;
+                let twin = self.integrations.values().find(|one| {
+                    !one.deleted
+                        && one.organization == *organization
+                        && one
+                            .request
+                            .is_some_and(|made| Some(made.id) == request.map(|asked| asked.id))
+                });
+                must(twin.is_none(), || "the same request has made one before".to_owned())?;
+                let mut made = Integration {
+                    organization: organization.clone(),
+                    definition: definition.clone(),
+                    enablement: *enablement,
+                    revision: Revision(1),
+                    version: 1,
+                    request: *request,
+                    deleted: false,
+                    collections: BTreeMap::new(),
+                    changed: sequence,
+                };
+                made.set_intervals(&definition.intervals);
+                made.set_next(*id, next, at, false)?;
+                self.integrations.insert(*id, made);
+                Ok(if *enablement == Enablement::Draft {
+                    "integration drafted"
+                } else {
+                    "integration created"
+                })
+            }
+            Event::IntegrationUpdated {
+                integration: id,
+                definition,
+                revision,
+                next,
+            } => {
+                let found = self.existing(*id)?.clone();
+                must(found.definition.connector == definition.connector, || {
+                    "its connector changes".to_owned()
+                })?;
+                self.check_name(*id, &found.organization, definition)?;
+                let reconfigured = found.definition.configuration != definition.configuration
+                    || found.definition.access_schema != definition.access_schema;
+                let wanted = if reconfigured {
+                    found.revision.next()
+                } else {
+                    found.revision
+                };
+                must(*revision == wanted, || format!("the revision was to be {wanted}"))?;
+                for (data_type, open) in self.open_of(*id) {
+                    if !definition.intervals.contains_key(&data_type) && self.executions[&open].stands != Where::Landing
+                    {
+                        self.ending.insert(open);
+                    }
+                }
+                let one = self.changing(*id, sequence)?;
+                one.revision = *revision;
+                one.definition = definition.clone();
+                one.set_intervals(&definition.intervals);
+                one.set_next(*id, next, at, true)?;
+                Ok("integration updated")
+            }
+            Event::IntegrationEnabled { integration: id, next } => {
+                must(self.existing(*id)?.enablement != Enablement::Enabled, || {
+                    "it was enabled".to_owned()
+                })?;
+                let one = self.changing(*id, sequence)?;
+                one.enablement = Enablement::Enabled;
+                one.set_next(*id, next, at, false)?;
+                Ok("integration enabled")
+            }
+            Event::IntegrationDisabled { integration: id } => {
+                must(self.existing(*id)?.enablement == Enablement::Enabled, || {
+                    "it was not enabled".to_owned()
+                })?;
+                for (_, open) in self.open_of(*id) {
+                    if self.executions[&open].stands == Where::Created {
+                        self.ending.insert(open);
+                    }
+                }
+                let one = self.changing(*id, sequence)?;
+                one.enablement = Enablement::Disabled;
+                one.collections
+                    .values_mut()
+                    .for_each(|collection| collection.next = None);
+                Ok("integration disabled")
+            }
+            Event::IntegrationDeleted { integration: id } => {
+                for (_, open) in self.open_of(*id) {
+                    if self.executions[&open].stands != Where::Landing {
+                        self.ending.insert(open);
+                    }
+                }
+                let one = self.changing(*id, sequence)?;
+                one.deleted = true;
+                Ok("integration deleted")
+            }
+            _ => Err("it is no event of an integration".to_owned()),
+        }
+    }
+
+    fn check_name(
+        &self,
+        id: IntegrationId,
+        organization: &OrganizationId,
+        definition: &Definition,
+    ) -> Result<(), Broken> {
+        must(!definition.intervals.is_empty(), || "it collects nothing".to_owned())?;
+        let name = definition.display_name.as_str().to_lowercase();
+        let taken = self.integrations.iter().find(|(other, one)| {
+            **other != id
+                && !one.deleted
+                && one.organization == *organization
+                && one.definition.display_name.as_str().to_lowercase() == name
+        });
+        must(taken.is_none(), || format!("its name is taken by {taken:?}"))
+    }
+
+    /// The integration of this id, if it is there.
+    pub fn existing(&self, id: IntegrationId) -> Result<&Integration, Broken> {
+        let found = self.integrations.get(&id).filter(|one| !one.deleted);
+        found.ok_or_else(|| format!("there is no integration {id}"))
+    }
+
+    fn changing(&mut self, id: IntegrationId, sequence: Sequence) -> Result<&mut Integration, Broken> {
+        let found = self.integrations.get_mut(&id).filter(|one| !one.deleted);
+        let found = found.ok_or_else(|| format!("there is no integration {id}"))?;
+        found.version += 1;
+        found.changed = sequence;
+        Ok(found)
+    }
+
+    fn open_of(&self, id: IntegrationId) -> Vec<(DataType, ExecutionId)> {
+        let open = self.open.iter().filter(|((owner, _), _)| *owner == id);
+        open.map(|((_, data_type), execution)| (data_type.clone(), *execution))
+            .collect()
+    }
+
+    /// How many executions are open.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The executions that are open.
+    pub fn open_executions(&self) -> impl Iterator<Item = ExecutionId> {
+        self.open.values().copied()
+    }
+
+    /// The open executions that runners hold.
+    pub fn held(&self) -> impl Iterator<Item = (ExecutionId, &Execution, Claim)> {
+        let open = self.open.values().map(|id| (*id, &self.executions[id]));
+        open.filter(|(_, one)| is_held(one))
+            .filter_map(|(id, one)| Some((id, one, one.claim?)))
+    }
+}
+
+fn is_held(one: &Execution) -> bool {
+    matches!(one.stands, Where::Pending | Where::Executing)
+}
+
+/// Whether a skip is exactly this range.
+pub(crate) fn is_range(skip: Option<&Skip>, wanted: Option<(Stamp, Stamp, u64)>) -> bool {
+    skip.map(|skip| (skip.from, skip.to, skip.count)) == wanted
+}
