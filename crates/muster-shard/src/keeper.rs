@@ -250,7 +250,11 @@ impl Keeper {
             }
             trimming.cursor = self.store.history().checkpoint_step(cursor)?;
         }
-        self.end_trimming(&trimming)
+        if !self.end_trimming(&trimming)? {
+            // A backup is being made. What is to be forgotten can be forgotten when it has ended.
+            self.trimming = Some(trimming);
+        }
+        Ok(())
     }
 
     /// Trims as far as can be, now.
@@ -266,7 +270,8 @@ impl Keeper {
         while let Some(cursor) = trimming.cursor {
             trimming.cursor = self.store.history().checkpoint_step(cursor)?;
         }
-        self.end_trimming(&trimming)
+        // What a backup keeps from being forgotten is forgotten after the next start.
+        self.end_trimming(&trimming).map(drop)
     }
 
     /// Hands history all that has ended and is durable, and notes what may go once history holds it for good.
@@ -287,12 +292,17 @@ impl Keeper {
         })
     }
 
-    /// Removes the records of what has ended, and trims the journal as far as neither history nor records need it.
-    fn end_trimming(&self, trimming: &Trimming) -> Result<(), StoreError> {
+    /// Removes the records of what has ended, and trims the journal as far as neither history nor records need it. Returns `false` when a backup is
+    /// being made: then nothing is forgotten.
+    fn end_trimming(&self, trimming: &Trimming) -> Result<bool, StoreError> {
+        let Some(_forgetting) = self.store.try_forget() else {
+            return Ok(false);
+        };
         self.store.flush()?;
         self.write_in_turn(&trimming.ended)?;
         self.store.flush()?;
-        self.store.trim(trimming.written.min(self.store.history_durable()))
+        self.store.trim(trimming.written.min(self.store.history_durable()))?;
+        Ok(true)
     }
 }
 

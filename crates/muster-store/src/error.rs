@@ -70,6 +70,40 @@ pub enum StoreError {
         /// That folder.
         path: PathBuf,
     },
+    /// What was to be restored is no backup.
+    #[error("this is no backup: name a file that `muster-coordinator backup` has made; nothing was restored")]
+    BackupForeign,
+    /// What was to be restored is a backup of another format.
+    #[error(
+        "the backup has format `{found}`, and this version reads format {known}: restore it with the version that made it; nothing was restored"
+    )]
+    BackupFormat {
+        /// What was found.
+        found: String,
+        /// What this version reads.
+        known: &'static str,
+    },
+    /// What was to be restored is not what was backed up.
+    #[error(
+        "the backup is damaged at byte {at}: {what}; take another copy of it, or an earlier one; nothing was restored"
+    )]
+    BackupDamaged {
+        /// What is wrong.
+        what: String,
+        /// Where: how many bytes of the file are before it.
+        at: u64,
+    },
+    /// The backup cannot be read to its end.
+    #[error("the backup cannot be read from byte {at} on: check the disk that it lies on; nothing was restored")]
+    BackupUnreadable {
+        /// Where.
+        at: u64,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A backup is being made already.
+    #[error("a backup of this store is being made already: wait until it has ended")]
+    BackupUnderWay,
     /// The engine refused, for a reason of its own.
     #[error(
         "the storage engine could not {action}: {message}; restart the coordinator, and report it if it happens again"

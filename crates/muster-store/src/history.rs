@@ -119,6 +119,36 @@ impl History {
         self.state().recover(anchor, head)
     }
 
+    /// Puts an entry as it was put before, in any order. All are to be put before [`History::end_restoring`].
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub(crate) fn restore(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
+        let _writing = self.writing();
+        let mut state = self.state();
+        let mut changes = Vec::with_capacity(1);
+        state.count(&*self.backend, entry, &mut changes)?;
+        self.backend.write(Tree::History, changes)?;
+        if state.is_crowded() {
+            let mut next = Some(IntegrationId(0));
+            while let Some(from) = next {
+                next = state.write_some(&*self.backend, from)?.next;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything through this batch was put.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub(crate) fn end_restoring(&self, through: Sequence) -> Result<(), StoreError> {
+        let _writing = self.writing();
+        self.state().absorb(through);
+        self.absorbed.store(through.0, Ordering::Release);
+        self.write_gathered().map(drop)
+    }
+
     /// Puts the finished executions of all batches after [`History::absorbed`] up to and including `through`, in the
     /// order of their batches. All of a batch are put by one call. What was absorbed before is skipped, so a repeated
     /// call changes nothing. Durable with the next flush.

@@ -221,6 +221,35 @@ impl Journal {
         Ok(())
     }
 
+    /// Begins a journal that goes on from this place. Nothing may be in it yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub(crate) fn begin_restoring(&self, anchor: Head) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        encode_anchor(&anchor, &mut changes);
+        self.backend.write(Tree::Journal, changes)?;
+        let mut state = self.state();
+        state.anchor = anchor;
+        state.head = Some(anchor);
+        state.flushed = anchor.sequence;
+        Ok(())
+    }
+
+    /// Appends a batch as it was written before, in its own epoch.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub(crate) fn restore(&self, sequence: Sequence, epoch: u64, events: &[u8]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let before = state.head.unwrap_or(state.anchor);
+        let mut changes = Vec::new();
+        let head = follow(&before, sequence, epoch, events, &mut changes)?;
+        self.backend.write(Tree::Journal, changes)?;
+        state.head = Some(head);
+        Ok(())
+    }
+
     /// Makes all batches durable that were appended before this call, and everything else that was written before it.
     /// Returns the newest of them.
     ///

@@ -9,6 +9,7 @@
 //! and the way back; nothing is repaired by a guess.
 
 pub mod backend;
+pub mod backup;
 mod codec;
 mod error;
 mod finished;

@@ -37,6 +37,15 @@ pub struct LineCounts {
     pub dropped: u64,
 }
 
+/// All lines of an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lines {
+    pub(crate) execution: ExecutionId,
+    pub(crate) lines: Vec<Vec<u8>>,
+    /// How many came after them and were not kept.
+    pub(crate) dropped: u64,
+}
+
 /// The log lines of a shard's executions. Any thread may append and read.
 pub struct LogLines {
     backend: Arc<dyn Backend>,
@@ -185,6 +194,51 @@ impl LogLines {
             }
             None => Ok(()),
         }
+    }
+
+    /// The first execution after `after` (`None`: the first of all) that has lines, with its counts and all of its lines.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
+    pub(crate) fn next_after(&self, after: Option<ExecutionId>) -> Result<Option<Lines>, StoreError> {
+        let _one = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = after.map_or_else(Vec::new, |after| value::piece_key(&key(after, COUNTS_NUMBER), u16::MAX));
+        let mut found = None;
+        let range = (Bound::Excluded(&from[..]), Bound::Unbounded);
+        self.backend
+            .scan(Tree::LogLines, range, Direction::Forward, &mut |full_key, _| {
+                found = execution_of(full_key);
+                Ok(ControlFlow::Break(()))
+            })?;
+        let Some(execution) = found else { return Ok(None) };
+        let counts = self.counts(execution)?;
+        let mut lines = Vec::new();
+        self.read_from(execution, 0, &mut |_, line| {
+            lines.push(line.to_vec());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if lines.len() != counts.kept as usize {
+            return Err(broken(execution, Flaw::Broken("are not as many as were written")));
+        }
+        let dropped = counts.dropped;
+        Ok(Some(Lines {
+            execution,
+            lines,
+            dropped,
+        }))
+    }
+
+    /// Writes the lines of an execution that has none.
+    ///
+    /// # Errors
+    /// As [`LogLines::append`].
+    pub(crate) fn restore(&self, lines: &Lines) -> Result<(), StoreError> {
+        self.append(lines.execution, &lines.lines)?;
+        let counts = LineCounts {
+            dropped: lines.dropped,
+            ..self.counts(lines.execution)?
+        };
+        self.write(lines.execution, counts, &[]).map(drop)
     }
 
     /// Removes all lines of these executions.

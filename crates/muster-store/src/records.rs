@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_core::words::Sequence;
 
@@ -106,10 +106,25 @@ struct Sum {
     tally: Tally,
 }
 
+/// A walk through all records while they are written: those before `next` were seen.
+#[derive(Debug, Clone)]
+struct Walk {
+    next: Vec<u8>,
+    /// What those are now that were seen.
+    tally: Tally,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    sum: Sum,
+    /// `None` when none is under way.
+    walk: Option<Walk>,
+}
+
 /// The records of a shard. One thread writes; all may read.
 pub struct Records {
     backend: Arc<dyn Backend>,
-    sum: Mutex<Sum>,
+    state: Mutex<State>,
 }
 
 impl Records {
@@ -128,7 +143,7 @@ impl Records {
         }
         Ok(Self {
             backend,
-            sum: Mutex::new(sum),
+            state: Mutex::new(State { sum, walk: None }),
         })
     }
 
@@ -145,13 +160,19 @@ impl Records {
                 "{count} records were changed at once; the most is {RECORD_CHANGES_MAX}"
             )));
         }
-        let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut new = *sum;
+        let mut state = self.state();
+        let mut new = state.sum;
+        let mut walked = Tally::default();
         let mut writes = Vec::with_capacity(changes.len() + 1);
         let mut seen = HashSet::with_capacity(changes.len());
         for change in changes.iter().rev() {
             if seen.insert(change.key()) {
-                self.change(change, flushed, &mut new.tally, &mut writes)?;
+                let mut changed = Tally::default();
+                let key = self.change(change, flushed, &mut changed, &mut writes)?;
+                new.tally = new.tally.merged(changed);
+                if state.walk.as_ref().is_some_and(|walk| key < walk.next) {
+                    walked = walked.merged(changed);
+                }
             }
         }
         if writes.is_empty() {
@@ -160,19 +181,23 @@ impl Records {
         new.writes += 1;
         encode_sum(&new, &mut writes);
         self.backend.write(Tree::Records, writes)?;
-        *sum = new;
+        state.sum = new;
+        if let Some(walk) = &mut state.walk {
+            walk.tally = walk.tally.merged(walked);
+        }
         let mut copy = Vec::with_capacity(1);
         encode_sum(&new, &mut copy);
         self.backend.write(Tree::Meta, copy)
     }
 
+    /// Adds what has to be written for a change, and what it adds to the tally; returns its key.
     fn change(
         &self,
         change: &RecordChange,
         flushed: Sequence,
         tally: &mut Tally,
         writes: &mut Vec<Change>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<u8>, StoreError> {
         let stamp = change.stamp();
         if stamp > flushed {
             return Err(StoreError::misuse(format!(
@@ -206,7 +231,66 @@ impl Records {
                 }
             }
         }
-        Ok(())
+        Ok(key)
+    }
+
+    /// Begins a walk through all records, which goes on while they are written. One at a time: the one before ends.
+    pub(crate) fn begin_walk(&self) {
+        self.state().walk = Some(Walk {
+            next: vec![RECORD_PREFIX],
+            tally: Tally::default(),
+        });
+    }
+
+    /// Goes on with the walk: hands records to `visit` until about so many bytes were seen; returns whether there are
+    /// more. Each is as it is at this moment. Nothing is written meanwhile, so a step should be short. In the end all
+    /// must add up.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] names what is not as it was written; also what `visit` returns.
+    pub(crate) fn walk_step(
+        &self,
+        bytes: usize,
+        visit: &mut dyn FnMut(RecordView<'_>) -> Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(mut walk) = state.walk.take() else {
+            return Ok(false);
+        };
+        let mut assembler = Assembler::default();
+        let (mut seen, mut next) = (0, None);
+        let from = value::piece_key(&walk.next, 0);
+        let range = (Bound::Included(&from[..]), Bound::Unbounded);
+        self.backend
+            .scan(Tree::Records, range, Direction::Forward, &mut |key, piece| {
+                let broken = |flaw: Flaw| flaw.into_error(&subject(key), PLACE);
+                if seen >= bytes && assembler.unfinished().is_none() {
+                    next = value::split_key(key).map(|(key, _)| key.to_vec());
+                    return Ok(ControlFlow::Break(()));
+                }
+                seen += piece.len();
+                let Some(whole) = assembler.feed(key, piece).map_err(broken)? else {
+                    return Ok(ControlFlow::Continue(()));
+                };
+                let (kind, id) = decode_key(whole.key)
+                    .ok_or(Flaw::Broken("has a key that is no record's"))
+                    .map_err(broken)?;
+                walk.tally.add(fingerprint(whole.key, whole.checksum));
+                visit(RecordView {
+                    kind,
+                    id,
+                    stamp: Sequence(whole.stamp),
+                    bytes: whole.body,
+                })?;
+                Ok(ControlFlow::Continue(()))
+            })?;
+        if let Some(next) = next {
+            walk.next = next;
+            state.walk = Some(walk);
+            return Ok(true);
+        }
+        judge_tally(walk.tally, state.sum.tally)?;
+        Ok(false)
     }
 
     /// The checksum and the length of the record that stands under `key`.
@@ -226,7 +310,7 @@ impl Records {
         head: Sequence,
         visit: &mut dyn FnMut(RecordView<'_>) -> Result<(), StoreError>,
     ) -> Result<Tally, StoreError> {
-        let expected = self.sum.lock().unwrap_or_else(PoisonError::into_inner).tally;
+        let expected = self.tally();
         let mut assembler = Assembler::default();
         let mut tally = Tally::default();
         let range = (Bound::Included(&[RECORD_PREFIX][..]), Bound::Unbounded);
@@ -264,23 +348,32 @@ impl Records {
                 PLACE,
             ));
         }
-        if tally != expected {
-            let (there, known) = (tally.count, expected.count);
-            let what = if there == known {
-                format!("the {there} that are there are not those that were written")
-            } else {
-                format!("{there} are there, and {known} were written")
-            };
-            return Err(StoreError::damaged(what, PLACE));
-        }
+        judge_tally(tally, expected)?;
         Ok(tally)
     }
 
     /// How many there are, and their digest.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.sum.lock().unwrap_or_else(PoisonError::into_inner).tally
+        self.state().sum.tally
     }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn judge_tally(tally: Tally, expected: Tally) -> Result<(), StoreError> {
+    if tally == expected {
+        return Ok(());
+    }
+    let (there, known) = (tally.count, expected.count);
+    let what = if there == known {
+        format!("the {there} that are there are not those that were written")
+    } else {
+        format!("{there} are there, and {known} were written")
+    };
+    Err(StoreError::damaged(what, PLACE))
 }
 
 fn encode_key(key: &RecordKey) -> Result<Vec<u8>, StoreError> {

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use muster_core::entity::EntityKey;
 use muster_core::event::Recorded;
@@ -49,6 +49,10 @@ pub(crate) struct Inner {
     pub(crate) log_lines: LogLines,
     /// Through which batch history survives a power cut with its tallies.
     history_durable: AtomicU64,
+    /// Held by whoever trims or removes records of what has ended, and by a backup.
+    pub(crate) forgetting: Mutex<()>,
+    /// Held by a backup: there is one at a time.
+    pub(crate) backing_up: Mutex<()>,
 }
 
 /// A change of what the records hold.
@@ -99,6 +103,8 @@ impl Store {
                 history,
                 log_lines,
                 history_durable,
+                forgetting: Mutex::new(()),
+                backing_up: Mutex::new(()),
             }),
         })
     }

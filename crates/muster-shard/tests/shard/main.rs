@@ -1,5 +1,6 @@
 //! A whole shard: threads, store and handle.
 
+mod backup;
 mod damage;
 mod durability;
 mod lifecycle;

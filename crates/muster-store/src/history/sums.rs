@@ -54,6 +54,8 @@ pub(super) struct State {
     pending_entries: usize,
     /// What a verification has seen so far; `None` when none is under way.
     pub(super) pass: Option<Pass>,
+    /// What a walk has seen so far; `None` when none is under way.
+    pub(super) walk: Option<Pass>,
     /// Bytes by the hour in which the executions were created; `None` until a verification has seen everything.
     pub(super) usage: Option<Usage>,
     verified: HashSet<IntegrationId>,
@@ -87,6 +89,7 @@ impl State {
             pending: BTreeMap::new(),
             pending_entries: 0,
             pass: None,
+            walk: None,
             usage: None,
             verified: HashSet::new(),
         })
@@ -168,7 +171,7 @@ impl State {
         pending.tally.add(fingerprint);
         pending.executions.insert(entry.execution);
         self.pending_entries += 1;
-        if let Some(pass) = &mut self.pass {
+        for pass in self.pass.iter_mut().chain(&mut self.walk) {
             pass.add(entry, fingerprint);
         }
         if let Some(usage) = &mut self.usage {
@@ -332,7 +335,7 @@ impl State {
         for (execution, fingerprint) in entries {
             tally.subtract(*fingerprint);
             total.subtract(*fingerprint);
-            if let Some(pass) = &mut self.pass {
+            for pass in self.pass.iter_mut().chain(&mut self.walk) {
                 pass.subtract(integration, *execution, *fingerprint);
             }
         }

@@ -8,7 +8,7 @@ use muster_core::words::{ExecutionId, IntegrationId};
 
 use super::pass::{Pass, Usage};
 use super::sums::State;
-use super::{History, entry_key, missing, place};
+use super::{History, HistoryView, entry_key, missing, place};
 use crate::StoreError;
 use crate::backend::Tree;
 use crate::tally::{Tally, fingerprint};
@@ -105,8 +105,61 @@ impl History {
         }
     }
 
+    /// Begins a walk through all entries, which goes on while they are put and pruned. One at a time: the one before ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Misuse`] while entries that are put again after a restart are still missing.
+    pub(crate) fn begin_walk(&self) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if !state.is_caught_up() {
+            return Err(StoreError::misuse(
+                "history was to be walked through before it was complete",
+            ));
+        }
+        state.walk = Some(Pass::new());
+        Ok(())
+    }
+
+    /// Goes on with the walk: hands the next `entries` entries to `visit`; returns whether there are more. Nothing is
+    /// written meanwhile. In the end all must add up.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], or what `visit` returns.
+    pub(crate) fn walk_step(
+        &self,
+        entries: usize,
+        visit: &mut dyn FnMut(HistoryView<'_>) -> Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(mut walk) = state.walk.take() else {
+            return Ok(false);
+        };
+        let next = self.see_entries(&mut walk, entries, visit)?;
+        if let Some(next) = next {
+            walk.next = next;
+            state.walk = Some(walk);
+            return Ok(true);
+        }
+        let (there, put) = (walk.tally, state.expected_total());
+        if there == put {
+            return Ok(false);
+        }
+        let (there, put) = (there.count, put.count);
+        let what = format!("{there} executions are there, and {put} were put, or they are others");
+        Err(StoreError::damaged(what, "history"))
+    }
+
     /// Adds the next entries to the pass; returns the one to go on with.
     fn verify_entries(&self, pass: &mut Pass, entries: usize) -> Result<Option<ExecutionId>, StoreError> {
+        self.see_entries(pass, entries, &mut |_| Ok(()))
+    }
+
+    fn see_entries(
+        &self,
+        pass: &mut Pass,
+        entries: usize,
+        visit: &mut dyn FnMut(HistoryView<'_>) -> Result<(), StoreError>,
+    ) -> Result<Option<ExecutionId>, StoreError> {
         let (mut seen, mut next) = (0, None);
         let Pass {
             next: first,
@@ -122,6 +175,7 @@ impl History {
             seen += 1;
             tally.add(fingerprint);
             usage.add(entry.execution, entry.bytes.len());
+            visit(entry)?;
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(next)

@@ -1,0 +1,242 @@
+//! Making a backup.
+
+use std::ops::ControlFlow;
+use std::sync::{MutexGuard, PoisonError, TryLockError};
+
+use muster_core::time::Stamp;
+use muster_core::words::Sequence;
+
+use super::file::Packer;
+use super::piece::{BatchPiece, Begin, End, FinishedPiece, Kind, LogLinesPiece, RecordPiece};
+use crate::journal::Head;
+use crate::{Store, StoreError};
+
+/// How much is read at a time, in bytes: what is written has to wait for so long, which is some milliseconds at most.
+const STEP_BYTES: usize = 128 * 1024;
+
+/// How many finished executions are read at a time: about as long.
+const STEP_ENTRIES: usize = 500;
+
+/// While this is held nothing of a store is forgotten: its journal is not trimmed, and no record of what has ended is removed.
+pub struct Hold<'s> {
+    _forgetting: MutexGuard<'s, ()>,
+}
+
+/// How much was copied so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Copied {
+    /// Entities.
+    pub records: u64,
+    /// Finished executions.
+    pub finished: u64,
+    /// Executions with log lines.
+    pub log_lines: u64,
+    /// Commit batches.
+    pub batches: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// How many entities and finished executions there were when it began, together.
+    pub of: u64,
+}
+
+impl Store {
+    /// What lets somebody forget something of the store; `None` while a backup is made.
+    pub fn try_forget(&self) -> Option<Hold<'_>> {
+        match self.inner.forgetting.try_lock() {
+            Ok(forgetting) => Some(Hold {
+                _forgetting: forgetting,
+            }),
+            Err(TryLockError::Poisoned(poisoned)) => Some(Hold {
+                _forgetting: poisoned.into_inner(),
+            }),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Copies all of the store, as of the newest batch that is durable when it has come so far, and gives the bytes of the backup out in their order,
+    /// each time with how much was copied so far. `version` and `made` say to people where it is from. Reads only, a little at a time; the store may be
+    /// served meanwhile. `give` may take its time, but while it does the journal grows.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupUnderWay`], [`StoreError::Damaged`] when something is not as it was written, and what `give` returns: what was given out until
+    /// then is no backup.
+    pub fn back_up(
+        &self,
+        version: &str,
+        made: Stamp,
+        give: &mut dyn FnMut(Vec<u8>, Copied) -> Result<(), StoreError>,
+    ) -> Result<Copied, StoreError> {
+        let _only_one = match self.inner.backing_up.try_lock() {
+            Ok(only_one) => only_one,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::BackupUnderWay),
+        };
+        // A trimming that is under way ends in some milliseconds.
+        let _hold = self.inner.forgetting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (packer, first) = Packer::new();
+        let mut copy = Copy {
+            store: self,
+            packer,
+            copied: Copied {
+                of: self.records().tally().count + self.history().total().count,
+                ..Copied::default()
+            },
+            give,
+        };
+        copy.give(first)?;
+        let anchor = self.journal().anchor();
+        let absorbed = self.history().absorbed();
+        copy.begin(version, made, anchor, absorbed)?;
+        copy.records()?;
+        copy.finished(absorbed)?;
+        copy.log_lines()?;
+        copy.journal(anchor.sequence)?;
+        copy.end()
+    }
+}
+
+struct Copy<'c> {
+    store: &'c Store,
+    packer: Packer,
+    copied: Copied,
+    give: &'c mut dyn FnMut(Vec<u8>, Copied) -> Result<(), StoreError>,
+}
+
+impl Copy<'_> {
+    fn begin(&mut self, version: &str, made: Stamp, anchor: Head, absorbed: Sequence) -> Result<(), StoreError> {
+        self.take(Kind::Begin(Begin {
+            store_format: crate::folder::FORMAT.into(),
+            version: version.to_owned(),
+            made_ms: made.millis(),
+            anchor: anchor.sequence.0,
+            anchor_hash: anchor.hash.to_vec(),
+            anchor_epoch: anchor.epoch,
+            absorbed: absorbed.0,
+        }))
+    }
+
+    fn records(&mut self) -> Result<(), StoreError> {
+        let records = self.store.records();
+        records.begin_walk();
+        let mut step = Vec::new();
+        loop {
+            let more = records.walk_step(STEP_BYTES, &mut |view| {
+                step.push(RecordPiece::new(view.kind, view.id, view.stamp, view.bytes));
+                Ok(())
+            })?;
+            for piece in step.drain(..) {
+                self.copied.records += 1;
+                self.take(Kind::Record(piece))?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn finished(&mut self, absorbed: Sequence) -> Result<(), StoreError> {
+        let history = self.store.history();
+        history.begin_walk()?;
+        let mut step = Vec::new();
+        loop {
+            let more = history.walk_step(STEP_ENTRIES, &mut |view| {
+                // What has ended later is made by the journal.
+                if view.sequence <= absorbed {
+                    let piece = FinishedPiece::new(view.integration, view.execution, view.sequence, view.bytes);
+                    step.push(piece);
+                }
+                Ok(())
+            })?;
+            for piece in step.drain(..) {
+                self.copied.finished += 1;
+                self.take(Kind::Finished(piece))?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn log_lines(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        while let Some(lines) = self.store.log_lines().next_after(after)? {
+            after = Some(lines.execution);
+            self.copied.log_lines += 1;
+            self.take(Kind::LogLines(LogLinesPiece::new(lines)))?;
+        }
+        Ok(())
+    }
+
+    fn journal(&mut self, anchor: Sequence) -> Result<(), StoreError> {
+        let journal = self.store.journal();
+        let through = journal.flushed();
+        let mut next = anchor.next();
+        let mut step = Vec::new();
+        while next <= through {
+            let mut bytes = 0;
+            journal.read_from(next, &mut |batch| {
+                if batch.sequence > through || bytes >= STEP_BYTES {
+                    return Ok(ControlFlow::Break(()));
+                }
+                bytes += batch.events.len();
+                step.push(BatchPiece {
+                    sequence: batch.sequence.0,
+                    epoch: batch.epoch,
+                    events: batch.events.to_vec(),
+                });
+                Ok(ControlFlow::Continue(()))
+            })?;
+            let Some(last) = step.last() else {
+                return Err(StoreError::damaged(format!("batch {next} is missing"), "journal"));
+            };
+            next = Sequence(last.sequence).next();
+            for piece in step.drain(..) {
+                self.copied.batches += 1;
+                self.take(Kind::Batch(piece))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<Copied, StoreError> {
+        let Copied {
+            records,
+            finished,
+            log_lines,
+            batches,
+            ..
+        } = self.copied;
+        self.packer.take(Kind::End(End {
+            records,
+            finished,
+            log_lines,
+            batches,
+        }));
+        let last = self.packer.block()?;
+        self.give(last)?;
+        let Self {
+            packer,
+            mut copied,
+            give,
+            ..
+        } = self;
+        let sum = packer.end();
+        copied.bytes += sum.len() as u64;
+        give(sum, copied)?;
+        Ok(copied)
+    }
+
+    fn take(&mut self, kind: Kind) -> Result<(), StoreError> {
+        self.packer.take(kind);
+        if self.packer.is_full() {
+            let block = self.packer.block()?;
+            self.give(block)?;
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.copied.bytes += bytes.len() as u64;
+        (self.give)(bytes, self.copied)
+    }
+}
