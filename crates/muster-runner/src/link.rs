@@ -8,18 +8,20 @@ use muster_core::words::{Failure, LogLevel, LogSource};
 use muster_process::Tasks;
 use muster_process::exit::chain;
 use muster_proto::v1;
-use muster_session::runner::{IgnoreReason, RunnerEnd, RunnerOutput, StopReason, StreamEnd};
+use muster_session::runner::{GiveUpReason, IgnoreReason, RunnerEnd, RunnerOutput, StopReason, StreamEnd};
 use muster_session::wire::work_of_report;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
+use tonic::{Code, Status};
 use tracing::Span;
 
 use crate::check_in::{End, Event, Stream};
 use crate::executor::{Collected, Executor, News, What};
 use crate::spans::Spans;
 use crate::spool::{Kept, Spool};
+use crate::status::reason_of;
 
 /// How long the link waits for the disk before it reports a result that is not kept yet: a disk that hangs must not
 /// cost the runner its lease.
@@ -169,7 +171,10 @@ impl Link {
                     tracing::debug!(coordinator = %self.endpoint.uri(), "connecting");
                     self.stream = Some(Stream::dial(self.endpoint.clone(), &self.tasks));
                 }
-                RunnerOutput::Disconnect => self.hang_up(),
+                RunnerOutput::Disconnect { why } => {
+                    log_give_up(why, &self.endpoint.uri().to_string());
+                    self.hang_up();
+                }
                 RunnerOutput::Welcomed { session } => {
                     tracing::info!(%session, coordinator = %self.endpoint.uri(), "checked in");
                     self.checked_in.send_replace(true);
@@ -283,8 +288,9 @@ impl Link {
                 }
             }
             Event::Ended(end) => {
+                let was_welcome = self.end.is_checked_in();
                 self.hang_up();
-                let meaning = log_end(&end, &self.endpoint.uri().to_string());
+                let meaning = log_end(&end, was_welcome, &self.endpoint.uri().to_string());
                 self.end.disconnected(meaning, self.clock.now());
             }
         }
@@ -390,13 +396,40 @@ async fn at(instant: Option<Instant>) {
     }
 }
 
+/// Logs why a stream is given up, unless that was logged already.
+fn log_give_up(why: GiveUpReason, coordinator: &str) {
+    match why {
+        GiveUpReason::NoConnection => tracing::warn!(coordinator, "cannot reach the coordinator in time: trying again"),
+        GiveUpReason::NoWelcome => tracing::warn!(
+            coordinator,
+            "who is at the coordinator's address does not answer: if it stays so, check that it is the coordinator's gRPC port; trying again"
+        ),
+        GiveUpReason::Silence => tracing::warn!(
+            coordinator,
+            "nothing comes from the coordinator any more: the connection is taken for dead, checking in again"
+        ),
+        GiveUpReason::Asked => tracing::info!(coordinator, "the coordinator asks to check in anew"),
+        GiveUpReason::Violation => {}
+    }
+}
+
+/// Whether no coordinator answers a hello so: it has the call, and gives a reason. A proxy before one that is away says that it is unavailable.
+fn is_strange(status: &Status) -> bool {
+    status.code() != Code::Unavailable && reason_of(status).is_none()
+}
+
 /// Logs how a stream has ended, once, and tells what it means.
-fn log_end(end: &End, coordinator: &str) -> StreamEnd {
+fn log_end(end: &End, was_welcome: bool, coordinator: &str) -> StreamEnd {
     let meaning = end.meaning();
     let why = end.text();
     match meaning {
         StreamEnd::Broken => match end {
             End::Unreachable(_) => tracing::warn!(coordinator, why, "cannot reach the coordinator: trying again"),
+            End::Status(status) if !was_welcome && is_strange(status) => tracing::warn!(
+                coordinator,
+                why,
+                "who is at the coordinator's address does not answer as a coordinator: check that it is the coordinator's gRPC port; trying again"
+            ),
             End::Status(_) | End::Closed => tracing::warn!(why, "the check-in has ended: checking in again"),
         },
         StreamEnd::Lapsed => tracing::warn!(why, "the lease is over: what ran is lost, checking in anew"),

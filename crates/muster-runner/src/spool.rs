@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,6 +63,8 @@ enum Damage {
     TooBig,
     #[error("it does not begin as a result does")]
     Magic,
+    #[error("it was written by a newer version of the runner")]
+    Newer,
     #[error("its checksum does not fit what it holds")]
     Checksum,
     #[error("the name of its integration is cut off, or no text")]
@@ -77,7 +79,7 @@ enum Damage {
 
 impl Spool {
     /// Opens the spool in this folder, and tells which results are in it, the oldest execution first. What is damaged
-    /// is set aside and logged.
+    /// is set aside and logged; what a newer version has written is logged and stays.
     ///
     /// # Errors
     /// When the folder cannot be listed.
@@ -105,6 +107,11 @@ impl Spool {
                         kept.insert(work);
                         reports.push(result);
                     }
+                    Err(Damage::Newer) => tracing::error!(
+                        file = %file.display(),
+                        "a result was written by a newer version of the runner: it stays for that version, and the coordinator gives its \
+                         execution out again"
+                    ),
                     Err(damage) => set_aside(&file, &damage)?,
                 },
                 Some(_) | None => {}
@@ -196,13 +203,15 @@ fn take_integration(body: &[u8]) -> Result<(Option<String>, &[u8]), Damage> {
 }
 
 fn read(file: &Path) -> Result<(Work, Kept), Damage> {
-    if fs::metadata(file)?.len() > FILE_BYTES_MAX {
-        return Err(Damage::TooBig);
-    }
-    let bytes = fs::read(file)?;
+    let mut bytes = Vec::new();
+    fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     let (magic, rest) = bytes.split_first_chunk().ok_or(Damage::Magic)?;
     if magic != MAGIC && magic != MAGIC_NAMELESS {
-        return Err(Damage::Magic);
+        let is_newer = magic[..3] == MAGIC[..3] && (MAGIC[3]..=b'9').contains(&magic[3]);
+        return Err(if is_newer { Damage::Newer } else { Damage::Magic });
+    }
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Damage::TooBig);
     }
     let (checksum, body) = rest.split_first_chunk().ok_or(Damage::Magic)?;
     if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {

@@ -30,7 +30,7 @@ use crate::error::ProtocolError;
 use crate::wire;
 
 pub use self::link::StreamEnd;
-pub use self::output::{IgnoreReason, RunnerOutput, RunnerProfile, StopReason};
+pub use self::output::{GiveUpReason, IgnoreReason, RunnerOutput, RunnerProfile, StopReason};
 
 /// How long dialling may take, with the name look-up and the TLS handshake.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
@@ -151,7 +151,7 @@ impl RunnerEnd {
         };
         if result.is_err() {
             let wait = self.backoff.long();
-            self.give_up(now.moment.after(wait));
+            self.give_up(now.moment.after(wait), GiveUpReason::Violation);
         }
         result
     }
@@ -239,14 +239,18 @@ impl RunnerEnd {
                     self.outputs.push_back(RunnerOutput::Connect);
                 }
             }
-            Link::Dialing { since } => self.give_up_if(since.after(CONNECT_WITHIN), now.moment),
-            Link::Greeting { since, .. } => self.give_up_if(since.after(HELLO_WITHIN), now.moment),
+            Link::Dialing { since } => {
+                self.give_up_if(since.after(CONNECT_WITHIN), now.moment, GiveUpReason::NoConnection);
+            }
+            Link::Greeting { since, .. } => {
+                self.give_up_if(since.after(HELLO_WITHIN), now.moment, GiveUpReason::NoWelcome);
+            }
             Link::Up { sent, .. } => {
                 if let Some(lease) = self.lease {
                     self.heartbeat_due |= now.moment >= sent.after(lease.heartbeat_interval);
                     self.progress_due |= !self.progress.is_empty() && now.moment >= self.progress_from;
                     self.log_due |= !self.log_lines.is_empty() && now.moment >= self.log_from;
-                    self.give_up_if(lease.silent_at(), now.moment);
+                    self.give_up_if(lease.silent_at(), now.moment, GiveUpReason::Silence);
                 }
             }
         }
@@ -385,15 +389,15 @@ impl RunnerEnd {
         self.backoff.next()
     }
 
-    fn give_up_if(&mut self, deadline: Moment, now: Moment) {
+    fn give_up_if(&mut self, deadline: Moment, now: Moment, why: GiveUpReason) {
         if now >= deadline {
             let wait = self.wait(now);
-            self.give_up(now.after(wait));
+            self.give_up(now.after(wait), why);
         }
     }
 
-    fn give_up(&mut self, until: Moment) {
-        self.outputs.push_back(RunnerOutput::Disconnect);
+    fn give_up(&mut self, until: Moment, why: GiveUpReason) {
+        self.outputs.push_back(RunnerOutput::Disconnect { why });
         self.leave(until);
     }
 

@@ -23,12 +23,19 @@ enum Last {
 
 /// Asks a program what it is.
 pub(super) async fn spec(name: &ConnectorName, launch: &Launch) -> Result<Spec, Failure> {
-    let message = answer(launch, &Request::spec(), launch.spec_within).await?;
+    let by_hand = || format!("see what it prints: muster connector test {}", launch.program.display());
+    let message = answer(launch, &Request::spec(), launch.spec_within).await;
+    let message = message.map_err(|failure| match failure.remedy {
+        Some(_) => failure,
+        // No execution has a log of it.
+        None => failure.with_remedy(by_hand()),
+    })?;
     let Last::Spec(message) = message else {
         return Err(Failure::new(
             Category::Connector,
             "the program has answered `spec` with another message than `spec`",
-        ));
+        )
+        .with_remedy(by_hand()));
     };
     spec::judge(name, *message).map_err(|faults| {
         Failure::new(

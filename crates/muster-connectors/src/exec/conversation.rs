@@ -82,9 +82,19 @@ impl<'l> Conversation<'l> {
         canceled: CancellationToken,
     ) -> Result<Self, Failure> {
         let (process, pipes) = Process::start(launch, request.command.as_str()).map_err(|error| {
+            // The file itself was looked at before.
+            let is_script = error.kind() == io::ErrorKind::NotFound && launch.program.exists();
+            let why = if is_script {
+                "the interpreter that its first line names is not there: "
+            } else {
+                ""
+            };
             Failure::new(
                 Category::Connector,
-                format!("the program {} cannot be started: {error}", launch.program.display()),
+                format!(
+                    "the program {} cannot be started: {why}{error}",
+                    launch.program.display()
+                ),
             )
             .with_remedy(
                 "correct the program's file, or its table in the runner's configuration; then restart the runner",

@@ -35,7 +35,10 @@ pub enum RunnerOutput {
     /// [`disconnected`](super::RunnerEnd::disconnected).
     Connect,
     /// Drop the stream, or the dialling, and hand in nothing more of it.
-    Disconnect,
+    Disconnect {
+        /// Why it was given up.
+        why: GiveUpReason,
+    },
     /// The runner is checked in. Uploads name this session.
     Welcomed {
         /// The session.
@@ -69,6 +72,21 @@ pub enum RunnerOutput {
         /// Why.
         why: IgnoreReason,
     },
+}
+
+/// Why a stream is given up by the runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiveUpReason {
+    /// There is no connection for so long.
+    NoConnection,
+    /// There is one, and no welcome for so long.
+    NoWelcome,
+    /// Nothing has come from the coordinator for so long.
+    Silence,
+    /// The coordinator has asked for it.
+    Asked,
+    /// The coordinator has broken the protocol; [`receive`](super::RunnerEnd::receive) has told how.
+    Violation,
 }
 
 /// Why work is stopped.

@@ -9,7 +9,7 @@ use muster_proto::v1;
 use v1::coordinator_message::Kind;
 
 use super::link::{Lease, Link};
-use super::{IgnoreReason, RunnerEnd, RunnerOutput, StopReason};
+use super::{GiveUpReason, IgnoreReason, RunnerEnd, RunnerOutput, StopReason};
 use crate::error::ProtocolError;
 use crate::wire;
 
@@ -98,7 +98,10 @@ impl RunnerEnd {
             Some(Kind::Reconnect(reconnect)) => {
                 let delay = wire::span("delay", reconnect.delay).map_err(|error| error.under("reconnect"))?;
                 let jitter = self.wait(now.moment);
-                self.give_up(now.moment.after(delay.unwrap_or_default() + jitter));
+                self.give_up(
+                    now.moment.after(delay.unwrap_or_default() + jitter),
+                    GiveUpReason::Asked,
+                );
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use muster_core::time::Moment;
 use muster_core::words::{Category, Counts, Failure, LogLevel, LogSource, SessionId};
 use muster_proto::v1;
 use muster_session::ProtocolError;
-use muster_session::runner::{IgnoreReason, RunnerEnd, RunnerOutput, StopReason, StreamEnd};
+use muster_session::runner::{GiveUpReason, IgnoreReason, RunnerEnd, RunnerOutput, StopReason, StreamEnd};
 use v1::report::Kind as Said;
 use v1::runner_message::Kind;
 
@@ -22,6 +22,10 @@ fn new(spooled: Vec<v1::Report>) -> RunnerEnd {
 
 fn outputs(end: &mut RunnerEnd) -> Vec<RunnerOutput> {
     std::iter::from_fn(|| end.poll_output()).collect()
+}
+
+fn given_up(why: GiveUpReason) -> RunnerOutput {
+    RunnerOutput::Disconnect { why }
 }
 
 fn sent(end: &mut RunnerEnd, millis: u64) -> Vec<Kind> {
@@ -250,7 +254,7 @@ fn a_stream_on_which_nothing_comes_is_given_up_and_then_the_work() {
     end.tick(at(34_999));
     assert!(outputs(&mut end).is_empty());
     end.tick(at(35_000));
-    assert_eq!(outputs(&mut end), [RunnerOutput::Disconnect]);
+    assert_eq!(outputs(&mut end), [given_up(GiveUpReason::Silence)]);
     // Nobody answers the dialling.
     for millis in (35_000..48_000).step_by(100) {
         end.tick(at(millis));
@@ -312,13 +316,13 @@ fn a_welcome_that_does_not_come_is_not_waited_for() {
     end.connected(at(0));
     assert_eq!(sent(&mut end, 0).len(), 1);
     end.tick(at(9_999));
-    assert!(!outputs(&mut end).contains(&RunnerOutput::Disconnect));
+    assert!(!outputs(&mut end).contains(&given_up(GiveUpReason::NoWelcome)));
     end.tick(at(10_000));
-    assert!(outputs(&mut end).contains(&RunnerOutput::Disconnect));
+    assert!(outputs(&mut end).contains(&given_up(GiveUpReason::NoWelcome)));
     // Nor is a connection that does not open.
     let millis = back(&mut end);
     end.tick(at(millis + 20_000));
-    assert_eq!(outputs(&mut end), [RunnerOutput::Disconnect]);
+    assert_eq!(outputs(&mut end), [given_up(GiveUpReason::NoConnection)]);
 }
 
 #[test]
@@ -362,7 +366,7 @@ fn it_checks_in_anew_when_told() {
         at(10_000),
     )
     .expect("understood");
-    assert_eq!(outputs(&mut end), [RunnerOutput::Disconnect]);
+    assert_eq!(outputs(&mut end), [given_up(GiveUpReason::Asked)]);
     let millis = back(&mut end);
     assert!((13_000..=13_500).contains(&millis), "{millis}");
     assert_eq!(greet(&mut end, millis, &[work(1, 1)]).running, [held(work(1, 1))]);
@@ -458,7 +462,7 @@ fn what_nobody_reads_does_not_use_up_the_connections_budget_before_the_runner_gi
     let mut end = running(&[work(1, 1), work(2, 1)]);
     let mut spent = 0;
     let mut silent = 0;
-    while !outputs(&mut end).contains(&RunnerOutput::Disconnect) {
+    while !outputs(&mut end).contains(&given_up(GiveUpReason::Silence)) {
         end.log(work(1, 1), LogSource::Connector, LogLevel::Info, "page");
         end.progress(work(2, 1), silent);
         end.tick(at(silent));
@@ -495,7 +499,7 @@ fn a_coordinator_that_makes_no_sense_is_left() {
     end.connected(at(0));
     let early = end.receive(ack(work(1, 1), v1::ReportKind::Accepted), at(0));
     assert_eq!(early, Err(ProtocolError::WelcomeMissing));
-    assert!(outputs(&mut end).contains(&RunnerOutput::Disconnect));
+    assert!(outputs(&mut end).contains(&given_up(GiveUpReason::Violation)));
 
     for (lease, heartbeat, field) in [(0, 15, "welcome.lease"), (60, 31, "welcome.heartbeat_interval")] {
         let mut end = new(Vec::new());

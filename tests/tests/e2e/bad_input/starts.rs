@@ -4,13 +4,13 @@
 //! `configuration.rs` has all that can be wrong with a configuration, `refusals.rs` that a refused start touches nothing.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use muster_tests::{Binary, Coordinator, LIMIT, Process, ScriptedRunner, World};
 
 use super::told::Told;
+use super::unprivileged::unprivileged;
 
 /// A store that a coordinator has made and left, and a folder for each row.
 struct Stage {
@@ -49,7 +49,7 @@ const ROWS: &[(&str, Start)] = &[
     ("a data folder with something else in it", |stage| with(somebody_elses(stage))),
     ("a data folder that is a file", |stage| with(a_file(stage, "file"))),
     ("a data folder below a file", |stage| with(a_file(stage, "parent").join("data"))),
-    ("a data folder that is read-only", |stage| unprivileged(read_only(stage))),
+    ("a data folder that is read-only", |stage| unprivileged_with(read_only(stage))),
     ("a store of a newer format", |stage| with(stage.changed("newer", "store/FORMAT", b"muster store, format 200\n"))),
     ("a store whose format is none", |stage| with(stage.changed("none", "store/FORMAT", b"\0\0\0"))),
     ("a store without its journal's head", |stage| with(stage.changed("headless", "store/head", b""))),
@@ -99,6 +99,11 @@ fn with(data: PathBuf) -> (PathBuf, Command) {
     at(data, "127.0.0.1:0")
 }
 
+fn unprivileged_with(data: PathBuf) -> (PathBuf, Command) {
+    let (data, command) = with(data);
+    (data, unprivileged(&command))
+}
+
 fn at(data: PathBuf, address: &str) -> (PathBuf, Command) {
     let mut command = Binary::Coordinator.command();
     command
@@ -106,22 +111,6 @@ fn at(data: PathBuf, address: &str) -> (PathBuf, Command) {
         .arg(&data)
         .args(["--listen", address, "--log-format", "text"]);
     (data, command)
-}
-
-/// Started by somebody whom nobody has given any privilege: root may write also what is read-only.
-fn unprivileged(data: PathBuf) -> (PathBuf, Command) {
-    let (data, command) = with(data);
-    let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-    if !is_root {
-        return (data, command);
-    }
-    let mut nobodys = Command::new("setpriv");
-    nobodys.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
-    for (name, _) in command.get_envs().filter(|(_, value)| value.is_none()) {
-        nobodys.env_remove(name);
-    }
-    nobodys.arg(command.get_program()).args(command.get_args());
-    (data, nobodys)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -236,7 +236,7 @@ impl World {
         while let Some(output) = self.runners[which].end.poll_output() {
             match output {
                 RunnerOutput::Connect => self.connect(which),
-                RunnerOutput::Disconnect => {
+                RunnerOutput::Disconnect { .. } => {
                     if let Some(id) = self.runners[which].stream.take() {
                         self.drop_stream(id, false);
                     }
