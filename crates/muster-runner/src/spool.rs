@@ -311,7 +311,9 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             fs::write(&file, &bad).expect("written");
             assert!(open(folder.path()).1.is_empty(), "bit {bit}");
-            assert!(!file.exists(), "bit {bit}");
+            // One in the version makes it one of a newer version, which stays, and is not given out either.
+            let is_newer = (b'3'..=b'9').contains(&bad[3]);
+            assert_eq!(file.exists(), is_newer, "bit {bit}");
         }
         assert!(folder.path().join(format!("{}.damaged", file_name(work))).exists());
         assert!(open(folder.path()).1.is_empty());

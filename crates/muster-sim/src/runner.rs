@@ -276,7 +276,7 @@ impl World {
                     let delay = self.chance.u64(1..400);
                     self.wake(Due::Dial(which), delay);
                 }
-                RunnerOutput::Disconnect => {
+                RunnerOutput::Disconnect { .. } => {
                     self.runners[which].dialing = false;
                     if let Some(id) = self.runners[which].link.take() {
                         self.trace.count("a runner gives its stream up");

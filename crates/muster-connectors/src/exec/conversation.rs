@@ -192,10 +192,11 @@ impl<'l> Conversation<'l> {
         let event = tokio::select! {
             biased;
             () = canceled.cancelled() => Event::Canceled,
+            // Before what is printed: a fork may print faster than anybody reads, and only the end of its program ends it.
+            () = process.exited(), if !*exited => Event::Exited,
             // Errors go before the output: there are few of them, and they must not pile up behind many records.
             next = errors.next(), if !errors.has_ended() => Event::Source(next.map(Source::Errors)),
             next = output.next(), if !output.has_ended() => Event::Source(next.map(Source::Output)),
-            () = process.exited(), if !*exited => Event::Exited,
             _ = written(request), if request.is_some() => Event::RequestDone,
             () = passed(*deadline) => Event::Overdue,
         };
