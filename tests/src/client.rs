@@ -239,9 +239,17 @@ impl Client {
     /// # Errors
     /// As above.
     pub async fn watch(&self) -> Result<Streaming<v1::WatchExecutionsResponse>, Status> {
+        self.watch_from("").await
+    }
+
+    /// The same, from the message with this token on.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn watch_from(&self, token: &str) -> Result<Streaming<v1::WatchExecutionsResponse>, Status> {
         let request = v1::WatchExecutionsRequest {
             parent: ORGANIZATION.to_owned(),
-            resume_token: String::new(),
+            resume_token: token.to_owned(),
         };
         let mut request = tonic::Request::new(request);
         // A watch has no end of its own.

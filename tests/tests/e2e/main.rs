@@ -19,6 +19,7 @@ mod refusals;
 mod shutdown;
 mod silence;
 mod verify;
+mod watching;
 
 /// The accounts of a source whose collection takes a few seconds, so that something can happen to it meanwhile.
 const SLOW_ACCOUNTS: u32 = 120_000;
