@@ -10,19 +10,27 @@ use crate::decide::{Decision, Effect};
 use crate::entity::{Execution, Phase};
 use crate::event::Event;
 use crate::roster::RosterChange;
+use crate::state::State;
 use crate::time::Now;
 use crate::words::{Category, Failure, LogLevel};
 
 /// Adds to a decision that an attempt is lost with its runner: that counts as a failure, so that a runner which crashes over an execution does not
 /// do so for ever.
-fn lose(execution: &Execution, why: String, now: Now, chance: &mut fastrand::Rng, decision: &mut Decision) {
+fn lose(
+    state: &State,
+    execution: &Execution,
+    why: String,
+    now: Now,
+    chance: &mut fastrand::Rng,
+    decision: &mut Decision,
+) {
     let failure = Failure::new(Category::RunnerLost, why);
-    retry::or_fail(execution, failure, None, now, chance, decision);
+    retry::or_fail(state, execution, failure, None, now, chance, decision);
     forget(execution, decision);
 }
 
 /// Adds to a decision that a claim is withdrawn: queued again at once, and no failure.
-fn withdraw(execution: &Execution, decision: &mut Decision) {
+fn withdraw(state: &State, execution: &Execution, decision: &mut Decision) {
     decision.effects.push(Effect::Note {
         execution: execution.id,
         level: LogLevel::Warn,
@@ -38,6 +46,7 @@ fn withdraw(execution: &Execution, decision: &mut Decision) {
         reported: None,
         not_before: None,
     });
+    retry::follow(state, execution, decision);
     forget(execution, decision);
 }
 

@@ -2,4 +2,5 @@
 
 mod explanations;
 mod model;
+mod pools;
 mod properties;

@@ -36,6 +36,7 @@ impl Fail {
             ..Decision::default()
         };
         retry::or_fail(
+            state,
             execution,
             sayable(self.failure),
             Some(claim),

@@ -12,6 +12,7 @@
 //! What is past its commit point stays so: its attempt has ended, and what it has staged is published whatever happened since.
 
 use crate::decide::Decision;
+use crate::decide::execution::retry;
 use crate::entity::Phase;
 use crate::event::Event;
 use crate::state::State;
@@ -35,10 +36,12 @@ impl Fence {
         };
         match execution.phase {
             Phase::Created { .. } | Phase::Pending(_) | Phase::Executing(_) => {
-                Decision::event(Event::ExecutionFenced {
+                let mut decision = Decision::event(Event::ExecutionFenced {
                     execution: execution.id,
                     attempt: Attempt::at_restore(now.stamp).max(execution.attempt.next()),
-                })
+                });
+                retry::follow(state, execution, &mut decision);
+                decision
             }
             Phase::Landing(..) => Decision::nothing(),
         }

@@ -70,7 +70,7 @@ impl Finish {
             staged => {
                 let failure = mismatch(self.counts, staged.map(|staged| staged.counts));
                 let reported = Some(self.report.claim);
-                retry::or_fail(execution, failure, reported, now, chance, &mut decision);
+                retry::or_fail(state, execution, failure, reported, now, chance, &mut decision);
                 decision.effects.push(Effect::Discard {
                     execution: execution.id,
                     attempt: self.report.claim.attempt,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::decide::{Decision, Effect};
 use crate::entity::Execution;
 use crate::event::Event;
+use crate::state::State;
 use crate::time::Now;
 use crate::words::{Claim, Failure, LogLevel};
 
@@ -28,6 +29,7 @@ pub fn backoff_most(failures: u32) -> Duration {
 ///
 /// `reported` is the claim whose holder says so itself; `None` when the coordinator judges. The jitter is full: any time from none to the most.
 pub fn or_fail(
+    state: &State,
     execution: &Execution,
     failure: Failure,
     reported: Option<Claim>,
@@ -37,7 +39,24 @@ pub fn or_fail(
 ) {
     let event = judge(execution, failure, reported, now, chance);
     decision.effects.extend(note(&event, now));
+    let is_back = matches!(event, Event::ExecutionReturned { .. });
     decision.events.push(event);
+    if is_back {
+        follow(state, execution, decision);
+    }
+}
+
+/// Adds to a decision that an execution which is queued again waits for the pool that its integration has by now: when that was changed, a runner of
+/// the old one held it.
+pub(crate) fn follow(state: &State, execution: &Execution, decision: &mut Decision) {
+    let integration = state.ledger().integration(execution.integration);
+    let pool = integration.map(|integration| &integration.definition.pool);
+    if let Some(pool) = pool.filter(|pool| **pool != execution.pool) {
+        decision.events.push(Event::ExecutionRerouted {
+            execution: execution.id,
+            pool: pool.clone(),
+        });
+    }
 }
 
 fn judge(

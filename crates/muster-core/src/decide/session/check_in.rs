@@ -56,11 +56,11 @@ impl CheckIn {
                 continue;
             }
             match execution.phase {
-                Phase::Pending(_) => withdraw(execution, &mut decision),
+                Phase::Pending(_) => withdraw(state, execution, &mut decision),
                 Phase::Executing(_) => {
                     let name = &self.profile.display_name;
                     let why = format!("the runner `{name}` has started anew and does not know of this execution");
-                    lose(execution, why, now, chance, &mut decision);
+                    lose(state, execution, why, now, chance, &mut decision);
                 }
                 Phase::Created { .. } | Phase::Landing(..) => {}
             }

@@ -28,7 +28,7 @@ impl Lapse {
         let mut decision = Decision::nothing();
         for id in state.index().held_by(self.runner) {
             if let Some(execution) = state.ledger().execution(id) {
-                lose(execution, self.why(state), now, chance, &mut decision);
+                lose(state, execution, self.why(state), now, chance, &mut decision);
             }
         }
         decision.events.push(Event::RunnerLeft {

@@ -55,7 +55,7 @@ impl Drain {
                 continue;
             };
             if matches!(execution.phase, Phase::Pending(_)) && state.roster().is_unconfirmed(id) {
-                withdraw(execution, &mut decision);
+                withdraw(state, execution, &mut decision);
                 let message = Message::Fence {
                     execution: id,
                     attempt: execution.attempt,

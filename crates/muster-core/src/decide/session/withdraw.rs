@@ -31,9 +31,9 @@ impl Withdraw {
         {
             if execution.started.is_some() {
                 let why = "the runner said that it had finished, and did not report how";
-                lose(execution, why.to_owned(), now, chance, &mut decision);
+                lose(state, execution, why.to_owned(), now, chance, &mut decision);
             } else {
-                withdraw(execution, &mut decision);
+                withdraw(state, execution, &mut decision);
                 decision.roster.push(RosterChange::Withdrawn(claim.runner));
             }
             let presence = state.roster().presence(claim.runner);
