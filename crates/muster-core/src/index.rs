@@ -7,6 +7,7 @@ use std::ops::Bound;
 
 use crate::entity::{Execution, Integration, Phase, Runner};
 use crate::ledger::Ledger;
+use crate::planted;
 use crate::time::Stamp;
 use crate::words::{ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, RequestId, RunnerId};
 
@@ -286,7 +287,7 @@ impl Index {
         self.open
             .insert((execution.integration, execution.data_type.clone()), execution.id);
         match &execution.phase {
-            Phase::Created { not_before: Some(at) } if *at > self.ready_until => {
+            Phase::Created { not_before: Some(at) } if *at > self.ready_until && !planted!("back-off-ignored") => {
                 self.backing_off.insert((*at, execution.id));
             }
             Phase::Created { .. } => self.enqueue(execution),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::entity::{Connector, ConnectorKey, EntityKey, Execution, Finished, Integration, Phase, Runner};
 use crate::event::{Event, Recorded};
+use crate::planted;
 use crate::words::{Attempt, ExecutionId, IntegrationId, Outcome, RunnerId, Sequence};
 
 /// The place of an event in the journal: its batch, and its place in that batch from 0.
@@ -135,7 +136,13 @@ impl Ledger {
     #[must_use]
     pub fn entity(&self, key: &EntityKey) -> Option<(Entity, Sequence)> {
         fn copy<T: Clone>(stamped: &Stamped<T>, wrap: impl Fn(T) -> Entity) -> (Entity, Sequence) {
-            (wrap(stamped.entity.clone()), stamped.applied.sequence)
+            let stamp = stamped.applied.sequence;
+            let stamp = if planted!("record-stamp-too-high") {
+                stamp.next()
+            } else {
+                stamp
+            };
+            (wrap(stamped.entity.clone()), stamp)
         }
         match key {
             EntityKey::Integration(id) => self.integrations.get(id).map(|found| copy(found, Entity::Integration)),
@@ -346,7 +353,7 @@ impl Ledger {
 
     fn apply_to_integration(&mut self, id: IntegrationId, position: Position, recorded: &Recorded) {
         if let Some(stamped) = self.integrations.get_mut(&id)
-            && stamped.applied < position
+            && (stamped.applied < position || planted!("replay-applies-twice"))
         {
             stamped.applied = position;
             stamped.entity.apply(recorded.at, &recorded.event);

@@ -13,6 +13,7 @@ pub mod event;
 pub mod explain;
 pub mod index;
 pub mod ledger;
+pub mod plant;
 pub mod roster;
 pub mod schedule;
 pub mod state;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::index::Lane;
+use crate::planted;
 use crate::time::{Moment, Stamp};
 use crate::words::{Attempt, ConnectorName, ExecutionId, Pool, RunnerId, SessionId, Slots};
 
@@ -63,7 +64,8 @@ impl Presence {
     pub fn free(&self) -> u32 {
         let open = self.session.is_some() && !self.draining && self.withdrawals < WITHDRAWALS_MAX;
         if open {
-            self.slots.0.saturating_sub(self.held)
+            let slots = self.slots.0 + u32::from(planted!("one-slot-too-many"));
+            slots.saturating_sub(self.held)
         } else {
             0
         }
@@ -191,7 +193,8 @@ impl Roster {
     /// The assignment that should have been confirmed first, if its time has passed.
     #[must_use]
     pub fn first_unconfirmed(&self, now: Moment) -> Option<(ExecutionId, Attempt)> {
-        let (_, execution) = self.confirmations.first().filter(|(at, _)| *at <= now)?;
+        let due = |at: &Moment| *at <= now && !planted!("never-withdrawn");
+        let (_, execution) = self.confirmations.first().filter(|(at, _)| due(at))?;
         self.unconfirmed
             .get(execution)
             .map(|(attempt, _)| (*execution, *attempt))
@@ -214,6 +217,9 @@ impl Roster {
     /// When the lease of a runner that was heard at `heard` is over, as the coordinator judges it.
     #[must_use]
     pub fn lease_end(&self, heard: Moment) -> Moment {
+        if planted!("lease-too-short") {
+            return heard.after(self.limits.lease / 2);
+        }
         heard.after(self.limits.lease + self.limits.lease_grace)
     }
 

@@ -1,6 +1,7 @@
 //! The arithmetic of schedules: nominal times lie on the interval's grid, shifted by a phase that belongs to the integration, so that a million
 //! integrations do not fall due in one second.
 
+use crate::planted;
 use crate::time::{Interval, Stamp};
 use crate::words::{IntegrationId, Revision};
 
@@ -42,7 +43,11 @@ impl Grid {
         let interval = interval.millis();
         Self {
             interval,
-            phase: integration.spread() % interval,
+            phase: if planted!("phase-ignored") {
+                0
+            } else {
+                integration.spread() % interval
+            },
         }
     }
 
@@ -90,10 +95,14 @@ pub fn advance(grid: Grid, revision: Revision, due: Stamp, now: Stamp, still_ope
         reason,
     };
     let skip = if still_open {
-        Some(range(newest, SkipReason::StillOpen))
+        Some(range(newest, SkipReason::StillOpen)).filter(|_| !planted!("skip-not-recorded"))
     } else if newest > due {
         Some(range(
-            Stamp::from_millis(newest.millis() - grid.interval),
+            if planted!("skip-one-too-many") {
+                newest
+            } else {
+                Stamp::from_millis(newest.millis() - grid.interval)
+            },
             SkipReason::Missed,
         ))
     } else {

@@ -4,6 +4,7 @@ use crate::entity::{EntityKey, Finished};
 use crate::event::{Event, Recorded};
 use crate::index::Index;
 use crate::ledger::{Ledger, Position};
+use crate::planted;
 use crate::roster::{Limits, Roster, RosterChange};
 use crate::time::{Moment, Now, Stamp};
 use crate::words::{ExecutionId, IntegrationId};
@@ -22,6 +23,9 @@ impl State {
     pub fn starting(ledger: Ledger, limits: Limits, now: Now) -> Self {
         let index = Index::over(&ledger, now.stamp);
         let mut roster = Roster::new(limits);
+        if planted!("nobody-expected") {
+            return Self { ledger, index, roster };
+        }
         for runner in ledger.runners().filter(|runner| runner.left.is_none()) {
             let held = u32::try_from(index.held_count(runner.id)).unwrap_or(u32::MAX);
             roster.expect(runner.id, held, now.moment, runner.checked_in);

@@ -14,6 +14,7 @@ use std::time::Duration;
 use muster_core::decide::execution::fail::Fail;
 use muster_core::decide::session::presence::{Disconnect, Drain, Hear};
 use muster_core::decide::{self, Answer, Assignment, Command, Message, Rejection, Work};
+use muster_core::planted;
 use muster_core::time::{Moment, Now};
 use muster_core::words::{Category, Counts, Cursor, Failure, OrganizationId, Principal, RunnerId, SessionId, Staged};
 use muster_proto::v1;
@@ -393,7 +394,7 @@ impl CoordinatorEnd {
 
     /// Any message renews the lease; on a busy stream one in a while is enough to say so.
     fn hear(&mut self, runner: RunnerId, now: Moment) {
-        if now.since(self.heard) >= crate::hear_spacing(self.lease) {
+        if now.since(self.heard) >= crate::hear_spacing(self.lease) && !planted!("not-heard") {
             self.heard = now;
             let session = self.session;
             self.ask(Command::Hear(Hear { runner, session }), Asked::Presence);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use muster_core::decide::{Effect, Message};
+use muster_core::planted;
 use muster_core::words::{ExecutionId, LogLevel, Sequence, SessionId};
 use muster_store::{Store, StoreError};
 use tokio::sync::mpsc;
@@ -97,6 +98,11 @@ impl Committer {
         if through.is_some() {
             self.store.append(recorded)?;
         }
+        let mut batches = batches;
+        if planted!("answer-before-flush") {
+            let releases = batches.iter_mut().flat_map(|batch| batch.releases.drain(..));
+            releases.for_each(|release| release());
+        }
         Ok(Group { batches, through })
     }
 
@@ -111,7 +117,12 @@ impl Committer {
 
     /// Releases what depends on the group's next batch; `false` when there is none.
     pub(crate) fn release_next(&self, group: &mut Group) -> bool {
-        let Some(batch) = group.batches.pop_front() else {
+        let next = if planted!("released-out-of-order") {
+            group.batches.pop_back()
+        } else {
+            group.batches.pop_front()
+        };
+        let Some(batch) = next else {
             return false;
         };
         self.release(batch);

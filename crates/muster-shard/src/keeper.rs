@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use muster_core::planted;
 use muster_core::time::{Moment, Stamp};
 use muster_core::words::Sequence;
 use muster_store::history::{CheckpointCursor, PruneCursor};
@@ -181,8 +182,9 @@ impl Keeper {
         let Some((through, _)) = finished.last() else {
             return Ok(0);
         };
-        self.store
-            .put_finished(*through, finished.iter().map(|(sequence, one)| (*sequence, &**one)))?;
+        let lacks = usize::from(planted!("history-lacks-one") && finished.len() > 1);
+        let put = finished.iter().skip(lacks).map(|(sequence, one)| (*sequence, &**one));
+        self.store.put_finished(*through, put)?;
         self.tail.absorbed(finished.len());
         if was_full && !self.tail.is_full() {
             self.wake.notify_one();
@@ -197,10 +199,13 @@ impl Keeper {
         // durable does not change any more.
         let is_over = self.durable.is_over();
         let durable = self.durable.get();
-        let Some(checkpoint) = self.waiting.take_if(|part| part.at <= durable || is_over) else {
+        let Some(checkpoint) = self
+            .waiting
+            .take_if(|part| part.at <= durable || is_over || planted!("undurable-record"))
+        else {
             return Ok(());
         };
-        if checkpoint.at > durable {
+        if checkpoint.at > durable && !planted!("undurable-record") {
             return Ok(());
         }
         let is_end = |change: &EntityChange| matches!(change, EntityChange::Remove { .. });
@@ -301,7 +306,14 @@ impl Keeper {
         self.store.flush()?;
         self.write_in_turn(&trimming.ended)?;
         self.store.flush()?;
-        self.store.trim(trimming.written.min(self.store.history_durable()))?;
+        let history = self.store.history_durable();
+        self.store.trim(if planted!("trim-ignores-records") {
+            history
+        } else if planted!("trim-ignores-history") {
+            trimming.written
+        } else {
+            trimming.written.min(history)
+        })?;
         Ok(true)
     }
 }

@@ -10,6 +10,7 @@ use muster_core::dispatch;
 use muster_core::entity::{EntityKey, Finished};
 use muster_core::event::{Event, Recorded};
 use muster_core::ledger::Position;
+use muster_core::planted;
 use muster_core::state::State;
 use muster_core::time::{Moment, Now, Stamp};
 use muster_core::words::{ExecutionId, IntegrationId, Principal, Sequence};
@@ -302,7 +303,9 @@ impl Turn<'_> {
         } else {
             changed.note(first, sequence, self.now.stamp);
         }
-        if let Some(second) = second {
+        if let Some(second) = second
+            && !planted!("second-entity-not-noted")
+        {
             changed.note(second, sequence, self.now.stamp);
         }
         if let Some(finished) = finished {

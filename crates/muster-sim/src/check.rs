@@ -70,6 +70,27 @@ impl World {
                     }
                 }
             }
+            Event::ExecutionReturned {
+                execution,
+                failure: Some(failure),
+                reported: Some(claim),
+                ..
+            }
+            | Event::ExecutionFailed {
+                execution,
+                failure,
+                reported: Some(claim),
+                ..
+            } => {
+                let lied = self.told.lies.contains(&(*execution, claim.attempt)) || self.damaged.contains(execution);
+                if failure.message.contains("have landed") && !lied {
+                    broken!(
+                        "{execution}.{}: {}, and nobody has lied",
+                        claim.attempt,
+                        failure.message
+                    );
+                }
+            }
             Event::ExecutionCompleted { execution, counts, .. } if counts.records > 0 => {
                 let path = self.destination(*execution).to_string();
                 if !self.place.is_durable(&path) {
@@ -137,6 +158,16 @@ impl World {
                 }
             }
         }
+        for execution in state.ledger().executions() {
+            let owner = state.ledger().integration(execution.integration);
+            let queued = matches!(execution.phase, muster_core::entity::Phase::Created { .. });
+            if let Some(owner) = owner
+                && queued
+                && owner.definition.pool != execution.pool
+            {
+                broken!("{execution:?} waits in another pool than its integration's");
+            }
+        }
         self.turns += 1;
         if self.turns.is_multiple_of(64) && coordinator.shard.next_commit() == CommitStep::Wait {
             let differing = differing(state.ledger(), &self.shadow);
@@ -190,6 +221,7 @@ impl World {
             broken!("batch {durable} was durable, and the journal ends at batch {head}");
         }
         self.check_told_survives(head);
+        self.told.watched = Sequence(0);
         let lost = self.journal.last().is_some_and(|(sequence, _)| *sequence > head);
         if lost {
             let mut journal = std::mem::take(&mut self.journal);
@@ -203,7 +235,7 @@ impl World {
             self.trace.count("a restart without the last batches");
         }
         // What was appended as the process died was never seen here.
-        self.take_appended();
+        self.take_appended(false);
         self.check_facts();
         let Some(coordinator) = &self.coordinator else { return };
         let ledger = coordinator.shard.state().ledger();

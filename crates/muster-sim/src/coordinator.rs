@@ -205,7 +205,7 @@ impl World {
         }
         match step {
             CommitStep::Wait => return,
-            CommitStep::Append => self.take_appended(),
+            CommitStep::Append => self.take_appended(true),
             CommitStep::Flush => {}
             CommitStep::Release => {
                 self.watch();
@@ -289,8 +289,8 @@ impl World {
         self.wake(Due::Verify, rest + more);
     }
 
-    /// Takes in what was appended since the last time.
-    pub(crate) fn take_appended(&mut self) {
+    /// Takes in what was appended since the last time; `live`: just now.
+    pub(crate) fn take_appended(&mut self, live: bool) {
         let Some(coordinator) = &self.coordinator else { return };
         let store = coordinator.store.clone();
         let next = self.journal.last().map_or(Sequence(1), |(sequence, _)| sequence.next());
@@ -305,7 +305,7 @@ impl World {
         let writes = self.disk.writes();
         for (sequence, events) in batches {
             self.appended.push_back((sequence, writes));
-            self.take_batch(sequence, events, true);
+            self.take_batch(sequence, events, live);
         }
     }
 

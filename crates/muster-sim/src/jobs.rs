@@ -15,7 +15,7 @@ use muster_shard::{AskError, LandingWork, ShardError, ShardHandle};
 
 use crate::agenda::Millis;
 use crate::operator::{Heard, Said};
-use crate::trace::say;
+use crate::trace::{broken, say};
 use crate::upload::{Inbox, Refused, Taken};
 use crate::world::{Due, World};
 
@@ -205,7 +205,12 @@ impl World {
                 say!(self, "landing: {name} {published:?}");
                 match published {
                     Published::Landed => self.trace.count("published"),
-                    Published::Impossible => self.trace.count("publishing is impossible"),
+                    Published::Impossible => {
+                        if !self.damaged.contains(&execution) {
+                            broken!("{execution} cannot be published, and nothing has damaged what it had staged");
+                        }
+                        self.trace.count("publishing is impossible");
+                    }
                     Published::Later => self.trace.count("publishing fails for now"),
                     Published::Nothing => {}
                 }

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
+#[cfg(feature = "plant")]
+mod planted;
+
 use muster_sim::{Outcome, Plan, coverage, run};
 
 /// From how many seeds on everything must have occurred.
@@ -37,19 +40,42 @@ struct Arguments {
     /// How many worlds happen at the same time
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Name what is caused and what is seen, and end
+    /// Name what is caused and what is seen, and the defects that can be planted, and end
     #[arg(long)]
     list: bool,
+    /// Plant this defect: the run ends well when a seed finds it
+    #[cfg(feature = "plant")]
+    #[arg(long)]
+    plant: Option<String>,
+    /// Plant each defect in turn, and say in how many seeds it is found
+    #[cfg(feature = "plant")]
+    #[arg(long, conflicts_with_all = ["plant", "seed"])]
+    plants: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list {
         coverage::all().for_each(|name| println!("{name}"));
+        for (name, what) in muster_core::plant::PLANTS {
+            println!("--plant {name}: {what}");
+        }
         return ExitCode::SUCCESS;
     }
     // What a world breaks is told below, once, and with its seed.
     std::panic::set_hook(Box::new(|_| {}));
+    #[cfg(feature = "plant")]
+    {
+        if arguments.plants {
+            return planted::each(arguments.from, arguments.seeds, arguments.minutes);
+        }
+        if let Some(name) = &arguments.plant
+            && !planted::plant(name)
+        {
+            println!("there is no defect `{name}` to plant: `--list` names them");
+            return ExitCode::FAILURE;
+        }
+    }
     if let Some(seed) = arguments.seed {
         return one(seed, &arguments);
     }
@@ -79,6 +105,13 @@ fn one(seed: u64, arguments: &Arguments) -> ExitCode {
 
 fn tell(outcome: &Outcome, arguments: &Arguments) {
     let Some((at, why)) = &outcome.broken else { return };
+    #[cfg(feature = "plant")]
+    let planted = arguments
+        .plant
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" --plant {name}"));
+    #[cfg(not(feature = "plant"))]
+    let planted = String::new();
     let lines: Vec<&str> = outcome.trace.lines().collect();
     for line in &lines[lines.len().saturating_sub(LINES_SHOWN)..] {
         println!("{line}");
@@ -90,7 +123,7 @@ fn tell(outcome: &Outcome, arguments: &Arguments) {
         at % 1_000
     );
     println!(
-        "to repeat it: cargo run -p muster-sim --release -- --seed {} --minutes {} --trace",
+        "to repeat it: cargo run -p muster-sim --release -- --seed {} --minutes {} --trace{planted}",
         outcome.seed, arguments.minutes
     );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_core::decide::Work;
 use muster_core::time::Moment;
-use muster_core::words::{OrganizationId, Pool, RunnerId};
+use muster_core::words::{Attempt, ExecutionId, OrganizationId, Pool, RunnerId};
 use muster_proto::v1;
 use muster_session::runner::{RunnerEnd, RunnerOutput, RunnerProfile, StreamEnd};
 use muster_session::wire;
@@ -390,10 +390,16 @@ impl World {
             };
             match item {
                 Item::Message(message) => {
+                    let ends = given_up(&message, &runner.tasks);
                     if let Err(error) = end.receive(message, now) {
                         broken!("no end of ours breaks the protocol: {error}");
                     }
                     runner.heard_coordinator = Some(now.moment);
+                    self.runner_outputs(which);
+                    let runner = &self.runners[which];
+                    if let Some(work) = ends.iter().find(|work| runner.tasks.contains_key(work)) {
+                        broken!("{} works on at {work:?}, which it was told to stop", runner.name);
+                    }
                 }
                 Item::End(how) => {
                     end.disconnected(how, now);
@@ -419,6 +425,35 @@ impl World {
     /// The machine of a runner gets another wall clock.
     pub(crate) fn step_runner_clock(&mut self, which: usize, by_ms: i64) {
         self.runners[which].clock.step(by_ms);
+    }
+}
+
+/// The work that a runner has to stop when it hears this.
+fn given_up(message: &v1::CoordinatorMessage, tasks: &BTreeMap<Work, Task>) -> Vec<Work> {
+    use v1::coordinator_message::Kind;
+    let named = |id: &[u8], attempt: u32| {
+        let id = <[u8; 16]>::try_from(id).map(ExecutionId::from_bytes).ok()?;
+        Some((id, Attempt(attempt)))
+    };
+    match &message.kind {
+        Some(Kind::Welcome(welcome)) => {
+            let resumed = welcome.resumed.iter();
+            let resumed: Vec<Work> = resumed
+                .filter_map(|one| named(&one.execution_id, one.attempt))
+                .collect();
+            tasks.keys().filter(|work| !resumed.contains(work)).copied().collect()
+        }
+        Some(Kind::Fences(it)) => {
+            let fences = it.fences.iter();
+            fences.filter_map(|one| named(&one.execution_id, one.attempt)).collect()
+        }
+        Some(Kind::Cancels(it)) => {
+            let cancels = it.cancels.iter();
+            cancels
+                .filter_map(|one| named(&one.execution_id, one.attempt))
+                .collect()
+        }
+        Some(Kind::Acks(_) | Kind::Assignments(_) | Kind::Heartbeat(_) | Kind::Reconnect(_)) | None => Vec::new(),
     }
 }
 

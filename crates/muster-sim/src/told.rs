@@ -20,6 +20,10 @@ use crate::world::World;
 pub struct Told {
     /// The newest batch that anything told depends on.
     through: Sequence,
+    /// What a watcher has seen last.
+    pub watched: Sequence,
+    /// The attempts whose runners have said wrong counts.
+    pub lies: BTreeSet<Work>,
     created: BTreeSet<IntegrationId>,
     deleted: BTreeSet<IntegrationId>,
     /// Which version an integration had at the least.
@@ -181,6 +185,10 @@ impl World {
             }
         }
         for change in changes {
+            if change.sequence < self.told.watched {
+                broken!("batch {} is told after batch {}", change.sequence, self.told.watched);
+            }
+            self.told.watched = change.sequence;
             self.check_told(change.sequence, "a change");
             if let ExecutionState::Finished(one) = &change.execution {
                 let name = self.trace.name("e", one.id.0);
@@ -212,7 +220,7 @@ impl World {
             Some(Kind::Fences(fences)) => {
                 for fence in &fences.fences {
                     if let Ok((execution, attempt)) = work_of(&fence.execution_id, fence.attempt) {
-                        self.note_fenced(execution, Claim { runner, attempt });
+                        self.note_fenced(execution, Claim { runner, attempt }, fence.reason());
                     }
                 }
             }
@@ -361,12 +369,20 @@ impl World {
         }
     }
 
-    fn note_fenced(&mut self, execution: ExecutionId, claim: Claim) {
+    fn note_fenced(&mut self, execution: ExecutionId, claim: Claim, reason: v1::FenceReason) {
         let Some(one) = self.spec.executions.get(&execution) else {
             return;
         };
         if one.claim == Some(claim) && matches!(one.stands, Where::Pending | Where::Executing) {
             broken!("{execution}.{} is fenced, and holds it: {one:?}", claim.attempt);
+        }
+        // Only these answer a report for sure: a copied hello may list as running what has ended long since.
+        let answers = matches!(reason, v1::FenceReason::Ended | v1::FenceReason::Unknown);
+        if answers && self.told.accepted.contains(&(execution, claim)) {
+            broken!(
+                "{execution}.{} was acknowledged, and is fenced when it is said again",
+                claim.attempt
+            );
         }
         if !one.accepted.contains_key(&claim) {
             self.told.fenced.insert((execution, claim));

@@ -207,6 +207,7 @@ impl World {
                 let staged = task.sent.records > 0;
                 if lies > 0 {
                     self.trace.count("a runner says wrong counts");
+                    self.told.lies.insert(work);
                 }
                 self.finish(which, work, |end| end.completed(work, counts, cursor.as_ref(), staged));
                 return;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::decide::Rejection;
 use crate::entity::{Definition, Integration};
+use crate::planted;
 use crate::schedule::Grid;
 use crate::state::State;
 use crate::time::{Interval, Now, Stamp};
@@ -24,7 +25,7 @@ pub(crate) fn find<'a>(
     let found = state
         .ledger()
         .integration(id)
-        .filter(|found| found.organization == *organization);
+        .filter(|found| found.organization == *organization || planted!("organization-not-compared"));
     found.ok_or(Rejection::IntegrationNotFound(id))
 }
 

@@ -9,6 +9,7 @@ use crate::decide::execution::retry;
 use crate::decide::{Decision, Effect};
 use crate::entity::{Execution, Phase};
 use crate::event::Event;
+use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::time::Now;
@@ -41,7 +42,7 @@ fn withdraw(state: &State, execution: &Execution, decision: &mut Decision) {
     });
     decision.events.push(Event::ExecutionReturned {
         execution: execution.id,
-        failures: execution.failures,
+        failures: execution.failures + u32::from(planted!("withdrawal-counted")),
         failure: None,
         reported: None,
         not_before: None,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::Event;
+use crate::planted;
 use crate::schedule::Skip;
 use crate::time::{Interval, Stamp};
 use crate::words::{
@@ -217,7 +218,9 @@ impl Integration {
                         counts: *counts,
                         warning: *warning,
                     });
-                    collection.trouble = None;
+                    if !planted!("trouble-stays") {
+                        collection.trouble = None;
+                    }
                 }
             }
             Event::ExecutionFailed {

@@ -7,6 +7,7 @@ use muster_core::decide::execution::fail::Fail;
 use muster_core::decide::execution::finish::Finish;
 use muster_core::decide::execution::progress::{Accept, Start};
 use muster_core::decide::{Answer, Command, Rejection, Work};
+use muster_core::planted;
 use muster_core::words::{Claim, Counts, Cursor, RunnerId, Staged};
 use muster_proto::v1;
 
@@ -25,6 +26,9 @@ impl CoordinatorEnd {
                 );
             }
             Said::Started => {
+                if planted!("ack-before-answer") {
+                    self.outbox.ack(work, v1::ReportKind::Started);
+                }
                 self.ask(
                     Command::Start(Start(report)),
                     Asked::Report(work, v1::ReportKind::Started),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use muster_core::decide::Work;
+use muster_core::planted;
 use muster_core::time::Now;
 use muster_core::words::{Category, Failure, SessionId};
 use muster_proto::v1;
@@ -37,7 +38,7 @@ impl RunnerEnd {
         };
         self.outputs.push_back(RunnerOutput::Welcomed { session });
         for work in std::mem::take(&mut self.listed) {
-            if !resumed.contains(&work) {
+            if !resumed.contains(&work) && !planted!("resumed-not-compared") {
                 self.drop_running(work, StopReason::Fenced);
             }
         }
@@ -49,6 +50,9 @@ impl RunnerEnd {
     /// Queues all reports that are not known to be durable: those of earlier streams may be lost.
     fn report_anew(&mut self) {
         self.unsent.clear();
+        if planted!("not-reported-anew") {
+            return;
+        }
         for work in self.hand.all_spooled() {
             self.unsent.push_back((work, v1::ReportKind::Finished));
         }
@@ -85,7 +89,9 @@ impl RunnerEnd {
                 for fence in &fences.fences {
                     let work = wire::work_from_wire(&fence.execution_id, fence.attempt)
                         .map_err(|error| error.under("fences.fences[]"))?;
-                    self.forget(work, StopReason::Fenced);
+                    if !planted!("fence-not-obeyed") {
+                        self.forget(work, StopReason::Fenced);
+                    }
                 }
             }
             Some(Kind::Cancels(cancels)) => {
@@ -148,6 +154,8 @@ impl RunnerEnd {
             v1::ReportKind::Accepted | v1::ReportKind::Started => {
                 if let Some(running) = self.hand.running(work) {
                     running.acked = running.acked.max(Some(kind));
+                } else if planted!("unspooled-by-any-ack") && self.hand.unspool(work) {
+                    self.outputs.push_back(RunnerOutput::Unspool { work, accepted: true });
                 }
             }
             v1::ReportKind::Finished => {

@@ -4,6 +4,7 @@ use muster_core::entity::{
     Collection, Completion, Connector, EntityKey, Execution, Integration, Phase, Runner, Trouble,
 };
 use muster_core::ledger::Entity;
+use muster_core::planted;
 use muster_core::time::Stamp;
 use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, Revision, RunnerId};
 use prost::Message;
@@ -380,7 +381,12 @@ impl From<&Execution> for ExecutionMessage {
             started_ms: execution.started.map(Stamp::millis),
             failures: execution.failures,
             last_failure: execution.last_failure.as_ref().map(Into::into),
-            reported: execution.reported.iter().map(Into::into).collect(),
+            reported: execution
+                .reported
+                .iter()
+                .filter(|_| !planted!("claims-not-written"))
+                .map(Into::into)
+                .collect(),
             revision: execution.revision.map(|revision| revision.0),
         }
     }

@@ -3,6 +3,7 @@
 use crate::decide::{Decision, Effect, Message, Rejection};
 use crate::entity::{Execution, Phase};
 use crate::event::Event;
+use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::words::{Category, ExecutionId, Failure, OrganizationId, Principal};
@@ -66,6 +67,7 @@ pub(crate) fn end(state: &State, execution: &Execution, why: &str, decision: &mu
                 attempt,
             });
         }
+        Phase::Landing(..) if planted!("cancel-past-the-commit-point") => {}
         Phase::Landing(..) => return false,
     }
     decision.events.push(Event::ExecutionFailed {

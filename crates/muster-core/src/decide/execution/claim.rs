@@ -3,6 +3,7 @@
 use crate::decide::{Assignment, Decision, Effect, Message};
 use crate::entity::{Execution, Integration, Phase};
 use crate::event::Event;
+use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::words::{self, ExecutionId, RunnerId};
@@ -39,7 +40,11 @@ impl Claim {
         };
         let claim = words::Claim {
             runner: self.runner,
-            attempt: execution.attempt.next(),
+            attempt: if planted!("attempt-not-increased") && execution.attempt.0 > 0 {
+                execution.attempt
+            } else {
+                execution.attempt.next()
+            },
         };
         let assignment = assignment(execution, integration, claim);
         Decision {

@@ -3,6 +3,7 @@
 use crate::decide::execution::queue;
 use crate::decide::{Answer, Decision};
 use crate::event::Event;
+use crate::planted;
 use crate::schedule::{Grid, advance};
 use crate::state::State;
 use crate::time::Now;
@@ -31,7 +32,7 @@ impl FallDue {
         let Some(due) = collection.next.filter(|due| *due <= now.stamp) else {
             return Decision::nothing();
         };
-        let still_open = state.index().open(integration.id, &self.data_type).is_some();
+        let still_open = state.index().open(integration.id, &self.data_type).is_some() && !planted!("due-piles-up");
         let grid = Grid::of(integration.id, collection.interval);
         let advance = advance(grid, collection.schedule, due, now.stamp, still_open);
         let mut decision = Decision::event(Event::ScheduleAdvanced {

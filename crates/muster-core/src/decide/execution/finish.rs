@@ -5,6 +5,7 @@ use crate::decide::execution::{Found, Report, retry};
 use crate::decide::{Decision, Effect, Rejection};
 use crate::entity::Execution;
 use crate::event::Event;
+use crate::planted;
 use crate::state::State;
 use crate::time::Now;
 use crate::words::{Category, Counts, Cursor, Failure, Staged, Warning};
@@ -52,7 +53,7 @@ impl Finish {
                     .events
                     .push(completed(state, execution, self.counts, self.cursor));
             }
-            Some(staged) if staged.counts == self.counts => {
+            Some(staged) if staged.counts == self.counts || planted!("counts-not-compared") => {
                 let staged = Staged {
                     cursor: self.cursor,
                     ..staged
@@ -107,6 +108,6 @@ pub(crate) fn completed(state: &State, execution: &Execution, counts: Counts, cu
         data_type: execution.data_type.clone(),
         counts,
         cursor,
-        warning: zero_after_some.then_some(Warning::ZeroRecords { before }),
+        warning: (zero_after_some && !planted!("warning-forgotten")).then_some(Warning::ZeroRecords { before }),
     }
 }

@@ -4,6 +4,7 @@ use crate::decide::execution::finish::completed;
 use crate::decide::{Decision, Rejection};
 use crate::entity::{Execution, Phase};
 use crate::event::Event;
+use crate::planted;
 use crate::state::State;
 use crate::words::{Category, Claim, ExecutionId, Failure, Staged};
 
@@ -25,7 +26,7 @@ impl Landed {
             state,
             execution,
             staged.counts,
-            staged.cursor.clone(),
+            staged.cursor.clone().filter(|_| !planted!("cursor-forgotten")),
         )))
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::decide::{Decision, Effect};
 use crate::entity::Execution;
 use crate::event::Event;
+use crate::planted;
 use crate::state::State;
 use crate::time::Now;
 use crate::words::{Claim, Failure, LogLevel};
@@ -51,7 +52,7 @@ pub fn or_fail(
 pub(crate) fn follow(state: &State, execution: &Execution, decision: &mut Decision) {
     let integration = state.ledger().integration(execution.integration);
     let pool = integration.map(|integration| &integration.definition.pool);
-    if let Some(pool) = pool.filter(|pool| **pool != execution.pool) {
+    if let Some(pool) = pool.filter(|pool| **pool != execution.pool && !planted!("return-stays-in-its-pool")) {
         decision.events.push(Event::ExecutionRerouted {
             execution: execution.id,
             pool: pool.clone(),
@@ -66,8 +67,10 @@ fn judge(
     now: Now,
     chance: &mut fastrand::Rng,
 ) -> Event {
-    let failures = execution.failures + 1;
-    if failure.category.is_retryable() && failures < FAILURES_MAX {
+    let failures = execution.failures + u32::from(!planted!("retry-not-counted"));
+    let failures_max = FAILURES_MAX + u32::from(planted!("one-retry-too-many"));
+    let may_pass = failure.category.is_retryable() || planted!("final-failure-retried");
+    if may_pass && failures < failures_max {
         let most = backoff_most(failures).as_millis();
         let wait = Duration::from_millis(chance.u64(0..=u64::try_from(most).unwrap_or(u64::MAX)));
         Event::ExecutionReturned {

@@ -2,6 +2,7 @@
 
 use crate::decide::execution::queue;
 use crate::decide::{Answer, Decision, Rejection, integration};
+use crate::planted;
 use crate::state::State;
 use crate::time::Now;
 use crate::words::{DataType, Enablement, IntegrationId, OrganizationId, Origin, Principal};
@@ -48,7 +49,9 @@ impl RunNow {
                     data_type,
                 });
             }
-            if let Some(open) = state.index().open(integration.id, &data_type) {
+            if let Some(open) = state.index().open(integration.id, &data_type)
+                && !planted!("run-now-piles-up")
+            {
                 executions.push(open);
                 continue;
             }

@@ -4,6 +4,7 @@ use crate::decide::execution::queue;
 use crate::decide::{Answer, Decision, Rejection};
 use crate::entity::Definition;
 use crate::event::Event;
+use crate::planted;
 use crate::state::State;
 use crate::time::Now;
 use crate::words::{Enablement, IntegrationId, OrganizationId, Origin, Request};
@@ -30,6 +31,7 @@ impl Create {
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
         if let Some(made) = self
             .request
+            .filter(|_| !planted!("request-forgotten"))
             .and_then(|request| state.index().requested(&self.organization, request.id))
         {
             return self.repeat(state, made);

@@ -4,6 +4,7 @@ use crate::decide::execution::cancel;
 use crate::decide::{Answer, Decision, Rejection};
 use crate::entity::Phase;
 use crate::event::Event;
+use crate::planted;
 use crate::state::State;
 use crate::words::{Enablement, IntegrationId, OrganizationId, Principal};
 
@@ -38,6 +39,7 @@ impl Disable {
         for id in state.index().open_of(integration.id) {
             if let Some(execution) = state.ledger().execution(id)
                 && matches!(execution.phase, Phase::Created { .. })
+                && !planted!("disable-leaves-queued")
             {
                 cancel::end(
                     state,

@@ -6,6 +6,7 @@ use crate::decide::execution::cancel;
 use crate::decide::{Answer, Decision, Rejection};
 use crate::entity::{Definition, Integration, Phase};
 use crate::event::Event;
+use crate::planted;
 use crate::schedule::Grid;
 use crate::state::State;
 use crate::time::{Now, Stamp};
@@ -76,7 +77,10 @@ impl Update {
                     "its data type was removed from the integration",
                     &mut decision,
                 );
-            } else if execution.pool != self.definition.pool && matches!(execution.phase, Phase::Created { .. }) {
+            } else if execution.pool != self.definition.pool
+                && matches!(execution.phase, Phase::Created { .. })
+                && !planted!("queue-stays-in-its-pool")
+            {
                 decision.events.push(Event::ExecutionRerouted {
                     execution: id,
                     pool: self.definition.pool.clone(),
@@ -98,7 +102,9 @@ fn next_times(integration: &Integration, definition: &Definition, now: Now) -> B
                 let kept = integration
                     .collections
                     .get(data_type)
-                    .filter(|collection| collection.interval == *interval)
+                    .filter(|collection| {
+                        collection.interval == *interval || planted!("changed-interval-keeps-its-time")
+                    })
                     .and_then(|collection| collection.next);
                 let next = kept.unwrap_or_else(|| Grid::of(integration.id, *interval).next_after(now.stamp));
                 (data_type.clone(), next)

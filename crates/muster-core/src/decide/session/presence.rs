@@ -4,6 +4,7 @@ use crate::decide::session::withdraw;
 use crate::decide::{Decision, Effect, Message, Rejection};
 use crate::entity::Phase;
 use crate::event::Event;
+use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::words::{RunnerId, SessionId};
@@ -109,5 +110,5 @@ fn has_session(state: &State, runner: RunnerId, session: SessionId) -> bool {
     state
         .roster()
         .presence(runner)
-        .is_some_and(|presence| presence.session == Some(session))
+        .is_some_and(|presence| presence.session == Some(session) || planted!("any-session-counts"))
 }

@@ -1,0 +1,185 @@
+//! Small defects that can be planted, to see whether the simulator finds them: what it does not find it does not look at.
+//!
+//! Where one can be planted, the code asks [`planted!`](crate::planted) for it by its name. Without the feature `plant`, which only the simulator's
+//! own build has, that is the constant `false`.
+
+/// All of them: the name, and what is wrong then.
+pub const PLANTS: &[(&str, &str)] = &[
+    // The core: what may happen.
+    (
+        "attempt-not-compared",
+        "a report counts for whatever attempt its runner holds",
+    ),
+    ("attempt-not-increased", "a claim has the number of the one before"),
+    ("retry-not-counted", "a failed attempt does not count as failed"),
+    ("one-retry-too-many", "a fourth attempt may fail"),
+    ("final-failure-retried", "what needs a person is tried again"),
+    ("withdrawal-counted", "a withdrawn claim counts as a failure"),
+    ("back-off-ignored", "what backs off can be claimed at once"),
+    (
+        "skip-not-recorded",
+        "nominal times that pass while an execution is open leave no trace",
+    ),
+    ("skip-one-too-many", "the time that runs is recorded as skipped, too"),
+    ("phase-ignored", "all integrations fall due at the same time"),
+    (
+        "changed-interval-keeps-its-time",
+        "a changed interval takes effect one collection late",
+    ),
+    (
+        "cancel-past-the-commit-point",
+        "what is being published can be canceled",
+    ),
+    ("counts-not-compared", "a good end needs no matching counts"),
+    ("cursor-forgotten", "a good end does not save its cursor"),
+    ("warning-forgotten", "zero records after some are no wonder"),
+    ("run-now-piles-up", "run now queues although one is open"),
+    ("due-piles-up", "the schedule queues although one is open"),
+    (
+        "organization-not-compared",
+        "whoever knows an integration's id may change it",
+    ),
+    (
+        "queue-stays-in-its-pool",
+        "what is queued does not move with its integration",
+    ),
+    (
+        "return-stays-in-its-pool",
+        "what goes back to the queue does not follow its integration to another pool",
+    ),
+    ("disable-leaves-queued", "disabling does not cancel what is queued"),
+    ("delete-leaves-open", "deleting does not cancel what is open"),
+    ("request-forgotten", "a repeated request makes a second integration"),
+    ("trouble-stays", "a good end leaves the integration in Error"),
+    (
+        "replay-applies-twice",
+        "an event is applied to an entity that contains it",
+    ),
+    ("nobody-expected", "after a start no lease of an absent runner ends"),
+    ("any-session-counts", "what an older session says counts for the newest"),
+    ("lease-too-short", "a lease ends at its half"),
+    ("never-withdrawn", "an assignment that is never confirmed stays"),
+    ("one-slot-too-many", "a runner is given more than it has slots"),
+    (
+        "record-stamp-too-high",
+        "a record says that it contains a batch more than it does",
+    ),
+    // The store: what is kept.
+    ("flush-does-nothing", "a flush flushes nothing"),
+    ("start-not-flushed", "what a start finds is told before it is flushed"),
+    (
+        "claims-not-written",
+        "a record does not keep whose failures were accepted",
+    ),
+    ("cursor-not-written", "the journal does not keep a committed cursor"),
+    ("trim-ignores-records", "the journal is trimmed though records need it"),
+    ("trim-ignores-history", "the journal is trimmed though history needs it"),
+    // The shard: when it is told.
+    ("answer-before-flush", "answers are released when the batch is appended"),
+    ("released-out-of-order", "the newest batch is released first"),
+    (
+        "second-entity-not-noted",
+        "the record of an execution's integration is not written",
+    ),
+    ("clock-goes-back", "stamps follow a wall clock that is set back"),
+    ("history-lacks-one", "history does not take every end"),
+    ("tail-not-looked-at", "what has just ended is not found"),
+    ("undurable-record", "a record is written before its batch is durable"),
+    // The session: what is said.
+    (
+        "ack-before-answer",
+        "a start is acknowledged before the shard has answered",
+    ),
+    ("not-heard", "a heartbeat does not renew the lease"),
+    (
+        "unspooled-by-any-ack",
+        "a runner forgets its result when its start is acknowledged",
+    ),
+    (
+        "not-reported-anew",
+        "a runner does not repeat its reports on a new stream",
+    ),
+    (
+        "works-past-its-lease",
+        "a runner works on although it has not heard the coordinator for its lease",
+    ),
+    (
+        "resumed-not-compared",
+        "a runner goes on with what the welcome does not name",
+    ),
+    ("fence-not-obeyed", "a fenced runner works on"),
+    // The landing: what is seen.
+    ("checksum-not-compared", "damaged records are published"),
+    ("folder-not-synced", "records are published before they are durable"),
+    ("sweep-takes-open", "a sweep removes what may still be published"),
+    (
+        "discard-takes-all",
+        "to forget one attempt removes what the next has staged",
+    ),
+];
+
+/// The place of a name among [`PLANTS`].
+///
+/// # Panics
+/// When there is no such name: at compile time, where it is planted.
+#[must_use]
+pub const fn number(name: &str) -> usize {
+    let mut number = 0;
+    while number < PLANTS.len() {
+        if same(PLANTS[number].0.as_bytes(), name.as_bytes()) {
+            return number;
+        }
+        number += 1;
+    }
+    panic!("no such defect is listed")
+}
+
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < one.len() {
+        if one[at] != other[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Whether the defect of this name is planted: a constant `false`, but in the simulator's own build.
+#[macro_export]
+macro_rules! planted {
+    ($name:literal) => {
+        $crate::plant::is(const { $crate::plant::number($name) })
+    };
+}
+
+/// Whether a defect is planted.
+#[cfg(not(feature = "plant"))]
+#[must_use]
+pub const fn is(_number: usize) -> bool {
+    false
+}
+
+#[cfg(feature = "plant")]
+pub use chosen::{is, plant};
+
+#[cfg(feature = "plant")]
+mod chosen {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static PLANTED: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+    /// Whether a defect is planted.
+    #[must_use]
+    pub fn is(number: usize) -> bool {
+        PLANTED.load(Ordering::Relaxed) == number
+    }
+
+    /// Plants a defect in this process, in the place of the one before; `None` plants none.
+    pub fn plant(number: Option<usize>) {
+        PLANTED.store(number.unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+}
