@@ -203,11 +203,19 @@ def canceled(work):
     return work.stream, work.report(completed={})
 
 
+def completed(work, stranger):
+    """A report of another runner on what its holder has completed."""
+    work.stream.outgoing.put(work.report(completed={}))
+    next(answer for answer in work.stream.answers if any(ack.kind == FINISHED for ack in answer.acks.acks))
+    return stranger, work.report(started={})
+
+
 def chunk(lines):
     end = Upload(end={"counts": {"records": 1, "bytes": len(lines)}})
     return uploads(lambda work: (work.header(), Upload(chunk=lines), end))
 
 
+FINISHED = 3  # REPORT_KIND_FINISHED
 END = Upload(end={"counts": {"records": 0, "bytes": 0}})
 LINE = {"source": "LOG_SOURCE_COORDINATOR", "message": "no"}
 LINES = {"attempts": [{"execution_id": UNKNOWN, "attempt": 1, "lines": [LINE]}]}
@@ -262,6 +270,7 @@ BREACHES = {
     ],
     "for another runner's attempt": [fenced(lambda work, stranger: (stranger, work.report(started={})))],
     "for an execution that was canceled": [fenced(lambda work, stranger: canceled(work))],
+    "for an execution that another runner has completed": [fenced(completed)],
     "the first message is no header": [uploads(lambda work: (END,))],
     "a second header": [uploads(lambda work: (work.header(), work.header()))],
     "no end before the runner closes its half": [uploads(lambda work: (work.header(), Upload(chunk=b"{}\n")))],
