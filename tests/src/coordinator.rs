@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::binaries::Binary;
 use crate::client::Client;
+use crate::disk::SmallDisk;
 use crate::process::Process;
 use crate::wait::LIMIT;
 
@@ -22,6 +23,8 @@ pub struct Coordinator {
     folder: PathBuf,
     address: SocketAddr,
     arguments: Vec<String>,
+    /// Where it keeps all, if that is not the disk of the folder.
+    disk: Option<SmallDisk>,
     process: Process,
     starts: u32,
 }
@@ -32,13 +35,22 @@ impl Coordinator {
     /// # Panics
     /// When it does not within the limit.
     pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_on(None, folder, arguments).await
+    }
+
+    /// The same, with what it keeps on this disk, whose place is its folder of data.
+    ///
+    /// # Panics
+    /// When it does not within the limit.
+    pub async fn start_on(disk: Option<SmallDisk>, folder: &Path, arguments: &[&str]) -> Self {
         let address = free_address();
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let process = launch(folder, address, &arguments, 1);
+        let process = launch(disk.as_ref(), folder, address, &arguments, 1);
         let mut coordinator = Self {
             folder: folder.to_owned(),
             address,
             arguments,
+            disk,
             process,
             starts: 1,
         };
@@ -65,7 +77,19 @@ impl Coordinator {
     /// The folder of its store.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        match &self.disk {
+            None => self.folder.join("data"),
+            Some(disk) => disk.from_outside(),
+        }
+    }
+
+    /// The disk that it was started on.
+    ///
+    /// # Panics
+    /// When it was started on none of its own.
+    #[must_use]
+    pub fn disk(&self) -> &SmallDisk {
+        self.disk.as_ref().expect("it was started on a disk of its own")
     }
 
     /// The folder in which records land.
@@ -103,9 +127,15 @@ impl Coordinator {
     /// # Panics
     /// When it still runs, or does not serve within the limit.
     pub async fn restart(&mut self) {
-        self.starts += 1;
-        self.process = launch(&self.folder, self.address, &self.arguments, self.starts);
+        self.relaunch();
         self.ready().await;
+    }
+
+    /// Starts it again, at the same address and in the same folder, without waiting for anything.
+    pub fn relaunch(&mut self) {
+        self.starts += 1;
+        let disk = self.disk.as_ref();
+        self.process = launch(disk, &self.folder, self.address, &self.arguments, self.starts);
     }
 
     /// A command that would start another coordinator at `address` with its files in `data`.
@@ -118,9 +148,12 @@ impl Coordinator {
     }
 }
 
-fn launch(folder: &Path, address: SocketAddr, arguments: &[String], start: u32) -> Process {
+fn launch(disk: Option<&SmallDisk>, folder: &Path, address: SocketAddr, arguments: &[String], start: u32) -> Process {
     let mut command = Coordinator::command(&folder.join("data"), address);
     command.args(arguments);
+    if let Some(disk) = disk {
+        command = disk.command(&command);
+    }
     Process::start(command, &folder.join(format!("coordinator-{start}.log")))
 }
 

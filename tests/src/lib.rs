@@ -7,6 +7,7 @@
 mod binaries;
 mod client;
 mod coordinator;
+mod disk;
 pub mod foreign;
 mod landing;
 mod process;
@@ -20,6 +21,7 @@ mod world;
 pub use binaries::Binary;
 pub use client::{Client, ORGANIZATION, Wanted, id_of, is_final, status_of};
 pub use coordinator::{Coordinator, free_address};
+pub use disk::{Filler, SmallDisk};
 pub use landing::{Published, published, staged_files};
 pub use process::Process;
 pub use runner::Runner;

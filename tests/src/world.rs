@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::coordinator::Coordinator;
+use crate::disk::SmallDisk;
 use crate::runner::Runner;
 
 /// A coordinator, and a folder for it and all that checks in with it.
@@ -28,12 +29,24 @@ impl World {
     /// # Panics
     /// When it does not start.
     pub async fn start_with(arguments: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("muster-e2e-").tempdir();
-        let folder = folder.expect("the system has a folder for temporary files");
+        let folder = fresh_folder();
         Self {
             coordinator: Coordinator::start(folder.path(), arguments).await,
             folder,
         }
+    }
+
+    /// The same, with what the coordinator keeps on a disk of so many MiB; `None` where there can be no such disk.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_on_disk(mib: u32, arguments: &[&str]) -> Option<Self> {
+        let folder = fresh_folder();
+        let disk = SmallDisk::make(&folder.path().join("data"), mib)?;
+        Some(Self {
+            coordinator: Coordinator::start_on(Some(disk), folder.path(), arguments).await,
+            folder,
+        })
     }
 
     /// The folder.
@@ -53,4 +66,9 @@ impl World {
     pub fn runner(&self, name: &str, arguments: &[&str]) -> Runner {
         Runner::start(self.folder(), &self.coordinator.url(), name, arguments)
     }
+}
+
+fn fresh_folder() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("muster-e2e-").tempdir();
+    folder.expect("the system has a folder for temporary files")
 }

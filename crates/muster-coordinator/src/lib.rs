@@ -5,6 +5,7 @@
 mod clock;
 pub mod command;
 mod connection;
+mod disks;
 pub mod limits;
 mod named;
 mod publisher;

@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt as _};
 use muster_process::Tasks;
 use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
-use muster_shard::{FatalError, HistoryDamage, LandingWork, Options, Running, ShardError, Started};
+use muster_shard::{FatalError, LandingWork, Options, Running, ShardError, Started};
 use muster_store::{Location, Store, StoreError};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -22,6 +22,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 
 use crate::connection::Connection;
+use crate::disks::Disks;
 use crate::landing::{Landing, LandingError};
 use crate::limits::{Limits, Rates};
 use crate::publisher;
@@ -50,6 +51,9 @@ const BACKLOG: u32 = 1024;
 
 /// The name under which `grpc.health.v1` tells whether history is what was put into it.
 const HISTORY: &str = "muster.history";
+
+/// The name under which it tells whether the disks have room for new work.
+const DISKS: &str = "muster.disks";
 
 /// Why the coordinator cannot start, or has ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -162,7 +166,12 @@ impl Coordinator {
             running,
         } = muster_shard::start(self.store, options)?;
         let limits = self.limits;
+        let folders = [self.settings.data.clone(), self.settings.landing()];
+        let disks = Disks::new(folders, self.settings.low_water());
+        // Before anything begins by itself.
+        disks.look(&handle);
         let services = Services::new(handle, self.landing, tasks.clone())
+            .on_disks(disks.clone())
             .limited_by(limits.clone())
             .with_token_key(TokenKey::kept_in(&self.settings.data.join("page-token-key")));
         let stop = tasks.token();
@@ -171,7 +180,12 @@ impl Coordinator {
         let ended = spawn_watch_of_shard(&tasks, running);
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<RunnerServiceServer<Services>>().await;
-        drop(tasks.spawn("health of history", tell_health_of_history(health, history_damage)));
+        drop(tasks.spawn(
+            "health of history",
+            tell_health(health.clone(), HISTORY, history_damage),
+        ));
+        drop(tasks.spawn("health of the disks", tell_health(health, DISKS, disks.watch())));
+        drop(tasks.spawn("disks", disks.keep_looking(services.shard.clone(), tasks.token())));
         let routes = routes(services, health_service)?;
         tracing::info!(%address, data = %self.settings.data.display(), "the coordinator is ready");
         let cut = CancellationToken::new();
@@ -268,16 +282,16 @@ fn routes(services: Services, health_service: HealthServer<impl Health>) -> Resu
     Ok(explain_errors(routes))
 }
 
-/// Tells whoever asks for the health of [`HISTORY`] what is known of it. All else goes on being served: damage to what has ended keeps nothing from being
-/// run.
-async fn tell_health_of_history(health: HealthReporter, mut damage: watch::Receiver<Option<HistoryDamage>>) {
+/// Tells whoever asks for the health of this part whether something is wrong with it. All else goes on being served: runners must be able to report when
+/// no new work is taken, and damage to what has ended keeps nothing from being run.
+async fn tell_health<T: Send + Sync>(health: HealthReporter, part: &str, mut fault: watch::Receiver<Option<T>>) {
     loop {
-        let status = match *damage.borrow_and_update() {
+        let status = match *fault.borrow_and_update() {
             None => ServingStatus::Serving,
             Some(_) => ServingStatus::NotServing,
         };
-        health.set_service_status(HISTORY, status).await;
-        if damage.changed().await.is_err() {
+        health.set_service_status(part, status).await;
+        if fault.changed().await.is_err() {
             return;
         }
     }
@@ -286,9 +300,12 @@ async fn tell_health_of_history(health: HealthReporter, mut damage: watch::Recei
 fn spawn_publisher(tasks: &Tasks, services: &Services, work: mpsc::Receiver<LandingWork>) {
     let (shard, landing, stop) = (services.shard.clone(), services.landing.clone(), tasks.token());
     tasks.spawn_essential("publisher", async move {
-        match publisher::run(shard, landing, work, stop).await {
-            // A shard that has stopped says why by itself.
-            Ok(()) | Err(ShardError::Stopped) => Ok(()),
+        match publisher::run(shard, landing, work, stop.clone()).await {
+            // A shard that has stopped says why by itself, and then stops everything.
+            Ok(()) | Err(ShardError::Stopped) => {
+                stop.cancelled().await;
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     });

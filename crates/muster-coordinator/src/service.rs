@@ -22,6 +22,7 @@ use muster_shard::ShardHandle;
 use tonic::Request;
 use tonic::service::Routes;
 
+use crate::disks::Disks;
 use crate::landing::Landing;
 use crate::limits::Limits;
 use crate::status::ServiceError;
@@ -49,6 +50,7 @@ pub struct Services {
     pub tasks: Tasks,
     /// How far collections have come.
     pub progress: Progress,
+    disks: Disks,
     limits: Limits,
     tokens: TokenKey,
     said: SaidByRunners,
@@ -64,6 +66,7 @@ impl Services {
             landing,
             tasks,
             progress: Progress::default(),
+            disks: Disks::default(),
             limits: Limits::default(),
             tokens: TokenKey::random(),
             said: SaidByRunners::default(),
@@ -75,6 +78,13 @@ impl Services {
     #[must_use]
     pub fn limited_by(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same, on disks that may have too little room.
+    #[must_use]
+    pub fn on_disks(mut self, disks: Disks) -> Self {
+        self.disks = disks;
         self
     }
 
@@ -124,9 +134,12 @@ impl Services {
         if self.tasks.token().is_cancelled() {
             return Err(ServiceError::ShuttingDown);
         }
-        self.shard
-            .clock_fault()
-            .map_or(Ok(()), |fault| Err(ServiceError::NotReady(fault)))
+        if let Some(fault) = self.shard.clock_fault() {
+            return Err(ServiceError::ClockWrong(fault));
+        }
+        self.disks
+            .shortage()
+            .map_or(Ok(()), |shortage| Err(ServiceError::DiskLow(shortage)))
     }
 }
 

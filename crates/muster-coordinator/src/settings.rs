@@ -29,6 +29,9 @@ const STOP_MOST: Duration = Duration::from_secs(60 * 60);
 /// The most history: more than any disk of today has.
 const HISTORY_MIB_MAX: u32 = 1 << 30;
 
+/// The most room that can be asked for: the same.
+const LOW_WATER_MIB_MAX: u32 = HISTORY_MIB_MAX;
+
 /// What the coordinator is told when it starts.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct Settings {
@@ -94,6 +97,17 @@ pub struct Settings {
     )]
     pub trust_clock: bool,
 
+    /// How much room the disks of the data folder and of the landing must have, in MiB, 0 to 1073741824. With less no new work is taken, and what runs
+    /// goes on; with a tenth more than this it is taken again.
+    #[arg(
+        long,
+        env = "MUSTER_LOW_WATER_MIB",
+        value_name = "MIB",
+        default_value_t = 512,
+        value_parser = number_within(0..=LOW_WATER_MIB_MAX)
+    )]
+    pub low_water_mib: u32,
+
     /// How long work may take to end at a shutdown, 1 s to 1 h. Give the service manager a longer time than this.
     #[arg(
         long,
@@ -140,6 +154,11 @@ impl Settings {
             age,
             bytes: u64::from(self.history_mib) << 20,
         }
+    }
+
+    /// The least room, in bytes.
+    pub(crate) fn low_water(&self) -> u64 {
+        u64::from(self.low_water_mib) << 20
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -13,6 +13,7 @@ use muster_shard::{AskError, ClockFault, ShardError};
 use tonic::Status;
 use tonic_types::{FieldViolation, StatusExt as _};
 
+use crate::disks::Shortage;
 use crate::landing::LandingError;
 use crate::wire::FieldFault;
 
@@ -100,12 +101,15 @@ pub enum ServiceError {
         /// How long to wait before trying again.
         wait: Duration,
     },
-    /// The coordinator cannot take new work now.
+    /// The coordinator cannot take new work now, because of its clock.
     #[error(
         "the coordinator is not ready to take new work: the clock of its machine says {}, and the newest thing that it has recorded is of {}; {}",
         time(.0.wall), time(.0.last), way_out(*.0)
     )]
-    NotReady(ClockFault),
+    ClockWrong(ClockFault),
+    /// The coordinator cannot take new work now, because of a disk.
+    #[error("the coordinator is not ready to take new work: {0}; make room there, and it goes on by itself")]
+    DiskLow(Shortage),
     /// The coordinator is about to end.
     #[error("the coordinator is shutting down: connect anew")]
     ShuttingDown,
@@ -155,7 +159,7 @@ impl ServiceError {
             Self::ExecutionEnded(_) => ErrorReason::ExecutionEnded,
             Self::Limit(_) => ErrorReason::LimitReached,
             Self::RateLimited { .. } => ErrorReason::RateLimited,
-            Self::NotReady(_) => ErrorReason::NotReady,
+            Self::ClockWrong(_) | Self::DiskLow(_) => ErrorReason::NotReady,
             Self::ShuttingDown => ErrorReason::ShuttingDown,
             Self::Landing(_) => ErrorReason::LandingUnavailable,
             Self::Refused { reason, .. } => *reason,

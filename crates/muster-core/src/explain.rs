@@ -22,13 +22,13 @@ pub struct Explanation {
     pub next_step: Option<String>,
 }
 
-/// Explains an open execution.
+/// Explains an open execution. `held` is why nothing is dispatched now, if so.
 #[must_use]
-pub fn explain(state: &State, execution: &Execution, now: Now) -> Explanation {
+pub fn explain(state: &State, execution: &Execution, now: Now, held: Option<&str>) -> Explanation {
     let status = execution.status();
     let (why, next_step) = match &execution.phase {
         Phase::Created { not_before: Some(at) } if *at > now.stamp => backing_off(execution, at.since(now.stamp)),
-        Phase::Created { .. } => queued(state, execution, now),
+        Phase::Created { .. } => held.map_or_else(|| queued(state, execution, now), waits_for_the_coordinator),
         Phase::Pending(claim) => pending(state, *claim, now),
         Phase::Executing(claim) => executing(state, *claim, now),
         Phase::Landing(_, staged) => (
@@ -61,6 +61,13 @@ fn backing_off(execution: &Execution, wait: Duration) -> Why {
             .last_failure
             .as_ref()
             .map(|failure| failure.remedy().to_owned()),
+    )
+}
+
+fn waits_for_the_coordinator(held: &str) -> Why {
+    (
+        format!("nothing is given to runners now, since {held}"),
+        Some("make room there, and it goes on by itself".to_owned()),
     )
 }
 

@@ -11,6 +11,7 @@ use crate::clock::{Clock, Reading};
 use crate::committer::{Committer, Durable};
 use crate::error::FatalError;
 use crate::handle::ShardHandle;
+use crate::hold::Hold;
 use crate::keeper::Keeper;
 use crate::options::Options;
 use crate::outbox::Outboxes;
@@ -91,6 +92,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     let outboxes = Arc::new(Outboxes::default());
     let wake = Arc::new(Notify::new());
     let writing = Arc::new(AtomicBool::new(false));
+    let hold = Arc::new(Hold::new(Arc::clone(&wake)));
 
     let committer = Committer {
         store: store.clone(),
@@ -114,7 +116,15 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     );
     let (damage, history_damage) = watch::channel(None);
     let verifier = Verifier::new(store.clone(), options.verify_step_every, damage);
-    let handle = ShardHandle::new(jobs, (store, reads), history_is_whole, outboxes, watchers, clock.face());
+    let handle = ShardHandle::new(
+        jobs,
+        (store, reads),
+        history_is_whole,
+        outboxes,
+        watchers,
+        clock.face(),
+        Arc::clone(&hold),
+    );
     let turns = Turns {
         writer,
         clock,
@@ -123,6 +133,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         checkpoints,
         writing,
         wake,
+        hold,
     };
     Ok(Parts {
         turns,

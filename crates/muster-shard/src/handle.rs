@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::assembly::Reads;
 use crate::clock::{ClockFault, Face};
 use crate::error::ShardError;
+use crate::hold::Hold;
 use crate::line_watch::{LineWatch, LineWatchers};
 use crate::outbox::{Outbox, Outboxes};
 use crate::watch::{Change, Watchers};
@@ -80,6 +81,7 @@ pub struct ShardHandle {
     watchers: Arc<Watchers>,
     line_watchers: Arc<LineWatchers>,
     clock: Arc<Face>,
+    hold: Arc<Hold>,
 }
 
 impl ShardHandle {
@@ -90,6 +92,7 @@ impl ShardHandle {
         outboxes: Arc<Outboxes>,
         watchers: Arc<Watchers>,
         clock: Arc<Face>,
+        hold: Arc<Hold>,
     ) -> Self {
         Self {
             jobs,
@@ -100,6 +103,7 @@ impl ShardHandle {
             watchers,
             line_watchers: Arc::default(),
             clock,
+            hold,
         }
     }
 
@@ -184,6 +188,12 @@ impl ShardHandle {
     #[must_use]
     pub fn clock_fault(&self) -> Option<ClockFault> {
         self.clock.fault()
+    }
+
+    /// Holds back what begins by itself, for a reason that is told to whoever asks why an execution waits; `None` lets it go on. What falls due waits,
+    /// and what waits is not dispatched. What runs goes on, and whoever asks is answered.
+    pub fn hold(&self, why: Option<String>) {
+        self.hold.set(why.map(Arc::from));
     }
 
     /// A finished execution; `None` when there is no such execution, or it is still open.
@@ -337,6 +347,7 @@ mod tests {
             Arc::default(),
             Arc::default(),
             Arc::default(),
+            Arc::new(Hold::new(Arc::default())),
         );
         let mut page = pin!(handle.finished_page(IntegrationId(1), None, 10));
         let mut context = Context::from_waker(Waker::noop());

@@ -24,6 +24,7 @@ mod clock;
 mod committer;
 mod error;
 mod handle;
+mod hold;
 mod keeper;
 mod line_watch;
 mod options;

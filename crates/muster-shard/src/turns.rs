@@ -9,6 +9,7 @@ use muster_core::time::Now;
 use tokio::sync::{Notify, mpsc};
 
 use crate::clock::{Clock, Reading};
+use crate::hold::Hold;
 use crate::pipeline::Pipeline;
 use crate::writer::{Checkpoint, JOBS_MAX, Job, Writer};
 
@@ -23,6 +24,7 @@ pub(crate) struct Turns {
     pub(crate) writing: Arc<AtomicBool>,
     /// Wakes the writer although nobody asks.
     pub(crate) wake: Arc<Notify>,
+    pub(crate) hold: Arc<Hold>,
 }
 
 impl Turns {
@@ -33,7 +35,7 @@ impl Turns {
 
     /// Whether a turn with no job would do something.
     pub(crate) fn has_work(&self, now: Now) -> bool {
-        self.writer.has_work(now)
+        self.writer.has_work(now, self.hold.is_set())
     }
 
     /// Adds the jobs that wait, as many as one turn has.
@@ -47,7 +49,7 @@ impl Turns {
 
     /// One turn; `false` when the committer has gone, and nobody will be told of it.
     pub(crate) fn turn(&mut self, jobs: &mut Vec<Job>, now: Now) -> bool {
-        let batch = self.writer.turn(jobs.drain(..), now);
+        let batch = self.writer.turn(jobs.drain(..), now, self.hold.why());
         if batch.weight() > 0 && !self.pipeline.push(batch) {
             return false;
         }
@@ -57,7 +59,7 @@ impl Turns {
 
     /// How long there is nothing to do if nobody asks; `None` when nothing is planned.
     pub(crate) fn idle_for(&self, now: Now) -> Option<Duration> {
-        let (stamp, moment) = self.writer.next_timers();
+        let (stamp, moment) = self.writer.next_timers(self.hold.is_set());
         let checkpoint = self
             .writer
             .next_checkpoint()

@@ -92,19 +92,24 @@ impl Writer {
         }
     }
 
-    /// One turn: the jobs, what time has brought, and what can be dispatched.
-    pub(crate) fn turn(&mut self, jobs: impl Iterator<Item = Job>, now: Now) -> Batch {
-        let dispatches = !self.tail.is_full();
+    /// One turn: the jobs, what time has brought, and what can be dispatched. While it is held back nothing new begins by itself: what falls due
+    /// waits, and what waits is not dispatched.
+    pub(crate) fn turn(&mut self, jobs: impl Iterator<Item = Job>, now: Now, held: Option<Arc<str>>) -> Batch {
+        let dispatches = held.is_none() && !self.tail.is_full();
         let is_watched = self.watchers.are_there(now.moment);
         let mut turn = Turn {
             writer: self,
             now,
+            held,
             sequence: None,
             events: Vec::new(),
             effects: Vec::new(),
             changes: is_watched.then(Vec::new),
         };
-        turn.let_time_pass();
+        if turn.held.is_none() {
+            turn.create_due();
+        }
+        turn.let_deadlines_pass();
         let releases = jobs.map(|job| job(&mut turn)).collect();
         if dispatches {
             turn.dispatch();
@@ -133,17 +138,18 @@ impl Writer {
         &self.state
     }
 
-    /// When the next turn is to be made although nobody asks.
-    pub(crate) fn next_timers(&self) -> (Option<Stamp>, Option<Moment>) {
-        self.state.next_timers()
+    /// When the next turn is to be made although nobody asks. While it is held back only deadlines count: nothing else begins.
+    pub(crate) fn next_timers(&self, held: bool) -> (Option<Stamp>, Option<Moment>) {
+        let (stamp, moment) = self.state.next_timers();
+        (stamp.filter(|_| !held), moment)
     }
 
     /// Whether a turn with no job would do something now.
-    pub(crate) fn has_work(&self, now: Now) -> bool {
-        let (stamp, moment) = self.state.next_timers();
+    pub(crate) fn has_work(&self, now: Now, held: bool) -> bool {
+        let (stamp, moment) = self.next_timers(held);
         stamp.is_some_and(|at| at <= now.stamp)
             || moment.is_some_and(|at| at <= now.moment)
-            || (!self.tail.is_full() && dispatch::next(&self.state).is_some())
+            || (!held && !self.tail.is_full() && dispatch::next(&self.state).is_some())
     }
 
     /// Copies the entities whose records have waited longest; `None` when none has waited long enough.
@@ -203,6 +209,8 @@ impl Writer {
 pub struct Turn<'a> {
     writer: &'a mut Writer,
     now: Now,
+    /// Why new work is held back.
+    held: Option<Arc<str>>,
     sequence: Option<Sequence>,
     events: Vec<Recorded>,
     effects: Vec<Effect>,
@@ -220,6 +228,12 @@ impl Turn<'_> {
     #[must_use]
     pub fn now(&self) -> Now {
         self.now
+    }
+
+    /// Why nothing is dispatched now; `None` when nothing holds it back.
+    #[must_use]
+    pub fn held(&self) -> Option<&str> {
+        self.held.as_deref()
     }
 
     /// A finished execution that history does not have yet.
@@ -328,8 +342,9 @@ impl Turn<'_> {
         changes.push(Change { sequence, execution });
     }
 
-    /// What the coordinator does by itself because a time has come. Its commands are never refused, so their answers say nothing.
-    fn let_time_pass(&mut self) {
+    /// Creates what has fallen due, and makes what has waited long enough for its next attempt ready for it. The coordinator's own commands are never
+    /// refused, so their answers say nothing.
+    fn create_due(&mut self) {
         let by = Principal::Coordinator;
         let now = self.now;
         self.writer.state.end_back_offs(now.stamp);
@@ -339,6 +354,12 @@ impl Turn<'_> {
             };
             let _ = self.ask(&by, Command::FallDue(FallDue { integration, data_type }));
         }
+    }
+
+    /// Takes back what lapsed leases held, and what nobody has confirmed in time.
+    fn let_deadlines_pass(&mut self) {
+        let by = Principal::Coordinator;
+        let now = self.now;
         for _ in 0..STEPS_MAX {
             let Some(runner) = self.state().roster().first_lease(now.moment) else {
                 break;

@@ -2,8 +2,9 @@
 //! that names sled.
 
 use std::fs::{self, File};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -43,6 +44,7 @@ pub struct SledBackend {
 }
 
 struct Engine {
+    path: PathBuf,
     trees: [sled::Tree; Tree::ALL.len()],
     db: sled::Db,
     /// Our own handle of sled's log, for `fdatasync`: sled's flush only starts the writing of pages.
@@ -154,6 +156,7 @@ impl Engine {
         let log = path.join("db");
         let log = File::open(&log).map_err(StoreError::io("open", &log))?;
         Ok(Self {
+            path: path.to_owned(),
             trees,
             db,
             log,
@@ -164,11 +167,10 @@ impl Engine {
 
     fn flush(&self, action: &str) -> Result<Result<(), StoreError>, StoreError> {
         guard(action, || {
-            let path = Path::new("db");
-            self.db.flush().map_err(|error| failure("flush", path, error))?;
+            self.db.flush().map_err(|error| failure("flush", &self.path, error))?;
             self.log
                 .sync_data()
-                .map_err(StoreError::io("sync the engine's log", path))?;
+                .map_err(StoreError::io("sync the engine's log", &self.path.join("db")))?;
             self.log_syncs.fetch_add(1, Ordering::Relaxed);
             Ok(())
         })
@@ -314,9 +316,19 @@ fn guard<T>(action: &str, work: impl FnOnce() -> T) -> Result<T, StoreError> {
     })
 }
 
+/// sled hands an error of the system on as text, such as `Os { code: 28, …`, when it has it from another of its threads.
+fn as_the_system_said(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    let code = text.strip_prefix("Os { code: ").and_then(|rest| rest.split(',').next());
+    match code.and_then(|code| code.parse().ok()) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
+}
+
 fn failure(action: &'static str, path: &Path, error: sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(source) => StoreError::io(action, path)(source),
+        sled::Error::Io(source) => StoreError::io(action, path)(as_the_system_said(source)),
         sled::Error::Corruption { at, .. } => {
             let at = at.map_or_else(|| "its files".to_owned(), |at| format!("{at:?}"));
             StoreError::damaged(
@@ -401,6 +413,15 @@ mod tests {
         );
         assert!(text.contains("restore a backup"), "{text}");
         assert!(matches!(backend.flush(), Err(StoreError::Damaged { .. })));
+    }
+
+    #[test]
+    fn what_the_system_said_is_told_as_the_system_says_it() {
+        let said = io::Error::from_raw_os_error(28);
+        let handed_on = io::Error::new(said.kind(), format!("{said:?}"));
+        assert_eq!(as_the_system_said(handed_on).to_string(), said.to_string());
+        let other = io::Error::other("could not acquire lock");
+        assert_eq!(as_the_system_said(other).to_string(), "could not acquire lock");
     }
 
     #[test]

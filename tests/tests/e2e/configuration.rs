@@ -92,6 +92,7 @@ lease = \"30s\"              # muster.toml:1:9
 retention_days = 8         # MUSTER_RETENTION_DAYS
 history_mib = 16384        # default
 trust_clock = false        # default
+low_water_mib = 512        # default
 stop_within = \"40s\"        # --stop-within
 log = \"info\"               # default
 log_format = \"auto\"        # default

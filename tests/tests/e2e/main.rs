@@ -9,6 +9,7 @@ mod configuration;
 mod deploy;
 mod dynamic;
 mod first_hour;
+mod full_disk;
 mod inherited;
 mod kills;
 mod leftovers;

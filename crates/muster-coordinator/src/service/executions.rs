@@ -150,7 +150,7 @@ impl Services {
 /// An open execution as an answer tells it, with the reason why it is where it is.
 pub(super) fn opened(turn: &Turn<'_>, execution: &Execution, progress: &Progress) -> Open {
     Open {
-        explanation: explain(turn.state(), execution, turn.now()),
+        explanation: explain(turn.state(), execution, turn.now(), turn.held()),
         progress: progress.of((execution.id, execution.attempt)),
         execution: execution.clone(),
     }

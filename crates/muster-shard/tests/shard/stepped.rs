@@ -105,3 +105,28 @@ fn a_shutdown_leaves_all_of_it_in_the_records() {
         expected
     );
 }
+
+#[test]
+fn while_it_is_held_nothing_falls_due_and_then_it_does() {
+    let disk = MemoryBackend::new();
+    let mut shard = open(&disk, at(1_000));
+    create(&mut shard, at(1_001), &mut |_| ());
+    while shard.next_commit() != CommitStep::Wait {
+        shard.commit().expect("the disk is sound");
+    }
+    let due = at(1_001 + 24 * 60 * 60);
+
+    shard.handle().hold(Some("of a test".to_owned()));
+    shard.turn(due);
+    assert_eq!(shard.next_commit(), CommitStep::Wait, "what falls due waits");
+    let idle = shard.idle_for(due);
+    assert!(
+        idle.is_none_or(|idle| idle > Duration::ZERO),
+        "it turns again and again for nothing"
+    );
+
+    shard.handle().hold(None);
+    assert_eq!(shard.idle_for(due), Some(Duration::ZERO));
+    shard.turn(due);
+    assert_eq!(shard.next_commit(), CommitStep::Append, "what was due is recorded");
+}
