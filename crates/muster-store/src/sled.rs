@@ -336,13 +336,10 @@ fn failure(action: &'static str, path: &Path, error: sled::Error) -> StoreError 
                 path.display().to_string(),
             )
         }
-        error @ (sled::Error::CollectionNotFound(_) | sled::Error::ReportableBug(_)) => {
+        // Nothing is asked of it that it does not support: it says so of a `conf` that is not what it wrote.
+        error @ (sled::Error::CollectionNotFound(_) | sled::Error::ReportableBug(_) | sled::Error::Unsupported(_)) => {
             StoreError::damaged(format!("the storage engine says: {error}"), path.display().to_string())
         }
-        error @ sled::Error::Unsupported(_) => StoreError::Backend {
-            action: action.to_owned(),
-            message: error.to_string(),
-        },
     }
 }
 

@@ -1,5 +1,6 @@
-//! A flipped bit anywhere in a store's files: it serves everything that was told, or refuses clearly.
+//! Damage anywhere in a store's files: it serves everything that was told, or refuses, and says what is damaged and what to do.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -13,7 +14,10 @@ use muster_store::{EntityChange, Location, Store, StoreError};
 use crate::{disk, sample};
 
 const FOLDER: &str = "MUSTER_STORE_DAMAGED_FOLDER";
+/// How often something is damaged, unless `MUSTER_DAMAGE_TRIALS` says otherwise.
 const TRIALS: u64 = 100;
+/// What a disk writes at once.
+const PAGE: usize = 4096;
 /// How long an opening may take; a healthy one takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -109,28 +113,26 @@ fn open_what_is_damaged() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     match check(Path::new(&folder)) {
         Ok(()) => println!("served"),
-        Err(
-            error @ (StoreError::Damaged { .. }
-            | StoreError::Format { .. }
-            | StoreError::Io { .. }
-            | StoreError::Backend { .. }),
-        ) => {
+        Err(error @ (StoreError::Damaged { .. } | StoreError::Format { .. })) => {
             println!("refused: {error}");
         }
         Err(error) => panic!("an error that does not say what is wrong: {error}"),
     }
 }
 
-fn files(folder: &Path, found: &mut Vec<(PathBuf, u64)>) {
+/// All files below a folder that have something in them, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files(&path, found);
-        } else {
-            let length = fs::metadata(&path).unwrap().len();
-            found.push((path, length));
+            found.extend(files(&path));
+        } else if fs::metadata(&path).unwrap().len() > 0 {
+            found.push(path);
         }
     }
+    found.sort();
+    found
 }
 
 /// What a process of its own says, so that one that hangs or is aborted is a finding and no more.
@@ -165,44 +167,127 @@ fn outcome(folder: &Path) -> String {
     }
 }
 
+/// What happens to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Damage {
+    BitFlipped,
+    TailCut,
+    PageZeroed,
+    PagesSwapped,
+    Removed,
+}
+
+impl Damage {
+    const IN_TURN: [Self; 4] = [Self::BitFlipped, Self::TailCut, Self::PageZeroed, Self::PagesSwapped];
+
+    /// Does it, somewhere in what was ever written of the file: a new log is zeros for the most part. Says where.
+    fn strike(self, file: &Path, chance: &mut fastrand::Rng) -> String {
+        if self == Self::Removed {
+            fs::remove_file(file).unwrap();
+            return String::new();
+        }
+        let mut bytes = fs::read(file).unwrap();
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+        let pages = used.div_ceil(PAGE);
+        let page = |number: usize| number * PAGE..((number + 1) * PAGE).min(used);
+        let place = match self {
+            Self::BitFlipped => {
+                let bit = chance.usize(..used * 8);
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                format!("bit {bit}")
+            }
+            Self::TailCut => {
+                let length = chance.usize(..used);
+                bytes.truncate(length);
+                format!("after {length} of {used} bytes")
+            }
+            Self::PageZeroed => {
+                let number = chance.usize(..pages);
+                bytes[page(number)].fill(0);
+                format!("page {number}")
+            }
+            Self::PagesSwapped => {
+                let (one, other) = (chance.usize(..pages), chance.usize(..pages));
+                let length = page(one).len().min(page(other).len());
+                for at in 0..length {
+                    bytes.swap(one * PAGE + at, other * PAGE + at);
+                }
+                format!("pages {one} and {other}")
+            }
+            Self::Removed => unreachable!("it is removed by now"),
+        };
+        fs::write(file, bytes).unwrap();
+        place
+    }
+}
+
+/// How a store of which a file was damaged was found, by damage: served and refused.
+type Outcomes = BTreeMap<Damage, [u32; 2]>;
+
+/// Damages the file of a copy of `whole` that `choose` chooses, and opens that copy.
+fn try_damage(
+    whole: &Path,
+    damage: Damage,
+    chance: &mut fastrand::Rng,
+    choose: impl FnOnce(&[PathBuf], &mut fastrand::Rng) -> usize,
+    outcomes: &mut Outcomes,
+) {
+    let damaged = tempfile::tempdir().unwrap();
+    disk::copy(whole, damaged.path());
+    let all = files(damaged.path());
+    let file = &all[choose(&all, chance)];
+    let place = damage.strike(file, chance);
+    let said = outcome(damaged.path());
+    let place = format!(
+        "{damage:?} {place} of {}",
+        file.strip_prefix(damaged.path()).unwrap().display()
+    );
+    println!("{place}: {said}");
+    let way = match said.strip_prefix("refused: ") {
+        None => {
+            assert_eq!(said, "served", "{place}");
+            0
+        }
+        Some(reason) => {
+            // What is damaged, and the way back.
+            assert!(reason.contains("restore"), "{place}: {reason}");
+            1
+        }
+    };
+    outcomes.entry(damage).or_default()[way] += 1;
+}
+
 #[test]
-fn a_flipped_bit_loses_nothing_silently() {
+fn damage_loses_nothing_silently() {
     let whole = tempfile::tempdir().unwrap();
     fill(whole.path());
     check(whole.path()).unwrap();
-    let mut chance = fastrand::Rng::with_seed(20_261_124);
-    let (mut served, mut refused) = (0, 0);
-    for trial in 0..TRIALS {
-        let damaged = tempfile::tempdir().unwrap();
-        disk::copy(whole.path(), damaged.path());
-        let mut all = Vec::new();
-        files(damaged.path(), &mut all);
-        all.retain(|(_, length)| *length > 0);
-        all.sort();
-        // Half of the flips are in the log, the others in any file: most of the bytes are the log's.
-        let log = all.iter().position(|(path, _)| path.ends_with("engine/db")).unwrap();
-        let (path, length) = &all[if trial.is_multiple_of(2) {
-            log
-        } else {
-            chance.usize(..all.len())
-        }];
-        let mut bytes = fs::read(path).unwrap();
-        // What was never written is zeros, and most of a new log.
-        let used = bytes
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(*length, |last| last as u64 + 1);
-        let bit = chance.u64(..used * 8);
-        bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
-        fs::write(path, bytes).unwrap();
-        let said = outcome(damaged.path());
-        if said == "served" {
-            served += 1;
-        } else if said.starts_with("refused: ") {
-            refused += 1;
-        } else {
-            panic!("trial {trial}, bit {bit} of {}: {said}", path.display());
-        }
+    let seed = fastrand::u64(..);
+    println!("run it again with MUSTER_SEED={seed}");
+    let mut chance = fastrand::Rng::with_seed(number("MUSTER_SEED").unwrap_or(seed));
+    let mut outcomes = Outcomes::new();
+    for trial in 0..number("MUSTER_DAMAGE_TRIALS").unwrap_or(TRIALS) {
+        let damage = Damage::IN_TURN[(trial % 4) as usize];
+        // Half of it hits the log, which has most of the bytes.
+        let in_log = chance.bool();
+        let choose = |all: &[PathBuf], chance: &mut fastrand::Rng| {
+            let log = all.iter().position(|path| path.ends_with("engine/db")).unwrap();
+            if in_log { log } else { chance.usize(..all.len()) }
+        };
+        try_damage(whole.path(), damage, &mut chance, choose, &mut outcomes);
     }
-    assert!(served > 0 && refused > 0, "{served} served, {refused} refused");
+    for number in 0..files(whole.path()).len() {
+        try_damage(whole.path(), Damage::Removed, &mut chance, |_, _| number, &mut outcomes);
+    }
+    println!("served and refused: {outcomes:?}");
+    for (damage, [served, refused]) in outcomes {
+        assert!(
+            served > 0 && refused > 0,
+            "{damage:?}: {served} served, {refused} refused"
+        );
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
