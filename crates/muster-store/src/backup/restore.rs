@@ -195,7 +195,7 @@ fn read(path: &Path, making: &mut Making, tell: &mut dyn FnMut(Told)) -> Result<
         }
         making.take(kind, &|what| unpacker.damaged(what))?;
         messages += 1;
-        if messages % TOLD_EVERY == 0 {
+        if messages.is_multiple_of(TOLD_EVERY) {
             let done = unpacker.at();
             tell(Told::Progress {
                 part: PART,
