@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_core::words::Sequence;
 use muster_store::{EntityChange, Location, Store, StoreError};
 
+use crate::child::{self, number, outcome};
 use crate::{disk, sample};
 
-const FOLDER: &str = "MUSTER_STORE_DAMAGED_FOLDER";
 /// How often something is damaged, unless `MUSTER_DAMAGE_TRIALS` says otherwise.
 const TRIALS: u64 = 100;
 /// What a disk writes at once.
@@ -110,8 +108,8 @@ fn check(folder: &Path) -> Result<(), StoreError> {
 #[test]
 #[ignore = "the child of another test"]
 fn open_what_is_damaged() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    match check(Path::new(&folder)) {
+    let Some(folder) = child::folder() else { return };
+    match check(&folder) {
         Ok(()) => println!("served"),
         Err(error @ (StoreError::Damaged { .. } | StoreError::Format { .. })) => {
             println!("refused: {error}");
@@ -121,7 +119,7 @@ fn open_what_is_damaged() {
 }
 
 /// All files below a folder that have something in them, in order.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -133,38 +131,6 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-/// What a process of its own says, so that one that hangs or is aborted is a finding and no more.
-fn outcome(folder: &Path) -> String {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "damage::open_what_is_damaged", "--ignored", "--nocapture"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begin = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if begin.elapsed() > LIMIT {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return "hangs".to_owned();
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let mut text = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("served") || line.starts_with("refused"));
-    match line {
-        Some(line) if status.success() => line.to_owned(),
-        Some(_) | None => format!("{status}: {text}"),
-    }
 }
 
 /// What happens to a file.
@@ -237,7 +203,7 @@ fn try_damage(
     let all = files(damaged.path());
     let file = &all[choose(&all, chance)];
     let place = damage.strike(file, chance);
-    let said = outcome(damaged.path());
+    let said = outcome("damage::open_what_is_damaged", damaged.path(), LIMIT);
     let place = format!(
         "{damage:?} {place} of {}",
         file.strip_prefix(damaged.path()).unwrap().display()
@@ -286,8 +252,4 @@ fn damage_loses_nothing_silently() {
             "{damage:?}: {served} served, {refused} refused"
         );
     }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
 }

@@ -2,33 +2,33 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
+use muster_core::entity::Finished;
 use muster_core::words::Sequence;
 use muster_store::{Location, Store};
 
-use crate::sample;
+use crate::{child, sample};
 
-const FOLDER: &str = "MUSTER_STORE_KILL_FOLDER";
 const ROUNDS: u64 = 12;
 
 /// This test in a process of its own, working on `folder`.
-fn child(folder: &Path) -> Child {
-    let test = std::env::current_exe().unwrap();
-    Command::new(test)
-        .args(["--exact", "kill::work_until_killed", "--ignored", "--nocapture"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+pub(crate) fn child(folder: &Path) -> Command {
+    child::command("kill::work_until_killed", folder)
+}
+
+/// What history does not hold yet: each batch stands for one end.
+pub(crate) fn ended(store: &Store, head: Sequence) -> Vec<(Sequence, Finished)> {
+    (store.history().absorbed().0 + 1..=head.0)
+        .map(|ordinal| (Sequence(ordinal), sample::finished(ordinal, 5)))
+        .collect()
 }
 
 #[test]
 #[ignore = "the child of another test"]
 fn work_until_killed() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let store = Store::open(&Location::Folder(folder.into())).unwrap();
+    let Some(folder) = child::folder() else { return };
+    let store = Store::open(&Location::Folder(folder)).unwrap();
     let recovered = store.recover().unwrap();
     for next in recovered.head.0 + 1.. {
         let sequence = Sequence(next);
@@ -36,11 +36,7 @@ fn work_until_killed() {
         store.flush().unwrap();
         println!("told {next}");
         std::io::stdout().flush().unwrap();
-        // History starts behind its mark, and each batch stands for one end.
-        let from = store.history().absorbed().0 + 1;
-        let ended: Vec<_> = (from..=next)
-            .map(|ordinal| (Sequence(ordinal), sample::finished(ordinal, 5)))
-            .collect();
+        let ended = ended(&store, sequence);
         store
             .put_finished(sequence, ended.iter().map(|(at, ended)| (*at, ended)))
             .unwrap();
@@ -56,6 +52,7 @@ fn everything_that_was_told_survives() {
     let mut told = 0;
     for round in 0..ROUNDS {
         let mut child = child(folder.path());
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut left = 1 + round * 7 % 40;
         for line in lines {
@@ -81,9 +78,7 @@ fn everything_that_was_told_survives() {
             "round {round}: batch {told} was told, the journal ends at {}",
             recovered.head
         );
-        let ended: Vec<_> = (store.history().marked().0 + 1..=recovered.head.0)
-            .map(|ordinal| (Sequence(ordinal), sample::finished(ordinal, 5)))
-            .collect();
+        let ended = ended(&store, recovered.head);
         store
             .put_finished(recovered.head, ended.iter().map(|(at, ended)| (*at, ended)))
             .unwrap();

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail as the test itself does")]
 
+mod child;
 mod contract;
 mod damage;
 mod disk;
 mod golden;
 mod kill;
+mod power;
 mod sample;
