@@ -69,7 +69,7 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    const FULL: Self = Self {
+    pub(crate) const FULL: Self = Self {
         short: false,
         window: Duration::from_secs(40),
         settle: Duration::from_secs(5),
@@ -79,7 +79,7 @@ impl Scale {
         open: 100_002,
         rest: Duration::from_secs(30),
     };
-    const SHORT: Self = Self {
+    pub(crate) const SHORT: Self = Self {
         short: true,
         window: Duration::from_secs(3),
         settle: Duration::from_secs(1),

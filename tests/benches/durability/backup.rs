@@ -1,0 +1,101 @@
+//! What the coordinator carries while backups of it are made, one after the other without a pause, and without any.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::arguments::Scale;
+use crate::child::Child;
+use crate::coordinator::Coordinator;
+use crate::load::{ROLE, Saturated, Settings};
+
+/// With backups and without.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Backup {
+    /// Lifecycles/s acknowledged, without.
+    pub(crate) without_per_s: f64,
+    /// And with.
+    pub(crate) with_per_s: f64,
+    /// How many backups were made meanwhile.
+    pub(crate) backups: u64,
+    /// How long one took, on the average.
+    pub(crate) backup_s: f64,
+    /// How large the last one was.
+    pub(crate) bytes: u64,
+}
+
+pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Backup> {
+    std::fs::create_dir(folder)?;
+    let data = folder.join("data");
+    let coordinator = Coordinator::start(binary, &data)?;
+    let settings = Settings {
+        address: coordinator.address,
+        integrations: scale.integrations,
+        settle: scale.settle,
+        window: scale.window,
+        pace: None,
+    };
+    // Twice without, since the first time makes the integrations; what comes later has more to carry, and so the one with backups is in between.
+    let first = saturate(&settings)?;
+    let file = folder.join("backup");
+    let backups = Backups::begin(binary, &data, &coordinator, &file)?;
+    let with = saturate(&settings);
+    let (count, seconds) = backups.end()?;
+    let with = with?;
+    let last = saturate(&settings)?;
+    coordinator.stop()?;
+    Ok(Backup {
+        without_per_s: (first + last) / 2.0,
+        with_per_s: with,
+        backups: count,
+        backup_s: seconds / count as f64,
+        bytes: std::fs::metadata(&file)?.len(),
+    })
+}
+
+fn saturate(settings: &Settings) -> Outcome<f64> {
+    let saturated: Saturated = Child::play(ROLE, settings)?.hear()?;
+    Ok(saturated.finished as f64 / saturated.seconds)
+}
+
+/// Backups, one after the other.
+struct Backups {
+    stop: Arc<AtomicBool>,
+    making: JoinHandle<Outcome<(u64, Duration)>>,
+}
+
+impl Backups {
+    fn begin(binary: &Path, data: &Path, coordinator: &Coordinator, file: &Path) -> Outcome<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let mut command = Command::new(binary);
+        command.arg("backup").arg("--replace");
+        command.arg("--data").arg(data).arg(file);
+        command.args(["--listen", &coordinator.address.to_string()]);
+        command.stdout(std::process::Stdio::null());
+        let named: PathBuf = file.to_owned();
+        let making = std::thread::Builder::new().name("backups".to_owned()).spawn(move || {
+            let (mut count, begun) = (0, Instant::now());
+            while !stopped.load(Ordering::Acquire) {
+                let status = command.status()?;
+                if !status.success() {
+                    return Err(format!("no backup was made into {}: {status}", named.display()).into());
+                }
+                count += 1;
+            }
+            Ok((count, begun.elapsed()))
+        })?;
+        Ok(Self { stop, making })
+    }
+
+    fn end(self) -> Outcome<(u64, f64)> {
+        self.stop.store(true, Ordering::Release);
+        let made = self.making.join().map_err(|_| "the backups have panicked")?;
+        let (count, took) = made?;
+        Ok((count, took.as_secs_f64()))
+    }
+}

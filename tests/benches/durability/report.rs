@@ -1,0 +1,55 @@
+//! What is told: a line for each figure for people, and one line of JSON for programs.
+
+use serde_json::{Map, json};
+
+use crate::Outcome;
+use crate::backup::Backup;
+use crate::verify::Verify;
+
+/// What a machine of two cores is to reach.
+const RATIO_LEAST: f64 = 0.9;
+const RESTART_S_MOST: f64 = 5.0;
+
+/// What was measured; `None` is what was left out.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) backup: Option<Backup>,
+    pub(crate) verify: Option<Verify>,
+}
+
+impl Figures {
+    /// Prints all of it, the JSON last.
+    pub(crate) fn print(&self) -> Outcome<()> {
+        let (backup, verify) = (self.backup, self.verify);
+        #[rustfmt::skip] // One figure a line, so that they can be compared.
+        let rows: [(&str, &str, Option<f64>); 10] = [
+            ("throughput_ratio_backup", "of the lifecycles/s without backups, while backups are made without a pause", backup.map(|one| one.with_per_s / one.without_per_s)),
+            ("acknowledged_per_s", "lifecycles/s without backups", backup.map(|one| one.without_per_s)),
+            ("acknowledged_per_s_backup", "lifecycles/s meanwhile", backup.map(|one| one.with_per_s)),
+            ("backups", "backups that were made meanwhile", backup.map(|one| one.backups as f64)),
+            ("backup_under_load_s", "s for one of them", backup.map(|one| one.backup_s)),
+            ("backup_bytes", "bytes of the last one", backup.map(|one| one.bytes as f64)),
+            ("restart_after_kill_s", "s to serve again after kill -9 under load", verify.map(|one| one.restart_s)),
+            ("verify_s", "s to verify all that is kept", verify.map(|one| one.verify_s)),
+            ("backup_s", "s to back it up while nobody serves it", verify.map(|one| one.backup_s)),
+            ("restore_s", "s to restore that", verify.map(|one| one.restore_s)),
+        ];
+        let mut object = Map::new();
+        for (key, what, value) in rows {
+            match value {
+                Some(value) => println!("{what:<80} {value:>14.2}"),
+                None => println!("{what:<80} {:>14}", "-"),
+            }
+            object.insert(
+                key.to_owned(),
+                json!(value.map(|value| (value * 100.0).round() / 100.0)),
+            );
+        }
+        object.insert(
+            "targets".to_owned(),
+            json!({ "throughput_ratio_backup": RATIO_LEAST, "restart_after_kill_s": RESTART_S_MOST }),
+        );
+        println!("{}", serde_json::to_string(&object)?);
+        Ok(())
+    }
+}
