@@ -1,8 +1,12 @@
 //! What can be done with what a coordinator keeps, beside serving it.
 
+mod backup;
+mod restore;
+mod serving;
 mod verify;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -20,6 +24,9 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    #[command(name = "backup")]
+    BackUp(backup::BackUp),
+    Restore(restore::Restore),
 }
 
 /// Which coordinator it is about.
@@ -34,6 +41,9 @@ struct Kept {
     /// The folder in which collected records land. The default is `landing` in the data folder
     #[arg(long, env = "MUSTER_LANDING", value_name = "FOLDER")]
     landing: Option<PathBuf>,
+    /// Where it listens, if it serves
+    #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
 }
 
 impl Kept {
@@ -47,6 +57,9 @@ impl Kept {
         }
         if let Some(landing) = &self.landing {
             settings.landing = Some(landing.clone());
+        }
+        if let Some(listen) = self.listen {
+            settings.listen = listen;
         }
         Ok(settings)
     }
@@ -67,6 +80,8 @@ pub fn run() -> Option<Exit> {
     };
     let ended = match line.command {
         Command::Verify(verify) => verify.run(),
+        Command::BackUp(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
     };
     Some(ended.unwrap_or_else(|error| {
         eprintln!("error: {}", exit::chain(&*error));

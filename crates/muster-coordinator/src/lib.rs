@@ -6,6 +6,7 @@ mod clock;
 pub mod command;
 mod connection;
 mod disks;
+mod landed;
 pub mod limits;
 mod named;
 mod publisher;

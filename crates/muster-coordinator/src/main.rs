@@ -12,13 +12,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EXAMPLES: &str = "\
 Commands:
+  backup         Back up the store, also while it is served
+  restore        Restore a backup into an empty folder
   verify         Look whether all that it keeps is whole
 
 Examples:
   muster-coordinator --data /var/lib/muster
   muster-coordinator --config /etc/muster/coordinator.toml
   muster-coordinator --config /etc/muster/coordinator.toml --check-config
-  muster-coordinator verify --data /var/lib/muster
+  muster-coordinator backup --data /var/lib/muster muster.backup
   grpcurl -plaintext 127.0.0.1:7443 list
 
 It stops in order on SIGTERM and Ctrl-C: runners are told to check in anew, and all that was told to anybody is on the disk.

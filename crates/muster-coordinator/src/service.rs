@@ -8,6 +8,7 @@ mod explained;
 mod integrations;
 mod log_keeper;
 mod log_lines;
+mod maintenance;
 mod progress;
 mod runner;
 mod runners;
@@ -102,12 +103,14 @@ impl Services {
         use v1::execution_service_server::ExecutionServiceServer;
         use v1::integration_service_server::IntegrationServiceServer;
         use v1::log_line_service_server::LogLineServiceServer;
+        use v1::maintenance_service_server::MaintenanceServiceServer;
         use v1::runner_registry_service_server::RunnerRegistryServiceServer;
         let mut routes = Routes::builder();
         routes
             .add_service(IntegrationServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(ExecutionServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(LogLineServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(MaintenanceServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(RunnerRegistryServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(ConnectorServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX));
         routes.routes()

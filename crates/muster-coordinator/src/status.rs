@@ -165,6 +165,8 @@ impl ServiceError {
             Self::Refused { reason, .. } => *reason,
             Self::Rejected(rejection) => reason_of_rejection(rejection),
             Self::Shard(ShardError::Stopped) => ErrorReason::ShuttingDown,
+            Self::Shard(ShardError::UnderWay) => ErrorReason::LimitReached,
+            Self::Shard(ShardError::Damaged(_)) => ErrorReason::StoreDamaged,
             Self::Shard(ShardError::Store(_)) | Self::Internal(_) => ErrorReason::Internal,
         }
     }
@@ -236,7 +238,7 @@ impl From<ServiceError> for Status {
             _ => cut(error.to_string()),
         };
         match reason {
-            ErrorReason::Internal | ErrorReason::LandingUnavailable => {
+            ErrorReason::Internal | ErrorReason::LandingUnavailable | ErrorReason::StoreDamaged => {
                 tracing::error!(
                     reason = name_of_reason(reason),
                     error = chain(&error),

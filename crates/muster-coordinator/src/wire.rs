@@ -18,5 +18,6 @@ pub(crate) mod runner;
 mod shown;
 mod time;
 pub(crate) mod token;
+pub(crate) mod verify;
 
 pub(crate) use fault::FieldFault;

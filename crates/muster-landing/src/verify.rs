@@ -140,7 +140,7 @@ impl Kind {
 /// A pass over the landing.
 pub struct Pass<'a> {
     landing: &'a Landing,
-    tell: &'a mut (dyn FnMut(Told) + Send),
+    tell: &'a mut (dyn FnMut(Told) + Send + Sync),
     counts: BTreeMap<Kind, u64>,
     /// How many executions' records were looked at.
     seen: u64,
@@ -148,7 +148,7 @@ pub struct Pass<'a> {
 
 impl Landing {
     /// Begins a verification, which says what it finds as it finds it.
-    pub fn verify<'a>(&'a self, tell: &'a mut (dyn FnMut(Told) + Send)) -> Pass<'a> {
+    pub fn verify<'a>(&'a self, tell: &'a mut (dyn FnMut(Told) + Send + Sync)) -> Pass<'a> {
         Pass {
             landing: self,
             tell,

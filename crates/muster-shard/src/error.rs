@@ -9,6 +9,12 @@ pub enum ShardError {
     /// Its store could not be read.
     #[error("the store could not be read: {0}")]
     Store(String),
+    /// Somebody goes through all of its store already.
+    #[error("a backup is being made, or the store is being verified: try again when that has ended")]
+    UnderWay,
+    /// What was to be read of its store is damaged.
+    #[error("{0}")]
+    Damaged(String),
 }
 
 /// Why a shard cannot start, or has ended by itself.

@@ -261,8 +261,13 @@ impl ShardHandle {
         Ok(Page::of(tail, kept, limit))
     }
 
+    /// The store, for whoever only reads it.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// A moment after a start history is still taking in what a stop had cut off, and its counts are checked only when it is whole.
-    async fn history_is_whole(&self) -> Result<(), ShardError> {
+    pub(crate) async fn history_is_whole(&self) -> Result<(), ShardError> {
         let mut whole = self.history_is_whole.clone();
         whole
             .wait_for(|whole| *whole)

@@ -27,6 +27,7 @@ mod handle;
 mod hold;
 mod keeper;
 mod line_watch;
+mod maintain;
 mod options;
 mod outbox;
 mod pipeline;

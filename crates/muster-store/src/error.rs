@@ -101,9 +101,12 @@ pub enum StoreError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A backup is being made already.
-    #[error("a backup of this store is being made already: wait until it has ended")]
+    /// Somebody walks through all of the store already.
+    #[error("a backup of this store is being made, or it is being verified: wait until that has ended")]
     BackupUnderWay,
+    /// What was given out has not been taken.
+    #[error("nobody takes what is read: it was ended")]
+    NotTaken,
     /// The engine refused, for a reason of its own.
     #[error(
         "the storage engine could not {action}: {message}; restart the coordinator, and report it if it happens again"

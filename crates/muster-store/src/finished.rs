@@ -106,7 +106,7 @@ impl Store {
     }
 }
 
-fn decode(entry: HistoryView<'_>) -> Result<Finished, StoreError> {
+pub(crate) fn decode(entry: HistoryView<'_>) -> Result<Finished, StoreError> {
     let decoded = codec::decode(entry.execution, entry.integration, entry.bytes);
     decoded.map_err(|error| error.into_error(format!("history, execution {}", entry.execution)))
 }

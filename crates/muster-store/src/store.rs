@@ -51,8 +51,8 @@ pub(crate) struct Inner {
     history_durable: AtomicU64,
     /// Held by whoever trims or removes records of what has ended, and by a backup.
     pub(crate) forgetting: Mutex<()>,
-    /// Held by a backup: there is one at a time.
-    pub(crate) backing_up: Mutex<()>,
+    /// Held by a backup and by a verification: there is one at a time.
+    pub(crate) walking: Mutex<()>,
 }
 
 /// A change of what the records hold.
@@ -104,7 +104,7 @@ impl Store {
                 log_lines,
                 history_durable,
                 forgetting: Mutex::new(()),
-                backing_up: Mutex::new(()),
+                walking: Mutex::new(()),
             }),
         })
     }

@@ -100,6 +100,98 @@ pub enum Told {
     Found(Finding),
 }
 
+/// How much is read at a time of a store that is served: what is written has to wait for so long, which is some milliseconds at most.
+const STEP_BYTES: usize = 64 * 1024;
+
+/// How many finished executions are read at a time of it: about as long.
+const STEP_ENTRIES: usize = 500;
+
+/// Compares entities, as records hold them, with the ledger of whoever serves the store; returns what is wrong.
+pub type Compare<'a> = dyn FnMut(Vec<(Entity, Sequence)>) -> Result<Vec<String>, StoreError> + 'a;
+
+impl Store {
+    /// Verifies a store while it is served, a little at a time, and says what it finds: the journal; records, each also against the ledger; history as a
+    /// whole; log lines. What only a replay shows, and each integration's own count, is left to [`verify`] and to the verification in the background.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupUnderWay`] while a backup is made or another verification; [`StoreError`] of the engine; what `tell` and `compare` return.
+    pub fn verify_served(
+        &self,
+        compare: &mut Compare<'_>,
+        tell: &mut dyn FnMut(Told) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let _only_one = self.begin_walks()?;
+        // Whoever listens may have gone, which is to end it at the next step.
+        let mut ended = Ok(());
+        let mut tell = |told| {
+            if ended.is_ok() {
+                ended = tell(told);
+            }
+        };
+        let mut teller = Teller {
+            tell: &mut tell,
+            kinds: BTreeMap::new(),
+        };
+        teller.progress("journal", 0, None);
+        teller.judge(self.journal().verify())?;
+        self.verify_served_records(compare, &mut teller)?;
+        self.verify_served_history(&mut teller)?;
+        let (mut after, mut done) = (None, 0_u64);
+        while let Some(Some(lines)) = teller.judge(self.log_lines().next_after(after))? {
+            after = Some(lines.execution);
+            done += 1;
+            if done.is_multiple_of(100) {
+                teller.progress("log lines", done, None);
+            }
+        }
+        teller.end();
+        ended
+    }
+
+    fn verify_served_records(&self, compare: &mut Compare<'_>, teller: &mut Teller<'_>) -> Result<(), StoreError> {
+        let (mut done, of) = (0, self.records().tally().count);
+        self.records().begin_walk();
+        loop {
+            let mut entities = Vec::new();
+            let more = self.records().walk_step(STEP_BYTES, &mut |view| {
+                let entity = record::decode(view.kind, view.bytes);
+                let entity = entity.map_err(|error| error.into_error(format!("a record of kind {}", view.kind)))?;
+                entities.push((entity, view.stamp));
+                Ok(())
+            });
+            let Some(more) = teller.judge(more)? else {
+                return Ok(());
+            };
+            done += entities.len() as u64;
+            for wrong in compare(entities)? {
+                teller.one_of("ledger", || Finding::fault("ledger", wrong));
+            }
+            teller.progress("records", done, Some(of));
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn verify_served_history(&self, teller: &mut Teller<'_>) -> Result<(), StoreError> {
+        let (mut done, of) = (0, self.history().total().count);
+        self.history().begin_walk()?;
+        loop {
+            let more = self.history().walk_step(STEP_ENTRIES, &mut |view| {
+                done += 1;
+                crate::finished::decode(view).map(drop)
+            });
+            let Some(more) = teller.judge(more)? else {
+                return Ok(());
+            };
+            teller.progress("history", done, Some(of));
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+}
+
 /// A store that was verified, for whoever goes on with what it leads to.
 pub struct Verified {
     /// The store. Its history is complete.
@@ -155,16 +247,25 @@ impl Teller<'_> {
     }
 }
 
+/// Judges whether a store is there, or something of one; nothing is made.
+///
+/// # Errors
+/// [`StoreError::Missing`] when none is.
+pub fn judge_presence(folder: &Path) -> Result<(), StoreError> {
+    if Folder::is_there(folder)? {
+        return Ok(());
+    }
+    let path = folder.to_owned();
+    Err(StoreError::Missing { path })
+}
+
 /// Verifies the store in `folder`, and says what it finds as it finds it. Returns what is needed to look further; `None`
 /// when the damage is such that no coordinator would start.
 ///
 /// # Errors
 /// [`StoreError`] when it cannot be verified: it is not there, in use, of another format, or the disk refuses.
 pub fn verify(folder: &Path, tell: &mut dyn FnMut(Told)) -> Result<Option<Verified>, StoreError> {
-    if !Folder::is_there(folder)? {
-        let path = folder.to_owned();
-        return Err(StoreError::Missing { path });
-    }
+    judge_presence(folder)?;
     let mut teller = Teller {
         tell,
         kinds: BTreeMap::new(),

@@ -11,7 +11,7 @@ use crate::Outcome;
 use crate::arguments::Scale;
 use crate::child::Child;
 use crate::coordinator::Coordinator;
-use crate::load::{ROLE, Saturated, Settings};
+use crate::load::{Paced, ROLE, Saturated, Settings};
 
 /// With backups and without.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,10 @@ pub(crate) struct Backup {
     pub(crate) backup_s: f64,
     /// How large the last one was.
     pub(crate) bytes: u64,
+    /// At half of the load, without.
+    pub(crate) paced: Paced,
+    /// And with.
+    pub(crate) paced_with: Paced,
 }
 
 pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Backup> {
@@ -47,13 +51,25 @@ pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Ba
     let (count, seconds) = backups.end()?;
     let with = with?;
     let last = saturate(&settings)?;
+    let without_per_s = (first + last) / 2.0;
+    // Whoever waits at half of that load waits for the writer, not in a queue.
+    let half = Settings {
+        pace: Some(without_per_s / 2.0),
+        ..settings
+    };
+    let paced = Child::play(ROLE, &half)?.hear()?;
+    let again = Backups::begin(binary, &data, &coordinator, &file)?;
+    let paced_with = Child::play(ROLE, &half)?.hear();
+    again.end()?;
     coordinator.stop()?;
     Ok(Backup {
-        without_per_s: (first + last) / 2.0,
+        without_per_s,
         with_per_s: with,
         backups: count,
         backup_s: seconds / count as f64,
         bytes: std::fs::metadata(&file)?.len(),
+        paced,
+        paced_with: paced_with?,
     })
 }
 

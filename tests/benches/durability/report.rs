@@ -22,13 +22,17 @@ impl Figures {
     pub(crate) fn print(&self) -> Outcome<()> {
         let (backup, verify) = (self.backup, self.verify);
         #[rustfmt::skip] // One figure a line, so that they can be compared.
-        let rows: [(&str, &str, Option<f64>); 10] = [
+        let rows: [(&str, &str, Option<f64>); 14] = [
             ("throughput_ratio_backup", "of the lifecycles/s without backups, while backups are made without a pause", backup.map(|one| one.with_per_s / one.without_per_s)),
             ("acknowledged_per_s", "lifecycles/s without backups", backup.map(|one| one.without_per_s)),
             ("acknowledged_per_s_backup", "lifecycles/s meanwhile", backup.map(|one| one.with_per_s)),
             ("backups", "backups that were made meanwhile", backup.map(|one| one.backups as f64)),
             ("backup_under_load_s", "s for one of them", backup.map(|one| one.backup_s)),
             ("backup_bytes", "bytes of the last one", backup.map(|one| one.bytes as f64)),
+            ("assign_p99_ms", "ms from run now to the assignment at half of that load, without backups, p99", backup.map(|one| one.paced.p99_ms)),
+            ("assign_max_ms", "the same, the longest", backup.map(|one| one.paced.most_ms)),
+            ("assign_p99_ms_backup", "the same with backups, p99", backup.map(|one| one.paced_with.p99_ms)),
+            ("assign_max_ms_backup", "the same, the longest", backup.map(|one| one.paced_with.most_ms)),
             ("restart_after_kill_s", "s to serve again after kill -9 under load", verify.map(|one| one.restart_s)),
             ("verify_s", "s to verify all that is kept", verify.map(|one| one.verify_s)),
             ("backup_s", "s to back it up while nobody serves it", verify.map(|one| one.backup_s)),

@@ -54,7 +54,9 @@ fn the_units_are_units() {
     }
     let bin = root.join("bin");
     std::fs::create_dir_all(&bin).expect("it can be made");
-    std::fs::copy("/bin/true", bin.join("true")).expect("it can be copied");
+    for program in ["true", "sh", "mkdir"] {
+        std::fs::copy("/bin/true", bin.join(program)).expect("it can be copied");
+    }
     for target in [
         "multi-user",
         "network",
@@ -73,6 +75,8 @@ fn the_units_are_units() {
     for (unit, instance) in [
         ("muster-coordinator.service", "muster-coordinator.service"),
         ("muster-runner@.service", "muster-runner@hq.service"),
+        ("muster-backup.service", "muster-backup.service"),
+        ("muster-backup.timer", "muster-backup.timer"),
     ] {
         std::fs::copy(ours.join(unit), units.join(instance)).expect("it can be copied");
         let mut verify = Command::new("systemd-analyze");

@@ -1,4 +1,4 @@
-//! `docs/first-hour.md`, typed block by block, with what comes compared to what the page says.
+//! `docs/first-hour.md` and `docs/backup.md`, typed block by block, with what comes compared to what the pages say.
 //!
 //! A fence's first word is its language; what follows says what a reader does with it:
 //!
@@ -9,6 +9,7 @@
 //! | `sh terminal=NAME` | starts it in a terminal of its own |
 //! | `sh stop=NAME` | presses Ctrl-C there |
 //! | `sh install` | nothing: the binaries are on the path |
+//! | … `manual` | nothing: it needs a system to be changed |
 //! | … `file=NAME` | saves it |
 //! | `text` | looks for it in what the block before has printed: its lines in order, with `…` for whatever comes |
 
@@ -41,14 +42,17 @@ struct Block<'p> {
 fn blocks(page: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut open: Option<Block<'_>> = None;
+    // A block within a list stands further right.
+    let mut indent = 0;
     for (index, line) in page.lines().enumerate() {
-        match (&mut open, line.strip_prefix("```")) {
+        match (&mut open, line.trim_start().strip_prefix("```")) {
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => {
-                block.body.push_str(line);
+                block.body.push_str(line.get(indent..).unwrap_or_default());
                 block.body.push('\n');
             }
             (None, Some(fence)) => {
+                indent = line.len() - line.trim_start().len();
                 let mut words = fence.split_whitespace();
                 let language = words.next().unwrap_or_default();
                 let attributes = words.map(|word| word.split_once('=').unwrap_or((word, "")));
@@ -163,16 +167,24 @@ fn bash(folder: &Path, address: &str) -> Command {
 #[tokio::test]
 async fn the_first_hour_goes_as_its_page_says() {
     // Only to know that there is one: the page makes its own.
-    if Python::with(&clients().join("requirements.txt")).is_none() {
-        return;
+    if Python::with(&clients().join("requirements.txt")).is_some() {
+        type_all("docs/first-hour.md").await;
     }
+}
+
+#[tokio::test]
+async fn a_backup_and_its_restore_go_as_their_page_says() {
+    type_all("docs/backup.md").await;
+}
+
+async fn type_all(name: &str) {
     let folder = tempfile::Builder::new()
         .prefix("muster-e2e-")
         .tempdir()
         .expect("a folder");
     let folder = folder.path();
     let address = free_address().to_string();
-    let page = std::fs::read_to_string(repository().join("docs/first-hour.md")).expect("the page is there");
+    let page = std::fs::read_to_string(repository().join(name)).expect("the page is there");
     let page = page.replace("127.0.0.1:7443", &address);
 
     let mut command = bash(folder, &address);
@@ -181,14 +193,14 @@ async fn the_first_hour_goes_as_its_page_says() {
     let mut terminals: BTreeMap<&str, Process> = BTreeMap::new();
     let mut printed = Printed::Nothing;
     for block in blocks(&page) {
-        let at = format!("docs/first-hour.md:{}", block.line);
+        let at = format!("{name}:{}", block.line);
         let attribute = |name| block.attributes.get(name).copied();
         if let Some(name) = attribute("file") {
             std::fs::write(folder.join(name), &block.body).expect("it can be saved");
-        } else if block.language == "text" {
+        } else if block.language == "text" && attribute("manual").is_none() {
             printed.holds(&at, &block.body, &terminals).await;
-        } else if attribute("install").is_some() {
-            // The binaries are on the path already.
+        } else if attribute("install").is_some() || attribute("manual").is_some() {
+            // The binaries are on the path already, and the system is not ours to change.
             continue;
         } else if let Some(name) = attribute("terminal") {
             let mut command = bash(folder, &address);

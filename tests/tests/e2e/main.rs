@@ -17,6 +17,7 @@ mod lifecycle;
 mod links;
 mod reflection;
 mod refusals;
+mod restore;
 mod shutdown;
 mod silence;
 mod verify;

@@ -32,22 +32,35 @@ async fn all_that_a_coordinator_keeps_is_verified_and_damage_is_named() {
     let ran = client.run(&integration.name, &[]).await.expect("it is run");
     let execution = client.until_ended(&ran[0].name, LIMIT).await.name;
 
-    let serving = verify(&data, &[]);
-    assert_eq!(serving.status.code(), Some(1), "{serving:?}");
-    let told = text(&serving.stderr);
+    let address = world.coordinator.address().to_string();
+    let serving = verify(&data, &["--listen", &address]);
+    assert_eq!(serving.status.code(), Some(0), "{serving:?}");
+    assert_eq!(text(&serving.stdout), "whole: all that is kept is what was told\n");
+    let records = published(&world.coordinator.landing())[id_of(&execution)].data.clone();
+    let whole = fs::read(&records).expect("read");
+    fs::write(&records, &whole[1..]).expect("written");
+    let serving = verify(&data, &["--listen", &address]);
+    assert_eq!(serving.status.code(), Some(3), "{serving:?}");
+    let told = text(&serving.stdout);
     assert!(
-        told.contains("is in use by process") && told.contains("stop that coordinator first"),
+        told.contains("damage: landing, organization=default/") && told.contains(id_of(&execution)),
+        "{told}"
+    );
+    fs::write(&records, &whole).expect("written");
+    let elsewhere = verify(&data, &["--listen", "127.0.0.1:1"]);
+    assert_eq!(elsewhere.status.code(), Some(1), "{elsewhere:?}");
+    let told = text(&elsewhere.stderr);
+    assert!(
+        told.contains("is in use by process") && told.contains("no coordinator answers at 127.0.0.1:1"),
         "{told}"
     );
 
     world.coordinator.kill_9();
-    let whole = verify(&data, &[]);
-    assert_eq!(whole.status.code(), Some(0), "{whole:?}");
-    assert_eq!(text(&whole.stdout), "whole: all that is kept is what was told\n");
+    let stopped = verify(&data, &[]);
+    assert_eq!(stopped.status.code(), Some(0), "{stopped:?}");
+    assert_eq!(text(&stopped.stdout), "whole: all that is kept is what was told\n");
 
-    let records = &published(&world.coordinator.landing())[id_of(&execution)].data;
-    let whole = fs::read(records).expect("read");
-    fs::write(records, &whole[1..]).expect("written");
+    fs::write(&records, &whole[1..]).expect("written");
     let damaged = verify(&data, &["--output", "json"]);
     assert_eq!(damaged.status.code(), Some(3), "{damaged:?}");
     let told: Value = serde_json::from_slice(&damaged.stdout).expect("JSON");
@@ -62,7 +75,7 @@ async fn all_that_a_coordinator_keeps_is_verified_and_damage_is_named() {
             .is_some_and(|place| place.contains(id_of(&execution))),
         "{told}"
     );
-    fs::write(records, whole).expect("written");
+    fs::write(&records, &whole).expect("written");
 
     fs::write(data.join("store/engine/db"), "cut").expect("written");
     let cut = verify(&data, &[]);

@@ -1,20 +1,23 @@
 //! `muster-coordinator verify`: whether all that a coordinator keeps is whole.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
-use muster_core::entity::{Finished, Phase};
 use muster_core::state::State;
-use muster_core::words::{ExecutionId, Outcome};
-use muster_landing::verify::{Known, Told as ToldOfLanding};
-use muster_landing::{Destination, Landing};
+use muster_core::words::ExecutionId;
 use muster_process::Exit;
 use muster_process::progress::Progress;
+use muster_proto::v1;
+use muster_proto::v1::verify_response::Told as Kind;
 use muster_store::verify::{Finding, Severity, Told, Verified};
 use muster_store::{Store, StoreError};
 use serde_json::json;
 
-use super::{Failure, Kept};
+use super::{Failure, Kept, serving};
+use crate::landing::Landing;
+use crate::landing::verify::Known;
+use crate::{landed, wire};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,9 +28,9 @@ It ends with 0 when all is whole, with 3 when something is damaged, with 1 when 
 
 /// Look whether all that a coordinator keeps is whole: its store, and what has landed
 ///
-/// The coordinator must be stopped. It looks at the store's format, at the journal's numbers, chain and checksums, at records, history and log lines with
+/// It looks at the store's format, at the journal's numbers, chain and checksums, at records, history and log lines with
 /// their counts and checksums, at whether they fit each other, and at each file of records with its manifest. For each finding it says what is wrong, where,
-/// and what to do.
+/// and what to do. A coordinator that serves the store is asked to look, a little at a time; what only a replay of the journal shows is left out then.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Verify {
@@ -52,7 +55,14 @@ impl Verify {
         let mut report = Report::new(self.output);
         let store = settings.data.join("store");
         let verified = muster_store::verify::verify(&store, &mut |told| report.take(told));
-        let verified = verified.map_err(explained)?;
+        let verified = match verified {
+            Err(held @ StoreError::Locked { .. }) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(verify_serving(settings.listen, &held, &mut report))?;
+                return Ok(report.end()?);
+            }
+            verified => verified?,
+        };
         if let Some(verified) = verified {
             let landing = settings.landing();
             if Landing::is_there(&landing) {
@@ -74,17 +84,26 @@ impl Verify {
     }
 }
 
-/// Says what to do about a store that somebody serves.
-fn explained(error: StoreError) -> Failure {
-    match error {
-        error @ StoreError::Locked { .. } => format!("{error}. To verify it, stop that coordinator first").into(),
-        error => error.into(),
+/// Has the coordinator that serves the store verify it.
+async fn verify_serving(address: SocketAddr, held: &StoreError, report: &mut Report) -> Result<(), Failure> {
+    let mut client = serving::client(address, held).await?;
+    let answer = client.verify(v1::VerifyRequest {}).await;
+    let mut told = answer.map_err(|status| serving::failed(&status))?.into_inner();
+    while let Some(next) = told.message().await.map_err(|status| serving::failed(&status))? {
+        match next.told {
+            Some(Kind::Progress(progress)) => {
+                report.progress(&progress.part, progress.done_count, progress.total_count);
+            }
+            Some(Kind::Finding(finding)) => report.found(wire::verify::finding(finding)),
+            None => {}
+        }
     }
+    Ok(())
 }
 
 async fn verify_landing(landing: &Landing, verified: &Verified, report: &mut Report) -> Result<(), Failure> {
     let Verified { store, state } = verified;
-    let mut tell = |told| report.take(of_landing(told));
+    let mut tell = |told| report.take(landed::told(told));
     let mut pass = landing.verify(&mut tell);
     pass.visible(|execution| std::future::ready(known(store, state, execution)))
         .await?;
@@ -94,80 +113,21 @@ async fn verify_landing(landing: &Landing, verified: &Verified, report: &mut Rep
         let page = store.finished_of_all_before(before, 1_000)?;
         let Some(last) = page.last() else { break };
         before = Some(last.id);
-        for finished in page.iter().filter(|finished| finished.staged.is_some()) {
-            if let Outcome::Completed { .. } = finished.outcome {
-                pass.published(&destination(finished)).await?;
-            }
+        for place in page.iter().filter_map(landed::place_of) {
+            pass.published(&place).await?;
         }
     }
     pass.end();
     Ok(())
 }
 
-/// What the landing's own verification says, as the store's does.
-fn of_landing(told: ToldOfLanding) -> Told {
-    let (kind, place, what) = match told {
-        ToldOfLanding::Seen(done) => {
-            return Told::Progress {
-                part: "landing",
-                done,
-                of: None,
-            };
-        }
-        ToldOfLanding::Found {
-            kind,
-            destination,
-            more,
-        } => {
-            let more = more.map(|more| format!(" ({more})")).unwrap_or_default();
-            (
-                kind,
-                format!("landing, {destination}"),
-                format!("{}{more}", kind.what()),
-            )
-        }
-        ToldOfLanding::More { kind, count } => (kind, "landing".to_owned(), format!("{}: {count} more", kind.what())),
-    };
-    Told::Found(Finding {
-        severity: if kind.is_damage() {
-            Severity::Damage
-        } else {
-            Severity::Note
-        },
-        place,
-        what,
-        remedy: kind.remedy().to_owned(),
-    })
-}
-
-fn destination(finished: &Finished) -> Destination {
-    Destination {
-        organization: finished.organization.clone(),
-        integration: finished.integration,
-        data_type: finished.data_type.clone(),
-        execution: finished.id,
-    }
-}
-
 /// What the ledger and history know of an execution. A damaged entry of history is told by its own verification.
 fn known(store: &Store, state: &State, execution: ExecutionId) -> Known {
     if let Some(open) = state.ledger().execution(execution) {
-        return Known::Open {
-            attempt: open.attempt,
-            committed: match &open.phase {
-                Phase::Landing(_, staged) => Some(staged.id.clone()),
-                Phase::Created { .. } | Phase::Pending(_) | Phase::Executing(_) => None,
-            },
-        };
+        return landed::of_open(open);
     }
     match store.find_finished(execution) {
-        Ok(Some(finished)) => Known::Ended {
-            attempt: finished.attempt,
-            published: match finished.outcome {
-                Outcome::Completed { counts, .. } => finished.staged.map(|id| (id, counts)),
-                Outcome::Error(_) => None,
-            },
-        },
+        Ok(Some(finished)) => landed::of_ended(&finished),
         Ok(None) | Err(_) => Known::Nothing,
     }
 }
@@ -175,7 +135,7 @@ fn known(store: &Store, state: &State, execution: ExecutionId) -> Known {
 /// What was found, printed as it was asked for.
 struct Report {
     output: Output,
-    progress: Progress,
+    drawn: Progress,
     findings: Vec<Finding>,
     damaged: u64,
     noted: u64,
@@ -185,7 +145,7 @@ impl Report {
     fn new(output: Output) -> Self {
         Self {
             output,
-            progress: Progress::new(),
+            drawn: Progress::new(),
             findings: Vec::new(),
             damaged: 0,
             noted: 0,
@@ -194,12 +154,16 @@ impl Report {
 
     fn take(&mut self, told: Told) {
         match told {
-            Told::Progress { part, done, of } => self.progress.tell(|| match of {
-                Some(of) if of > 0 => format!("{part}: {done} of {of}"),
-                Some(_) | None => format!("{part}: {done}"),
-            }),
+            Told::Progress { part, done, of } => self.progress(part, done, of),
             Told::Found(finding) => self.found(finding),
         }
+    }
+
+    fn progress(&mut self, part: &str, done: u64, of: Option<u64>) {
+        self.drawn.tell(|| match of {
+            Some(of) if of > 0 => format!("{part}: {done} of {of}"),
+            Some(_) | None => format!("{part}: {done}"),
+        });
     }
 
     fn found(&mut self, finding: Finding) {
@@ -210,7 +174,7 @@ impl Report {
         match self.output {
             Output::Json => self.findings.push(finding),
             Output::Text => {
-                self.progress.clear();
+                self.drawn.clear();
                 let Finding {
                     severity,
                     place,
@@ -228,7 +192,7 @@ impl Report {
     }
 
     fn end(mut self) -> io::Result<Exit> {
-        self.progress.clear();
+        self.drawn.clear();
         let whole = self.damaged == 0;
         let mut stdout = io::stdout();
         match self.output {

@@ -96,6 +96,7 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         | ErrorReason::RequestTooLarge
         | ErrorReason::SessionOverflow => Code::ResourceExhausted,
         ErrorReason::NotReady | ErrorReason::ShuttingDown | ErrorReason::LandingUnavailable => Code::Unavailable,
+        ErrorReason::StoreDamaged => Code::DataLoss,
         ErrorReason::Internal | ErrorReason::Unspecified => Code::Internal,
     }
 }

@@ -82,7 +82,11 @@ async fn every_call_refuses_an_empty_request_with_details() {
     let rig = Rig::empty().await;
     let methods = methods();
     assert!(methods.len() >= 20, "all services are there: {methods:?}");
-    for (path, _) in methods {
+    // What that service does is about all that there is, and needs to be told nothing.
+    let told = methods
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with("/muster.v1.MaintenanceService/"));
+    for (path, _) in told {
         let status = call(&rig, &path, Bytes::new()).await.expect_err(&path);
         let details = status.get_error_details();
         let info = details

@@ -125,17 +125,28 @@ async fn while_a_backup_is_made_nobody_waits_and_nothing_is_forgotten() {
     let anchor = store.journal().anchor();
     let refused = store.back_up("test", Stamp::default(), &mut |_, _| Ok(()));
     assert!(matches!(refused, Err(StoreError::BackupUnderWay)), "{refused:?}");
-    let mut longest = Duration::ZERO;
+    let mut waited = Vec::new();
     let mut n = 0;
     while !made.is_finished() {
         let asked = Instant::now();
         create(&handle, &format!("while {n}")).await;
-        longest = longest.max(asked.elapsed());
+        waited.push(asked.elapsed());
         n += 1;
         assert_eq!(store.journal().anchor(), anchor, "the journal is trimmed");
     }
     made.await.expect("no panic").expect("it is whole");
-    assert!(longest < Duration::from_millis(500), "somebody waited {longest:?}");
+    // Each of these waits for the disk, too, and for whatever else the machine does: so not the very longest counts.
+    waited.sort();
+    let most = waited[waited.len() * 99 / 100];
+    println!(
+        "{} were served meanwhile; of 100 one waited for {most:?} or longer",
+        waited.len()
+    );
+    assert!(
+        most < Duration::from_millis(50),
+        "somebody waited: {:?}",
+        &waited[waited.len() * 9 / 10..]
+    );
     let until = Instant::now() + PATIENCE;
     while store.journal().anchor() == anchor {
         assert!(Instant::now() < until, "the journal is not trimmed any more");

@@ -53,6 +53,15 @@ impl Store {
         }
     }
 
+    /// Lets one at a time walk through all of the store.
+    pub(crate) fn begin_walks(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        match self.inner.walking.try_lock() {
+            Ok(only_one) => Ok(only_one),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(StoreError::BackupUnderWay),
+        }
+    }
+
     /// Copies all of the store, as of the newest batch that is durable when it has come so far, and gives the bytes of the backup out in their order,
     /// each time with how much was copied so far. `version` and `made` say to people where it is from. Reads only, a little at a time; the store may be
     /// served meanwhile. `give` may take its time, but while it does the journal grows.
@@ -66,11 +75,7 @@ impl Store {
         made: Stamp,
         give: &mut dyn FnMut(Vec<u8>, Copied) -> Result<(), StoreError>,
     ) -> Result<Copied, StoreError> {
-        let _only_one = match self.inner.backing_up.try_lock() {
-            Ok(only_one) => only_one,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(StoreError::BackupUnderWay),
-        };
+        let _only_one = self.begin_walks()?;
         // A trimming that is under way ends in some milliseconds.
         let _hold = self.inner.forgetting.lock().unwrap_or_else(PoisonError::into_inner);
         let (packer, first) = Packer::new();

@@ -116,6 +116,7 @@ impl Refusal {
             | ErrorReason::ShuttingDown
             | ErrorReason::LandingUnavailable
             | ErrorReason::RateLimited => "try again in a moment",
+            ErrorReason::StoreDamaged => "muster-coordinator verify, where the coordinator is",
             ErrorReason::Internal => "look at the coordinator's own log",
             // Its message names the limit; the others are for runners, or for callers that name their requests.
             ErrorReason::LimitReached

@@ -1,0 +1,194 @@
+//! `muster-coordinator backup`: all that a coordinator's store holds, in one file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use muster_process::Exit;
+use muster_process::progress::Progress;
+use muster_proto::v1;
+use muster_store::{Location, Store, StoreError};
+
+use super::{Failure, Kept, serving};
+use crate::clock;
+
+const EXAMPLES: &str = "\
+Examples:
+  muster-coordinator backup --data /var/lib/muster /backups/muster.backup
+  muster-coordinator backup --config /etc/muster/coordinator.toml --replace /backups/muster.backup
+
+docs/backup.md goes through it, and through the way back.";
+
+/// Back up the store, also while a coordinator serves it
+///
+/// The file holds all integrations, open and finished executions, their log lines, and the journal, as they are at one moment: when it is nearly done. What
+/// has landed is not in it. A coordinator that serves the store is asked for it, and goes on; otherwise the store is opened here. The file is there once it is
+/// whole and on the disk.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct BackUp {
+    #[command(flatten)]
+    kept: Kept,
+    /// Put it in the place of a file that is there
+    #[arg(long)]
+    replace: bool,
+    /// The file to make
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl BackUp {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = self.kept.settings()?;
+        let mut draft = Draft::begin(&self.file, self.replace)?;
+        let mut progress = Progress::new();
+        let store = settings.data.join("store");
+        muster_store::verify::judge_presence(&store)?;
+        match Store::open(&Location::Folder(store)) {
+            Ok(store) => of_stopped(&store, &mut draft, &mut progress)?,
+            Err(held @ StoreError::Locked { .. }) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(async {
+                    let client = serving::client(settings.listen, &held).await?;
+                    of_serving(client, &mut draft, &mut progress).await
+                })?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        progress.clear();
+        let bytes = draft.end()?;
+        // Whoever has closed standard output gets the exit code all the same.
+        let _ = writeln!(io::stdout(), "backed up: {} ({bytes} bytes)", self.file.display());
+        Ok(Exit::Success)
+    }
+}
+
+/// Copies a store that nobody serves. As a start does, it lets history take in what a stop had cut off.
+fn of_stopped(store: &Store, draft: &mut Draft, progress: &mut Progress) -> Result<(), Failure> {
+    let recovered = store.recover()?;
+    let ended = recovered
+        .ended
+        .iter()
+        .map(|(sequence, finished)| (*sequence, &**finished));
+    store.put_finished(recovered.head, ended)?;
+    let version = env!("CARGO_PKG_VERSION");
+    let mut unwritten = None;
+    let copied = store.back_up(version, clock::now().stamp, &mut |bytes, copied| {
+        progress.tell(|| said(copied.records + copied.finished, copied.of));
+        draft.write(&bytes).map_err(|error| {
+            unwritten = Some(error);
+            StoreError::NotTaken
+        })
+    });
+    match (copied, unwritten) {
+        (_, Some(error)) => Err(error),
+        (copied, None) => copied.map(drop).map_err(Failure::from),
+    }
+}
+
+async fn of_serving(
+    mut client: v1::maintenance_service_client::MaintenanceServiceClient<tonic::transport::Channel>,
+    draft: &mut Draft,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let answer = client.back_up(v1::BackUpRequest {}).await;
+    let mut chunks = answer.map_err(|status| serving::failed(&status))?.into_inner();
+    while let Some(next) = chunks.message().await.map_err(|status| serving::failed(&status))? {
+        progress.tell(|| said(next.copied_count, next.total_count));
+        draft.write(&next.chunk)?;
+    }
+    Ok(())
+}
+
+fn said(done: u64, of: u64) -> String {
+    format!("backing up: {done} of {of} entities and finished executions")
+}
+
+/// A file beside the one that is made, which takes its place when it is whole. Removed when it does not come so far.
+struct Draft {
+    path: PathBuf,
+    goal: PathBuf,
+    /// Whether the goal may be there.
+    replaces: bool,
+    /// `None` once it has ended.
+    file: Option<File>,
+    bytes: u64,
+}
+
+impl Draft {
+    fn begin(goal: &Path, replaces: bool) -> Result<Self, Failure> {
+        if !replaces && goal.symlink_metadata().is_ok() {
+            return Err(there(goal));
+        }
+        let mut name = goal.file_name().ok_or("name a file, not a folder")?.to_owned();
+        name.push(format!(".{}.draft", std::process::id()));
+        let path = goal.with_file_name(name);
+        let mut options = OpenOptions::new();
+        // It holds the configurations of all integrations.
+        let file = options.create_new(true).write(true).mode(0o600).open(&path);
+        let file = file.map_err(|error| format!("cannot make `{}`: {error}", path.display()))?;
+        Ok(Self {
+            path,
+            goal: goal.to_owned(),
+            replaces,
+            file: Some(file),
+            bytes: 0,
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
+        written.map_err(|error| format!("cannot write `{}`: {error}", self.path.display()))?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Puts it in its place, durably; returns how many bytes it has.
+    fn end(mut self) -> Result<u64, Failure> {
+        let placed = self.place();
+        match placed {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(there(&self.goal)),
+            Err(error) => Err(format!("cannot put the backup into `{}`: {error}", self.goal.display()).into()),
+            Ok(()) => {
+                self.file = None;
+                Ok(self.bytes)
+            }
+        }
+    }
+
+    fn place(&self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            file.sync_all()?;
+        }
+        if self.replaces {
+            fs::rename(&self.path, &self.goal)?;
+        } else {
+            // Unlike a rename it never takes the place of a file that has come meanwhile.
+            fs::hard_link(&self.path, &self.goal)?;
+            fs::remove_file(&self.path)?;
+        }
+        let folder = match self.goal.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            Some(_) | None => Path::new("."),
+        };
+        File::open(folder)?.sync_all()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn there(goal: &Path) -> Failure {
+    format!(
+        "`{}` is there already: choose another name, or say `--replace`",
+        goal.display()
+    )
+    .into()
+}
