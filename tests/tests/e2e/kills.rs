@@ -254,6 +254,21 @@ impl Ring {
         for execution in &told {
             self.client.until_ended(execution, HEALED_WITHIN).await;
         }
+        // Also what nobody was told of: the noise has been cut off in the middle of its calls.
+        eventually("nothing to be open", HEALED_WITHIN, async || {
+            let all = self
+                .client
+                .all_executions()
+                .await
+                .map_err(|status| status.to_string())?;
+            let open: Vec<_> = all.into_iter().filter(|one| !is_final(one)).collect();
+            if open.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{open:?}"))
+            }
+        })
+        .await;
         self.note_ends().await;
         self.compare(&told).await;
 
