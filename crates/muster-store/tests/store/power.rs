@@ -20,7 +20,7 @@ use crate::damage::files;
 use crate::disk;
 
 /// How many cuts are made, unless `MUSTER_POWER_CUTS` says otherwise.
-const CUTS: usize = 100;
+const CUTS: u64 = 60;
 
 /// What the recorded process tells before it is killed.
 const TOLD: usize = 60;
@@ -87,12 +87,12 @@ fn told_in(line: &str) -> Option<u64> {
 /// How many stores served all that was told, were refused, and had lost something, after so many cuts.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Found {
-    whole: usize,
-    refused: usize,
-    lost: usize,
+    whole: u64,
+    refused: u64,
+    lost: u64,
 }
 
-fn cut(recorded: &Recorded, cuts: usize, counts: impl Fn(bool, &Path) -> bool, chance: &mut fastrand::Rng) -> Found {
+fn cut(recorded: &Recorded, cuts: u64, counts: impl Fn(bool, &Path) -> bool, chance: &mut fastrand::Rng) -> Found {
     let mut found = Found::default();
     for number in 0..cuts {
         let at = chance.usize(1..recorded.end);
@@ -148,7 +148,7 @@ fn a_power_cut_at_any_moment_keeps_what_was_told() {
         println!("NOT RUN: there is no strace, or it may not look at other processes");
         return;
     };
-    let cuts = child::number("MUSTER_POWER_CUTS").unwrap_or(CUTS as u64) as usize;
+    let cuts = child::number("MUSTER_POWER_CUTS").unwrap_or(CUTS);
     let seed = child::number("MUSTER_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!(
         "{} calls; the cuts are those of MUSTER_SEED={seed}",
@@ -167,7 +167,7 @@ fn a_power_cut_at_any_moment_keeps_what_was_told() {
     let log = recorded.place.join("engine/db");
     let found = cut(
         &recorded,
-        cuts,
+        cuts.div_ceil(3),
         |data_only, file| !(data_only && file == log),
         &mut chance,
     );
