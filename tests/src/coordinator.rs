@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::binaries::Binary;
 use crate::client::Client;
 use crate::disk::SmallDisk;
+use crate::disk_faults::DiskFaults;
 use crate::process::Process;
 use crate::wait::LIMIT;
 
@@ -17,14 +18,24 @@ const READY: &str = "the coordinator is ready";
 /// Ports that the system gives to nobody by itself (its own range begins at 32,768), so that one stays free while its coordinator is down.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
+/// On what a coordinator keeps its files.
+#[derive(Debug)]
+pub enum Ground {
+    /// The folder that it was given.
+    Folder,
+    /// A disk of its own, whose place is the folder of its data.
+    Disk(SmallDisk),
+    /// The folder, on a disk that fails.
+    Failing(DiskFaults),
+}
+
 /// A coordinator process with a folder. Killed when it is dropped.
 #[derive(Debug)]
 pub struct Coordinator {
     folder: PathBuf,
     address: SocketAddr,
     arguments: Vec<String>,
-    /// Where it keeps all, if that is not the disk of the folder.
-    disk: Option<SmallDisk>,
+    ground: Ground,
     process: Process,
     starts: u32,
 }
@@ -35,22 +46,22 @@ impl Coordinator {
     /// # Panics
     /// When it does not within the limit.
     pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
-        Self::start_on(None, folder, arguments).await
+        Self::start_on(Ground::Folder, folder, arguments).await
     }
 
-    /// The same, with what it keeps on this disk, whose place is its folder of data.
+    /// The same, on this ground.
     ///
     /// # Panics
     /// When it does not within the limit.
-    pub async fn start_on(disk: Option<SmallDisk>, folder: &Path, arguments: &[&str]) -> Self {
+    pub async fn start_on(ground: Ground, folder: &Path, arguments: &[&str]) -> Self {
         let address = free_address();
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let process = launch(disk.as_ref(), folder, address, &arguments, 1);
+        let process = launch(&ground, folder, address, &arguments, 1);
         let mut coordinator = Self {
             folder: folder.to_owned(),
             address,
             arguments,
-            disk,
+            ground,
             process,
             starts: 1,
         };
@@ -77,9 +88,9 @@ impl Coordinator {
     /// The folder of its store.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        match &self.disk {
-            None => self.folder.join("data"),
-            Some(disk) => disk.from_outside(),
+        match &self.ground {
+            Ground::Disk(disk) => disk.from_outside(),
+            Ground::Folder | Ground::Failing(_) => self.folder.join("data"),
         }
     }
 
@@ -89,7 +100,15 @@ impl Coordinator {
     /// When it was started on none of its own.
     #[must_use]
     pub fn disk(&self) -> &SmallDisk {
-        self.disk.as_ref().expect("it was started on a disk of its own")
+        match &self.ground {
+            Ground::Disk(disk) => disk,
+            Ground::Folder | Ground::Failing(_) => panic!("it was started on no disk of its own"),
+        }
+    }
+
+    /// Mends its disk, for the next start.
+    pub fn mend(&mut self) {
+        self.ground = Ground::Folder;
     }
 
     /// The folder in which records land.
@@ -134,8 +153,7 @@ impl Coordinator {
     /// Starts it again, at the same address and in the same folder, without waiting for anything.
     pub fn relaunch(&mut self) {
         self.starts += 1;
-        let disk = self.disk.as_ref();
-        self.process = launch(disk, &self.folder, self.address, &self.arguments, self.starts);
+        self.process = launch(&self.ground, &self.folder, self.address, &self.arguments, self.starts);
     }
 
     /// A command that would start another coordinator at `address` with its files in `data`.
@@ -148,12 +166,15 @@ impl Coordinator {
     }
 }
 
-fn launch(disk: Option<&SmallDisk>, folder: &Path, address: SocketAddr, arguments: &[String], start: u32) -> Process {
-    let mut command = Coordinator::command(&folder.join("data"), address);
+fn launch(ground: &Ground, folder: &Path, address: SocketAddr, arguments: &[String], start: u32) -> Process {
+    let data = folder.join("data");
+    let mut command = Coordinator::command(&data, address);
     command.args(arguments);
-    if let Some(disk) = disk {
-        command = disk.command(&command);
-    }
+    let command = match ground {
+        Ground::Folder => command,
+        Ground::Disk(disk) => disk.command(&command),
+        Ground::Failing(faults) => faults.command(&command, &data.join("store/engine/db")),
+    };
     Process::start(command, &folder.join(format!("coordinator-{start}.log")))
 }
 

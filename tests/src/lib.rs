@@ -8,6 +8,7 @@ mod binaries;
 mod client;
 mod coordinator;
 mod disk;
+mod disk_faults;
 pub mod foreign;
 mod landing;
 mod process;
@@ -20,8 +21,9 @@ mod world;
 
 pub use binaries::Binary;
 pub use client::{Client, ORGANIZATION, Wanted, id_of, is_final, status_of};
-pub use coordinator::{Coordinator, free_address};
+pub use coordinator::{Coordinator, Ground, free_address};
 pub use disk::{Filler, SmallDisk};
+pub use disk_faults::DiskFaults;
 pub use landing::{Published, published, staged_files};
 pub use process::Process;
 pub use runner::Runner;

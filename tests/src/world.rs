@@ -5,8 +5,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Ground};
 use crate::disk::SmallDisk;
+use crate::disk_faults::DiskFaults;
 use crate::runner::Runner;
 
 /// A coordinator, and a folder for it and all that checks in with it.
@@ -44,9 +45,21 @@ impl World {
         let folder = fresh_folder();
         let disk = SmallDisk::make(&folder.path().join("data"), mib)?;
         Some(Self {
-            coordinator: Coordinator::start_on(Some(disk), folder.path(), arguments).await,
+            coordinator: Coordinator::start_on(Ground::Disk(disk), folder.path(), arguments).await,
             folder,
         })
+    }
+
+    /// The same, on a disk with these faults.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_on_failing_disk(faults: DiskFaults, arguments: &[&str]) -> Self {
+        let folder = fresh_folder();
+        Self {
+            coordinator: Coordinator::start_on(Ground::Failing(faults), folder.path(), arguments).await,
+            folder,
+        }
     }
 
     /// The folder.

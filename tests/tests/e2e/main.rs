@@ -8,6 +8,7 @@ mod competition;
 mod configuration;
 mod deploy;
 mod dynamic;
+mod failing_disk;
 mod first_hour;
 mod full_disk;
 mod inherited;
