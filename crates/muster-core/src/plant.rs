@@ -73,7 +73,10 @@ pub const PLANTS: &[(&str, &str)] = &[
     ),
     ("cursor-not-written", "the journal does not keep a committed cursor"),
     ("trim-ignores-records", "the journal is trimmed though records need it"),
-    ("trim-ignores-history", "the journal is trimmed though history needs it"),
+    (
+        "ended-record-stays",
+        "the record of an execution that has ended is not removed",
+    ),
     // The shard: when it is told.
     ("answer-before-flush", "answers are released when the batch is appended"),
     ("released-out-of-order", "the newest batch is released first"),

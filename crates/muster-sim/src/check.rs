@@ -24,6 +24,13 @@ const LEASE_MS: Millis = 65_000;
 /// What may lie between a message and the moment from which the shard counts.
 const HEARD_SLACK_MS: Millis = 6_000;
 
+/// How long a runner has to confirm an assignment, and what is granted to the way.
+const CONFIRM_MS: Millis = 10_000;
+const CONFIRM_SLACK_MS: Millis = 1_500;
+
+/// How long a stream may be there that the shard takes for ended.
+const AWAY_MS: Millis = 50_000;
+
 /// A runner stops by itself when it was not heard for this part of its lease.
 const STOPS_AFTER: Duration = Duration::from_secs(48);
 
@@ -61,7 +68,20 @@ impl World {
                     broken!("the lease of {runner} is said to be over, and it was heard {silent:?} ms ago");
                 }
             }
-            Event::LandingCommitted { execution, staged, .. } => {
+            Event::ExecutionClaimed { execution, claim, .. } => {
+                self.claimed.insert((*execution, claim.attempt), self.now);
+            }
+            Event::LandingCommitted {
+                execution,
+                claim,
+                staged,
+            } => {
+                if self.told.lies.contains(&(*execution, claim.attempt)) {
+                    broken!(
+                        "{execution}.{} is committed to, and its runner has said wrong counts",
+                        claim.attempt
+                    );
+                }
                 let shelf = execution.to_bytes()[15];
                 let path = format!(".staging/{shelf:02x}/{}", staged.id.0);
                 for file in ["part", "json"] {
@@ -110,6 +130,27 @@ impl World {
             integration,
             data_type,
             execution,
+        }
+    }
+
+    /// What a runner says about its work confirms it.
+    pub(crate) fn note_confirmed(&mut self, message: &v1::RunnerMessage) {
+        use v1::runner_message::Kind;
+        match &message.kind {
+            Some(Kind::Reports(reports)) => {
+                let reports = reports.reports.iter();
+                let works = reports.filter_map(|report| muster_session::wire::work_of_report(report).ok());
+                self.confirmed.extend(works);
+            }
+            Some(Kind::Hello(hello)) => {
+                for held in hello.running.iter().chain(&hello.finished) {
+                    if let Ok(id) = <[u8; 16]>::try_from(held.execution_id.as_ref()) {
+                        let work = (ExecutionId::from_bytes(id), muster_core::words::Attempt(held.attempt));
+                        self.confirmed.insert(work);
+                    }
+                }
+            }
+            Some(Kind::Heartbeat(_) | Kind::LogLines(_) | Kind::Drain(_)) | None => {}
         }
     }
 
@@ -168,6 +209,38 @@ impl World {
                 broken!("{execution:?} waits in another pool than its integration's");
             }
         }
+        for execution in state.ledger().executions() {
+            let muster_core::entity::Phase::Pending(claim) = execution.phase else {
+                continue;
+            };
+            let work = (execution.id, claim.attempt);
+            let claimed = self.claimed.get(&work).copied();
+            let Some(claimed) = claimed.filter(|at| *at >= coordinator.began) else {
+                continue;
+            };
+            if now - claimed > CONFIRM_MS + CONFIRM_SLACK_MS && !self.confirmed.contains(&work) {
+                broken!("{work:?} was assigned {} ms ago, and was not confirmed", now - claimed);
+            }
+        }
+        for link in self.links.values() {
+            let Some(side) = &link.side else { continue };
+            let Some(runner) = side.end.runner() else { continue };
+            let session = side.end.session();
+            match state.roster().presence(runner) {
+                Some(presence) if presence.session == Some(session) => {
+                    self.sessions.insert(runner, (session, now));
+                }
+                // The word that a stream is over may wait for a flush, and for its runner to hear it.
+                Some(presence) if presence.session.is_none() => {
+                    let newest = self.sessions.get(&runner);
+                    let since = newest.filter(|(newest, _)| *newest == session).map(|(_, at)| *at);
+                    if since.is_some_and(|since| now - since > AWAY_MS) {
+                        broken!("{runner} is said to be away, and its newest stream is there");
+                    }
+                }
+                Some(_) | None => {}
+            }
+        }
         self.turns += 1;
         if self.turns.is_multiple_of(64) && coordinator.shard.next_commit() == CommitStep::Wait {
             let differing = differing(state.ledger(), &self.shadow);
@@ -222,6 +295,7 @@ impl World {
         }
         self.check_told_survives(head);
         self.told.watched = Sequence(0);
+        self.sessions.clear();
         let lost = self.journal.last().is_some_and(|(sequence, _)| *sequence > head);
         if lost {
             let mut journal = std::mem::take(&mut self.journal);

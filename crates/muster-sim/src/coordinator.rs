@@ -128,23 +128,63 @@ impl World {
             (all, kept) if all == kept => "crash: unflushed writes kept",
             _ => "crash: unflushed writes kept in part",
         });
-        for id in self.links.keys().copied().collect::<Vec<_>>() {
-            if let Some(link) = self.links.get_mut(&id) {
-                link.side = None;
-            }
-            if how == Ends::Killed {
-                self.send_down(id, Item::End(StreamEnd::Broken));
-            }
-            self.bury(id);
-        }
-        self.break_uploads();
-        self.operators_lose_the_coordinator();
+        self.part_from_runners(how == Ends::Killed);
         let down = match self.chance.u32(0..10) {
             0 if !self.healed => self.chance.u64(60_000..400_000),
             1..4 => self.chance.u64(5_000..60_000),
             _ => self.chance.u64(200..5_000),
         };
         self.wake(Due::Start, down);
+    }
+
+    /// All streams, uploads and questions end with the process; `told`: its machine closes the connections.
+    fn part_from_runners(&mut self, told: bool) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            if let Some(link) = self.links.get_mut(&id) {
+                link.side = None;
+            }
+            if told {
+                self.send_down(id, Item::End(StreamEnd::Broken));
+            }
+            self.bury(id);
+        }
+        self.break_uploads();
+        self.operators_lose_the_coordinator();
+    }
+
+    /// The process ends as it should: all that has gathered is committed, and all that is durable is written.
+    pub(crate) fn shut_down(&mut self) -> bool {
+        self.commit_all();
+        let Some(coordinator) = self.coordinator.take() else {
+            return false;
+        };
+        coordinator.files.kill();
+        self.jobs.clear();
+        if let Err(error) = coordinator.shard.close(self.clock.read(self.now)) {
+            self.check_failure(&error);
+        }
+        say!(self, "coordinator: shut down");
+        self.part_from_runners(true);
+        let down = self.chance.u64(200..20_000);
+        self.wake(Due::Start, down);
+        true
+    }
+
+    /// Commits what has gathered, so that what is appended by the shutdown itself has been seen.
+    fn commit_all(&mut self) {
+        for _ in 0..10_000 {
+            let next = self
+                .coordinator
+                .as_ref()
+                .map(|coordinator| coordinator.shard.next_commit());
+            if matches!(next, None | Some(CommitStep::Wait)) {
+                return;
+            }
+            if let Some(coordinator) = &mut self.coordinator {
+                coordinator.flush_takes = Some(0);
+            }
+            self.commit();
+        }
     }
 
     /// Somebody has handed something in.
@@ -169,7 +209,13 @@ impl World {
             self.wake(Due::Turn, wait);
         }
         self.check_state();
-        self.wake(Due::Commit, 0);
+        let has_work = self
+            .coordinator
+            .as_ref()
+            .is_some_and(|coordinator| coordinator.shard.next_commit() != CommitStep::Wait);
+        if has_work {
+            self.wake(Due::Commit, 0);
+        }
     }
 
     fn wake_if_there(&mut self, what: Due) {
@@ -223,7 +269,11 @@ impl World {
             self.trace.count("a flush stalls");
             return self.chance.u64(1_000..40_000);
         }
-        self.chance.u64(1..8)
+        // While one group flushes the next gathers.
+        match self.chance.u32(0..6) {
+            0 => self.chance.u64(20..400),
+            _ => self.chance.u64(1..8),
+        }
     }
 
     fn drop_notes(&mut self) {

@@ -40,6 +40,7 @@ const SEEN: &[&str] = &[
     "publishing is impossible",
     "publishing fails for now",
     "a flush stalls",
+    "something beside the shard stalls",
     "the store fails, and the process stops",
     "crash with nothing unflushed",
     "crash: unflushed writes lost",

@@ -14,6 +14,7 @@ const RUNNERS_MAX: usize = 9;
 const FAULTS: &[(u32, &str)] = &[
     (3, "the coordinator is killed"),
     (3, "the coordinator's machine is lost"),
+    (2, "the coordinator is shut down"),
     (2, "a flush fails"),
     (2, "a write fails"),
     (2, "the coordinator is paused"),
@@ -31,6 +32,7 @@ const FAULTS: &[(u32, &str)] = &[
     (4, "a stream goes silent towards the coordinator"),
     (4, "a stream goes silent towards the runner"),
     (3, "a connection is made twice"),
+    (3, "a stream becomes slow"),
     (4, "a runner is cut off"),
     (3, "a stream is told to come anew"),
     (2, "the landing fails"),
@@ -90,6 +92,7 @@ impl World {
                 self.crash_coordinator(how, kept);
                 return was_up;
             }
+            "the coordinator is shut down" => return self.shut_down(),
             "a flush fails" => {
                 let how = self.failing();
                 self.disk.fail_flush(how);
@@ -174,6 +177,7 @@ impl World {
                     "a stream goes silent towards the coordinator" => self.deafen(id, true),
                     "a stream goes silent towards the runner" => self.deafen(id, false),
                     "a connection is made twice" => self.copy_link(id),
+                    "a stream becomes slow" => self.slow_down(id),
                     "a stream is told to come anew" => self.reconnect(id),
                     _ => return false,
                 }

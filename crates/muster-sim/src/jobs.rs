@@ -186,7 +186,11 @@ impl World {
         let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
         for id in woken {
             if self.jobs.contains_key(&id) {
-                let delay = if self.landing_slow {
+                let stalls = !self.healed && self.chance.u32(0..250) == 0;
+                let delay = if stalls {
+                    self.trace.count("something beside the shard stalls");
+                    self.chance.u64(5_000..120_000)
+                } else if self.landing_slow {
                     self.chance.u64(50..3_000)
                 } else {
                     self.chance.u64(0..10)

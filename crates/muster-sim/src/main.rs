@@ -112,6 +112,11 @@ fn tell(outcome: &Outcome, arguments: &Arguments) {
         .map_or_else(String::new, |name| format!(" --plant {name}"));
     #[cfg(not(feature = "plant"))]
     let planted = String::new();
+    let features = if cfg!(feature = "plant") {
+        " --features plant"
+    } else {
+        ""
+    };
     let lines: Vec<&str> = outcome.trace.lines().collect();
     for line in &lines[lines.len().saturating_sub(LINES_SHOWN)..] {
         println!("{line}");
@@ -123,7 +128,7 @@ fn tell(outcome: &Outcome, arguments: &Arguments) {
         at % 1_000
     );
     println!(
-        "to repeat it: cargo run -p muster-sim --release -- --seed {} --minutes {} --trace{planted}",
+        "to repeat it: cargo run -p muster-sim --release{features} -- --seed {} --minutes {} --trace{planted}",
         outcome.seed, arguments.minutes
     );
 }

@@ -185,6 +185,14 @@ impl World {
         }
     }
 
+    /// Messages take seconds from now on.
+    pub(crate) fn slow_down(&mut self, id: u64) {
+        let latency = self.chance.u64(1_000..9_000);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.latency = latency;
+        }
+    }
+
     /// One direction goes silent, and nobody is told.
     pub(crate) fn deafen(&mut self, id: u64, up: bool) {
         let Some(link) = self.links.get_mut(&id) else { return };

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use muster_core::decide::Command;
+use muster_core::decide::{Command, Message};
 use muster_core::words::{Principal, Sequence, SessionId};
 use muster_proto::v1;
 use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended};
@@ -15,6 +15,7 @@ use muster_shard::{Answered, Outbox, ShardError};
 use crate::agenda::Millis;
 use crate::jobs::Work as Job;
 use crate::network::Item;
+use crate::spec::Spec;
 use crate::trace::{broken, say};
 use crate::world::{Due, World};
 
@@ -33,6 +34,19 @@ pub struct Side {
     outbox: Outbox,
     asked: VecDeque<Asking>,
     leave: Option<Millis>,
+    /// The newest batch of which an assignment was told.
+    assigned: Sequence,
+}
+
+/// The batch in which the claim was made that a message assigns.
+fn claimed_in(spec: &Spec, message: &Message) -> Option<Sequence> {
+    let Message::Assign(assignment) = message else {
+        return None;
+    };
+    let one = spec.executions.get(&assignment.execution)?;
+    let mut claims = one.claims.iter();
+    let found = claims.find(|(claim, _)| claim.attempt == assignment.attempt);
+    found.map(|(_, sequence)| *sequence)
 }
 
 impl World {
@@ -45,6 +59,7 @@ impl World {
             outbox: coordinator.shard.handle().open_outbox(session),
             asked: VecDeque::new(),
             leave: None,
+            assigned: Sequence(0),
         })
     }
 
@@ -79,6 +94,7 @@ impl World {
             match link.up.arrived(true_now) {
                 Some(Item::Message(message)) => {
                     self.trace_up(id, &message);
+                    self.note_confirmed(&message);
                     self.hear(id, message, now);
                 }
                 Some(Item::End(_)) => {
@@ -133,6 +149,17 @@ impl World {
             }
             match side.outbox.try_recv() {
                 Ok(messages) => {
+                    let claimed = messages
+                        .iter()
+                        .filter_map(|message| claimed_in(&self.spec, message))
+                        .max();
+                    if claimed.is_some_and(|sequence| sequence < side.assigned) {
+                        broken!(
+                            "what batch {claimed:?} assigns is told after what batch {} does",
+                            side.assigned
+                        );
+                    }
+                    side.assigned = side.assigned.max(claimed.unwrap_or_default());
                     messages.into_iter().for_each(|message| side.end.told(message));
                     continue;
                 }
@@ -240,6 +267,7 @@ impl World {
         if let Some(coordinator) = &self.coordinator {
             coordinator.shard.handle().close_outbox(side.end.session());
         }
+        say!(self, "stream {id}: the coordinator's end is over ({why:?})");
         side.end.disconnected();
         while let Some(output) = side.end.poll_output() {
             if let (CoordinatorOutput::Ask(commands), Some(by)) = (output, side.end.principal()) {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use muster_core::decide::Work;
 use muster_core::event::Recorded;
 use muster_core::ledger::Ledger;
 use muster_core::time::{Now, Stamp};
-use muster_core::words::{ExecutionId, RunnerId, Sequence};
+use muster_core::words::{ExecutionId, RunnerId, Sequence, SessionId};
 
 use crate::agenda::{Agenda, Millis};
 use crate::clock::Clock;
@@ -108,6 +109,12 @@ pub struct World {
     pub(crate) told: Told,
     /// When the newest session of each runner was heard last.
     pub(crate) heard: BTreeMap<RunnerId, Millis>,
+    /// When each attempt was claimed.
+    pub(crate) claimed: BTreeMap<Work, Millis>,
+    /// The attempts of which their runners have said anything.
+    pub(crate) confirmed: BTreeSet<Work>,
+    /// The newest session of each runner, and when the shard knew it last.
+    pub(crate) sessions: BTreeMap<RunnerId, (SessionId, Millis)>,
     /// Everything that was wrong has been put right, and stays so.
     pub(crate) healed: bool,
     /// The executions whose staged records were damaged.
@@ -149,6 +156,9 @@ impl World {
             shadow: Ledger::default(),
             told: Told::default(),
             heard: BTreeMap::new(),
+            claimed: BTreeMap::new(),
+            confirmed: BTreeSet::new(),
+            sessions: BTreeMap::new(),
             healed: false,
             damaged: BTreeSet::new(),
             last_stamp: Stamp::default(),
