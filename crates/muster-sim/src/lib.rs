@@ -23,6 +23,7 @@ mod end;
 mod faults;
 mod files;
 mod jobs;
+mod narrate;
 mod network;
 mod operator;
 mod runner;
