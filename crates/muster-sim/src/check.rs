@@ -228,12 +228,12 @@ impl World {
             let session = side.end.session();
             match state.roster().presence(runner) {
                 Some(presence) if presence.session == Some(session) => {
-                    self.sessions.insert(runner, (session, now));
+                    self.sessions.insert(runner, (session, None));
                 }
                 // The word that a stream is over may wait for a flush, and for its runner to hear it.
                 Some(presence) if presence.session.is_none() => {
-                    let newest = self.sessions.get(&runner);
-                    let since = newest.filter(|(newest, _)| *newest == session).map(|(_, at)| *at);
+                    let newest = self.sessions.get_mut(&runner).filter(|(newest, _)| *newest == session);
+                    let since = newest.map(|(_, since)| *since.get_or_insert(now));
                     if since.is_some_and(|since| now - since > AWAY_MS) {
                         broken!("{runner} is said to be away, and its newest stream is there");
                     }

@@ -113,8 +113,8 @@ pub struct World {
     pub(crate) claimed: BTreeMap<Work, Millis>,
     /// The attempts of which their runners have said anything.
     pub(crate) confirmed: BTreeSet<Work>,
-    /// The newest session of each runner, and when the shard knew it last.
-    pub(crate) sessions: BTreeMap<RunnerId, (SessionId, Millis)>,
+    /// The newest session of each runner, and since when the shard takes it for ended; `None` while it knows it.
+    pub(crate) sessions: BTreeMap<RunnerId, (SessionId, Option<Millis>)>,
     /// Everything that was wrong has been put right, and stays so.
     pub(crate) healed: bool,
     /// The executions whose staged records were damaged.
