@@ -16,6 +16,7 @@ mod kills;
 mod leftovers;
 mod lifecycle;
 mod links;
+mod network;
 mod reflection;
 mod refusals;
 mod restore;
