@@ -7,6 +7,7 @@ use std::time::Duration;
 use muster_core::decide::Command;
 use muster_core::decide::execution::landing::{Landed, Unlandable};
 use muster_core::words::{Attempt, ExecutionId, LogLevel, LogLine, LogSource, Principal, Staged};
+use muster_failpoint::failpoint;
 use muster_shard::{LandingWork, ShardError, ShardHandle};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -153,8 +154,10 @@ async fn land(
     destination: &Destination,
     staged: &Staged,
 ) -> Result<(), ShardError> {
+    failpoint!("publish");
     let command = match landing.publish(destination, staged).await {
         Ok(published) => {
+            failpoint!("published");
             let counts = published.counts;
             let message = format!(
                 "{} records ({} bytes) have landed: {}",
@@ -184,7 +187,9 @@ async fn land(
             return Ok(());
         }
     };
-    match shard.ask(Principal::Coordinator, command).await {
+    let answered = shard.ask(Principal::Coordinator, command).await;
+    failpoint!("landed");
+    match answered {
         // A rejection says that it has ended before, by an earlier publication.
         Ok(_) | Err(muster_shard::AskError::Rejected(_)) => Ok(()),
         Err(muster_shard::AskError::Shard(error)) => Err(error),

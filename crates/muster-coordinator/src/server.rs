@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
+use muster_failpoint::failpoint;
 use muster_process::Tasks;
 use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
@@ -123,6 +124,7 @@ impl Coordinator {
         let socket = take(settings.listen).map_err(refused)?;
         let store = Store::open(&Location::Folder(settings.data.join("store")))?;
         let landing = Landing::open(&settings.landing())?;
+        failpoint!("landing-opened");
         let listener = socket.listen(BACKLOG).map_err(refused)?;
         Ok(Self {
             settings,
@@ -198,6 +200,7 @@ impl Coordinator {
             served = serving => served,
             never = cut_after(&stop, self.settings.stop_within * 4 / 5, cut) => match never {},
         };
+        failpoint!("stop");
         // All handles are gone when the last stream has ended; then the shard ends.
         let shard = ended.await;
         served?;

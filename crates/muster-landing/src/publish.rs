@@ -5,6 +5,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use muster_core::planted;
 use muster_core::words::{Counts, Staged};
+use muster_failpoint::failpoint;
 use object_store::path::Path;
 
 use super::files::Files;
@@ -159,6 +160,7 @@ impl<'p> Publication<'p> {
             };
             gone.await.map_err(PublishError::Transient)?;
         }
+        failpoint!("publish-manifest");
         let placed = files.rename(&self.name.manifest(), &manifest).await;
         placed.map_err(PublishError::Transient)
     }
@@ -173,7 +175,9 @@ impl<'p> Publication<'p> {
         let (data, manifest) = (self.destination.data(), self.destination.manifest());
         let placed = async {
             let files = self.files();
+            failpoint!("publish-data");
             files.rename(&self.name.part(), &data).await?;
+            failpoint!("published-unsynced");
             if !planted!("folder-not-synced") {
                 files.sync(&self.destination.folder()).await?;
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use muster_core::time::Stamp;
 use muster_core::words::{Attempt, Counts, Staged};
+use muster_failpoint::failpoint;
 use object_store::path::Path;
 use object_store::{MultipartUpload, PutPayload};
 use sha2::{Digest as _, Sha256};
@@ -43,6 +44,7 @@ impl Landing {
             source,
         })?;
         let upload = self.inner.files.upload(&part).await?;
+        failpoint!("upload-begun");
         Ok(Stage {
             landing: Arc::clone(&self.inner),
             destination,
@@ -135,7 +137,9 @@ impl Stage {
         }
         let name = self.ticket.name;
         let part = name.part();
+        failpoint!("upload-written");
         self.upload.complete().await.map_err(|source| self.failed(source))?;
+        failpoint!("upload-complete");
         let Judge { counts, fields } = judge;
         let manifest = Manifest::new(name, &self.destination, counts, &press.sum(), &fields, self.began);
         let files: &dyn Files = &*self.landing.files;
@@ -144,6 +148,7 @@ impl Stage {
             drop(files.remove(&part).await);
             return Err(error.into());
         }
+        failpoint!("upload-staged");
         Ok(Staged {
             id: name.id(),
             counts,

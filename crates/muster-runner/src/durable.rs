@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use muster_failpoint::failpoint;
+
 /// How the name of a file ends that was not written to its end. Whoever finds one may remove it.
 pub(crate) const UNFINISHED: &str = "tmp";
 
@@ -17,6 +19,7 @@ pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut file = options.open(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;
+    failpoint!("spooling");
     fs::rename(&unfinished, folder.join(name))?;
     sync_folder(folder)
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use muster_core::decide::Work;
 use muster_core::time::{Moment, Now, Stamp};
 use muster_core::words::{Failure, LogLevel, LogSource};
+use muster_failpoint::failpoint;
 use muster_process::Tasks;
 use muster_process::exit::chain;
 use muster_proto::v1;
@@ -309,6 +310,7 @@ impl Link {
             What::Progress(records) => self.end.progress(work, records),
             What::Log(source, level, message) => self.end.log(work, source, level, &message),
             What::Ended(ended) => {
+                failpoint!("runner-ended");
                 self.executor.forget(work);
                 self.log_end(work, &ended);
                 // Whether it still counts makes no difference here: the session has told what to do with it.
@@ -338,7 +340,14 @@ impl Link {
     fn send(&mut self, room: mpsc::OwnedPermit<v1::RunnerMessage>) {
         self.held_up = false;
         if let Some(message) = self.end.poll_send(self.clock.now()) {
+            let is_report = matches!(message.kind, Some(v1::runner_message::Kind::Reports(_)));
+            if is_report {
+                failpoint!("report");
+            }
             room.send(message);
+            if is_report {
+                failpoint!("reported");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use muster_connectors::exec::Exec;
+use muster_failpoint::failpoint;
 use muster_process::Tasks;
 use muster_process::exit::chain;
 use muster_proto::v1;
@@ -101,6 +102,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
             version = env!("CARGO_PKG_VERSION"),
             "the runner starts"
         );
+        failpoint!("runner-started");
         link.serve(&stop, config.stop_within).await;
     }
     .instrument(span)

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_core::decide::Work;
+use muster_failpoint::failpoint;
 use muster_proto::v1;
 use muster_session::wire::{HELD_MAX, work_of_report};
 use prost::Message;
@@ -140,9 +141,12 @@ impl Spool {
             }
             kept.insert(work);
         }
+        failpoint!("spool");
         durable::write(&self.folder, &file_name(work), &encode(result)).inspect_err(|_| {
             self.forget(work);
-        })
+        })?;
+        failpoint!("spooled");
+        Ok(())
     }
 
     /// Removes the results of these attempts, where there are some. They are kept no more when this returns; what it returns removes their files,
@@ -153,11 +157,13 @@ impl Spool {
         let files: Vec<_> = kept.map(|work| self.folder.join(file_name(work))).collect();
         move || {
             for file in files {
+                failpoint!("unspool");
                 if let Err(error) = fs::remove_file(&file)
                     && error.kind() != io::ErrorKind::NotFound
                 {
                     tracing::warn!(file = %file.display(), error = %error, "cannot remove a result that was reported");
                 }
+                failpoint!("unspooled");
             }
         }
     }

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use muster_core::decide::Work;
 use muster_core::words::{Category, Counts, Failure, RunnerId};
+use muster_failpoint::failpoint;
 use muster_process::{TaskError, Tasks};
 use muster_proto::v1;
 use muster_proto::v1::runner_service_client::RunnerServiceClient;
@@ -169,6 +170,7 @@ impl Upload {
         self.message(Kind::End(v1::UploadEnd { counts })).await?;
         // Nothing follows: without this the coordinator waits for more.
         drop(self.sender);
+        failpoint!("runner-uploaded");
         let counts = answer(self.answer.await)?.counts.unwrap_or_default();
         let staged = Counts {
             records: counts.records,

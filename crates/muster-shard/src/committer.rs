@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use muster_core::decide::{Effect, Message};
 use muster_core::planted;
 use muster_core::words::{ExecutionId, LogLevel, Sequence, SessionId};
+use muster_failpoint::failpoint;
 use muster_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
@@ -79,7 +80,10 @@ impl Committer {
             }
             let mut group = self.append(batches)?;
             self.flush(&group)?;
-            while self.release_next(&mut group) {}
+            while self.release_next(&mut group) {
+                failpoint!("releasing");
+            }
+            failpoint!("released");
         }
     }
 
@@ -96,7 +100,9 @@ impl Committer {
             .filter_map(|batch| Some((batch.sequence?, batch.events.as_slice())));
         let through = recorded.clone().next_back().map(|(sequence, _)| sequence);
         if through.is_some() {
+            failpoint!("append");
             self.store.append(recorded)?;
+            failpoint!("appended");
         }
         let mut batches = batches;
         if planted!("answer-before-flush") {
@@ -110,6 +116,7 @@ impl Committer {
     pub(crate) fn flush(&self, group: &Group) -> Result<(), StoreError> {
         if let Some(sequence) = group.through {
             self.store.flush()?;
+            failpoint!("noted");
             self.durable.set(sequence);
         }
         Ok(())

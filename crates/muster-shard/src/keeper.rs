@@ -9,6 +9,7 @@ use std::time::Duration;
 use muster_core::planted;
 use muster_core::time::{Moment, Stamp};
 use muster_core::words::Sequence;
+use muster_failpoint::failpoint;
 use muster_store::history::{CheckpointCursor, PruneCursor};
 use muster_store::{EntityChange, Store, StoreError};
 use tokio::sync::{Notify, watch};
@@ -162,6 +163,7 @@ impl Keeper {
 
     /// The last step, when the writer and the committer have gone.
     pub(crate) fn end(&mut self, now: Reading) -> Result<(), StoreError> {
+        failpoint!("stop-keeper");
         self.trim_all(now.moment)
     }
 
@@ -224,6 +226,7 @@ impl Keeper {
     fn write_in_turn(&self, changes: &[EntityChange]) -> Result<(), StoreError> {
         for some in changes.chunks(ENTITIES_MAX) {
             self.store.write_entities(some)?;
+            failpoint!("records-written");
         }
         Ok(())
     }
@@ -309,11 +312,13 @@ impl Keeper {
         self.write_in_turn(&trimming.ended)?;
         self.store.flush()?;
         let history = self.store.history_durable();
+        failpoint!("trim");
         self.store.trim(if planted!("trim-ignores-records") {
             history
         } else {
             trimming.written.min(history)
         })?;
+        failpoint!("trimmed");
         Ok(true)
     }
 }

@@ -13,6 +13,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use muster_failpoint::failpoint;
+
 use crate::StoreError;
 
 /// The version of the format that this code reads and writes: of the folder, of the trees and their keys, and of what
@@ -98,6 +100,7 @@ impl Folder {
             &self.path.join(FORMAT_FILE),
             format!("{FORMAT_PREFIX}{FORMAT}\n").as_bytes(),
         )?;
+        failpoint!("store-named");
         remove_file(&self.path.join(CREATING_FILE))?;
         sync_folder(&self.path)?;
         if let Some(parent) = self.path.parent() {
@@ -171,6 +174,7 @@ fn begin(path: &Path) -> Result<(), StoreError> {
     if exists(&note)? {
         remove_file(&note)?;
     }
+    failpoint!("store-begun");
     Ok(())
 }
 

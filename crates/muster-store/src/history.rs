@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_core::words::{ExecutionId, IntegrationId, Sequence};
+use muster_failpoint::failpoint;
 
 pub use self::prune::{PruneCursor, PruneStep};
 use self::sums::{SUM_PREFIX, State, sum_integration, sum_key};
@@ -174,7 +175,9 @@ impl History {
             let mut changes = Vec::with_capacity(1);
             state.count(&*self.backend, entry, &mut changes)?;
             if !changes.is_empty() {
+                failpoint!("history-put");
                 self.backend.write(Tree::History, changes)?;
+                failpoint!("history-putting");
             }
         }
         let is_crowded = {
@@ -226,13 +229,16 @@ impl History {
     pub fn checkpoint_step(&self, mut cursor: CheckpointCursor) -> Result<Option<CheckpointCursor>, StoreError> {
         let _writing = self.writing();
         let step = self.state().write_some(&*self.backend, cursor.next)?;
+        failpoint!("tallies-part");
         cursor.left = cursor.left.saturating_sub(step.integrations);
         if let Some(next) = step.next {
             cursor.next = next;
             return Ok(Some(cursor));
         }
+        failpoint!("tallies-unmarked");
         let marked = self.state().write_mark(&*self.backend, cursor.through)?;
         self.marked.store(marked.0, Ordering::Release);
+        failpoint!("tallies-marked");
         Ok(None)
     }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_core::planted;
 use muster_core::words::Sequence;
+use muster_failpoint::failpoint;
 use sha2::{Digest, Sha256};
 
 use crate::StoreError;
@@ -290,6 +291,7 @@ impl Journal {
         // The anchor first: pieces that a stop leaves behind it are before the anchor, and nobody reads them.
         self.backend.write(Tree::Journal, changes)?;
         self.state().anchor = new;
+        failpoint!("trim-anchor");
         self.remove_through(through)
     }
 
@@ -325,6 +327,7 @@ impl Journal {
             }
             for change in changes {
                 self.backend.write(Tree::Journal, vec![change])?;
+                failpoint!("trim-piece");
             }
         }
     }

@@ -9,6 +9,7 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_core::words::Sequence;
+use muster_failpoint::failpoint;
 
 use crate::StoreError;
 use crate::backend::{Backend, Change, Direction, Tree};
@@ -180,7 +181,9 @@ impl Records {
         }
         new.writes += 1;
         encode_sum(&new, &mut writes);
+        failpoint!("records-write");
         self.backend.write(Tree::Records, writes)?;
+        failpoint!("records-sum");
         state.sum = new;
         if let Some(walk) = &mut state.walk {
             walk.tally = walk.tally.merged(walked);

@@ -13,6 +13,7 @@ use muster_core::ledger::{Ledger, Position};
 use muster_core::planted;
 use muster_core::time::Stamp;
 use muster_core::words::Sequence;
+use muster_failpoint::failpoint;
 
 use crate::codec::{event, record};
 use crate::journal::Batch;
@@ -83,10 +84,12 @@ impl Store {
         }
         inner.history.recover(inner.journal.anchor().sequence, head)?;
         inner.journal.sweep()?;
+        failpoint!("replayed");
         // What a killed process has appended and not flushed is there, and only in the machine's memory: from here on it is told.
         if !planted!("start-not-flushed") {
             inner.journal.flush()?;
         }
+        failpoint!("recovered");
         let ledger = replay.ledger;
         recorded.retain(|key| !ledger.has(key));
         let replayed = ledger.positions().filter(|(_, applied)| !applied.is_end());

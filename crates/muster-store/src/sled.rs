@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use muster_failpoint::failpoint;
+
 use crate::StoreError;
 use crate::backend::{Backend, Change, Direction, KeyRange, Note, Tree, VALUE_BYTES_MAX, Visit};
 use crate::folder::{Folder, sync_file, sync_folder};
@@ -65,6 +67,7 @@ impl SledBackend {
         let path = folder.engine();
         if folder.is_new() {
             NoteFile::create(&folder.note())?;
+            failpoint!("store-noted");
         } else if !path.join("db").exists() {
             return Err(StoreError::damaged(
                 "its file is not there",
@@ -74,9 +77,12 @@ impl SledBackend {
             set_aside_unfinished_snapshots(&folder, &path)?;
         }
         let note = NoteFile::open(&folder.note())?;
+        failpoint!("opening");
         let engine = guard("open", || Engine::open(&path))??;
+        failpoint!("opened");
         if folder.is_new() {
             engine.flush("make")??;
+            failpoint!("store-engine");
             for name in ["conf", "db"] {
                 sync_file(&path.join(name))?;
             }
@@ -85,6 +91,7 @@ impl SledBackend {
         // An opening has written a snapshot, whose name is not durable by itself.
         sync_folder(&path)?;
         if folder.is_new() {
+            failpoint!("store-synced");
             folder.finish()?;
         }
         Ok(Self {
@@ -168,9 +175,11 @@ impl Engine {
     fn flush(&self, action: &str) -> Result<Result<(), StoreError>, StoreError> {
         guard(action, || {
             self.db.flush().map_err(|error| failure("flush", &self.path, error))?;
+            failpoint!("engine-flushed");
             self.log
                 .sync_data()
                 .map_err(StoreError::io("sync the engine's log", &self.path.join("db")))?;
+            failpoint!("synced");
             self.log_syncs.fetch_add(1, Ordering::Relaxed);
             Ok(())
         })
@@ -247,6 +256,7 @@ impl Backend for SledBackend {
 impl Drop for SledBackend {
     fn drop(&mut self) {
         let Some(engine) = self.engine.take() else { return };
+        failpoint!("stop-closing");
         // In a thread of its own, since dropping a damaged sled may panic or never end.
         let (closed, wait) = mpsc::channel::<()>();
         let thread = std::thread::Builder::new().name("muster-store-close".to_owned());
@@ -260,6 +270,7 @@ impl Drop for SledBackend {
             let folder = self.folder.engine();
             tracing::error!(folder = %folder.display(), "the storage engine does not close, and is left behind");
         }
+        failpoint!("stop-closed");
     }
 }
 

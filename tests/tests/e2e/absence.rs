@@ -156,6 +156,16 @@ fn nothing_runs_or_waits_without_an_owner_or_a_bound() {
     }
 }
 
+/// They are compiled in with `debug_assertions` alone; that crate's own tests, run in release, show that there are none then.
+#[test]
+fn a_release_has_no_failpoints() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("there");
+    assert!(
+        !manifest.contains("debug-assertions"),
+        "a profile switches debug assertions, and with them failpoints"
+    );
+}
+
 #[test]
 fn ring_is_the_one_crypto_provider() {
     let lock = fs::read_to_string(root().join("Cargo.lock")).expect("there");

@@ -9,6 +9,7 @@ use muster_core::decide::execution::fail::Fail;
 use muster_core::decide::execution::finish::Finish;
 use muster_core::decide::{Command, Work};
 use muster_core::words::{SessionId, Staged};
+use muster_failpoint::failpoint;
 use muster_proto::v1;
 use muster_proto::v1::runner_message::Kind;
 use muster_session::ProtocolError;
@@ -248,6 +249,9 @@ impl CheckIn {
         for command in &commands {
             if let Command::Finish(Finish { report, .. }) | Command::Fail(Fail { report, .. }) = command {
                 self.services.progress.forget(report.execution);
+            }
+            if matches!(command, Command::Finish(_)) {
+                failpoint!("commit");
             }
         }
         let posted = self
