@@ -188,6 +188,39 @@ impl Client {
         Ok(ran.into_inner().executions)
     }
 
+    /// Calls an integration otherwise.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn rename(&self, name: &str, display_name: &str) -> Result<v1::Integration, Status> {
+        let integration = v1::Integration {
+            name: name.to_owned(),
+            display_name: display_name.to_owned(),
+            ..v1::Integration::default()
+        };
+        let request = v1::UpdateIntegrationRequest {
+            integration: Some(integration),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec!["display_name".to_owned()],
+            }),
+            ..v1::UpdateIntegrationRequest::default()
+        };
+        Ok(self.integrations().update_integration(request).await?.into_inner())
+    }
+
+    /// Deletes an integration.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn delete(&self, name: &str) -> Result<(), Status> {
+        let request = v1::DeleteIntegrationRequest {
+            name: name.to_owned(),
+            ..v1::DeleteIntegrationRequest::default()
+        };
+        self.integrations().delete_integration(request).await?;
+        Ok(())
+    }
+
     /// Shows an execution.
     ///
     /// # Errors
@@ -232,6 +265,17 @@ impl Client {
             }
             page_token = page.next_page_token;
         }
+    }
+
+    /// The same, again and again while the coordinator is away.
+    ///
+    /// # Panics
+    /// When that goes on for too long.
+    pub async fn all_executions_soon(&self) -> Vec<v1::Execution> {
+        eventually("all executions", LIMIT, async || {
+            self.all_executions().await.map_err(|status| status.to_string())
+        })
+        .await
     }
 
     /// All that happens to executions from now on, after what is open now.

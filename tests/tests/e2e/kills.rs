@@ -5,13 +5,14 @@
 //! runner works all the time, so that calls, uploads and publications are in flight at every kill. What is judged is judged at the end, when all are
 //! up again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use muster_proto::v1::{self, ExecutionStatus};
+use muster_proto::v1::ExecutionStatus;
 use muster_tests::{
-    Client, LIMIT, Published, Runner, Wanted, World, eventually, id_of, is_final, passwd_of, published, staged_files,
+    Client, History, LIMIT, Published, Runner, Wanted, World, eventually, passwd_of, published, staged_files,
+    until_nothing_open,
 };
 use tokio::task::JoinSet;
 
@@ -103,10 +104,7 @@ struct Ring {
     client: Client,
     runners: Vec<Runner>,
     integrations: Vec<String>,
-    /// Every execution that an answer has named.
-    told: Arc<Mutex<BTreeSet<String>>>,
-    /// Those that were seen to have ended, as they were then.
-    ended: BTreeMap<String, v1::Execution>,
+    history: Arc<Mutex<History>>,
     noise: JoinSet<()>,
 }
 
@@ -121,8 +119,7 @@ impl Ring {
             world,
             runners: Vec::new(),
             integrations: Vec::new(),
-            told: Arc::default(),
-            ended: BTreeMap::new(),
+            history: Arc::default(),
             noise: JoinSet::new(),
         };
         let runner = ring.world.runner("noise", &["--pool", "noise"]);
@@ -133,7 +130,7 @@ impl Ring {
             asked.push(ring.create(&format!("noise {number}"), "noise", "quick").await.0);
         }
         ring.noise
-            .spawn(ask_all_the_time(ring.client.clone(), asked, Arc::clone(&ring.told)));
+            .spawn(ask_all_the_time(ring.client.clone(), asked, Arc::clone(&ring.history)));
         ring
     }
 
@@ -168,7 +165,7 @@ impl Ring {
     }
 
     fn tell(&self, execution: &str) {
-        self.told.lock().expect("not poisoned").insert(execution.to_owned());
+        self.history.lock().expect("not poisoned").tell(execution);
     }
 
     async fn bring_to(&mut self, victim: Victim, runner: &mut Runner, at: At, chance: &mut fastrand::Rng) {
@@ -233,52 +230,31 @@ impl Ring {
 
     /// Whatever has ended must stay as it is from now on.
     async fn note_ends(&mut self) {
-        let executions = eventually("all executions", LIMIT, async || {
-            self.client.all_executions().await.map_err(|status| status.to_string())
-        })
-        .await;
-        for execution in executions.into_iter().filter(is_final) {
-            let before = self
-                .ended
-                .entry(execution.name.clone())
-                .or_insert_with(|| execution.clone());
-            assert_eq!(*before, execution, "an end has changed");
-        }
+        let executions = self.client.all_executions_soon().await;
+        self.history.lock().expect("not poisoned").note_ends(executions);
     }
 
     async fn judge(mut self) {
         self.noise.abort_all();
         while self.noise.join_next().await.is_some() {}
-        let told: Vec<String> = self.told.lock().expect("not poisoned").iter().cloned().collect();
-        println!("{} executions were named by answers", told.len());
-        for execution in &told {
-            self.client.until_ended(execution, HEALED_WITHIN).await;
-        }
+        let told = self.history.lock().expect("not poisoned").told().len();
+        println!("{told} executions were named by answers");
         // Also what nobody was told of: the noise has been cut off in the middle of its calls.
-        eventually("nothing to be open", HEALED_WITHIN, async || {
-            let all = self
-                .client
-                .all_executions()
-                .await
-                .map_err(|status| status.to_string())?;
-            let open: Vec<_> = all.into_iter().filter(|one| !is_final(one)).collect();
-            if open.is_empty() {
-                Ok(())
-            } else {
-                Err(format!("{open:?}"))
-            }
-        })
-        .await;
+        until_nothing_open(&self.client, HEALED_WITHIN).await;
         self.note_ends().await;
-        self.compare(&told).await;
+        self.compare().await;
 
         // And once more, from the disk.
-        let (ended, lines) = (self.ended.clone(), self.landed());
+        let (history, lines) = (self.history.lock().expect("not poisoned").clone(), self.landed());
         assert_eq!(self.world.coordinator.terminate(LIMIT).await.code(), Some(0));
         self.world.coordinator.restart().await;
         self.note_ends().await;
-        assert_eq!(self.ended, ended, "there are more ends than before");
-        self.compare(&told).await;
+        assert_eq!(
+            *self.history.lock().expect("not poisoned"),
+            history,
+            "there are more ends than before"
+        );
+        self.compare().await;
         assert_eq!(
             self.landed().keys().collect::<Vec<_>>(),
             lines.keys().collect::<Vec<_>>()
@@ -298,62 +274,27 @@ impl Ring {
         published(&self.world.coordinator.landing())
     }
 
-    async fn compare(&mut self, told: &[String]) {
+    async fn compare(&mut self) {
         for integration in &self.integrations {
             self.client.integration(integration).await.expect("it was created");
         }
         let listed = self.client.all_executions().await.expect("the coordinator is up");
-        let mut by_name: BTreeMap<&str, &v1::Execution> = BTreeMap::new();
-        for execution in &listed {
-            let before = by_name.insert(&execution.name, execution);
-            assert!(before.is_none(), "{} stands twice in history", execution.name);
-            assert!(is_final(execution), "{execution:?} has not ended");
-        }
-        for execution in told {
-            assert!(
-                by_name.contains_key(execution.as_str()),
-                "{execution} was acknowledged, and is lost"
-            );
-        }
-        let mut landed = self.landed();
-        for execution in &listed {
-            let records = landed.remove(id_of(&execution.name));
-            match (execution.status(), records) {
-                (ExecutionStatus::Completed, Some(records)) => compare_records(execution, &records),
-                // Tried again until the last try: what was committed to must not be given up.
-                (ExecutionStatus::Error, None) => assert_eq!(execution.failures, 3, "{execution:?}"),
-                (status, records) => panic!("{status:?} with {records:?}: {execution:?}"),
-            }
-        }
-        assert!(landed.is_empty(), "records of nobody: {:?}", landed.keys());
+        let records = [50, u64::from(super::SLOW_ACCOUNTS)];
+        self.history
+            .lock()
+            .expect("not poisoned")
+            .judge(&listed, self.landed(), &records);
         let log = self.world.coordinator.process().log();
         assert!(!log.contains("a panic: report this fault"), "{log}");
     }
 }
 
-fn compare_records(execution: &v1::Execution, published: &Published) {
-    let counts = execution.counts.expect("it has completed");
-    let lines = &published.lines;
-    let records = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
-    assert_eq!(
-        (counts.records, counts.bytes),
-        (records, lines.len() as u64),
-        "{execution:?}"
-    );
-    assert!(
-        records == 50 || records == u64::from(super::SLOW_ACCOUNTS),
-        "{records} of {execution:?}"
-    );
-    assert_eq!(published.manifest["attempt"], execution.attempt, "{execution:?}");
-    assert_eq!(published.manifest["records"], records);
-}
-
 /// Runs these integrations again and again, and keeps what it is answered. Answers that do not come were no answers.
-async fn ask_all_the_time(client: Client, integrations: Vec<String>, told: Arc<Mutex<BTreeSet<String>>>) {
+async fn ask_all_the_time(client: Client, integrations: Vec<String>, history: Arc<Mutex<History>>) {
     for integration in integrations.iter().cycle() {
         if let Ok(ran) = client.run(integration, &[]).await {
-            let names = ran.into_iter().map(|execution| execution.name);
-            told.lock().expect("not poisoned").extend(names);
+            let mut history = history.lock().expect("not poisoned");
+            ran.iter().for_each(|execution| history.tell(&execution.name));
         }
         // The pace of the load; nothing waits for it.
         tokio::time::sleep(Duration::from_millis(20)).await;
