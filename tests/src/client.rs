@@ -38,6 +38,8 @@ pub struct Wanted {
     pub data_types: Vec<String>,
     /// Its configuration: texts and numbers by their keys.
     pub configuration: BTreeMap<String, Kind>,
+    /// How often each data type is collected; as the connector has it when `None`.
+    pub every: Option<Duration>,
     /// Only saved, so that nothing is collected.
     pub draft: bool,
 }
@@ -52,6 +54,7 @@ impl Wanted {
             pool: "default".to_owned(),
             data_types: Vec::new(),
             configuration: BTreeMap::new(),
+            every: None,
             draft: false,
         }
     }
@@ -67,6 +70,13 @@ impl Wanted {
     #[must_use]
     pub fn data_type(mut self, data_type: &str) -> Self {
         self.data_types.push(data_type.to_owned());
+        self
+    }
+
+    /// With its data types collected so often.
+    #[must_use]
+    pub fn every(mut self, interval: Duration) -> Self {
+        self.every = Some(interval);
         self
     }
 
@@ -99,6 +109,7 @@ impl Wanted {
         });
         let data_types = self.data_types.iter().map(|name| v1::CollectionSchedule {
             data_type: name.clone(),
+            interval: self.every.map(|every| every.try_into().expect("an interval of a test")),
             ..v1::CollectionSchedule::default()
         });
         let integration = v1::Integration {

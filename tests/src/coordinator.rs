@@ -54,19 +54,38 @@ impl Coordinator {
     /// # Panics
     /// When it does not within the limit.
     pub async fn start_on(ground: Ground, folder: &Path, arguments: &[&str]) -> Self {
+        let mut coordinator = Self::launched(ground, folder, arguments, None);
+        coordinator.ready().await;
+        coordinator
+    }
+
+    /// Starts one that dies at this failpoint, `NAME:ORDINAL:MILLISECONDS`, and waits for nothing.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_to_crash(folder: &Path, arguments: &[&str], failpoint: &str) -> Self {
+        Self::launched(Ground::Folder, folder, arguments, Some(failpoint))
+    }
+
+    fn launched(ground: Ground, folder: &Path, arguments: &[&str], failpoint: Option<&str>) -> Self {
         let address = free_address();
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let process = launch(&ground, folder, address, &arguments, 1);
-        let mut coordinator = Self {
+        let process = launch(&ground, folder, address, &arguments, (1, failpoint));
+        Self {
             folder: folder.to_owned(),
             address,
             arguments,
             ground,
             process,
             starts: 1,
-        };
-        coordinator.ready().await;
-        coordinator
+        }
+    }
+
+    /// Whether it has said that it serves.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.process.logged(READY).is_some()
     }
 
     async fn ready(&mut self) {
@@ -152,8 +171,18 @@ impl Coordinator {
 
     /// Starts it again, at the same address and in the same folder, without waiting for anything.
     pub fn relaunch(&mut self) {
+        self.relaunch_with(None);
+    }
+
+    /// The same, and it dies at this failpoint: `NAME:ORDINAL:MILLISECONDS`.
+    pub fn relaunch_to_crash(&mut self, failpoint: &str) {
+        self.relaunch_with(Some(failpoint));
+    }
+
+    fn relaunch_with(&mut self, failpoint: Option<&str>) {
         self.starts += 1;
-        self.process = launch(&self.ground, &self.folder, self.address, &self.arguments, self.starts);
+        let start = (self.starts, failpoint);
+        self.process = launch(&self.ground, &self.folder, self.address, &self.arguments, start);
     }
 
     /// A command that would start another coordinator at `address` with its files in `data`.
@@ -166,10 +195,17 @@ impl Coordinator {
     }
 }
 
-fn launch(ground: &Ground, folder: &Path, address: SocketAddr, arguments: &[String], start: u32) -> Process {
+fn launch(
+    ground: &Ground,
+    folder: &Path,
+    address: SocketAddr,
+    arguments: &[String],
+    (start, failpoint): (u32, Option<&str>),
+) -> Process {
     let data = folder.join("data");
     let mut command = Coordinator::command(&data, address);
     command.args(arguments);
+    command.envs(failpoint.map(|at| (muster_failpoint::VARIABLE, at)));
     let command = match ground {
         Ground::Folder => command,
         Ground::Disk(disk) => disk.command(&command),

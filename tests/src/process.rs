@@ -148,6 +148,15 @@ impl Process {
         self.ended
     }
 
+    /// The failpoint that it has died at; `None` when it has died otherwise, or runs.
+    #[must_use]
+    pub fn died_at(&mut self) -> Option<String> {
+        self.try_wait()?;
+        let log = self.log();
+        let name = log.lines().next_back()?.strip_prefix(muster_failpoint::LAST_WORDS)?;
+        Some(name.to_owned())
+    }
+
     fn wait(&mut self) -> ExitStatus {
         let status = self.child.wait().expect("a child can be waited for");
         self.ended = Some(status);

@@ -28,7 +28,7 @@ impl Runner {
     pub fn start(folder: &Path, url: &str, name: &str, arguments: &[&str]) -> Self {
         let mut all = vec!["--coordinator".to_owned(), url.to_owned()];
         all.extend(arguments.iter().map(ToString::to_string));
-        let process = launch(folder, name, &all, 1);
+        let process = launch(folder, name, &all, (1, None));
         Self {
             name: name.to_owned(),
             folder: folder.to_owned(),
@@ -58,8 +58,17 @@ impl Runner {
 
     /// Starts it again, as the same runner.
     pub fn restart(&mut self) {
+        self.restart_with(None);
+    }
+
+    /// The same, and it dies at this failpoint: `NAME:ORDINAL:MILLISECONDS`.
+    pub fn restart_to_crash(&mut self, failpoint: &str) {
+        self.restart_with(Some(failpoint));
+    }
+
+    fn restart_with(&mut self, failpoint: Option<&str>) {
         self.starts += 1;
-        self.process = launch(&self.folder, &self.name, &self.arguments, self.starts);
+        self.process = launch(&self.folder, &self.name, &self.arguments, (self.starts, failpoint));
     }
 
     /// Stops it where it stands (`SIGSTOP`): it keeps its connections and says nothing.
@@ -86,10 +95,11 @@ impl Runner {
     }
 }
 
-fn launch(folder: &Path, name: &str, arguments: &[String], start: u32) -> Process {
+fn launch(folder: &Path, name: &str, arguments: &[String], (start, failpoint): (u32, Option<&str>)) -> Process {
     let mut command = Binary::Runner.command();
     command.args(["--display-name", name]);
     command.arg("--data-folder").arg(folder.join(name));
     command.args(arguments);
+    command.envs(failpoint.map(|at| (muster_failpoint::VARIABLE, at)));
     Process::start(command, &folder.join(format!("{name}-{start}.log")))
 }

@@ -1,12 +1,14 @@
 //! Places at which a process can be made to die as by `kill -9`, so that tests can ask what it leaves there.
 //!
 //! Where it can die, the code says [`failpoint!`] and the place's name. The variable [`VARIABLE`] arms one of them: `trim-anchor:3` ends the process when it
-//! comes to `trim-anchor` for the third time. Nothing is flushed or dropped then.
+//! comes to `trim-anchor` for the third time; `trim-anchor:3:20` holds the thread up there for 20 ms before it does, while all others go on: what was told
+//! too early gets out meanwhile. Nothing is flushed or dropped then.
 //!
 //! They are there in builds with `debug_assertions` alone, which are those that the end-to-end tests run: a feature would have everything built a second
 //! time for them, and could be switched on in a release by a slip. In a release build [`reached`] is empty, and nobody reads the variable.
 
-/// The variable that arms a failpoint: its name, a colon, and which time it is that counts, from 1 on.
+/// The variable that arms a failpoint: its name, which time it is that counts, from 1 on, and for how many milliseconds the thread is held up then (none if
+/// it does not say), with colons between.
 pub const VARIABLE: &str = "MUSTER_CRASH_AT";
 
 /// What a process prints before it dies at a failpoint, before the point's name.
@@ -165,6 +167,7 @@ pub use armed::reached;
 mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use rustix::process::{Signal, getpid, kill_process};
 
@@ -174,6 +177,7 @@ mod armed {
         number: usize,
         /// How many times are left until it counts; goes on below zero, all around, which nobody lives to see.
         left: AtomicU64,
+        held_up: Duration,
     }
 
     /// Dies if this failpoint is armed and its time has come.
@@ -184,6 +188,7 @@ mod armed {
             && armed.number == number
             && armed.left.fetch_sub(1, Ordering::Relaxed) == 1
         {
+            std::thread::sleep(armed.held_up);
             eprintln!("{LAST_WORDS}{}", FAILPOINTS[number].0);
             let _ = kill_process(getpid(), Signal::KILL);
             // The signal ends the process before that call returns. Should the system refuse it, this ends it as abruptly.
@@ -192,10 +197,12 @@ mod armed {
     }
 
     fn read(text: &str) -> Option<Armed> {
-        let (name, ordinal) = text.split_once(':')?;
+        let mut parts = text.split(':');
+        let name = parts.next()?;
         Some(Armed {
             number: FAILPOINTS.iter().position(|(known, _)| *known == name)?,
-            left: AtomicU64::new(ordinal.parse().ok()?),
+            left: AtomicU64::new(parts.next()?.parse().ok()?),
+            held_up: Duration::from_millis(parts.next().map_or(Ok(0), str::parse).ok()?),
         })
     }
 }
@@ -234,7 +241,7 @@ mod tests {
     #[test]
     fn a_process_dies_where_and_when_it_is_told_to() {
         use std::os::unix::process::ExitStatusExt;
-        for (value, passed) in [("append:1", 0), ("append:3", 2), ("appended:2", 2)] {
+        for (value, passed) in [("append:1", 0), ("append:3", 2), ("appended:2:1", 2)] {
             let output = armed(value);
             assert_eq!(output.status.signal(), Some(9), "{value}: {output:?}");
             let printed = String::from_utf8_lossy(&output.stdout);
@@ -243,7 +250,7 @@ mod tests {
             let name = value.split(':').next().unwrap_or_default();
             assert!(told.ends_with(&format!("{LAST_WORDS}{name}\n")), "{value}: {told}");
         }
-        for value in ["append:4", "append", "elsewhere:1", "append:soon"] {
+        for value in ["append:4", "append", "elsewhere:1", "append:soon", "append:1:soon"] {
             let output = armed(value);
             assert!(output.status.success(), "{value}: {output:?}");
         }

@@ -6,6 +6,7 @@ mod bad_input;
 mod clients;
 mod competition;
 mod configuration;
+mod crashes;
 mod deploy;
 mod dynamic;
 mod failing_disk;
