@@ -38,4 +38,4 @@ mod restore;
 mod tests;
 
 pub use copy::{Copied, Hold};
-pub use restore::{Restored, restore};
+pub use restore::{Restored, check, restore};

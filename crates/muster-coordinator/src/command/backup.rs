@@ -9,6 +9,7 @@ use clap::Args;
 use muster_process::Exit;
 use muster_process::progress::Progress;
 use muster_proto::v1;
+use muster_store::verify::Told;
 use muster_store::{Location, Store, StoreError};
 
 use super::{Failure, Kept, serving};
@@ -57,8 +58,8 @@ impl BackUp {
             }
             Err(error) => return Err(error.into()),
         }
+        let bytes = draft.end(&mut progress)?;
         progress.clear();
-        let bytes = draft.end()?;
         // Whoever has closed standard output gets the exit code all the same.
         let _ = writeln!(io::stdout(), "backed up: {} ({bytes} bytes)", self.file.display());
         Ok(Exit::Success)
@@ -145,8 +146,21 @@ impl Draft {
         Ok(())
     }
 
-    /// Puts it in its place, durably; returns how many bytes it has.
-    fn end(mut self) -> Result<u64, Failure> {
+    /// Puts it in its place, durably, if it is whole on the disk, whatever was said by whoever gave it out; returns how many bytes it has.
+    fn end(mut self, progress: &mut Progress) -> Result<u64, Failure> {
+        let checked = muster_store::backup::check(&self.path, &mut |told| {
+            if let Told::Progress { done, of, .. } = told {
+                progress.tell(|| format!("checking: {done} of {} bytes", of.unwrap_or(done)));
+            }
+        });
+        checked.map_err(|error| match error {
+            StoreError::BackupDamaged { what, at } => format!(
+                "what was written is no whole backup (byte {at}: {what}), so `{}` was left as it was: back up again",
+                self.goal.display()
+            )
+            .into(),
+            error => Failure::from(error),
+        })?;
         let placed = self.place();
         match placed {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(there(&self.goal)),
@@ -191,4 +205,43 @@ fn there(goal: &Path) -> Failure {
         goal.display()
     )
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_off_takes_the_place_of_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let goal = folder.path().join("muster.backup");
+        let store = Store::open(&Location::Memory).expect("memory is there");
+        let mut pieces = Vec::new();
+        store.recover().expect("it is new");
+        let copied = store.back_up("test", clock::now().stamp, &mut |bytes, _| {
+            pieces.push(bytes);
+            Ok(())
+        });
+        copied.expect("it is whole");
+        let made = |count: usize| {
+            let mut draft = Draft::begin(&goal, true)?;
+            for piece in &pieces[..count] {
+                draft.write(piece)?;
+            }
+            draft.end(&mut Progress::new())
+        };
+        made(pieces.len()).expect("it is whole");
+        let whole = fs::read(&goal).expect("it is in its place");
+        assert_eq!(whole, pieces.concat());
+        for count in 0..pieces.len() {
+            let refused = made(count).expect_err("it is cut off").to_string();
+            assert!(count == 0 || refused.contains("it is cut off"), "{count}: {refused}");
+            assert_eq!(fs::read(&goal).expect("it is there"), whole, "{count}");
+        }
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("listed").count(),
+            1,
+            "a draft is left"
+        );
+    }
 }

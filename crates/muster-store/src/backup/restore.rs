@@ -25,9 +25,6 @@ const RECORDS_AT_ONCE: usize = 256;
 /// How many batches or entries lie between two flushes, so that what is not flushed stays small.
 const FLUSH_EVERY: u64 = 20_000;
 
-/// What a word on how far it is speaks of: bytes of the file.
-const PART: &str = "restoring";
-
 /// How many messages lie between two words on how far it is.
 const TOLD_EVERY: u64 = 1_000;
 
@@ -58,6 +55,22 @@ pub fn restore(file: &Path, folder: &Path, tell: &mut dyn FnMut(Told)) -> Result
     restore_into(file, &backend, tell)
 }
 
+/// Reads a backup to its end, and judges whether it is whole, as [`restore`] does, but makes nothing of it.
+///
+/// # Errors
+/// [`StoreError`] says what is wrong with the backup, and where.
+pub fn check(file: &Path, tell: &mut dyn FnMut(Told)) -> Result<Restored, StoreError> {
+    read(file, &mut |_, _| Ok(()), &mut |done, of| {
+        tell(told("checking", done, of))
+    })
+}
+
+/// How much of the bytes of a file is done.
+fn told(part: &'static str, done: u64, of: u64) -> Told {
+    let of = Some(of);
+    Told::Progress { part, done, of }
+}
+
 pub(super) fn restore_into(
     file: &Path,
     backend: &Arc<dyn Backend>,
@@ -73,7 +86,8 @@ pub(super) fn restore_into(
         changes: Vec::new(),
         unflushed: 0,
     };
-    let restored = read(file, &mut making, tell)?;
+    let mut take = |kind, damaged: Damaged<'_>| making.take(kind, damaged);
+    let restored = read(file, &mut take, &mut |done, of| tell(told("restoring", done, of)))?;
     making.end()?;
     drop(making);
     // What was made must be what a start takes.
@@ -103,7 +117,7 @@ impl Making {
         self.journal.begin_restoring(anchor)
     }
 
-    fn take(&mut self, kind: Kind, damaged: &dyn Fn(&str) -> StoreError) -> Result<(), StoreError> {
+    fn take(&mut self, kind: Kind, damaged: Damaged<'_>) -> Result<(), StoreError> {
         match kind {
             Kind::Record(piece) => {
                 let record = piece.into_record().ok_or_else(|| damaged("a record in it is none"))?;
@@ -126,7 +140,8 @@ impl Making {
                 self.journal
                     .restore(Sequence(piece.sequence), piece.epoch, &piece.events)?;
             }
-            Kind::Begin(_) | Kind::End(_) => {}
+            Kind::Begin(begin) => self.begin(&begin)?,
+            Kind::End(_) => {}
         }
         self.unflushed += 1;
         if self.unflushed >= FLUSH_EVERY {
@@ -150,8 +165,15 @@ impl Making {
     }
 }
 
-/// Hands the messages of a backup on, and judges that they are all that it says, in an order that can be.
-fn read(path: &Path, making: &mut Making, tell: &mut dyn FnMut(Told)) -> Result<Restored, StoreError> {
+/// What makes an error of what is wrong with a message.
+type Damaged<'d> = &'d dyn Fn(&str) -> StoreError;
+
+/// Hands the messages of a backup on to `take`, and judges that they are all that it says, in an order that can be.
+fn read(
+    path: &Path,
+    take: &mut dyn FnMut(Kind, Damaged<'_>) -> Result<(), StoreError>,
+    tell: &mut dyn FnMut(u64, u64),
+) -> Result<Restored, StoreError> {
     let file = File::open(path).map_err(StoreError::io("open", path))?;
     let of = fs::metadata(path).map_err(StoreError::io("look at", path))?.len();
     let mut unpacker = Unpacker::new(BufReader::with_capacity(256 * 1024, file))?;
@@ -168,7 +190,7 @@ fn read(path: &Path, making: &mut Making, tell: &mut dyn FnMut(Told)) -> Result<
             known: crate::folder::FORMAT,
         });
     }
-    making.begin(&begin)?;
+    take(Kind::Begin(begin.clone()), &|what| unpacker.damaged(what))?;
     let mut counted = End::default();
     let mut head = Sequence(begin.anchor);
     let mut messages = 0_u64;
@@ -193,24 +215,15 @@ fn read(path: &Path, making: &mut Making, tell: &mut dyn FnMut(Told)) -> Result<
                 break;
             }
         }
-        making.take(kind, &|what| unpacker.damaged(what))?;
+        take(kind, &|what| unpacker.damaged(what))?;
         messages += 1;
         if messages.is_multiple_of(TOLD_EVERY) {
-            let done = unpacker.at();
-            tell(Told::Progress {
-                part: PART,
-                done,
-                of: Some(of),
-            });
+            tell(unpacker.at(), of);
         }
     }
     let bytes = unpacker.at();
     unpacker.end()?;
-    tell(Told::Progress {
-        part: PART,
-        done: of,
-        of: Some(of),
-    });
+    tell(of, of);
     Ok(Restored {
         version: begin.version,
         made: Stamp::from_millis(begin.made_ms),
