@@ -5,7 +5,7 @@
 mod clock;
 pub mod command;
 mod connection;
-mod disks;
+pub mod disks;
 mod landed;
 pub mod limits;
 mod named;

@@ -16,6 +16,8 @@ pub(crate) mod said;
 mod schemas;
 mod upload;
 
+use std::sync::Arc;
+
 use muster_core::words::{OrganizationId, Principal};
 use muster_process::Tasks;
 use muster_proto::v1;
@@ -56,6 +58,8 @@ pub struct Services {
     tokens: TokenKey,
     said: SaidByRunners,
     schemas: SoundSchemas,
+    /// Whoever has it verifies; there is one.
+    verifying: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Services {
@@ -72,6 +76,7 @@ impl Services {
             tokens: TokenKey::random(),
             said: SaidByRunners::default(),
             schemas: SoundSchemas::default(),
+            verifying: Arc::default(),
         }
     }
 
@@ -140,6 +145,11 @@ impl Services {
         if let Some(fault) = self.shard.clock_fault() {
             return Err(ServiceError::ClockWrong(fault));
         }
+        self.judge_room()
+    }
+
+    /// Refuses what would fill a disk that has too little room.
+    fn judge_room(&self) -> Result<(), ServiceError> {
         self.disks
             .shortage()
             .map_or(Ok(()), |shortage| Err(ServiceError::DiskLow(shortage)))

@@ -165,7 +165,7 @@ impl ServiceError {
             Self::Refused { reason, .. } => *reason,
             Self::Rejected(rejection) => reason_of_rejection(rejection),
             Self::Shard(ShardError::Stopped) => ErrorReason::ShuttingDown,
-            Self::Shard(ShardError::UnderWay) => ErrorReason::LimitReached,
+            Self::Shard(ShardError::UnderWay | ShardError::NotTaken(_)) => ErrorReason::LimitReached,
             Self::Shard(ShardError::Damaged(_)) => ErrorReason::StoreDamaged,
             Self::Shard(ShardError::Store(_)) | Self::Internal(_) => ErrorReason::Internal,
         }

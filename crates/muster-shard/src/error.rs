@@ -12,6 +12,9 @@ pub enum ShardError {
     /// Somebody goes through all of its store already.
     #[error("a backup is being made, or the store is being verified: try again when that has ended")]
     UnderWay,
+    /// What was given out has not been taken, so it was ended before its end.
+    #[error("nothing of it was taken for {} s, so it was ended before it was whole: begin anew, and take what comes", .0.as_secs_f64())]
+    NotTaken(std::time::Duration),
     /// What was to be read of its store is damaged.
     #[error("{0}")]
     Damaged(String),

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::Finished;
@@ -17,6 +18,7 @@ use crate::clock::{ClockFault, Face};
 use crate::error::ShardError;
 use crate::hold::Hold;
 use crate::line_watch::{LineWatch, LineWatchers};
+use crate::maintain::TAKEN_WITHIN;
 use crate::outbox::{Outbox, Outboxes};
 use crate::watch::{Change, Watchers};
 use crate::writer::{Job, Turn};
@@ -82,6 +84,7 @@ pub struct ShardHandle {
     line_watchers: Arc<LineWatchers>,
     clock: Arc<Face>,
     hold: Arc<Hold>,
+    taken_within: Duration,
 }
 
 impl ShardHandle {
@@ -104,7 +107,20 @@ impl ShardHandle {
             line_watchers: Arc::default(),
             clock,
             hold,
+            taken_within: TAKEN_WITHIN,
         }
+    }
+
+    /// The same, which ends a backup of which nothing is taken for so long; a minute otherwise.
+    #[must_use]
+    pub fn taken_within(mut self, taken_within: Duration) -> Self {
+        self.taken_within = taken_within;
+        self
+    }
+
+    /// How long what is given out may wait to be taken.
+    pub(crate) fn patience(&self) -> Duration {
+        self.taken_within
     }
 
     /// Does some work in a turn of the writer: asks, reads, or both. What it returns leaves the shard when all that it depends on is durable.

@@ -45,6 +45,7 @@ pub use clock::ClockFault;
 pub use error::{FatalError, ShardError};
 pub use handle::{Answered, AskError, Page, Posted, ShardHandle};
 pub use line_watch::LineWatch;
+pub use maintain::GivenOut;
 pub use options::{Options, Retention};
 pub use outbox::Outbox;
 pub use release::{LandingWork, Note};

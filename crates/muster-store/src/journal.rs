@@ -132,16 +132,16 @@ impl Journal {
         Ok(head)
     }
 
-    /// Verifies the whole journal: dense numbers, the chain, and every checksum.
+    /// Verifies the whole journal: dense numbers, the chain, and every checksum. Calls `step` after each batch.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] names the first batch that is not what was written.
-    pub fn verify(&self) -> Result<Head, StoreError> {
+    /// [`StoreError::Damaged`] names the first batch that is not what was written; also what `step` returns.
+    pub fn verify(&self, step: &mut dyn FnMut() -> Result<(), StoreError>) -> Result<Head, StoreError> {
         loop {
             let anchor = self.anchor();
-            let result = self.walk(anchor, &mut |_| Ok(ControlFlow::Continue(())));
+            let result = self.walk(anchor, &mut |_| step().map(ControlFlow::Continue));
             // What is trimmed while it is read looks like damage.
-            if result.is_ok() || self.anchor() == anchor {
+            if !matches!(result, Err(StoreError::Damaged { .. })) || self.anchor() == anchor {
                 return result;
             }
         }

@@ -106,6 +106,10 @@ const STEP_BYTES: usize = 64 * 1024;
 /// How many finished executions are read at a time of it: about as long.
 const STEP_ENTRIES: usize = 500;
 
+/// How many batches, and how many executions with log lines, lie between two looks at whether anybody still listens.
+const STEP_BATCHES: u64 = 100;
+const STEP_LINES: u64 = 10;
+
 /// Compares entities, as records hold them, with the ledger of whoever serves the store; returns what is wrong.
 pub type Compare<'a> = dyn FnMut(Vec<(Entity, Sequence)>) -> Result<Vec<String>, StoreError> + 'a;
 
@@ -121,31 +125,31 @@ impl Store {
         tell: &mut dyn FnMut(Told) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let _only_one = self.begin_walks()?;
-        // Whoever listens may have gone, which is to end it at the next step.
-        let mut ended = Ok(());
-        let mut tell = |told| {
-            if ended.is_ok() {
-                ended = tell(told);
-            }
-        };
         let mut teller = Teller {
-            tell: &mut tell,
+            tell,
             kinds: BTreeMap::new(),
         };
-        teller.progress("journal", 0, None);
-        teller.judge(self.journal().verify())?;
+        teller.progress("journal", 0, None)?;
+        let mut done = 0_u64;
+        let verified = self.journal().verify(&mut || {
+            done += 1;
+            if done.is_multiple_of(STEP_BATCHES) {
+                teller.progress("journal", done, None)?;
+            }
+            Ok(())
+        });
+        teller.judge(verified)?;
         self.verify_served_records(compare, &mut teller)?;
         self.verify_served_history(&mut teller)?;
         let (mut after, mut done) = (None, 0_u64);
         while let Some(Some(lines)) = teller.judge(self.log_lines().next_after(after))? {
             after = Some(lines.execution);
             done += 1;
-            if done.is_multiple_of(100) {
-                teller.progress("log lines", done, None);
+            if done.is_multiple_of(STEP_LINES) {
+                teller.progress("log lines", done, None)?;
             }
         }
-        teller.end();
-        ended
+        teller.end()
     }
 
     fn verify_served_records(&self, compare: &mut Compare<'_>, teller: &mut Teller<'_>) -> Result<(), StoreError> {
@@ -164,9 +168,9 @@ impl Store {
             };
             done += entities.len() as u64;
             for wrong in compare(entities)? {
-                teller.one_of("ledger", || Finding::fault("ledger", wrong));
+                teller.one_of("ledger", || Finding::fault("ledger", wrong))?;
             }
-            teller.progress("records", done, Some(of));
+            teller.progress("records", done, Some(of))?;
             if !more {
                 return Ok(());
             }
@@ -184,7 +188,7 @@ impl Store {
             let Some(more) = teller.judge(more)? else {
                 return Ok(());
             };
-            teller.progress("history", done, Some(of));
+            teller.progress("history", done, Some(of))?;
             if !more {
                 return Ok(());
             }
@@ -202,37 +206,40 @@ pub struct Verified {
 
 /// Tells, and knows what is not worth telling again.
 struct Teller<'a> {
-    tell: &'a mut dyn FnMut(Told),
+    /// Its errors end what is done: whoever listens may have gone.
+    tell: &'a mut dyn FnMut(Told) -> Result<(), StoreError>,
     /// How many findings of each kind there were.
     kinds: BTreeMap<&'static str, u64>,
 }
 
 impl Teller<'_> {
-    fn progress(&mut self, part: &'static str, done: u64, of: Option<u64>) {
-        (self.tell)(Told::Progress { part, done, of });
+    fn progress(&mut self, part: &'static str, done: u64, of: Option<u64>) -> Result<(), StoreError> {
+        (self.tell)(Told::Progress { part, done, of })
     }
 
-    fn found(&mut self, finding: Finding) {
-        (self.tell)(Told::Found(finding));
+    fn found(&mut self, finding: Finding) -> Result<(), StoreError> {
+        (self.tell)(Told::Found(finding))
     }
 
     /// One of what may be very many.
-    fn one_of(&mut self, kind: &'static str, finding: impl FnOnce() -> Finding) {
+    fn one_of(&mut self, kind: &'static str, finding: impl FnOnce() -> Finding) -> Result<(), StoreError> {
         let count = self.kinds.entry(kind).or_default();
         *count += 1;
         if *count <= TOLD_OF_A_KIND_MAX {
             let finding = finding();
-            self.found(finding);
+            self.found(finding)?;
         }
+        Ok(())
     }
 
     /// Tells how many were not told one by one.
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<(), StoreError> {
         for (kind, count) in std::mem::take(&mut self.kinds) {
             if let Some(more) = count.checked_sub(TOLD_OF_A_KIND_MAX).filter(|more| *more > 0) {
-                self.found(Finding::fault(kind, format!("{more} more of the same kind")));
+                self.found(Finding::fault(kind, format!("{more} more of the same kind")))?;
             }
         }
+        Ok(())
     }
 
     /// Tells damage, and lets any other error pass. `None` when it was damage.
@@ -240,7 +247,7 @@ impl Teller<'_> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) => {
-                self.found(Finding::of(error)?);
+                self.found(Finding::of(error)?)?;
                 Ok(None)
             }
         }
@@ -266,17 +273,21 @@ pub fn judge_presence(folder: &Path) -> Result<(), StoreError> {
 /// [`StoreError`] when it cannot be verified: it is not there, in use, of another format, or the disk refuses.
 pub fn verify(folder: &Path, tell: &mut dyn FnMut(Told)) -> Result<Option<Verified>, StoreError> {
     judge_presence(folder)?;
+    let mut tell = |told| {
+        tell(told);
+        Ok(())
+    };
     let mut teller = Teller {
-        tell,
+        tell: &mut tell,
         kinds: BTreeMap::new(),
     };
-    teller.progress("files", 0, None);
+    teller.progress("files", 0, None)?;
     let Some(backend) = teller.judge(SledBackend::open(folder))? else {
         return Ok(None);
     };
-    let verified = verify_engine(Arc::new(backend), &mut teller);
-    teller.end();
-    verified
+    let verified = verify_engine(Arc::new(backend), &mut teller)?;
+    teller.end()?;
+    Ok(verified)
 }
 
 fn verify_engine(backend: Arc<dyn Backend>, teller: &mut Teller<'_>) -> Result<Option<Verified>, StoreError> {
@@ -319,7 +330,7 @@ fn verify_journal(backend: &Arc<dyn Backend>, teller: &mut Teller<'_>) -> Result
     let replayed = journal.replay(&mut |batch| {
         batches += 1;
         if batches % TOLD_EVERY == 0 {
-            teller.progress("journal", batches, None);
+            teller.progress("journal", batches, None)?;
         }
         let place = || format!("journal, batch {}", batch.sequence);
         for recorded in event::decode_batch(batch.events) {
@@ -331,7 +342,7 @@ fn verify_journal(backend: &Arc<dyn Backend>, teller: &mut Teller<'_>) -> Result
         }
         Ok(())
     });
-    teller.progress("journal", batches, Some(batches));
+    teller.progress("journal", batches, Some(batches))?;
     teller.judge(replayed)
 }
 
@@ -350,7 +361,7 @@ fn verify_records(
     let loaded = records.load(head, &mut |view| {
         done += 1;
         if done % TOLD_EVERY == 0 {
-            teller.progress("records", done, Some(of));
+            teller.progress("records", done, Some(of))?;
         }
         let place = || format!("a record of kind {}", view.kind);
         let decode = |bytes: &[u8]| record::decode(view.kind, bytes).map_err(|error| error.into_error(place()));
@@ -365,11 +376,11 @@ fn verify_records(
                     "records",
                     format!("{:?} would be written otherwise than it is", entity.key()),
                 )
-            });
+            })?;
         }
         Ok(())
     });
-    teller.progress("records", done, Some(of));
+    teller.progress("records", done, Some(of))?;
     Ok(teller.judge(loaded)?.map(|tally| tally.count))
 }
 
@@ -377,7 +388,7 @@ fn verify_records(
 /// (of all that it saw from their beginning) is what records and journal make together. And what holds across entities.
 fn verify_ledger(store: &Store, recovered: &Recovered, teller: &mut Teller<'_>) -> Result<State, StoreError> {
     let ledger = &recovered.ledger;
-    teller.progress("ledger", 0, None);
+    teller.progress("ledger", 0, None)?;
     let mut again = Ledger::default();
     for (key, position) in ledger.positions() {
         if position.sequence > recovered.head {
@@ -385,7 +396,7 @@ fn verify_ledger(store: &Store, recovered: &Recovered, teller: &mut Teller<'_>) 
                 "{key:?} is of batch {}, and the journal ends at batch {}",
                 position.sequence, recovered.head
             );
-            teller.one_of("ledger", || Finding::fault("ledger", what));
+            teller.one_of("ledger", || Finding::fault("ledger", what))?;
         }
         if let Some((entity, stamp)) = ledger.entity(&key) {
             again.load(entity, stamp);
@@ -404,13 +415,13 @@ fn verify_ledger(store: &Store, recovered: &Recovered, teller: &mut Teller<'_>) 
     for (key, _) in ledger.positions().chain(again.positions()) {
         if ledger.entity(&key) != again.entity(&key) {
             let what = format!("{key:?} becomes another when the journal is replayed once more");
-            teller.one_of("ledger", || Finding::fault("ledger", what));
+            teller.one_of("ledger", || Finding::fault("ledger", what))?;
         }
     }
     for (key, _) in alone.positions() {
         if !is_same_fold(&key, ledger.entity(&key), alone.entity(&key)) {
             let what = format!("{key:?} is not what the journal makes of it");
-            teller.one_of("ledger", || Finding::fault("ledger", what));
+            teller.one_of("ledger", || Finding::fault("ledger", what))?;
         }
     }
     let now = Now {
@@ -419,7 +430,7 @@ fn verify_ledger(store: &Store, recovered: &Recovered, teller: &mut Teller<'_>) 
     };
     let state = State::starting(ledger.clone(), Limits::default(), now);
     for broken in state.broken_invariants() {
-        teller.one_of("invariants", || Finding::fault("ledger", broken));
+        teller.one_of("invariants", || Finding::fault("ledger", broken))?;
     }
     Ok(state)
 }
@@ -446,12 +457,12 @@ fn verify_history(store: &Store, teller: &mut Teller<'_>) -> Result<(), StoreErr
         match step {
             VerifyStep::NotYet => {
                 let what = "it lacks what the journal says has ended";
-                teller.found(Finding::fault("history", what));
+                teller.found(Finding::fault("history", what))?;
                 return Ok(());
             }
             VerifyStep::More => {
                 done += STEP as u64;
-                teller.progress("history", done, None);
+                teller.progress("history", done, None)?;
             }
             VerifyStep::Done { .. } => return Ok(()),
         }
@@ -473,31 +484,31 @@ fn verify_entries(
     let read = store.each_finished(&mut |sequence, finished| {
         done += 1;
         if done % TOLD_EVERY == 0 {
-            teller.progress("executions", done, Some(of));
+            teller.progress("executions", done, Some(of))?;
         }
         let mut fault = |what: &str| {
             let place = format!("history, execution {}", finished.id);
-            teller.one_of("history", || Finding::fault(place, what));
+            teller.one_of("history", || Finding::fault(place, what))
         };
         if sequence > head || last.is_none_or(|last| finished.ended > last) {
-            fault("it has ended after all that the journal knows of");
+            fault("it has ended after all that the journal knows of")?;
         }
         if state.ledger().execution(finished.id).is_some() {
-            fault("it has ended, and it is open");
+            fault("it has ended, and it is open")?;
         }
         if let Some(integration) = state.ledger().integration(finished.integration)
             && integration.organization != finished.organization
         {
-            fault("it is another organization's than its integration");
+            fault("it is another organization's than its integration")?;
         }
         if let Some(claim) = claims.get(&finished.id)
             && !claim.fits(&finished)
         {
-            fault("its integration says something else of its end");
+            fault("its integration says something else of its end")?;
         }
         Ok(())
     });
-    teller.progress("executions", done, Some(of));
+    teller.progress("executions", done, Some(of))?;
     teller.judge(read)?;
     Ok(())
 }
@@ -544,13 +555,13 @@ fn verify_log_lines(store: &Store, state: &State, teller: &mut Teller<'_>) -> Re
     store.log_lines().verify(&mut |execution, counts| {
         done += 1;
         if done % TOLD_EVERY == 0 {
-            teller.progress("log lines", done, None);
+            teller.progress("log lines", done, None)?;
         }
         if let Err(error) = counts {
             let mut finding = Finding::of(error)?;
             "it is safe to ignore: nothing but these lines is lost. They go with their execution's retention"
                 .clone_into(&mut finding.remedy);
-            teller.one_of("log lines", || finding);
+            teller.one_of("log lines", || finding)?;
         }
         let is_open = state.ledger().execution(execution).is_some();
         if !is_open && !store.history().has(execution)? {
@@ -558,14 +569,14 @@ fn verify_log_lines(store: &Store, state: &State, teller: &mut Teller<'_>) -> Re
         }
         Ok(())
     })?;
-    teller.progress("log lines", done, Some(done));
+    teller.progress("log lines", done, Some(done))?;
     if strays > 0 {
         teller.found(Finding {
             severity: Severity::Note,
             place: "log lines".to_owned(),
             what: format!("{strays} executions that are not known any more have some"),
             remedy: "it is safe to ignore: a stop while a retention was carried out leaves some".to_owned(),
-        });
+        })?;
     }
     Ok(())
 }

@@ -1,20 +1,24 @@
 //! `MaintenanceService`: a backup and a verification of what the coordinator keeps, while it serves.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
 use muster_core::words::ExecutionId;
 use muster_proto::v1;
 use muster_proto::v1::maintenance_service_server::MaintenanceService;
-use muster_shard::{ShardError, ShardHandle};
+use muster_shard::{GivenOut, ShardError, ShardHandle};
 use muster_store::backup::Copied;
 use muster_store::verify::Told;
 
-use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use crate::disks::{Disks, Shortage};
 use crate::landing::verify::Known;
 use crate::landing::{Landing, LandingError};
 use crate::status::ServiceError;
@@ -35,52 +39,72 @@ impl MaintenanceService for Services {
     type VerifyStream = BoxStream<'static, Result<v1::VerifyResponse, Status>>;
 
     async fn back_up(&self, _request: Request<v1::BackUpRequest>) -> Result<Response<Self::BackUpStream>, Status> {
+        // While it is made nothing is forgotten, so the journal grows.
+        self.judge_room()?;
         let bytes = self.shard.back_up(env!("CARGO_PKG_VERSION"), clock::now().stamp).await;
         let bytes = bytes.map_err(ServiceError::from)?;
         tracing::info!("a backup is being made");
-        let chunks = received(bytes, self.tasks.token()).flat_map(|next| stream::iter(chunks(next)));
+        let (stop, disks) = (self.tasks.token(), self.disks.clone());
+        let interrupted = async move {
+            tokio::select! {
+                () = stop.cancelled_owned() => ShardError::Stopped.into(),
+                shortage = begun(disks) => ServiceError::DiskLow(shortage),
+            }
+        };
+        let chunks = received(bytes, interrupted.boxed()).flat_map(|next| stream::iter(chunks(next)));
         Ok(Response::new(chunks.boxed()))
     }
 
     async fn verify(&self, _request: Request<v1::VerifyRequest>) -> Result<Response<Self::VerifyStream>, Status> {
+        let only_one = Arc::clone(&self.verifying).try_lock_owned();
+        let only_one = only_one.map_err(|_| ServiceError::from(ShardError::UnderWay))?;
         let of_store = self.shard.verify().await.map_err(ServiceError::from)?;
         let (telling, told) = mpsc::channel(TOLD_WAITING_MAX);
+        let (end, ended) = oneshot::channel();
         let (shard, landing) = (self.shard.clone(), self.landing.clone());
-        drop(
-            self.tasks
-                .spawn("verification", tell_all(of_store, shard, landing, telling)),
-        );
-        let told = received(told, self.tasks.token());
+        let verification = async move {
+            let told = tell_all(of_store, shard, landing, telling).await;
+            drop(only_one);
+            // Whoever has asked may have gone.
+            let _ = end.send(told);
+        };
+        drop(self.tasks.spawn("verification", verification));
+        let stopped = self.tasks.token().cancelled_owned();
+        let interrupted = stopped.map(|()| ShardError::Stopped.into());
+        let told = received(GivenOut::new(told, ended), interrupted.boxed());
         Ok(Response::new(told.map(|told| told.map(wire::verify::told)).boxed()))
     }
 }
 
-/// What is received, until the coordinator stops.
+/// The shortage of a disk, once there is one.
+async fn begun(disks: Disks) -> Shortage {
+    let mut found = disks.watch();
+    match found.wait_for(Option::is_some).await.map(|found| found.clone()) {
+        Ok(Some(shortage)) => shortage,
+        // Nobody looks at the disks any more.
+        Ok(None) | Err(_) => std::future::pending().await,
+    }
+}
+
+/// What is given out, until it ends or is interrupted. It is whole when it ends without an error, after which nothing follows.
 fn received<T: Send + 'static>(
-    receiver: Receiver<Result<T, ShardError>>,
-    stop: CancellationToken,
+    given: GivenOut<T>,
+    interrupted: BoxFuture<'static, ServiceError>,
 ) -> BoxStream<'static, Result<T, Status>> {
-    let next = async |(mut receiver, stop): (Receiver<Result<T, ShardError>>, CancellationToken)| {
+    let next = async |going_on: Option<(GivenOut<T>, BoxFuture<'static, ServiceError>)>| {
+        let (mut given, mut interrupted) = going_on?;
         let next = tokio::select! {
-            () = stop.cancelled() => Some(Err(ShardError::Stopped)),
-            next = receiver.recv() => next,
+            biased;
+            why = &mut interrupted => Err(why),
+            next = given.next() => next.map_err(ServiceError::from),
         };
-        next.map(|next| {
-            (
-                next.map_err(|error| Status::from(ServiceError::from(error))),
-                (receiver, stop),
-            )
-        })
+        match next {
+            Ok(next) => next.map(|next| (Ok(next), Some((given, interrupted)))),
+            // What is given out ends now, whoever holds the stream for how long.
+            Err(error) => Some((Err(Status::from(error)), None)),
+        }
     };
-    // After an error nothing follows.
-    let mut is_over = false;
-    let all = stream::unfold((receiver, stop), next);
-    all.take_while(move |next| {
-        let goes_on = !is_over;
-        is_over = next.is_err();
-        std::future::ready(goes_on)
-    })
-    .boxed()
+    stream::unfold(Some((given, interrupted)), next).boxed()
 }
 
 /// The bytes in messages that clients take.
@@ -101,35 +125,34 @@ fn chunks(next: Result<(Vec<u8>, Copied), Status>) -> Vec<Result<v1::BackUpRespo
     chunks.collect()
 }
 
-type Telling = Sender<Result<Told, ShardError>>;
+type Telling = Sender<Told>;
 
-/// Tells what is found in the store, and then what is found in the landing. Ends when nobody listens any more.
+/// Tells what is found in the store, and then what is found in the landing. Ends at once when nobody listens any more.
 async fn tell_all(
-    mut of_store: Receiver<Result<Told, ShardError>>,
+    of_store: GivenOut<Told>,
     shard: ShardHandle,
     landing: Landing,
     telling: Telling,
-) {
-    while let Some(told) = of_store.recv().await {
-        let is_last = told.is_err();
-        if telling.send(told).await.is_err() || is_last {
-            return;
+) -> Result<(), ShardError> {
+    let all = async {
+        tell_of_store(of_store, &telling).await?;
+        let found = look_at_landing(&shard, &landing, &telling).await?;
+        for told in found {
+            let _ = telling.send(told).await;
         }
-    }
-    let looked = tokio::select! {
-        () = telling.closed() => return,
-        looked = look_at_landing(&shard, &landing, &telling) => looked,
+        Ok(())
     };
-    match looked {
-        Ok(findings) => {
-            for told in findings {
-                let _ = telling.send(Ok(told)).await;
-            }
-        }
-        Err(error) => {
-            let _ = telling.send(Err(error)).await;
-        }
+    tokio::select! {
+        () = telling.closed() => Ok(()),
+        told = all => told,
     }
+}
+
+async fn tell_of_store(mut of_store: GivenOut<Told>, telling: &Telling) -> Result<(), ShardError> {
+    while let Some(told) = of_store.next().await? {
+        let _ = telling.send(told).await;
+    }
+    Ok(())
 }
 
 /// Looks at the landing, tells how far it is, and returns what it has found: of each kind some, and how many more.
@@ -137,7 +160,7 @@ async fn look_at_landing(shard: &ShardHandle, landing: &Landing, telling: &Telli
     let mut found = Vec::new();
     let mut tell = |told| match landed::told(told) {
         // Whoever is too slow for it misses nothing but that.
-        progress @ Told::Progress { .. } => drop(telling.try_send(Ok(progress))),
+        progress @ Told::Progress { .. } => drop(telling.try_send(progress)),
         finding @ Told::Found(_) => found.push(finding),
     };
     let mut pass = landing.verify(&mut tell);

@@ -8,6 +8,7 @@ mod integrations;
 mod leftovers;
 mod limits;
 mod log_lines;
+mod maintenance;
 mod manners;
 mod rig;
 mod runners;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_coordinator::disks::Disks;
 use muster_coordinator::landing::{Destination, Landing};
 use muster_coordinator::service::{Services, explain_errors};
 use muster_core::decide::execution::landing::Landed;
@@ -39,6 +40,9 @@ use tonic_types::StatusExt as _;
 /// How long a test waits for something.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a backup waits to be taken.
+pub const TAKEN_WITHIN: Duration = Duration::from_secs(1);
+
 pub const ORGANIZATION: &str = "organizations/default";
 
 /// An id that nothing has.
@@ -47,6 +51,8 @@ pub const NOBODY: &str = "01936b1e-2f3a-7c4d-8e5f-0123456789ab";
 pub struct Rig {
     pub shard: ShardHandle,
     pub services: Services,
+    /// With room enough until they are looked at.
+    pub disks: Disks,
     channel: Channel,
     address: SocketAddr,
     memory: MemoryBackend,
@@ -78,9 +84,14 @@ impl Rig {
     async fn over(memory: MemoryBackend, folder: tempfile::TempDir) -> Self {
         let store = Store::on(Arc::new(memory.clone())).expect("memory is there");
         let started = muster_shard::start(store, Options::default()).expect("it is sound");
-        let (shard, landing_work, running) = (started.handle, started.landing, started.running);
+        let (shard, landing_work, running) = (
+            started.handle.taken_within(TAKEN_WITHIN),
+            started.landing,
+            started.running,
+        );
         let landing = Landing::open(folder.path()).expect("a landing");
-        let services = Services::new(shard.clone(), landing, Tasks::new());
+        let disks = Disks::new([folder.path().to_owned()], 1 << 60);
+        let services = Services::new(shard.clone(), landing, Tasks::new()).on_disks(disks.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it has one");
         let served = Server::builder()
@@ -95,6 +106,7 @@ impl Rig {
         Self {
             shard,
             services,
+            disks,
             channel,
             address,
             memory,

@@ -4,6 +4,7 @@ mod backup;
 mod damage;
 mod durability;
 mod lifecycle;
+mod maintain;
 mod rig;
 mod stepped;
 mod verify;

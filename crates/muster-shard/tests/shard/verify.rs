@@ -104,7 +104,7 @@ fn remove(backend: &SledBackend, tree: Tree, prefix: &[u8], nth: usize) {
     backend.write(tree, vec![Change::Remove { key }]).expect("written");
 }
 
-fn flip(backend: &SledBackend, tree: Tree, prefix: &[u8], nth: usize) {
+pub fn flip(backend: &dyn Backend, tree: Tree, prefix: &[u8], nth: usize) {
     let mut found = entries(backend, tree, prefix);
     let (key, mut value) = found.swap_remove(nth % found.len());
     let last = value.last_mut().expect("a value");
@@ -114,7 +114,7 @@ fn flip(backend: &SledBackend, tree: Tree, prefix: &[u8], nth: usize) {
 
 const JOURNAL: &[u8] = &[1];
 const RECORD: &[u8] = &[1];
-const ENTRY: &[u8] = &[2];
+pub const ENTRY: &[u8] = &[2];
 const SUM: &[u8] = &[3];
 const HOUR: &[u8] = &[4];
 

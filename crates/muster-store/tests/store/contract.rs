@@ -168,7 +168,7 @@ fn batches_come_back_in_order_and_the_journal_goes_on_behind_them() {
         ];
         assert_eq!(read, expected);
         second.append([(Sequence(41), &sample::batch(51)[..])]).unwrap();
-        assert_eq!(second.journal().verify().unwrap().sequence, Sequence(41));
+        assert_eq!(second.journal().verify(&mut || Ok(())).unwrap().sequence, Sequence(41));
     });
 }
 
@@ -467,7 +467,7 @@ fn many_threads_use_one_store() {
                 while store.history().absorbed() < Sequence(BATCHES) {
                     let page = store.finished_before(sample::integration(1), None, 50).unwrap();
                     assert!(page.is_sorted_by(|newer, older| newer.id > older.id));
-                    store.journal().verify().unwrap();
+                    store.journal().verify(&mut || Ok(())).unwrap();
                     store
                         .trim(Sequence(store.history_durable().0.saturating_sub(10)))
                         .unwrap();
