@@ -13,11 +13,11 @@
 //! 3. *History*: the entries of batches up to `X`. They were all put before the hold, and never change. What ended after `X` is made by the replay: its
 //!    record or its creation is there, since records are removed only after history holds the end for good, and during the hold not at all. So each finished
 //!    execution is in the copy of history or in what the replay makes, and in one of them only. Counts and digests are not copied; a restore makes them anew.
-//! 4. *Log lines*, of each execution at one moment. Nothing was promised of them.
+//! 4. *Log lines*, of each execution at one moment. Nothing was promised of them: damaged ones are left out.
 //! 5. *Journal*, from `A` to `S`, which is what is flushed when the copying gets here.
 //!
 //! Each part is judged as it is copied: checksums and the chain, and that records and history add up to what was written, with what is written meanwhile
-//! counted in. What is damaged makes no backup.
+//! counted in. What is damaged, but for log lines, makes no backup.
 //!
 //! # The file
 //!

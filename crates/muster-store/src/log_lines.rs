@@ -46,6 +46,9 @@ pub(crate) struct Lines {
     pub(crate) dropped: u64,
 }
 
+/// An execution, and its lines or what is wrong with them.
+pub(crate) type NextLines = (ExecutionId, Result<Lines, StoreError>);
+
 /// The log lines of a shard's executions. Any thread may append and read.
 pub struct LogLines {
     backend: Arc<dyn Backend>,
@@ -196,11 +199,11 @@ impl LogLines {
         }
     }
 
-    /// The first execution after `after` (`None`: the first of all) that has lines, with its counts and all of its lines.
+    /// The first execution after `after` (`None`: the first of all) that has lines, with its counts and all of its lines, or with what is wrong with them.
     ///
     /// # Errors
-    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
-    pub(crate) fn next_after(&self, after: Option<ExecutionId>) -> Result<Option<Lines>, StoreError> {
+    /// [`StoreError`] of the engine.
+    pub(crate) fn next_after(&self, after: Option<ExecutionId>) -> Result<Option<NextLines>, StoreError> {
         let _one = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
         let from = after.map_or_else(Vec::new, |after| value::piece_key(&key(after, COUNTS_NUMBER), u16::MAX));
         let mut found = None;
@@ -211,6 +214,14 @@ impl LogLines {
                 Ok(ControlFlow::Break(()))
             })?;
         let Some(execution) = found else { return Ok(None) };
+        match self.all_of(execution) {
+            Ok(lines) => Ok(Some((execution, Ok(lines)))),
+            Err(damage @ StoreError::Damaged { .. }) => Ok(Some((execution, Err(damage)))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn all_of(&self, execution: ExecutionId) -> Result<Lines, StoreError> {
         let counts = self.counts(execution)?;
         let mut lines = Vec::new();
         self.read_from(execution, 0, &mut |_, line| {
@@ -221,11 +232,11 @@ impl LogLines {
             return Err(broken(execution, Flaw::Broken("are not as many as were written")));
         }
         let dropped = counts.dropped;
-        Ok(Some(Lines {
+        Ok(Lines {
             execution,
             lines,
             dropped,
-        }))
+        })
     }
 
     /// Writes the lines of an execution that has none.

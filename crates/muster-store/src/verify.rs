@@ -142,8 +142,11 @@ impl Store {
         self.verify_served_records(compare, &mut teller)?;
         self.verify_served_history(&mut teller)?;
         let (mut after, mut done) = (None, 0_u64);
-        while let Some(Some(lines)) = teller.judge(self.log_lines().next_after(after))? {
-            after = Some(lines.execution);
+        while let Some((execution, lines)) = self.log_lines().next_after(after)? {
+            after = Some(execution);
+            if let Err(error) = lines {
+                teller.lost_lines(error)?;
+            }
             done += 1;
             if done.is_multiple_of(STEP_LINES) {
                 teller.progress("log lines", done, None)?;
@@ -230,6 +233,14 @@ impl Teller<'_> {
             self.found(finding)?;
         }
         Ok(())
+    }
+
+    /// Tells damage of an execution's log lines.
+    fn lost_lines(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let mut finding = Finding::of(error)?;
+        "it is safe to ignore: nothing but these lines is lost. They go with their execution's retention"
+            .clone_into(&mut finding.remedy);
+        self.one_of("log lines", || finding)
     }
 
     /// Tells how many were not told one by one.
@@ -558,10 +569,7 @@ fn verify_log_lines(store: &Store, state: &State, teller: &mut Teller<'_>) -> Re
             teller.progress("log lines", done, None)?;
         }
         if let Err(error) = counts {
-            let mut finding = Finding::of(error)?;
-            "it is safe to ignore: nothing but these lines is lost. They go with their execution's retention"
-                .clone_into(&mut finding.remedy);
-            teller.one_of("log lines", || finding)?;
+            teller.lost_lines(error)?;
         }
         let is_open = state.ledger().execution(execution).is_some();
         if !is_open && !store.history().has(execution)? {

@@ -58,8 +58,15 @@ impl BackUp {
             }
             Err(error) => return Err(error.into()),
         }
+        let left_out = draft.left_out;
         let bytes = draft.end(&mut progress)?;
         progress.clear();
+        if left_out > 0 {
+            let _ = writeln!(
+                io::stderr(),
+                "left out: the damaged log lines of {left_out} executions; `muster-coordinator verify` says which"
+            );
+        }
         // Whoever has closed standard output gets the exit code all the same.
         let _ = writeln!(io::stdout(), "backed up: {} ({bytes} bytes)", self.file.display());
         Ok(Exit::Success)
@@ -78,6 +85,7 @@ fn of_stopped(store: &Store, draft: &mut Draft, progress: &mut Progress) -> Resu
     let mut unwritten = None;
     let copied = store.back_up(version, clock::now().stamp, &mut |bytes, copied| {
         progress.tell(|| said(copied.records + copied.finished, copied.of));
+        draft.left_out = copied.left_out;
         draft.write(&bytes).map_err(|error| {
             unwritten = Some(error);
             StoreError::NotTaken
@@ -98,6 +106,7 @@ async fn of_serving(
     let mut chunks = answer.map_err(|status| serving::failed(&status))?.into_inner();
     while let Some(next) = chunks.message().await.map_err(|status| serving::failed(&status))? {
         progress.tell(|| said(next.copied_count, next.total_count));
+        draft.left_out = next.left_out_count;
         draft.write(&next.chunk)?;
     }
     Ok(())
@@ -116,6 +125,8 @@ struct Draft {
     /// `None` once it has ended.
     file: Option<File>,
     bytes: u64,
+    /// How many executions have log lines that are damaged, and so are not in it.
+    left_out: u64,
 }
 
 impl Draft {
@@ -136,6 +147,7 @@ impl Draft {
             replaces,
             file: Some(file),
             bytes: 0,
+            left_out: 0,
         })
     }
 

@@ -120,6 +120,7 @@ fn chunks(next: Result<(Vec<u8>, Copied), Status>) -> Vec<Result<v1::BackUpRespo
             chunk: bytes.slice(start..bytes.len().min(start + CHUNK_BYTES)),
             copied_count: copied.records + copied.finished,
             total_count: copied.of,
+            left_out_count: copied.left_out,
         })
     });
     chunks.collect()

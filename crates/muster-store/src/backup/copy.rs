@@ -31,6 +31,8 @@ pub struct Copied {
     pub finished: u64,
     /// Executions with log lines.
     pub log_lines: u64,
+    /// Executions whose log lines are damaged, and so left out.
+    pub left_out: u64,
     /// Commit batches.
     pub batches: u64,
     /// Bytes of the file.
@@ -164,10 +166,19 @@ impl Copy<'_> {
 
     fn log_lines(&mut self) -> Result<(), StoreError> {
         let mut after = None;
-        while let Some(lines) = self.store.log_lines().next_after(after)? {
-            after = Some(lines.execution);
-            self.copied.log_lines += 1;
-            self.take(Kind::LogLines(LogLinesPiece::new(lines)))?;
+        while let Some((execution, lines)) = self.store.log_lines().next_after(after)? {
+            after = Some(execution);
+            match lines {
+                Ok(lines) => {
+                    self.copied.log_lines += 1;
+                    self.take(Kind::LogLines(LogLinesPiece::new(lines)))?;
+                }
+                // Nothing but these lines is lost, and nothing was promised of them: that is no reason to be without a backup.
+                Err(damage) => {
+                    self.copied.left_out += 1;
+                    tracing::warn!(%execution, %damage, "its log lines are left out of the backup");
+                }
+            }
         }
         Ok(())
     }

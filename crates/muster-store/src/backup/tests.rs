@@ -154,12 +154,7 @@ fn a_changed_a_cut_and_a_foreign_file_are_refused_with_their_place() {
 
 #[test]
 fn what_is_damaged_makes_no_backup() {
-    for (tree, prefix) in [
-        (Tree::Records, 1),
-        (Tree::History, 2),
-        (Tree::LogLines, 0),
-        (Tree::Journal, 1),
-    ] {
+    for (tree, prefix) in [(Tree::Records, 1), (Tree::History, 2), (Tree::Journal, 1)] {
         let memory = MemoryBackend::new();
         let store = used(&memory);
         let mut last = None;
@@ -176,4 +171,24 @@ fn what_is_damaged_makes_no_backup() {
         let made = store.back_up("test", Stamp::default(), &mut |_, _| Ok(()));
         assert!(matches!(made, Err(StoreError::Damaged { .. })), "{tree:?}: {made:?}");
     }
+}
+
+#[test]
+fn damaged_log_lines_are_left_out_and_nothing_else() {
+    let memory = MemoryBackend::new();
+    let store = used(&memory);
+    let mut first = None;
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let find = &mut |key: &[u8], _: &[u8]| {
+        first = Some(key.to_vec());
+        Ok(ControlFlow::Break(()))
+    };
+    memory.scan(Tree::LogLines, all, Direction::Forward, find).unwrap();
+    let key = first.unwrap();
+    memory.write(Tree::LogLines, vec![Change::Remove { key }]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let checked = check(&file_of(&store, folder.path()), &mut |_| {}).unwrap();
+    assert_eq!((checked.records, checked.finished), (BATCHES, BATCHES));
+    let copied = store.back_up("test", Stamp::default(), &mut |_, _| Ok(())).unwrap();
+    assert_eq!((copied.log_lines, copied.left_out), (BATCHES - 1, 1));
 }
