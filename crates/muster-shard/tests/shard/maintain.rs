@@ -123,7 +123,7 @@ async fn a_verification_takes_no_step_more_once_nobody_listens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_begins_at_once_when_whoever_had_verified_has_gone() {
-    const BATCHES: u64 = 100_000;
+    const BATCHES: u64 = 400_000;
     let memory = MemoryBackend::new();
     let long = Store::on(Arc::new(memory.clone())).expect("memory is there");
     long.recover().expect("it is new");
