@@ -7,6 +7,7 @@ mod clients;
 mod competition;
 mod configuration;
 mod crashes;
+mod crowd;
 mod deploy;
 mod dynamic;
 mod failing_disk;
