@@ -64,14 +64,14 @@ impl<T> GivenOut<T> {
 }
 
 impl ShardHandle {
-    /// Gives out the bytes of a backup in their order, each time with how much was copied so far; see [`Store::back_up`].
+    /// Gives out the bytes of a backup in their order, each time with how much was copied so far; see [`Store::back_up_served`].
     ///
     /// # Errors
     /// [`ShardError::Stopped`]. What goes wrong later is told as its end.
     pub async fn back_up(&self, version: &'static str, made: Stamp) -> Result<GivenOut<(Vec<u8>, Copied)>, ShardError> {
         self.history_is_whole().await?;
         self.give_out("shard-backup", move |store, giver| {
-            let copied = store.back_up(version, made, &mut |bytes, copied| giver.give((bytes, copied)));
+            let copied = store.back_up_served(version, made, &mut |bytes, copied| giver.give((bytes, copied)));
             copied.map(drop).map_err(|error| giver.told(error))
         })
     }

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::{MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use muster_core::time::Stamp;
 use muster_core::words::Sequence;
@@ -16,6 +17,13 @@ const STEP_BYTES: usize = 128 * 1024;
 
 /// How many finished executions are read at a time: about as long.
 const STEP_ENTRIES: usize = 500;
+
+/// How many times as long as it has worked a copy rests when others work beside it. Whoever puts finished executions into history waits for the same pages:
+/// without a rest half as many lifecycles a second were carried meanwhile.
+const RESTS: u32 = 4;
+
+/// How long it works before it rests.
+const WORKS: Duration = Duration::from_millis(2);
 
 /// While this is held nothing of a store is forgotten: its journal is not trimmed, and no record of what has ended is removed.
 pub struct Hold<'s> {
@@ -77,6 +85,29 @@ impl Store {
         made: Stamp,
         give: &mut dyn FnMut(Vec<u8>, Copied) -> Result<(), StoreError>,
     ) -> Result<Copied, StoreError> {
+        self.copy(version, made, 0, give)
+    }
+
+    /// The same, with rests: for a store that is served meanwhile.
+    ///
+    /// # Errors
+    /// As [`Store::back_up`].
+    pub fn back_up_served(
+        &self,
+        version: &str,
+        made: Stamp,
+        give: &mut dyn FnMut(Vec<u8>, Copied) -> Result<(), StoreError>,
+    ) -> Result<Copied, StoreError> {
+        self.copy(version, made, RESTS, give)
+    }
+
+    fn copy(
+        &self,
+        version: &str,
+        made: Stamp,
+        rests: u32,
+        give: &mut dyn FnMut(Vec<u8>, Copied) -> Result<(), StoreError>,
+    ) -> Result<Copied, StoreError> {
         let _only_one = self.begin_walks()?;
         // A trimming that is under way ends in some milliseconds.
         let _hold = self.inner.forgetting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,6 +119,8 @@ impl Store {
                 of: self.records().tally().count + self.history().total().count,
                 ..Copied::default()
             },
+            rests,
+            rested: Instant::now(),
             give,
         };
         copy.give(first)?;
@@ -106,6 +139,9 @@ struct Copy<'c> {
     store: &'c Store,
     packer: Packer,
     copied: Copied,
+    /// How many times as long as it works it rests, and when it last did.
+    rests: u32,
+    rested: Instant,
     give: &'c mut dyn FnMut(Vec<u8>, Copied) -> Result<(), StoreError>,
 }
 
@@ -247,6 +283,12 @@ impl Copy<'_> {
         if self.packer.is_full() {
             let block = self.packer.block()?;
             self.give(block)?;
+        }
+        let worked = self.rested.elapsed();
+        if self.rests > 0 && worked >= WORKS {
+            // It may have waited for whoever takes the copy, and that was no work.
+            std::thread::sleep(worked.min(WORKS * 5) * self.rests);
+            self.rested = Instant::now();
         }
         Ok(())
     }
