@@ -73,8 +73,9 @@ impl Disks {
         self.found.subscribe()
     }
 
-    /// Looks at the disks now, and holds new work back while one has too little room.
-    pub fn look(&self, shard: &ShardHandle) {
+    /// Looks at the disks now, and tells why new work is to be held back; `None` while all have room.
+    #[must_use]
+    pub fn look(&self) -> Option<String> {
         let was_short = self.found.borrow().is_some();
         // Somewhat more to go on than to stop, so that it does not change each second.
         let wanted = self.low_water + self.low_water / 10;
@@ -91,23 +92,26 @@ impl Disks {
             None if was_short => tracing::info!("the disks have room again: new work is taken"),
             _ => {}
         }
-        shard.hold(found.as_ref().map(ToString::to_string));
+        let why = found.as_ref().map(ToString::to_string);
         // What is told of a shortage is its newest figure; whoever watches learns of its beginning and its end.
         self.found.send_if_modified(|old| {
             let turned = old.is_some() != found.is_some();
             *old = found;
             turned
         });
+        why
     }
 
-    /// Looks at the disks again and again.
+    /// Looks at the disks again and again, and holds new work back while one has too little room.
     pub(crate) async fn keep_looking(self, shard: ShardHandle, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-            let (disks, shard) = (self.clone(), shard.clone());
-            // The folder of a dead network disk would hold up whoever looks.
-            let looked = tokio::task::spawn_blocking(move || disks.look(&shard)).await;
-            if let Err(panic) = looked {
-                tracing::error!(%panic, "the disks could not be looked at");
+            let disks = self.clone();
+            // The folder of a dead network disk would hold up whoever looks, for ever.
+            let looking = tokio::task::spawn_blocking(move || disks.look());
+            match stop.run_until_cancelled(looking).await {
+                None => return,
+                Some(Ok(why)) => shard.hold(why),
+                Some(Err(panic)) => tracing::error!(%panic, "the disks could not be looked at"),
             }
         }
     }

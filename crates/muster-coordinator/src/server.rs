@@ -154,10 +154,13 @@ impl Coordinator {
     /// [`CoordinatorError`].
     pub async fn serve(self, tasks: Tasks) -> Result<(), CoordinatorError> {
         let address = self.address();
+        let folders = [self.settings.data.clone(), self.settings.landing()];
+        let disks = Disks::new(folders, self.settings.low_water());
         let options = Options {
             limits: self.settings.limits(),
             retention: self.settings.retention(),
             trust_clock: self.settings.trust_clock,
+            held: disks.look(),
             ..Options::default()
         };
         let Started {
@@ -168,10 +171,6 @@ impl Coordinator {
             running,
         } = muster_shard::start(self.store, options)?;
         let limits = self.limits;
-        let folders = [self.settings.data.clone(), self.settings.landing()];
-        let disks = Disks::new(folders, self.settings.low_water());
-        // Before anything begins by itself.
-        disks.look(&handle);
         let services = Services::new(handle, self.landing, tasks.clone())
             .on_disks(disks.clone())
             .limited_by(limits.clone())

@@ -92,7 +92,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     let outboxes = Arc::new(Outboxes::default());
     let wake = Arc::new(Notify::new());
     let writing = Arc::new(AtomicBool::new(false));
-    let hold = Arc::new(Hold::new(Arc::clone(&wake)));
+    let hold = Arc::new(Hold::new(options.held.as_deref(), Arc::clone(&wake)));
 
     let committer = Committer {
         store: store.clone(),

@@ -11,7 +11,7 @@ const BEHIND_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// How far the wall clock may be ahead of the last stamp. It stands there for as long as nothing ran: nobody starts a coordinator again that has
 /// rested for a year, or says so.
-const AHEAD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+pub const AHEAD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// What the clocks of a machine say. Stamps and moments are made of nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -368,7 +368,7 @@ mod tests {
             Arc::default(),
             Arc::default(),
             Arc::default(),
-            Arc::new(Hold::new(Arc::default())),
+            Arc::new(Hold::new(None, Arc::default())),
         );
         let mut page = pin!(handle.finished_page(IntegrationId(1), None, 10));
         let mut context = Context::from_waker(Waker::noop());

@@ -13,9 +13,9 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    pub(crate) fn new(wake: Arc<Notify>) -> Self {
+    pub(crate) fn new(why: Option<&str>, wake: Arc<Notify>) -> Self {
         Self {
-            why: Mutex::default(),
+            why: Mutex::new(why.map(Arc::from)),
             wake,
         }
     }

@@ -41,7 +41,7 @@ mod verifier;
 mod watch;
 mod writer;
 
-pub use clock::ClockFault;
+pub use clock::{AHEAD_MAX, ClockFault};
 pub use error::{FatalError, ShardError};
 pub use handle::{Answered, AskError, Page, Posted, ShardHandle};
 pub use line_watch::LineWatch;

@@ -14,6 +14,8 @@ pub struct Options {
     /// How long a changed entity may wait for its record. Most executions live less, and so never get one; the journal is replayed over as much at
     /// a start.
     pub record_after: Duration,
+    /// Why new work is held back from the beginning, until a handle lets it go on; `None` when nothing holds it back.
+    pub held: Option<String>,
     /// How long history is kept.
     pub retention: Retention,
     /// Whether the wall clock is right at the start even if it is more than a year ahead of the newest stamp.
@@ -46,6 +48,7 @@ impl Default for Options {
         Self {
             limits: Limits::default(),
             seed: None,
+            held: None,
             record_after: Duration::from_secs(7),
             retention: Retention::default(),
             trust_clock: false,

@@ -83,9 +83,9 @@ impl<'l> Conversation<'l> {
     ) -> Result<Self, Failure> {
         let (process, pipes) = Process::start(launch, request.command.as_str()).map_err(|error| {
             // The file itself was looked at before.
-            let is_script = error.kind() == io::ErrorKind::NotFound && launch.program.exists();
-            let why = if is_script {
-                "the interpreter that its first line names is not there: "
+            let lacks_another = error.kind() == io::ErrorKind::NotFound && launch.program.exists();
+            let why = if lacks_another {
+                "its interpreter or loader, or the folder in which it is to run, is not there: "
             } else {
                 ""
             };

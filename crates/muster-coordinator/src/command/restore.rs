@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use muster_core::time::Stamp;
 use muster_process::Exit;
 use muster_process::progress::Progress;
+use muster_shard::AHEAD_MAX;
 use muster_store::verify::Told;
 use muster_store::{Location, Store, backup};
 
@@ -35,6 +37,9 @@ docs/backup.md goes through it.";
 pub(super) struct Restore {
     #[command(flatten)]
     kept: Kept,
+    /// The machine's clock is right although the backup is more than a year old
+    #[arg(long)]
+    trust_clock: bool,
     /// The backup
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -65,13 +70,12 @@ impl Restore {
             }
         };
         put_in_place(&data, &draft)?;
-        let made = i64::try_from(restored.made.millis()).unwrap_or_default();
-        let made = Timestamp::from_millisecond(made).unwrap_or_default();
+        let made = time(restored.made);
         let mut stdout = io::stdout();
         // Whoever has closed standard output gets the exit code all the same.
         let _ = writeln!(
             stdout,
-            "restored: {} as it was at {made:.0}; executions that were open then and begin anew: {fenced}",
+            "restored: {} as it was at {made}; executions that were open then and begin anew: {fenced}",
             data.display()
         );
         Ok(Exit::Success)
@@ -86,10 +90,35 @@ impl Restore {
             }
         })?;
         progress.clear();
+        let wall = clock::now().stamp;
+        judge_clock(wall, restored.made, self.trust_clock)?;
         let store = Store::open(&Location::Folder(draft.to_owned()))?;
-        let fenced = muster_shard::fence_all(&store, clock::now().stamp)?;
+        let fenced = muster_shard::fence_all(&store, wall)?;
         Ok((restored, fenced))
     }
+}
+
+/// Refuses a clock that cannot be right: attempts go on from it, so that none is given out twice, and stamps never go back.
+fn judge_clock(wall: Stamp, made: Stamp, is_trusted: bool) -> Result<(), Failure> {
+    let way_out = if wall < made {
+        "set the clock right"
+    } else if wall.since(made) > AHEAD_MAX && !is_trusted {
+        "set the clock right; if it is right, and the backup is that old, add `--trust-clock`"
+    } else {
+        return Ok(());
+    };
+    Err(format!(
+        "the clock of this machine says {}, and the backup was made at {}: {way_out}, then restore it",
+        time(wall),
+        time(made)
+    )
+    .into())
+}
+
+/// A time as people write it.
+fn time(stamp: Stamp) -> String {
+    let made = i64::try_from(stamp.millis()).unwrap_or_default();
+    format!("{:.0}", Timestamp::from_millisecond(made).unwrap_or_default())
 }
 
 /// Refuses a folder with something in it, but for what an earlier restore that was stopped has left, and removes that.
@@ -124,4 +153,22 @@ fn put_in_place(data: &Path, draft: &Path) -> Result<(), Failure> {
         data.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
     })();
     placed.map_err(|error: io::Error| format!("cannot put the store into `{}`: {error}", data.display()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_cannot_be_right_restores_nothing() {
+        let made = Stamp::from_millis(1_790_000_000_000);
+        let after = |wait| made.after(wait);
+        assert!(judge_clock(made, made, false).is_ok());
+        assert!(judge_clock(after(AHEAD_MAX), made, false).is_ok());
+        let late = after(AHEAD_MAX + std::time::Duration::from_secs(1));
+        assert!(judge_clock(late, made, false).is_err());
+        assert!(judge_clock(late, made, true).is_ok());
+        let early = Stamp::from_millis(made.millis() - 1);
+        assert!(judge_clock(early, made, true).is_err());
+    }
 }
