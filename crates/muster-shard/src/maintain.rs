@@ -214,7 +214,7 @@ mod tests {
             Arc::default(),
             Arc::default(),
             Arc::default(),
-            Arc::new(Hold::new(Arc::default())),
+            Arc::new(Hold::new(None, Arc::default())),
         )
     }
 

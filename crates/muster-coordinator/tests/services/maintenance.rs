@@ -70,7 +70,7 @@ async fn no_backup_begins_or_goes_on_on_a_disk_with_too_little_room() {
         .expect("it begins")
         .into_inner();
     begun.message().await.expect("it goes on");
-    rig.disks.look(&rig.shard);
+    rig.shard.hold(rig.disks.look());
     assert_refused(take(&mut begun).await, Code::Unavailable, "NOT_READY", None);
     let refused = client.back_up(v1::BackUpRequest {}).await;
     assert_refused(refused, Code::Unavailable, "NOT_READY", None);
