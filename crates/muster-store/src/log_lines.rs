@@ -211,7 +211,11 @@ impl LogLines {
         self.backend
             .scan(Tree::LogLines, range, Direction::Forward, &mut |full_key, _| {
                 found = execution_of(full_key);
-                Ok(ControlFlow::Break(()))
+                // A key that is no execution's is damage of its own; what stands behind it is none, and must not be passed over with it.
+                Ok(match found {
+                    Some(_) => ControlFlow::Break(()),
+                    None => ControlFlow::Continue(()),
+                })
             })?;
         let Some(execution) = found else { return Ok(None) };
         match self.all_of(execution) {

@@ -192,3 +192,16 @@ fn damaged_log_lines_are_left_out_and_nothing_else() {
     let copied = store.back_up("test", Stamp::default(), &mut |_, _| Ok(())).unwrap();
     assert_eq!((copied.log_lines, copied.left_out), (BATCHES - 1, 1));
 }
+
+#[test]
+fn a_log_line_of_nobody_takes_no_others_out_of_a_backup() {
+    let memory = MemoryBackend::new();
+    let store = used(&memory);
+    let stray = Change::Put {
+        key: vec![0],
+        value: vec![7],
+    };
+    memory.write(Tree::LogLines, vec![stray]).unwrap();
+    let copied = store.back_up("test", Stamp::default(), &mut |_, _| Ok(())).unwrap();
+    assert_eq!((copied.log_lines, copied.left_out), (BATCHES, 0));
+}
