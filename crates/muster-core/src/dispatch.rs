@@ -1,7 +1,10 @@
 //! The dispatch plan: who gets what next. Pure, and one step at a time, so that each step sees what the one before has changed.
 
+pub mod stuck;
+
 use crate::decide::execution::claim::Claim;
 use crate::index::{Head, Lane};
+use crate::planted;
 use crate::state::State;
 
 /// The next assignment; `None` when nobody waits, or nobody who could take it has room. After all steps have been carried out there is none, so a
@@ -26,7 +29,9 @@ pub fn next(state: &State) -> Option<Claim> {
 }
 
 fn first<'a>(state: &State, lanes: impl Iterator<Item = &'a Lane>) -> Option<(Head, &'a Lane)> {
+    let waiting = state.index().waiting();
     lanes
+        .filter(|lane| !planted!("lane-ignored") || waiting.len() == 1 || waiting.last() != Some(*lane))
         .filter_map(|lane| Some((state.index().queue(lane)?.head()?, lane)))
         .min_by_key(|(head, _)| *head)
 }

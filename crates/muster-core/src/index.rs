@@ -22,6 +22,27 @@ pub struct Lane {
     pub connector: ConnectorName,
 }
 
+/// How many executions are open, by status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenCounts {
+    /// Those in Created.
+    pub created: usize,
+    /// Those in Pending.
+    pub pending: usize,
+    /// Those in Executing.
+    pub executing: usize,
+}
+
+impl OpenCounts {
+    fn of(&mut self, phase: &Phase) -> &mut usize {
+        match phase {
+            Phase::Created { .. } => &mut self.created,
+            Phase::Pending(_) => &mut self.pending,
+            Phase::Executing(_) | Phase::Landing(..) => &mut self.executing,
+        }
+    }
+}
+
 /// The indices over one ledger.
 ///
 /// An entity is taken out before an event is applied to it, and put in again after.
@@ -39,6 +60,7 @@ pub struct Index {
     held: BTreeMap<RunnerId, BTreeSet<ExecutionId>>,
     landing: BTreeSet<ExecutionId>,
     runners: BTreeSet<(Pool, RunnerId)>,
+    by_status: OpenCounts,
     /// Up to when back-offs have been judged: an execution whose time is not after this is in its queue.
     ready_until: Stamp,
 }
@@ -128,6 +150,18 @@ impl Index {
         self.open.get(&(integration, data_type.clone())).copied()
     }
 
+    /// How many executions are open, by status.
+    #[must_use]
+    pub fn open_counts(&self) -> OpenCounts {
+        self.by_status
+    }
+
+    /// How many of those in Created wait for the end of a back-off.
+    #[must_use]
+    pub fn backing_off_count(&self) -> usize {
+        self.backing_off.len()
+    }
+
     /// The open executions of an integration, by data type.
     pub fn open_of(&self, integration: IntegrationId) -> impl Iterator<Item = ExecutionId> {
         self.open
@@ -184,6 +218,14 @@ impl Index {
     #[must_use]
     pub fn waiting(&self) -> &BTreeSet<Lane> {
         &self.waiting
+    }
+
+    /// The lanes after `after` in which somebody waits, each with its queue.
+    pub fn queues_after<'a>(&'a self, after: Option<&'a Lane>) -> impl Iterator<Item = (&'a Lane, &'a Queue)> {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.waiting
+            .range::<Lane, _>((first, Bound::Unbounded))
+            .filter_map(|lane| Some((lane, self.queues.get(lane)?)))
     }
 
     /// The queue of a lane.
@@ -286,6 +328,7 @@ impl Index {
     pub(crate) fn put_execution(&mut self, execution: &Execution) {
         self.open
             .insert((execution.integration, execution.data_type.clone()), execution.id);
+        *self.by_status.of(&execution.phase) += 1;
         match &execution.phase {
             Phase::Created { not_before: Some(at) } if *at > self.ready_until && !planted!("back-off-ignored") => {
                 self.backing_off.insert((*at, execution.id));
@@ -306,6 +349,7 @@ impl Index {
 
     pub(crate) fn take_execution(&mut self, execution: &Execution) {
         self.open.remove(&(execution.integration, execution.data_type.clone()));
+        *self.by_status.of(&execution.phase) -= 1;
         match &execution.phase {
             Phase::Created { not_before } => {
                 let backed_off = not_before.is_some_and(|at| self.backing_off.remove(&(at, execution.id)));

@@ -58,6 +58,7 @@ pub const PLANTS: &[(&str, &str)] = &[
     ("nobody-expected", "after a start no lease of an absent runner ends"),
     ("any-session-counts", "what an older session says counts for the newest"),
     ("lease-too-short", "a lease ends at its half"),
+    ("lane-ignored", "dispatch does not look at one of several queues"),
     ("never-withdrawn", "an assignment that is never confirmed stays"),
     ("one-slot-too-many", "a runner is given more than it has slots"),
     (

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use crate::index::Lane;
@@ -164,6 +165,14 @@ impl Roster {
     /// All presences.
     pub fn presences(&self) -> impl Iterator<Item = (RunnerId, &Presence)> {
         self.presences.iter().map(|(runner, presence)| (*runner, presence))
+    }
+
+    /// The presences of the runners after `after`.
+    pub fn presences_after(&self, after: Option<RunnerId>) -> impl Iterator<Item = (RunnerId, &Presence)> {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.presences
+            .range((first, Bound::Unbounded))
+            .map(|(runner, presence)| (*runner, presence))
     }
 
     /// The runner with the most free slots for a lane.

@@ -7,7 +7,16 @@ use crate::ledger::{Ledger, Position};
 use crate::planted;
 use crate::roster::{Limits, Roster, RosterChange};
 use crate::time::{Moment, Now, Stamp};
-use crate::words::{ExecutionId, IntegrationId};
+use crate::words::{ExecutionId, ExecutionStatus, IntegrationId};
+
+/// What an event has done to the execution that it concerned.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// The execution, if the event has ended it.
+    pub finished: Option<Finished>,
+    /// The status that it has now no more, and since when it had it; `None` when it still has it.
+    pub left: Option<(ExecutionStatus, Stamp)>,
+}
 
 /// The state of a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,13 +66,13 @@ impl State {
         &self.roster
     }
 
-    /// Applies an event, and returns the execution that it ended, if it ended one.
-    pub fn apply(&mut self, position: Position, recorded: &Recorded) -> Option<Finished> {
+    /// Applies an event, and returns what it has done to an execution.
+    pub fn apply(&mut self, position: Position, recorded: &Recorded) -> Applied {
         match recorded.event.entities() {
             (EntityKey::Execution(id), _) => self.apply_to_execution(id, position, recorded),
             (EntityKey::Integration(id), _) => {
                 self.apply_to_integration(id, position, recorded);
-                None
+                Applied::default()
             }
             (EntityKey::Runner(id), _) => {
                 if let Some(runner) = self.ledger.runner(id) {
@@ -73,31 +82,37 @@ impl State {
                 if let Some(runner) = self.ledger.runner(id) {
                     self.index.put_runner(runner);
                 }
-                None
+                Applied::default()
             }
-            (EntityKey::Connector(_), _) => self.ledger.apply(position, recorded),
+            (EntityKey::Connector(_), _) => {
+                self.ledger.apply(position, recorded);
+                Applied::default()
+            }
         }
     }
 
     /// How an execution goes changes nothing that is indexed of its integration, so that is left where it is.
-    fn apply_to_execution(&mut self, id: ExecutionId, position: Position, recorded: &Recorded) -> Option<Finished> {
+    fn apply_to_execution(&mut self, id: ExecutionId, position: Position, recorded: &Recorded) -> Applied {
         let mut before = None;
+        let mut left = None;
         if let Some(execution) = self.ledger.execution(id) {
             self.index.take_execution(execution);
             before = execution.holder();
+            left = Some((execution.status(), execution.in_status_since()));
         }
         let finished = self.ledger.apply(position, recorded);
         let mut after = None;
         if let Some(execution) = self.ledger.execution(id) {
             self.index.put_execution(execution);
             after = execution.holder();
+            left = left.filter(|(status, _)| *status != execution.status());
         }
         if before != after {
             for claim in before.into_iter().chain(after) {
                 self.roster.note_held(claim.runner, self.index.held_count(claim.runner));
             }
         }
-        finished
+        Applied { finished, left }
     }
 
     fn apply_to_integration(&mut self, id: IntegrationId, position: Position, recorded: &Recorded) {

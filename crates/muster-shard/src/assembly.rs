@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::clock::{Clock, Reading};
 use crate::committer::{Committer, Durable};
 use crate::error::FatalError;
+use crate::figures::Figures;
 use crate::handle::ShardHandle;
 use crate::hold::Hold;
 use crate::keeper::Keeper;
@@ -70,11 +71,11 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         let _ = landing.try_send(LandingWork::Publish(execution));
     }
     let watchers = Arc::new(Watchers::default());
+    let figures = Arc::new(Figures::default());
     let mut writer = Writer::new(
         state,
         recovered.head,
-        Arc::clone(&tail),
-        Arc::clone(&watchers),
+        (Arc::clone(&tail), Arc::clone(&watchers), Arc::clone(&figures)),
         options.seed.unwrap_or_else(|| fastrand::u64(..)),
         options.record_after,
         now.stamp,
@@ -102,6 +103,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         watchers: Arc::clone(&watchers),
         landing,
         notes,
+        figures: Arc::clone(&figures),
     };
     let (settled, history_is_whole) = watch::channel(false);
     let keeper = Keeper::new(
@@ -122,8 +124,8 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         history_is_whole,
         outboxes,
         watchers,
-        clock.face(),
-        Arc::clone(&hold),
+        (clock.face(), Arc::clone(&hold)),
+        (figures, tail),
     );
     let turns = Turns {
         writer,

@@ -2,6 +2,7 @@
 
 use muster_core::decide::Effect;
 use muster_core::event::Recorded;
+use muster_core::time::Moment;
 use muster_core::words::Sequence;
 
 use crate::watch::Change;
@@ -13,6 +14,10 @@ pub(crate) type Release = Box<dyn FnOnce() + Send>;
 pub(crate) struct Batch {
     /// Its number in the journal; `None` when nothing has happened, and only answers wait for the batches before it.
     pub(crate) sequence: Option<Sequence>,
+    /// When the turn began.
+    pub(crate) began: Moment,
+    /// How many executions it has given to runners.
+    pub(crate) claims: u64,
     pub(crate) events: Vec<Recorded>,
     pub(crate) releases: Vec<Release>,
     pub(crate) effects: Vec<Effect>,

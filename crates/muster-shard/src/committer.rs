@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use muster_core::decide::{Effect, Message};
 use muster_core::planted;
+use muster_core::time::Moment;
 use muster_core::words::{ExecutionId, LogLevel, Sequence, SessionId};
 use muster_failpoint::failpoint;
 use muster_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
 use crate::batch::Batch;
+use crate::clock::Clocks;
+use crate::figures::Figures;
 use crate::outbox::Outboxes;
 use crate::pipeline::Pipeline;
 use crate::release::{LandingWork, Note};
@@ -58,6 +61,7 @@ pub(crate) struct Committer {
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) landing: mpsc::Sender<LandingWork>,
     pub(crate) notes: mpsc::Sender<Note>,
+    pub(crate) figures: Arc<Figures>,
 }
 
 /// Batches that are committed together.
@@ -72,18 +76,36 @@ impl Committer {
     ///
     /// # Errors
     /// [`StoreError`]: what was not released has not been told to anybody, and never will be.
-    pub(crate) fn run(&self) -> Result<(), StoreError> {
+    pub(crate) fn run(&self, clocks: Clocks) -> Result<(), StoreError> {
         loop {
             let batches = self.pipeline.take();
             if batches.is_empty() {
                 return Ok(());
             }
             let mut group = self.append(batches)?;
+            let appended = clocks.read().moment;
             self.flush(&group)?;
+            self.count(&group, appended, clocks.read().moment);
             while self.release_next(&mut group) {
                 failpoint!("releasing");
             }
             failpoint!("released");
+        }
+    }
+
+    fn count(&self, group: &Group, appended: Moment, flushed: Moment) {
+        let Figures {
+            flush,
+            commit_events,
+            dispatch,
+            ..
+        } = &*self.figures;
+        if group.through.is_some() {
+            flush.observe_time(flushed.since(appended));
+            commit_events.observe_size(group.batches.iter().map(|batch| batch.events.len()).sum());
+        }
+        for batch in group.batches.iter().filter(|batch| batch.claims > 0) {
+            dispatch.observe_times(flushed.since(batch.began), batch.claims);
         }
     }
 

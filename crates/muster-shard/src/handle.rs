@@ -16,10 +16,12 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::assembly::Reads;
 use crate::clock::{ClockFault, Face};
 use crate::error::ShardError;
+use crate::figures::Figures;
 use crate::hold::Hold;
 use crate::line_watch::{LineWatch, LineWatchers};
 use crate::maintain::TAKEN_WITHIN;
 use crate::outbox::{Outbox, Outboxes};
+use crate::tail::Tail;
 use crate::watch::{Change, Watchers};
 use crate::writer::{Job, Turn};
 
@@ -84,7 +86,22 @@ pub struct ShardHandle {
     line_watchers: Arc<LineWatchers>,
     clock: Arc<Face>,
     hold: Arc<Hold>,
+    figures: Arc<Figures>,
+    tail: Arc<Tail>,
     taken_within: Duration,
+}
+
+/// How much a shard keeps, and how much of it waits to be kept better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// How many batches the journal has.
+    pub journal_batches: u64,
+    /// How many finished executions are in history.
+    pub history_executions: u64,
+    /// Their bytes; `None` until they have been counted after the start.
+    pub history_bytes: Option<u64>,
+    /// How many finished executions are in the journal, and not in history yet.
+    pub tail_executions: usize,
 }
 
 impl ShardHandle {
@@ -94,8 +111,8 @@ impl ShardHandle {
         history_is_whole: watch::Receiver<bool>,
         outboxes: Arc<Outboxes>,
         watchers: Arc<Watchers>,
-        clock: Arc<Face>,
-        hold: Arc<Hold>,
+        (clock, hold): (Arc<Face>, Arc<Hold>),
+        (figures, tail): (Arc<Figures>, Arc<Tail>),
     ) -> Self {
         Self {
             jobs,
@@ -107,6 +124,8 @@ impl ShardHandle {
             line_watchers: Arc::default(),
             clock,
             hold,
+            figures,
+            tail,
             taken_within: TAKEN_WITHIN,
         }
     }
@@ -210,6 +229,36 @@ impl ShardHandle {
     /// and what waits is not dispatched. What runs goes on, and whoever asks is answered.
     pub fn hold(&self, why: Option<String>) {
         self.hold.set(why.map(Arc::from));
+    }
+
+    /// Why new work is held back; `None` while nothing holds it back. A [`ShardHandle::clock_fault`] is told apart.
+    #[must_use]
+    pub fn held(&self) -> Option<Arc<str>> {
+        self.hold.why()
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// How many jobs wait for the writer.
+    #[must_use]
+    pub fn jobs_waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
+    /// How much it keeps.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        let (journal, history) = (self.store.journal(), self.store.history());
+        Kept {
+            journal_batches: journal.head().sequence.0.saturating_sub(journal.anchor().sequence.0),
+            history_executions: history.total().count,
+            history_bytes: history.bytes(),
+            tail_executions: self.tail.len(),
+        }
     }
 
     /// A finished execution; `None` when there is no such execution, or it is still open.
@@ -367,8 +416,8 @@ mod tests {
             history_is_whole,
             Arc::default(),
             Arc::default(),
-            Arc::default(),
-            Arc::new(Hold::new(None, Arc::default())),
+            (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),
+            (Arc::default(), Arc::default()),
         );
         let mut page = pin!(handle.finished_page(IntegrationId(1), None, 10));
         let mut context = Context::from_waker(Waker::noop());

@@ -23,6 +23,7 @@ mod changed;
 mod clock;
 mod committer;
 mod error;
+pub mod figures;
 mod handle;
 mod hold;
 mod keeper;
@@ -43,7 +44,7 @@ mod writer;
 
 pub use clock::{AHEAD_MAX, ClockFault};
 pub use error::{FatalError, ShardError};
-pub use handle::{Answered, AskError, Page, Posted, ShardHandle};
+pub use handle::{Answered, AskError, Kept, Page, Posted, ShardHandle};
 pub use line_watch::LineWatch;
 pub use maintain::GivenOut;
 pub use options::{Options, Retention};

@@ -213,8 +213,8 @@ mod tests {
             watch::channel(true).1,
             Arc::default(),
             Arc::default(),
-            Arc::default(),
-            Arc::new(Hold::new(None, Arc::default())),
+            (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),
+            (Arc::default(), Arc::default()),
         )
     }
 

@@ -84,7 +84,7 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
     let threads = vec![
         thread("shard-writer", move || writing.run())?,
         thread("shard-committer", move || {
-            let ended = committer.run();
+            let ended = committer.run(clocks);
             committer.end();
             // The writer may sleep, and has nothing to wait for any more.
             committer_ended.notify_one();
@@ -172,6 +172,8 @@ impl WriterLoop {
             if !self.turns.turn(&mut jobs, now) {
                 return;
             }
+            let took = self.clocks.read().moment.since(now.moment);
+            self.turns.writer.figures().turn.observe_time(took);
         }
     }
 

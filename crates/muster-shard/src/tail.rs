@@ -35,6 +35,10 @@ impl Tail {
         self.lock().order.len() >= LENGTH_MAX
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.lock().order.len()
+    }
+
     pub(crate) fn get(&self, integration: IntegrationId, execution: ExecutionId) -> Option<Arc<Finished>> {
         self.lock().by_key.get(&(integration, execution)).cloned()
     }

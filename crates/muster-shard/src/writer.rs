@@ -11,7 +11,7 @@ use muster_core::entity::{EntityKey, Finished};
 use muster_core::event::{Event, Recorded};
 use muster_core::ledger::Position;
 use muster_core::planted;
-use muster_core::state::State;
+use muster_core::state::{Applied, State};
 use muster_core::time::{Moment, Now, Stamp};
 use muster_core::words::{ExecutionId, IntegrationId, Principal, Sequence};
 use muster_store::EntityChange;
@@ -19,6 +19,7 @@ use rustc_hash::FxHashSet;
 
 use crate::batch::{Batch, Release};
 use crate::changed::Changed;
+use crate::figures::Figures;
 use crate::tail::Tail;
 use crate::watch::{Change, ExecutionState, Watchers};
 
@@ -57,14 +58,14 @@ pub(crate) struct Writer {
     recorded: FxHashSet<ExecutionId>,
     tail: Arc<Tail>,
     watchers: Arc<Watchers>,
+    figures: Arc<Figures>,
 }
 
 impl Writer {
     pub(crate) fn new(
         state: State,
         head: Sequence,
-        tail: Arc<Tail>,
-        watchers: Arc<Watchers>,
+        (tail, watchers, figures): (Arc<Tail>, Arc<Watchers>, Arc<Figures>),
         seed: u64,
         record_after: Duration,
         now: Stamp,
@@ -78,6 +79,7 @@ impl Writer {
             recorded,
             tail,
             watchers,
+            figures,
         }
     }
 
@@ -101,6 +103,8 @@ impl Writer {
             writer: self,
             now,
             held,
+            dispatches,
+            claims: 0,
             sequence: None,
             events: Vec::new(),
             effects: Vec::new(),
@@ -119,6 +123,7 @@ impl Writer {
             events,
             effects,
             changes,
+            claims,
             ..
         } = turn;
         if let Some(sequence) = sequence {
@@ -126,11 +131,17 @@ impl Writer {
         }
         Batch {
             sequence,
+            began: now.moment,
+            claims,
             events,
             releases,
             effects,
             changes,
         }
+    }
+
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// The state, with what is not durable yet.
@@ -211,6 +222,8 @@ pub struct Turn<'a> {
     now: Now,
     /// Why new work is held back.
     held: Option<Arc<str>>,
+    dispatches: bool,
+    claims: u64,
     sequence: Option<Sequence>,
     events: Vec<Recorded>,
     effects: Vec<Effect>,
@@ -234,6 +247,12 @@ impl Turn<'_> {
     #[must_use]
     pub fn held(&self) -> Option<&str> {
         self.held.as_deref()
+    }
+
+    /// Whether what waits is given to runners in this turn: nothing holds it back, and history is not too far behind.
+    #[must_use]
+    pub fn dispatches(&self) -> bool {
+        self.dispatches
     }
 
     /// A finished execution that history does not have yet.
@@ -308,7 +327,9 @@ impl Turn<'_> {
             by: by.clone(),
             event,
         };
-        let finished = self.writer.state.apply(Position { sequence, ordinal }, &recorded);
+        let applied = self.writer.state.apply(Position { sequence, ordinal }, &recorded);
+        self.writer.figures.count(self.now.stamp, &recorded.event, &applied);
+        let Applied { finished, .. } = applied;
         let (first, second) = recorded.event.entities();
         self.watch(sequence, &first, finished.as_ref());
         let changed = &mut self.writer.changed;
@@ -380,6 +401,7 @@ impl Turn<'_> {
                 return;
             };
             let _ = self.ask(&Principal::Coordinator, Command::Claim(claim));
+            self.claims += 1;
         }
     }
 }

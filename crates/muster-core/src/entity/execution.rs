@@ -74,6 +74,17 @@ impl Execution {
         }
     }
 
+    /// Since when it has this status without a reason of its own: a back-off does not count as time in the queue, and being published counts as
+    /// Executing.
+    #[must_use]
+    pub fn in_status_since(&self) -> Stamp {
+        match self.phase {
+            Phase::Created { not_before } => not_before.map_or(self.since, |at| at.max(self.since)),
+            Phase::Pending(_) | Phase::Executing(_) => self.since,
+            Phase::Landing(..) => self.started.unwrap_or(self.since),
+        }
+    }
+
     /// The claim of the runner that works on it; `None` when nobody does, also once its records are committed.
     #[must_use]
     pub fn holder(&self) -> Option<Claim> {

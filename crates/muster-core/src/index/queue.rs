@@ -32,6 +32,8 @@ pub struct Queue {
     lines: BTreeMap<OrganizationId, Line>,
     /// The head of each line that is not empty.
     heads: BTreeSet<(Head, OrganizationId)>,
+    /// The first ticket of each line that is not empty.
+    firsts: BTreeSet<Ticket>,
     waiting: usize,
 }
 
@@ -40,6 +42,12 @@ impl Queue {
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.heads.first().map(|(head, _)| *head)
+    }
+
+    /// The one that was created first; `None` when nobody waits.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Ticket> {
+        self.firsts.first().copied()
     }
 
     /// How many wait.
@@ -92,6 +100,7 @@ impl Queue {
         if line.held == 0 && line.waiting.is_empty() {
             self.lines.remove(organization);
         }
+        let (first, new_first) = (head.map(|head| head.ticket), new_head.map(|head| head.ticket));
         if head != new_head {
             if let Some(head) = head {
                 self.heads.remove(&(head, organization.clone()));
@@ -99,6 +108,12 @@ impl Queue {
             if let Some(head) = new_head {
                 self.heads.insert((head, organization.clone()));
             }
+        }
+        if first != new_first {
+            if let Some(first) = first {
+                self.firsts.remove(&first);
+            }
+            self.firsts.extend(new_first);
         }
     }
 }
@@ -137,6 +152,10 @@ mod tests {
         queue.hold(&many);
         assert_eq!(queue.head().map(|head| head.ticket), Some(ticket(9)));
         assert_eq!((queue.waiting(), queue.ahead(&many, ticket(3), 10)), (3, 1));
+        assert_eq!(queue.oldest(), Some(ticket(2)), "whoever goes first");
+        queue.dequeue(&many, ticket(2));
+        queue.dequeue(&many, ticket(3));
+        assert_eq!(queue.oldest(), Some(ticket(9)));
     }
 
     #[test]

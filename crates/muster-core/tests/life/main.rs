@@ -4,3 +4,4 @@ mod explanations;
 mod model;
 mod pools;
 mod properties;
+mod stuck;

@@ -126,7 +126,7 @@ impl Model {
                 event,
             };
             self.count_failures(&recorded);
-            if let Some(finished) = self.state.apply(position, &recorded) {
+            if let Some(finished) = self.state.apply(position, &recorded).finished {
                 self.check_end(&finished);
                 let before = self.finished.insert(finished.id, finished);
                 assert!(before.is_none(), "an execution ends once: {before:?}");

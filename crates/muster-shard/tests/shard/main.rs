@@ -3,6 +3,7 @@
 mod backup;
 mod damage;
 mod durability;
+mod figures;
 mod lifecycle;
 mod maintain;
 mod rig;

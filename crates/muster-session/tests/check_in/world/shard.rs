@@ -24,7 +24,7 @@ impl World {
                 by: by.clone(),
                 event,
             };
-            if let Some(finished) = self.state.apply(position, &recorded) {
+            if let Some(finished) = self.state.apply(position, &recorded).finished {
                 let before = self.finished.insert(finished.id, finished);
                 assert!(before.is_none(), "an execution ends once: {before:?}");
             }
