@@ -47,9 +47,9 @@ impl Figures {
         #[rustfmt::skip] // One figure a line, so that they can be compared.
         let rows = [
             ("records_per_s", "records/s of 1 KiB, from a program into the landing", json!((self.records as f64 / through).round()), None),
-            ("mb_per_s", "the same in MB/s", rounded(megabytes / through), None),
-            ("bare_pipe_mb_per_s", "limit: MB/s of the same program into `zstd` into a file", rounded(megabytes / bare), None),
-            ("ratio_to_bare_pipe", "of what the bare pipe does", rounded(ratio), Some((json!(RATIO_LEAST), ratio >= RATIO_LEAST))),
+            ("mb_per_s", "the same in MB/s", rounded(megabytes / through, 2), None),
+            ("bare_pipe_mb_per_s", "limit: MB/s of the same program into `zstd` into a file", rounded(megabytes / bare, 2), None),
+            ("ratio_to_bare_pipe", "of what the bare pipe does", rounded(ratio, 3), Some((json!(RATIO_LEAST), ratio >= RATIO_LEAST))),
             ("runner_peak_bytes", "the most memory of the runner", json!(runner), Some((json!(RUNNER_PEAK_BYTES_MOST), runner < RUNNER_PEAK_BYTES_MOST))),
             ("runner_peak_small_bytes", "the same with a quarter of the records", json!(self.small.runner_peak_bytes), None),
             ("coordinator_peak_bytes", "the most memory of the coordinator", json!(coordinator), None),
@@ -87,8 +87,9 @@ fn median_of(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn rounded(value: f64) -> Value {
-    json!((value * 100.0).round() / 100.0)
+fn rounded(value: f64, decimals: i32) -> Value {
+    let scale = 10_f64.powi(decimals);
+    json!((value * scale).round() / scale)
 }
 
 /// Says on which machine this is, and what kind of run.
