@@ -1,6 +1,5 @@
 //! Judges the lines of an upload, and notes which fields they have.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -19,9 +18,32 @@ const FIELD_NAME_BYTES_MAX: usize = 128;
 /// The fields that were seen on the records' top level, with the JSON types of their values: a hint for whoever makes a table of them.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    pub seen: BTreeMap<String, Kinds>,
+    /// In the order in which they were first seen.
+    pub seen: Vec<(String, Kinds)>,
+    /// Where in it the next field most likely is: the records of a collection mostly have the same fields in the same order.
+    next: usize,
     /// There were more, or longer ones, than are kept.
     pub incomplete: bool,
+}
+
+impl Fields {
+    /// The place for the types of a field's values; `None` when it is not kept.
+    fn kinds(&mut self, name: &str) -> Option<&mut Kinds> {
+        let mut places = (self.next..self.seen.len()).chain(0..self.next);
+        let place = match places.find(|place| self.seen[*place].0 == name) {
+            Some(place) => place,
+            None if self.seen.len() >= FIELDS_MAX || name.len() > FIELD_NAME_BYTES_MAX => {
+                self.incomplete = true;
+                return None;
+            }
+            None => {
+                self.seen.push((name.to_owned(), Kinds::default()));
+                self.seen.len() - 1
+            }
+        };
+        self.next = place + 1;
+        Some(&mut self.seen[place].1)
+    }
 }
 
 /// A set of JSON types.
@@ -81,9 +103,12 @@ impl Kinds {
 /// Judges a chunk of whole lines that follows `lines_before` others, and says how many lines it has.
 pub(super) fn judge(chunk: &[u8], lines_before: u64, fields: &mut Fields) -> Result<u64, StageError> {
     let mut number = lines_before;
-    for line in chunk.split_inclusive(|byte| *byte == b'\n') {
+    let mut rest = chunk;
+    while !rest.is_empty() {
         number += 1;
+        let (line, after) = rest.split_at(memchr::memchr(b'\n', rest).map_or(rest.len(), |place| place + 1));
         judge_line(line, fields).map_err(|fault| StageError::Line { number, fault })?;
+        rest = after;
     }
     Ok(number - lines_before)
 }
@@ -135,26 +160,21 @@ impl<'de> Visitor<'de> for Record<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut overflow = Kinds::default();
-        while let Some(kinds) = map.next_key_seed(Name {
-            fields: &mut *self.0,
-            overflow: &mut overflow,
-        })? {
-            kinds.add(map.next_value_seed(Value)?);
+        while let Some(kinds) = map.next_key_seed(Name(&mut *self.0))? {
+            let kind = map.next_value_seed(Value)?;
+            if let Some(kinds) = kinds {
+                kinds.add(kind);
+            }
         }
         Ok(())
     }
 }
 
-/// Reads a field's name and gives the place for the types of its values.
-struct Name<'f> {
-    fields: &'f mut Fields,
-    /// Where the types of a field go that is not kept.
-    overflow: &'f mut Kinds,
-}
+/// Reads a field's name and gives the place for the types of its values, if it is kept.
+struct Name<'f>(&'f mut Fields);
 
 impl<'de, 'f> DeserializeSeed<'de> for Name<'f> {
-    type Value = &'f mut Kinds;
+    type Value = Option<&'f mut Kinds>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -162,22 +182,14 @@ impl<'de, 'f> DeserializeSeed<'de> for Name<'f> {
 }
 
 impl<'f> Visitor<'_> for Name<'f> {
-    type Value = &'f mut Kinds;
+    type Value = Option<&'f mut Kinds>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the name of a field")
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let Fields { seen, incomplete } = self.fields;
-        if !seen.contains_key(name) {
-            if seen.len() >= FIELDS_MAX || name.len() > FIELD_NAME_BYTES_MAX {
-                *incomplete = true;
-                return Ok(self.overflow);
-            }
-            seen.insert(name.to_owned(), Kinds::default());
-        }
-        Ok(seen.get_mut(name).unwrap_or(self.overflow))
+        Ok(self.0.kinds(name))
     }
 }
 
@@ -298,7 +310,7 @@ mod tests {
     fn fields_are_noted_with_all_their_types() {
         let mut fields = Fields::default();
         let chunk =
-            b"{\"id\":1,\"name\":\"a\",\"tags\":[{\"inner\":1}]}\n{\"id\":1.5,\"name\":null,\"up\":true,\"more\":{}}\n";
+            b"{\"id\":1,\"name\":\"a\",\"tags\":[{\"inner\":1}]}\n{\"name\":null,\"up\":true,\"id\":1.5,\"more\":{}}\n";
         assert_eq!(judge(chunk, 0, &mut fields).expect("lines"), 2);
         let seen: Vec<_> = fields
             .seen
@@ -307,10 +319,10 @@ mod tests {
             .collect();
         let expected = [
             ("id", vec!["integer", "number"]),
-            ("more", vec!["object"]),
             ("name", vec!["null", "string"]),
             ("tags", vec!["array"]),
             ("up", vec!["boolean"]),
+            ("more", vec!["object"]),
         ];
         assert_eq!(seen, expected);
         assert!(!fields.incomplete);
