@@ -14,6 +14,7 @@ mod check_in;
 mod cli;
 mod clock;
 mod connectors;
+mod headers;
 mod raw;
 mod reports;
 mod runner_starts;
