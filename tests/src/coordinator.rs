@@ -104,6 +104,17 @@ impl Coordinator {
         self.address
     }
 
+    /// Where it listens for HTTP. Another place after each start.
+    ///
+    /// # Panics
+    /// When it has not said that it serves.
+    #[must_use]
+    pub fn http_address(&self) -> SocketAddr {
+        let line = self.process.logged(READY).expect("it serves");
+        let address = line["http"].as_str().and_then(|address| address.parse().ok());
+        address.expect("the line says where")
+    }
+
     /// The folder of its store.
     #[must_use]
     pub fn data(&self) -> PathBuf {
@@ -191,6 +202,7 @@ impl Coordinator {
         let mut command = Binary::Coordinator.command();
         command.arg("--data").arg(data);
         command.arg("--listen").arg(address.to_string());
+        command.args(["--http-listen", "127.0.0.1:0"]);
         command
     }
 }

@@ -135,7 +135,11 @@ pub fn answers(command: &mut Command) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-fn missing(what: &str, remedy: &str) {
+/// Says that a program is missing, and how to have it.
+///
+/// # Panics
+/// On CI, where nothing is skipped.
+pub fn missing(what: &str, remedy: &str) {
     assert!(
         std::env::var_os("CI").is_none(),
         "{what} is missing, and on CI nothing is skipped: {remedy}"

@@ -11,6 +11,7 @@ mod disk;
 mod disk_faults;
 pub mod foreign;
 mod history;
+pub mod http;
 mod landing;
 mod process;
 mod proxy;

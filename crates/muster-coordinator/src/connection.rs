@@ -1,5 +1,5 @@
-//! A client's connection that has an end: it is closed when nothing comes on it at first, and cut when the time to stop is nearly over, or when a
-//! call on it has to end and its client does not let it.
+//! A client's connection that has an end: it is closed when nothing comes on it at first, or when its client does not take what is written for too long,
+//! and cut when the time to stop is nearly over, or when a call on it has to end and its client does not let it.
 //!
 //! Without this a connection that never says a word would stay for ever, and one call that hangs, such as an upload whose runner has stopped,
 //! would hold up the shutdown until the process is left to die with an error.
@@ -19,11 +19,17 @@ use tonic::transport::server::Connected;
 /// How long a client may take to say its first word: one that speaks the protocol does so at once.
 const FIRST_WORD_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a client may take nothing of what is written: its system's buffers are full by then, and it does not read.
+const TAKES_WITHIN: Duration = Duration::from_secs(60);
+
 /// A connection with an end.
 pub(crate) struct Connection {
     stream: TcpStream,
     /// When the first word is overdue; `None` once it has come.
     overdue: Option<Pin<Box<Sleep>>>,
+    /// When the client must have taken something; `None` while nothing waits for it.
+    stalled: Option<Pin<Box<Sleep>>>,
+    takes_within: Duration,
     scissors: Scissors,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -46,6 +52,8 @@ impl Connection {
         Self {
             stream,
             overdue: Some(Box::pin(tokio::time::sleep(FIRST_WORD_WITHIN))),
+            stalled: None,
+            takes_within: TAKES_WITHIN,
             scissors: Scissors(own.clone()),
             cut: Box::pin(own.cancelled_owned()),
         }
@@ -64,6 +72,12 @@ impl Connection {
             let why = "the client has not said a word";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
         }
+        if let Some(stalled) = &mut self.stalled
+            && stalled.as_mut().poll(context).is_ready()
+        {
+            let why = "the client does not take what it has asked for";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+        }
         Poll::Pending
     }
 
@@ -72,6 +86,15 @@ impl Connection {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => self.wait(context),
         }
+    }
+
+    fn wrote(&mut self, polled: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if polled.is_ready() {
+            self.stalled = None;
+        } else if self.stalled.is_none() {
+            self.stalled = Some(Box::pin(tokio::time::sleep(self.takes_within)));
+        }
+        self.or_wait(polled, context)
     }
 }
 
@@ -92,7 +115,7 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.or_wait(polled, context)
+        self.wrote(polled, context)
     }
 
     fn poll_write_vectored(
@@ -101,7 +124,7 @@ impl AsyncWrite for Connection {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.or_wait(polled, context)
+        self.wrote(polled, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -184,6 +207,17 @@ mod tests {
         // Cancelled while it is read from, as on a server.
         let (read, ()) = tokio::join!(reads(&mut connection), async { cut.cancel() });
         assert_eq!(read.expect_err("it is cut").kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_not_waited_for() {
+        let (_client, mut connection) = connected(&CancellationToken::new()).await;
+        connection.takes_within = Duration::from_millis(50);
+        // More than the system's buffers take.
+        let bytes = vec![0; 64 << 20];
+        let written = timeout(2 * FIRST_WORD_WITHIN, connection.write_all(&bytes)).await;
+        let error = written.expect("it waits for ever").expect_err("nobody reads");
+        assert_eq!(error.to_string(), "the client does not take what it has asked for");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use muster_shard::ShardHandle;
@@ -20,6 +20,8 @@ pub struct Disks {
     /// The least room, in bytes.
     low_water: u64,
     found: watch::Sender<Option<Shortage>>,
+    /// The room of each folder's disk, in bytes, as it was last seen; `None` for one that cannot be asked.
+    rooms: Arc<Mutex<Vec<Option<u64>>>>,
 }
 
 /// A disk with too little room.
@@ -58,7 +60,20 @@ impl Disks {
             folders: folders.into_iter().collect(),
             low_water,
             found: watch::Sender::new(None),
+            rooms: Arc::default(),
         }
+    }
+
+    /// The room of each folder's disk, in bytes, as it was last seen, in the order of the folders; `None` for one that cannot be asked.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Option<u64>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The least room that each must have, in bytes.
+    #[must_use]
+    pub fn low_water(&self) -> u64 {
+        self.low_water
     }
 
     /// The disk with too little room, if there is one.
@@ -80,11 +95,12 @@ impl Disks {
         // Somewhat more to go on than to stop, so that it does not change each second.
         let wanted = self.low_water + self.low_water / 10;
         let least = if was_short { wanted } else { self.low_water };
-        let short = |folder: &PathBuf| free(folder).filter(|free| *free < least);
-        let found = self.folders.iter().find_map(|folder| {
-            let (folder, free) = (folder.clone(), short(folder)?);
+        let rooms: Vec<_> = self.folders.iter().map(|folder| free(folder)).collect();
+        let found = self.folders.iter().zip(&rooms).find_map(|(folder, room)| {
+            let (folder, free) = (folder.clone(), room.filter(|free| *free < least)?);
             Some(Shortage { folder, free, wanted })
         });
+        *self.rooms.lock().unwrap_or_else(PoisonError::into_inner) = rooms;
         match &found {
             Some(shortage) if !was_short => {
                 tracing::error!(%shortage, "no new work is taken until there is room; what runs goes on");

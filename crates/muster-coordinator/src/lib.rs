@@ -6,14 +6,17 @@ mod clock;
 pub mod command;
 mod connection;
 pub mod disks;
+mod http;
 mod landed;
 pub mod limits;
+mod metrics;
 mod named;
 mod publisher;
 mod server;
 pub mod service;
 pub mod settings;
 mod status;
+mod stuck;
 mod wire;
 
 /// The landing, as the coordinator opens it.

@@ -121,17 +121,29 @@ impl Limits {
             .and_then(|connection| connection.peer);
         // Without one its connection has gone already, so there is nobody to be limited.
         let Some(address) = peer else { return Ok(request) };
-        let taken = self.inner.requests.take(Peer::of(address), 1, Instant::now());
-        let Err(wait) = taken else { return Ok(request) };
-        if let Some(refused) = wait.to_tell {
-            tracing::warn!(%address, refused, "too many calls from one address: they are refused");
-        }
+        let Err(wait) = self.requests(address) else {
+            return Ok(request);
+        };
         let what = format!("calls from the address {address}");
         Err(ServiceError::RateLimited {
             what,
             wait: wait.time.max(WAIT_LEAST),
         }
         .into())
+    }
+
+    /// Lets a request of this address through, or says when to come again.
+    ///
+    /// # Errors
+    /// [`Wait`].
+    pub(crate) fn requests(&self, address: IpAddr) -> Result<(), Wait> {
+        let taken = self.inner.requests.take(Peer::of(address), 1, Instant::now());
+        if let Err(wait) = &taken
+            && let Some(refused) = wait.to_tell
+        {
+            tracing::warn!(%address, refused, "too many calls from one address: they are refused");
+        }
+        taken
     }
 
     /// Lets a runner check in, or refuses it.

@@ -24,11 +24,13 @@ use tonic_health::server::HealthReporter;
 
 use crate::connection::Connection;
 use crate::disks::Disks;
+use crate::http::{self, Stage};
 use crate::landing::{Landing, LandingError};
 use crate::limits::{Limits, Rates};
-use crate::publisher;
+use crate::metrics::Metrics;
 use crate::service::{Services, TokenKey, explain_errors};
 use crate::settings::Settings;
+use crate::{publisher, stuck};
 
 // tonic's and hyper's defaults protect nobody, so each limit is set here.
 
@@ -67,11 +69,13 @@ pub enum CoordinatorError {
     /// The address cannot be had.
     #[error(
         "cannot listen on {address}: another process may have this port, such as another coordinator (`ss -ltnp` tells which). \
-         End that one, or choose another port by `--listen`"
+         End that one, or choose another port by `{flag}`"
     )]
     Listen {
         /// Which.
         address: SocketAddr,
+        /// What sets it.
+        flag: &'static str,
         /// What the system said.
         source: std::io::Error,
     },
@@ -102,33 +106,33 @@ pub enum CoordinatorError {
 pub struct Coordinator {
     settings: Settings,
     listener: TcpListener,
+    http: TcpListener,
     landing: Landing,
     store: Store,
     limits: Limits,
 }
 
 impl Coordinator {
-    /// Opens everything, and so finds what is wrong with it. The port is taken first, so that one who cannot have it makes no store, and listened
+    /// Opens everything, and so finds what is wrong with it. The ports are taken first, so that one who cannot have them makes no store, and listened
     /// at last: nobody reaches a coordinator that cannot serve.
     ///
     /// # Errors
     /// [`CoordinatorError`].
     pub async fn open(settings: Settings) -> Result<Self, CoordinatorError> {
-        if !settings.listen.ip().is_loopback() {
-            return Err(CoordinatorError::NotLoopback(settings.listen));
+        for address in [settings.listen, settings.http_listen] {
+            if !address.ip().is_loopback() {
+                return Err(CoordinatorError::NotLoopback(address));
+            }
         }
-        let refused = |source| CoordinatorError::Listen {
-            address: settings.listen,
-            source,
-        };
-        let socket = take(settings.listen).map_err(refused)?;
+        let port = Port::take(settings.listen, "--listen")?;
+        let http_port = Port::take(settings.http_listen, "--http-listen")?;
         let store = Store::open(&Location::Folder(settings.data.join("store")))?;
         let landing = Landing::open(&settings.landing())?;
         failpoint!("landing-opened");
-        let listener = socket.listen(BACKLOG).map_err(refused)?;
         Ok(Self {
             settings,
-            listener,
+            listener: port.listen()?,
+            http: http_port.listen()?,
             landing,
             store,
             limits: Limits::default(),
@@ -148,12 +152,24 @@ impl Coordinator {
         self.listener.local_addr().unwrap_or(self.settings.listen)
     }
 
+    /// The same of HTTP.
+    #[must_use]
+    pub fn http_address(&self) -> SocketAddr {
+        self.http.local_addr().unwrap_or(self.settings.http_listen)
+    }
+
     /// Serves until the tasks are told to stop, and returns when everything that was told to anybody is durable and the store is closed.
     ///
     /// # Errors
     /// [`CoordinatorError`].
     pub async fn serve(self, tasks: Tasks) -> Result<(), CoordinatorError> {
-        let address = self.address();
+        let (address, http) = (self.address(), self.http_address());
+        let (stages, stage) = watch::channel(Stage::Starting);
+        let end_of_http = CancellationToken::new();
+        // However this ends, it does not go on without.
+        let _end_of_http = end_of_http.clone().drop_guard();
+        let serving_http = http::serve(self.http, http::routes(stage), http::limits(), end_of_http.clone());
+        drop(tasks.spawn("http", serving_http));
         let folders = [self.settings.data.clone(), self.settings.landing()];
         let disks = Disks::new(folders, self.settings.low_water());
         let options = Options {
@@ -171,8 +187,10 @@ impl Coordinator {
             running,
         } = muster_shard::start(self.store, options)?;
         let limits = self.limits;
+        let metrics = Metrics::default();
         let services = Services::new(handle, self.landing, tasks.clone())
             .on_disks(disks.clone())
+            .counted_by(metrics.clone())
             .limited_by(limits.clone())
             .with_token_key(TokenKey::kept_in(&self.settings.data.join("page-token-key")));
         let stop = tasks.token();
@@ -187,11 +205,15 @@ impl Coordinator {
         ));
         drop(tasks.spawn("health of the disks", tell_health(health, DISKS, disks.watch())));
         drop(tasks.spawn("disks", disks.keep_looking(services.shard.clone(), tasks.token())));
+        let looking = stuck::keep_looking(services.shard.clone(), metrics.clone(), tasks.token());
+        drop(tasks.spawn("stuck executions", looking));
+        stages.send_replace(Stage::Serving(Box::new(services.clone()), metrics.clone()));
         let routes = routes(services, health_service)?;
-        tracing::info!(%address, data = %self.settings.data.display(), "the coordinator is ready");
+        tracing::info!(%address, %http, data = %self.settings.data.display(), "the coordinator is ready");
         let cut = CancellationToken::new();
         let calls = limits.clone();
         let serving = server()
+            .layer(metrics.count_calls())
             .layer(InterceptorLayer::new(move |request| calls.calls(request)))
             .add_routes(routes)
             .serve_with_incoming_shutdown(connections(self.listener, limits, &cut), stop.cancelled());
@@ -200,8 +222,10 @@ impl Coordinator {
             never = cut_after(&stop, self.settings.stop_within * 4 / 5, cut) => match never {},
         };
         failpoint!("stop");
+        stages.send_replace(Stage::Stopping);
         // All handles are gone when the last stream has ended; then the shard ends.
         let shard = ended.await;
+        end_of_http.cancel();
         served?;
         shard
             .map_err(|_| CoordinatorError::Interrupted)??
@@ -211,16 +235,38 @@ impl Coordinator {
     }
 }
 
-/// Takes an address that nobody listens on, without listening.
-fn take(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // Else a coordinator could not start for a minute after the one before it, while the system remembers the connections of that one.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
+/// An address that is taken.
+struct Port {
+    socket: TcpSocket,
+    address: SocketAddr,
+    /// What sets it.
+    flag: &'static str,
+}
+
+impl Port {
+    /// Takes an address that nobody listens on, without listening.
+    fn take(address: SocketAddr, flag: &'static str) -> Result<Self, CoordinatorError> {
+        let socket = || {
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                SocketAddr::V6(_) => TcpSocket::new_v6()?,
+            };
+            // Else a coordinator could not start for a minute after the one before it, while the system remembers the connections of that one.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(socket)
+        };
+        match socket() {
+            Ok(socket) => Ok(Self { socket, address, flag }),
+            Err(source) => Err(CoordinatorError::Listen { address, flag, source }),
+        }
+    }
+
+    fn listen(self) -> Result<TcpListener, CoordinatorError> {
+        let Self { socket, address, flag } = self;
+        let listening = socket.listen(BACKLOG);
+        listening.map_err(|source| CoordinatorError::Listen { address, flag, source })
+    }
 }
 
 fn connections(

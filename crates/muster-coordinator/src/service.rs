@@ -28,6 +28,7 @@ use tonic::service::Routes;
 use crate::disks::Disks;
 use crate::landing::Landing;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::status::ServiceError;
 use said::SaidByRunners;
 use schemas::SoundSchemas;
@@ -55,6 +56,7 @@ pub struct Services {
     pub progress: Progress,
     disks: Disks,
     limits: Limits,
+    metrics: Metrics,
     tokens: TokenKey,
     said: SaidByRunners,
     schemas: SoundSchemas,
@@ -73,6 +75,7 @@ impl Services {
             progress: Progress::default(),
             disks: Disks::default(),
             limits: Limits::default(),
+            metrics: Metrics::default(),
             tokens: TokenKey::random(),
             said: SaidByRunners::default(),
             schemas: SoundSchemas::default(),
@@ -92,6 +95,17 @@ impl Services {
     pub fn on_disks(mut self, disks: Disks) -> Self {
         self.disks = disks;
         self
+    }
+
+    /// The same, which count into these.
+    pub(crate) fn counted_by(mut self, metrics: Metrics) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// The disks on which it works.
+    pub(crate) fn disks(&self) -> &Disks {
+        &self.disks
     }
 
     /// The same, with page tokens that are sealed by this key, and so go on after a restart.
@@ -138,7 +152,7 @@ impl Services {
     }
 
     /// Refuses what makes new work while none can be taken.
-    fn judge_ready(&self) -> Result<(), ServiceError> {
+    pub(crate) fn judge_ready(&self) -> Result<(), ServiceError> {
         if self.tasks.token().is_cancelled() {
             return Err(ServiceError::ShuttingDown);
         }

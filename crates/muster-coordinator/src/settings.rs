@@ -17,6 +17,9 @@ use crate::server::CoordinatorError;
 /// The port of the gRPC listener.
 pub const PORT: u16 = 7443;
 
+/// The port of the HTTP listener.
+pub const HTTP_PORT: u16 = 7480;
+
 /// The shortest lease: below it a moment of bad network costs work.
 const LEASE_LEAST: Duration = Duration::from_secs(5);
 
@@ -44,6 +47,16 @@ pub struct Settings {
         value_parser = loopback
     )]
     pub listen: SocketAddr,
+
+    /// Where to listen for HTTP: `/metrics`, `/healthz` and `/readyz`. A loopback address, as `listen`.
+    #[arg(
+        long,
+        env = "MUSTER_HTTP_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value_t = SocketAddr::from(([127, 0, 0, 1], HTTP_PORT)),
+        value_parser = loopback
+    )]
+    pub http_listen: SocketAddr,
 
     /// The folder of the store and, unless `landing` says otherwise, of the landing. It is made if it is not there.
     #[arg(long, env = "MUSTER_DATA", value_name = "FOLDER", default_value = "muster-data")]

@@ -51,9 +51,11 @@ impl Coordinator {
     pub(crate) fn start(binary: &Path, data: &Path) -> Outcome<Self> {
         let address = free_address()?;
         let listen = address.to_string();
-        let arguments: [&OsStr; 6] = [
+        let arguments: [&OsStr; 8] = [
             "--listen".as_ref(),
             listen.as_ref(),
+            "--http-listen".as_ref(),
+            "127.0.0.1:0".as_ref(),
             "--data".as_ref(),
             data.as_ref(),
             // What history has to catch up with must not be cut off: how long it takes is measured.

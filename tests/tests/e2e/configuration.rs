@@ -85,17 +85,18 @@ fn the_later_goes_before_the_earlier_and_the_check_says_which_it_was() {
         &variables,
     );
     let expected = "\
-listen = \"127.0.0.1:7443\"  # default
-data = \"muster-data\"       # default
-#landing                   # default
-lease = \"30s\"              # muster.toml:1:9
-retention_days = 8         # MUSTER_RETENTION_DAYS
-history_mib = 16384        # default
-trust_clock = false        # default
-low_water_mib = 512        # default
-stop_within = \"40s\"        # --stop-within
-log = \"info\"               # default
-log_format = \"auto\"        # default
+listen = \"127.0.0.1:7443\"       # default
+http_listen = \"127.0.0.1:7480\"  # default
+data = \"muster-data\"            # default
+#landing                        # default
+lease = \"30s\"                   # muster.toml:1:9
+retention_days = 8              # MUSTER_RETENTION_DAYS
+history_mib = 16384             # default
+trust_clock = false             # default
+low_water_mib = 512             # default
+stop_within = \"40s\"             # --stop-within
+log = \"info\"                    # default
+log_format = \"auto\"             # default
 # note: the variable `MUSTER_LEESE` is no setting of muster-coordinator and is ignored: is `MUSTER_LEASE` meant?
 # the configuration is good
 ";

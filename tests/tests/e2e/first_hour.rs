@@ -141,7 +141,7 @@ impl Drop for Shell {
 }
 
 /// A reader's shell: in `folder`, with our binaries first on the path and ports of its own.
-fn bash(folder: &Path, address: &str) -> Command {
+fn bash(folder: &Path, address: &str, http_address: &str) -> Command {
     let binaries = Binary::Cli.path();
     let binaries = binaries.parent().expect("a file is in a folder");
     let path = std::env::var("PATH").unwrap_or_default();
@@ -159,6 +159,7 @@ fn bash(folder: &Path, address: &str) -> Command {
         .env_remove("XDG_CONFIG_HOME");
     command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     command.env("MUSTER_LISTEN", address);
+    command.env("MUSTER_HTTP_LISTEN", http_address);
     command.env("MUSTER_SERVER", format!("http://{address}"));
     command.env("MUSTER_COORDINATOR", format!("http://{address}"));
     command
@@ -183,11 +184,12 @@ async fn type_all(name: &str) {
         .tempdir()
         .expect("a folder");
     let folder = folder.path();
-    let address = free_address().to_string();
+    let (address, http_address) = (free_address().to_string(), free_address().to_string());
     let page = std::fs::read_to_string(repository().join(name)).expect("the page is there");
     let page = page.replace("127.0.0.1:7443", &address);
+    let page = page.replace("127.0.0.1:7480", &http_address);
 
-    let mut command = bash(folder, &address);
+    let mut command = bash(folder, &address, &http_address);
     command.args(["-c", "exec bash 2>&1"]);
     let mut shell = Shell::open(command);
     let mut terminals: BTreeMap<&str, Process> = BTreeMap::new();
@@ -203,7 +205,7 @@ async fn type_all(name: &str) {
             // The binaries are on the path already, and the system is not ours to change.
             continue;
         } else if let Some(name) = attribute("terminal") {
-            let mut command = bash(folder, &address);
+            let mut command = bash(folder, &address, &http_address);
             command.args(["-c", &format!("exec {}", block.body)]);
             terminals.insert(name, Process::start(command, &folder.join(format!("{name}.log"))));
             printed = Printed::In(name);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use muster_proto::v1::{ExecutionStatus, ReportKind};
 use muster_tests::{
-    CONNECTOR, Client, LIMIT, Runner, ScriptedRunner, Wanted, Work, World, eventually, id_of, is_final, passwd_of,
-    published,
+    CONNECTOR, Client, LIMIT, Runner, ScriptedRunner, Wanted, Work, World, eventually, http, id_of, is_final,
+    passwd_of, published,
 };
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -70,6 +70,14 @@ async fn below_the_low_water_mark_what_runs_ends_and_nothing_new_begins() {
         .expect_err("the disk is nearly full");
     assert_eq!(refused.code(), Code::Unavailable);
     let told = refused.message();
+    let not_ready = http::get(world.coordinator.http_address(), "/readyz").await;
+    let not_ready = not_ready.expect("it is answered");
+    assert_eq!((not_ready.status, not_ready.body.trim_end()), (503, told));
+    let page = http::get(world.coordinator.http_address(), "/metrics").await;
+    let page = page.expect("it is answered").body;
+    for line in ["muster_ready 0", "muster_work_held{reason=\"disk\"} 1"] {
+        assert!(page.contains(&format!("\n{line}\n")), "no `{line}` in {page}");
+    }
     for part in [
         "is not ready to take new work",
         "/data` has ",
@@ -102,6 +110,8 @@ async fn below_the_low_water_mark_what_runs_ends_and_nothing_new_begins() {
     let work = Work::from(&runner.assignments_within(LIMIT).await[0]);
     assert_eq!(work.id(), id_of(&waits));
     until_disks_are(&client, ServingStatus::Serving).await;
+    let ready = http::get(world.coordinator.http_address(), "/readyz").await;
+    assert_eq!(ready.expect("it is answered").status, 200);
     client.run(&running.name, &[]).await.expect("there is room again");
 }
 

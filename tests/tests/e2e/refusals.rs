@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use muster_tests::{Coordinator, LIMIT, Process, World};
+use muster_tests::{Binary, Coordinator, LIMIT, Process, World};
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
@@ -51,6 +51,18 @@ async fn a_port_that_is_taken_is_named() {
     let log = refused(world.folder(), &world.folder().join("other"), address, FAILED).await;
     assert!(log.contains(&format!("cannot listen on {address}")), "{log}");
     assert!(log.contains("--listen"), "{log}");
+    // So is that of HTTP, and nothing of its data is touched either.
+    let (folder, http) = (world.folder().join("third"), world.coordinator.http_address());
+    let mut command = Binary::Coordinator.command();
+    command.arg("--data").arg(&folder);
+    command.args(["--listen", "127.0.0.1:0", "--http-listen", &http.to_string()]);
+    let mut process = Process::start(command, &world.folder().join("third.log"));
+    let status = process.ended(LIMIT).await;
+    let log = process.log();
+    assert_eq!(status.code(), Some(FAILED), "{log}");
+    assert!(log.contains(&format!("cannot listen on {http}")), "{log}");
+    assert!(log.contains("--http-listen"), "{log}");
+    assert!(!folder.exists(), "it has made files before it had its port");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ impl Services {
             }
         };
         let destination = self.destination(header).await?;
+        let _uploading = self.metrics.begin_upload();
         let now = clock::now().stamp;
         let stage = self.landing.stage(destination, header.claim.attempt, now).await;
         let mut stage = stage.map_err(ServiceError::from)?;

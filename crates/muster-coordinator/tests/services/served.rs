@@ -41,6 +41,7 @@ impl Served {
     pub async fn start(data: &Path, rates: Rates) -> Self {
         let settings = Settings {
             listen: SocketAddr::new(ADDRESSES[0], 0),
+            http_listen: SocketAddr::new(ADDRESSES[0], 0),
             lease: LEASE,
             ..Settings::in_folder(data.to_owned())
         };

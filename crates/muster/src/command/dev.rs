@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use muster_connectors::Registry;
-use muster_coordinator::settings::duration;
+use muster_coordinator::settings::{HTTP_PORT, duration};
 use muster_coordinator::{Coordinator, CoordinatorError};
 use muster_process::telemetry::{self, FILTER_VARIABLE};
 use muster_process::{ConfigError, Process, Tasks, exit};
@@ -58,6 +58,15 @@ pub struct Args {
         value_parser = loopback
     )]
     listen: SocketAddr,
+    /// Where the coordinator listens for HTTP, on loopback
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "MUSTER_HTTP_LISTEN",
+        default_value_t = SocketAddr::from(([127, 0, 0, 1], HTTP_PORT)),
+        value_parser = loopback
+    )]
+    http_listen: SocketAddr,
     /// Collect everything at this interval, 1m at the least, instead of devices and users every hour and software every day
     #[arg(long, value_name = "INTERVAL", value_parser = duration)]
     every: Option<Duration>,
@@ -132,12 +141,14 @@ async fn dev(args: Args, tasks: Tasks) -> Result<(), DevError> {
     let mut output = Output::new(Format::Table);
     let settings = muster_coordinator::Settings {
         listen: args.listen,
+        http_listen: args.http_listen,
         stop_within: STOP_WITHIN,
         ..muster_coordinator::Settings::in_folder(args.data.clone())
     };
     let coordinator = Coordinator::open(settings).await?;
     let url = format!("http://{}", coordinator.address());
     output.line(format!("coordinator  {url}, all of it in {}", args.data.display()))?;
+    output.line(format!("metrics      http://{}/metrics", coordinator.http_address()))?;
     tasks.spawn_essential("coordinator", coordinator.serve(tasks.clone()));
 
     let runner = muster_runner::Settings {

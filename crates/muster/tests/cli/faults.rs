@@ -385,10 +385,17 @@ async fn dev_says_what_keeps_it_from_starting() {
 
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    let ran = run_in(home.path(), &["dev", "--listen", &address]).await;
-    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
-    let told = format!("error: cannot listen on {address}: ");
-    assert!(ran.stderr.starts_with(&told), "{}", ran.stderr);
+    for (flag, other) in [("--listen", "--http-listen"), ("--http-listen", "--listen")] {
+        let ran = run_in(home.path(), &["dev", flag, &address, other, "127.0.0.1:0"]).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+        let told = format!("error: cannot listen on {address}: ");
+        assert!(ran.stderr.starts_with(&told), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains(&format!("another port by `{flag}`")),
+            "{}",
+            ran.stderr
+        );
+    }
 
     let mut command = command_in(home.path(), &["dev"]);
     command.env("MUSTER_LOG", "muster=loud=1");

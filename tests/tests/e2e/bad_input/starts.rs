@@ -109,7 +109,8 @@ fn at(data: PathBuf, address: &str) -> (PathBuf, Command) {
     command
         .arg("--data")
         .arg(&data)
-        .args(["--listen", address, "--log-format", "text"]);
+        .args(["--listen", address, "--http-listen", "127.0.0.1:0"])
+        .args(["--log-format", "text"]);
     (data, command)
 }
 
