@@ -4,7 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use muster_proto::v1::{ExecutionStatus, ReportKind};
-use muster_tests::{CONNECTOR, Client, Coordinator, LIMIT, Process, ScriptedRunner, Wanted, eventually, free_address};
+use muster_tests::{
+    CONNECTOR, Client, Coordinator, LIMIT, Process, ScriptedRunner, Wanted, eventually, free_address, http,
+};
 use tonic::Status;
 
 use super::told::{Told, status_text};
@@ -89,6 +91,15 @@ impl Running {
         Client::of(&self.url)
     }
 
+    /// What `/readyz` says.
+    async fn readiness(&self) -> (u16, String) {
+        let line = self.process.logged("the coordinator is ready").expect("it serves");
+        let address = line["http"].as_str().and_then(|address| address.parse().ok());
+        let page = http::get(address.expect("the line says where"), "/readyz").await;
+        let page = page.expect("it is answered");
+        (page.status, page.body)
+    }
+
     async fn refused(&self) -> Status {
         let refused = self.client().create(&Wanted::new("new", CONNECTOR)).await;
         refused.expect_err("nothing new may be stamped")
@@ -136,10 +147,14 @@ async fn a_clock_that_has_gone_back_by_ten_years_is_named_and_nothing_new_is_sta
     told.add("its log", &logged(&mut now, BEHIND).await);
     let executions = now.client().all_executions().await;
     assert_eq!(executions.expect("what is there can be read").len(), 1);
+    let (status, why) = now.readiness().await;
+    assert_eq!((status, why.trim_end()), (503, now.refused().await.message()));
+    assert!(why.contains("the clock of its machine says"), "{why}");
 
     // Whoever sets it right goes on where it was.
     machine.set("+10y");
     told.add("its log, once it is right", &logged(&mut now, READY_AGAIN).await);
+    assert_eq!(now.readiness().await.0, 200);
     let _runner = ScriptedRunner::named("else", "default", 1).check_in(&now.url).await;
     now.client().create_soon(&Wanted::new("new", CONNECTOR)).await;
     now.stop().await;
