@@ -1,0 +1,243 @@
+//! The ends of the last 24 hours: what the error rate is taken of.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use crate::time::Stamp;
+
+/// How executions ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// How many failed for good. Those that were canceled count nowhere.
+    pub failed: u32,
+    /// How many ended, in whichever way.
+    pub finished: u32,
+}
+
+impl fmt::Display for Tally {
+    /// The arithmetic: "7 of 20 failed = 35 %".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { failed, finished } = self;
+        match self.hundredths() {
+            None => f.write_str("none has finished"),
+            Some(hundredths) => write!(f, "{failed} of {finished} failed = {} %", f64::from(hundredths) / 100.0),
+        }
+    }
+}
+
+impl Tally {
+    /// The error rate in hundredths of a percent, cut; `None` when nothing has finished.
+    #[must_use]
+    pub fn hundredths(self) -> Option<u32> {
+        let share = (u64::from(self.failed) * 10_000).checked_div(u64::from(self.finished))?;
+        u32::try_from(share).ok()
+    }
+}
+
+/// The ends of the last 24 hours, oldest first: exact to the millisecond.
+///
+/// An end that is 24 hours old does not count any more. What has slid out is forgotten with the next end; until then it is only not counted.
+#[derive(Clone, Default)]
+pub struct Window {
+    base: Stamp,
+    /// For each end twice the milliseconds after the base, and one more if it failed: 4 bytes each, since a million integrations have 50 of them.
+    ends: VecDeque<u32>,
+    failed: u32,
+}
+
+/// So far after the base there is place for an end: 24 days.
+const REACH: u64 = 1 << 31;
+
+impl Window {
+    /// How far back it goes.
+    pub const LENGTH: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The most ends that it holds, the newest ones: eleven data types that are collected every minute have fewer. Only somebody who runs an
+    /// integration by hand thousands of times a day has more, and whoever does cannot make it grow without end.
+    pub const ENDS_MAX: usize = 16_384;
+
+    /// Takes in an end, which is not older than any other.
+    pub fn push(&mut self, at: Stamp, failed: bool) {
+        let at = self.newest().map_or(at, |newest| newest.max(at));
+        self.forget(at);
+        if self.ends.is_empty() {
+            self.base = at;
+        }
+        if millis_between(self.base, at) >= REACH {
+            self.rebase();
+        }
+        let ahead = u32::try_from(millis_between(self.base, at)).unwrap_or(u32::MAX >> 1);
+        self.ends.push_back(ahead << 1 | u32::from(failed));
+        self.failed += u32::from(failed);
+    }
+
+    /// How the executions ended that finished within `span` before `now`. A span of more than [`Window::LENGTH`] sees no more than that.
+    #[must_use]
+    pub fn tally(&self, now: Stamp, span: Duration) -> Tally {
+        let span = span.min(Self::LENGTH);
+        let out = self.ends.partition_point(|end| has_slid_out(self.at(*end), span, now));
+        let failed_out: u32 = self.ends.range(..out).map(|end| end & 1).sum();
+        Tally {
+            failed: self.failed - failed_out,
+            // There are at most `ENDS_MAX`.
+            finished: u32::try_from(self.ends.len() - out).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The ends, oldest first: when, and whether it failed.
+    pub fn ends(&self) -> impl DoubleEndedIterator<Item = (Stamp, bool)> + ExactSizeIterator {
+        self.ends.iter().map(|end| (self.at(*end), end & 1 == 1))
+    }
+
+    /// When the newest execution ended.
+    #[must_use]
+    pub fn newest(&self) -> Option<Stamp> {
+        self.ends.back().map(|end| self.at(*end))
+    }
+
+    /// Whether any of them failed.
+    #[must_use]
+    pub fn has_failures(&self) -> bool {
+        self.failed > 0
+    }
+
+    fn at(&self, end: u32) -> Stamp {
+        self.base.after(Duration::from_millis(u64::from(end >> 1)))
+    }
+
+    fn forget(&mut self, now: Stamp) {
+        while let Some(end) = self.ends.front().copied()
+            && (has_slid_out(self.at(end), Self::LENGTH, now) || self.ends.len() >= Self::ENDS_MAX)
+        {
+            self.ends.pop_front();
+            self.failed -= end & 1;
+        }
+    }
+
+    /// Counts from the oldest end on, which is less than a day before the newest.
+    fn rebase(&mut self) {
+        let Some(first) = self.ends.front().map(|end| end & !1) else {
+            return;
+        };
+        self.base = self.at(first);
+        for end in &mut self.ends {
+            *end -= first;
+        }
+    }
+}
+
+impl FromIterator<(Stamp, bool)> for Window {
+    /// Of ends that are given oldest first.
+    fn from_iter<T: IntoIterator<Item = (Stamp, bool)>>(ends: T) -> Self {
+        let mut window = Self::default();
+        for (at, failed) in ends {
+            window.push(at, failed);
+        }
+        window
+    }
+}
+
+/// When an end slides out of a window of this length.
+fn slides_out(at: Stamp, span: Duration) -> Stamp {
+    at.after(span)
+}
+
+fn has_slid_out(at: Stamp, span: Duration, now: Stamp) -> bool {
+    slides_out(at, span) <= now
+}
+
+fn millis_between(earlier: Stamp, later: Stamp) -> u64 {
+    later.millis().saturating_sub(earlier.millis())
+}
+
+/// From which base it counts is nobody's business.
+impl PartialEq for Window {
+    fn eq(&self, other: &Self) -> bool {
+        self.ends().eq(other.ends())
+    }
+}
+
+impl Eq for Window {}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.ends()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn recount(history: &[(u64, bool)], now: u64, span: Duration) -> Tally {
+        let span = u64::try_from(span.as_millis()).expect("it is short");
+        let within = history.iter().filter(|(at, _)| *at <= now && now - at < span);
+        Tally {
+            failed: u32::try_from(within.clone().filter(|(_, failed)| *failed).count()).expect("few"),
+            finished: u32::try_from(within.count()).expect("few"),
+        }
+    }
+
+    #[test]
+    fn an_end_counts_for_a_day_less_a_millisecond() {
+        let window: Window = [(Stamp::from_millis(1_000), true)].into_iter().collect();
+        let at = |millis| window.tally(Stamp::from_millis(millis), Window::LENGTH);
+        assert_eq!(at(86_400_999).to_string(), "1 of 1 failed = 100 %");
+        assert_eq!(at(86_401_000).to_string(), "none has finished");
+    }
+
+    #[test]
+    fn it_is_bounded_and_keeps_the_newest() {
+        let ends = (0..20_000_u64).map(|n| (Stamp::from_millis(n), n < 5_000));
+        let window: Window = ends.collect();
+        assert_eq!(window.ends().len(), Window::ENDS_MAX);
+        let tally = window.tally(Stamp::from_millis(20_000), Window::LENGTH);
+        assert_eq!((tally.finished, tally.failed), (16_384, 1_384));
+    }
+
+    #[test]
+    fn the_arithmetic_can_be_shown() {
+        let tally = Tally {
+            failed: 7,
+            finished: 20,
+        };
+        assert_eq!(tally.to_string(), "7 of 20 failed = 35 %");
+        assert_eq!(Tally { failed: 1, finished: 3 }.to_string(), "1 of 3 failed = 33.33 %");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn it_equals_a_recount_of_everything(
+            start in prop_oneof![Just(0_u64), 1_700_000_000_000_u64..1_800_000_000_000],
+            // Short steps, steps about a day, and the clock put forward by weeks.
+            steps in prop::collection::vec(
+                (prop_oneof![
+                    6 => 0_u64..5_000_000, 2 => 86_390_000_u64..86_410_000, 1 => 0_u64..5_000_000_000, 2 => Just(0_u64)
+                ], any::<bool>(), any::<bool>()),
+                1..60,
+            ),
+            look in 0_u64..100_000_000,
+            span in prop_oneof![Just(Window::LENGTH), (60_u64..86_400).prop_map(Duration::from_secs)],
+        ) {
+            let mut window = Window::default();
+            let mut history = Vec::new();
+            let mut now = start;
+            for (step, failed, restarted) in steps {
+                now += step;
+                window.push(Stamp::from_millis(now), failed);
+                history.push((now, failed));
+                if restarted {
+                    window = window.ends().collect();
+                }
+                for later in [now, now + look] {
+                    prop_assert_eq!(window.tally(Stamp::from_millis(later), span), recount(&history, later, span));
+                }
+                prop_assert!(window.newest() == Some(Stamp::from_millis(now)));
+            }
+        }
+    }
+}
