@@ -6,13 +6,15 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 /// Looks for the primary key in a record, the text of a JSON object, of which nothing is kept.
 ///
+/// The look ends with the last field of the key, which mostly stands first: what follows is not read. So of a field that is there twice, as no
+/// writer of JSON makes it, the later one may have no value and is not found out.
+///
 /// # Errors
 /// [`KeyFault`]: the first field of the key that the record lacks, or in which there is no single value.
 pub fn judge_key(record: &str, key: &[String]) -> Result<(), KeyFault> {
     let mut found = vec![Found::Nothing; key.len()];
     let fields = Fields { key, found: &mut found };
-    // Whether it is JSON is judged elsewhere: of what cannot be read, nothing is found. And the look ends with the last field of the key, which
-    // mostly stands first.
+    // Whether it is JSON is judged elsewhere: of what cannot be read, nothing is found.
     let _ = fields.deserialize(&mut serde_json::Deserializer::from_str(record));
     let fault = key.iter().zip(found).find(|(_, found)| *found != Found::Value);
     fault.map_or(Ok(()), |(field, found)| {
