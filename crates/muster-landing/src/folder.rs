@@ -226,13 +226,20 @@ impl Files for Folder {
     }
 }
 
-/// Does what blocks on a thread where it may; in place where there is no runtime, as `object_store` does: in the simulator.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LandingError> {
-    let Ok(runtime) = Handle::try_current() else {
-        return Ok(work());
+/// Begins what blocks, on a thread where it may; in place where there is no runtime, as `object_store` does: in the simulator.
+pub(super) fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Result<T, LandingError>> + Send + 'static {
+    let begun = match Handle::try_current() {
+        Ok(runtime) => Ok(runtime.spawn_blocking(work)),
+        Err(_) => Err(work()),
     };
-    let done = runtime.spawn_blocking(work).await;
-    done.map_err(|source| LandingError::Interrupted { source })
+    async {
+        match begun {
+            Ok(begun) => begun.await.map_err(|source| LandingError::Interrupted { source }),
+            Err(done) => Ok(done),
+        }
+    }
 }
 
 fn store(doing: &'static str, what: &Path, source: StoreError) -> LandingError {

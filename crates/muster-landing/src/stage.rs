@@ -1,5 +1,7 @@
 //! Staging: an upload becomes durable, and stays invisible.
 
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -51,7 +53,7 @@ impl Landing {
             began: now,
             work: Some(Work {
                 judge: Judge::default(),
-                press: Box::new(press),
+                pressing: Box::pin(ready(Ok((Box::new(press), None)))),
             }),
             upload,
             ticket,
@@ -93,26 +95,26 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Adds whole lines, each one JSON object ended by a line feed and at most [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX) long. Returns once
-    /// the landing can take more.
+    /// Adds whole lines, each one JSON object ended by a line feed and at most [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX) long. Returns once they
+    /// are judged, and the landing can take more.
     ///
     /// # Errors
-    /// [`StageError`]. After one, or when this future is dropped before its end, the stage is of no use any more.
+    /// [`StageError`]: these lines are at fault, or those before them could not be written. After one, or when this future is dropped before its
+    /// end, the stage is of no use any more.
     pub async fn write(&mut self, lines: Bytes) -> Result<(), StageError> {
-        let Work { mut judge, press } = self.work.take().ok_or(StageError::Broken)?;
+        let Work { mut judge, pressing } = self.work.take().ok_or(StageError::Broken)?;
         if !self.ticket.is_newest() {
             return Err(StageError::Replaced);
         }
         let judged = lines.clone();
-        let judging = async { blocking(move || judge.take_in(&judged).map(|()| judge)).await? };
+        let judging = blocking(move || judge.take_in(&judged).map(|()| judge));
+        let press = self.pressed(pressing).await?;
+        // Begun before they are judged, and waited for with the next ones: compressing takes as long as all that comes before it. Lines that are
+        // found wrong end the stage, and what was made of them goes with it.
         let pressing = on_press(self.ticket.name.part(), press, move |press| press.take_in(&lines));
-        // At the same time, since together they take as long as all that comes before them. Lines that are found wrong end the stage, and what was
-        // made of them goes with it.
-        let (judge, (press, part)) = tokio::try_join!(judging, pressing)?;
-        if let Some(part) = part {
-            self.put(part).await?;
-        }
-        self.work = Some(Work { judge, press });
+        let judge = judging.await??;
+        let pressing = Box::pin(pressing);
+        self.work = Some(Work { judge, pressing });
         Ok(())
     }
 
@@ -127,7 +129,8 @@ impl Stage {
     /// # Errors
     /// [`StageError`]: nothing is staged.
     pub async fn finish(mut self) -> Result<Staged, StageError> {
-        let Work { judge, press } = self.work.take().ok_or(StageError::Broken)?;
+        let Work { judge, pressing } = self.work.take().ok_or(StageError::Broken)?;
+        let press = self.pressed(pressing).await?;
         let (press, last) = on_press(self.ticket.name.part(), press, Press::end).await?;
         if !last.is_empty() {
             self.put(last).await?;
@@ -156,6 +159,15 @@ impl Stage {
         })
     }
 
+    /// Waits until the compressor has done with what it was given last, and writes the part that has become whole.
+    async fn pressed(&mut self, pressing: Pressing) -> Result<Box<Press>, StageError> {
+        let (press, part) = pressing.await?;
+        if let Some(part) = part {
+            self.put(part).await?;
+        }
+        Ok(press)
+    }
+
     async fn put(&mut self, part: Vec<u8>) -> Result<(), StageError> {
         let written = self.upload.put_part(PutPayload::from(part)).await;
         written.map_err(|source| self.failed(source))
@@ -171,26 +183,38 @@ impl Stage {
 }
 
 /// What is done with each chunk.
-#[derive(Debug)]
 struct Work {
     judge: Judge,
-    press: Box<Press>,
+    pressing: Pressing,
 }
 
-/// Compressing a mebibyte takes milliseconds: too long for a thread that serves others.
-async fn on_press<T: Send + 'static>(
+/// The compressor at work on a chunk; then it and a part, if it has enough for one.
+type Pressing = Pin<Box<dyn Future<Output = Result<(Box<Press>, Option<Vec<u8>>), StageError>> + Send>>;
+
+impl std::fmt::Debug for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Work")
+            .field("judge", &self.judge)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Begins some work of the compressor. A mebibyte takes it milliseconds: too long for a thread that serves others.
+fn on_press<T: Send + 'static>(
     part: Path,
     mut press: Box<Press>,
     work: impl FnOnce(&mut Press) -> std::io::Result<T> + Send + 'static,
-) -> Result<(Box<Press>, T), StageError> {
-    let done = blocking(move || work(&mut press).map(|done| (press, done))).await?;
-    done.map_err(|source| {
-        StageError::Landing(LandingError::Folder {
-            doing: "compress",
-            what: part.to_string(),
-            source,
+) -> impl Future<Output = Result<(Box<Press>, T), StageError>> + Send + 'static {
+    let done = blocking(move || work(&mut press).map(|done| (press, done)));
+    async move {
+        done.await?.map_err(|source| {
+            StageError::Landing(LandingError::Folder {
+                doing: "compress",
+                what: part.to_string(),
+                source,
+            })
         })
-    })
+    }
 }
 
 /// Judges and counts the lines that pass through.
@@ -252,13 +276,5 @@ impl Press {
             bytes: self.compressed_bytes,
             sha256: self.sha256.finalize().into(),
         }
-    }
-}
-
-impl std::fmt::Debug for Press {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Press")
-            .field("compressed_bytes", &self.compressed_bytes)
-            .finish_non_exhaustive()
     }
 }
