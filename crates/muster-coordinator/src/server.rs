@@ -36,6 +36,9 @@ use crate::{publisher, stuck};
 
 /// Calls at the same time on one connection. A runner has one stream and its uploads; whoever has more waits.
 const STREAMS_MAX: u32 = 16;
+/// The bytes of a frame, which is read whole: what most calls take in a message. By HTTP/2's own 16 KiB a chunk of an upload would come in fifty pieces,
+/// each with its own reading and writing.
+const FRAME_BYTES_MAX: u32 = 256 * 1024;
 /// The bytes of a call's headers.
 const HEADER_BYTES_MAX: u32 = 8 * 1024;
 /// Streams that a peer opened and reset before they were accepted (the "rapid reset" attack).
@@ -304,6 +307,7 @@ async fn cut_after(stop: &CancellationToken, within: Duration, cut: Cancellation
 fn server() -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
         .http2_max_header_list_size(HEADER_BYTES_MAX)
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
