@@ -6,9 +6,7 @@ mod failure;
 mod id;
 mod log_line;
 mod name;
-mod notifications;
 mod outcome;
-mod percent;
 mod principal;
 mod request;
 mod status;
@@ -21,9 +19,7 @@ pub use log_line::{LogLevel, LogLine, LogSource};
 pub use name::{
     AccessSchema, ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, Pool, PoolName,
 };
-pub use notifications::{EmailAddress, EmailAddressError, Notifications, NotificationsError};
 pub use outcome::{Counts, Cursor, CursorError, Outcome, Warning};
-pub use percent::{Percent, PercentError};
 pub use principal::Principal;
 pub use request::Request;
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};

@@ -118,7 +118,8 @@ async fn while_a_backup_is_made_nobody_waits_and_nothing_is_forgotten() {
     // It holds the store for two seconds at least: what the file begins with, one block, and the checksum.
     let made = tokio::task::spawn_blocking(move || back_up(&copied, &path, Duration::from_millis(700)));
     let begun = Instant::now();
-    while store.try_forget().is_some() {
+    // Only what it gives says that it is the backup that holds the store: for a moment the keeper does, too, when it trims.
+    while std::fs::metadata(&file).map_or(0, |file| file.len()) == 0 {
         assert!(begun.elapsed() < PATIENCE, "the backup does not begin");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
