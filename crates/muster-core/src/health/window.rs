@@ -19,10 +19,16 @@ impl fmt::Display for Tally {
     /// The arithmetic: "7 of 20 failed = 35 %".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { failed, finished } = self;
-        match self.hundredths() {
-            None => f.write_str("none has finished"),
-            Some(hundredths) => write!(f, "{failed} of {finished} failed = {} %", f64::from(hundredths) / 100.0),
+        let Some(hundredths) = self.hundredths() else {
+            return f.write_str("none has finished");
+        };
+        write!(f, "{failed} of {finished} failed = {}", hundredths / 100)?;
+        match hundredths % 100 {
+            0 => {}
+            tenths if tenths % 10 == 0 => write!(f, ".{}", tenths / 10)?,
+            rest => write!(f, ".{rest:02}")?,
         }
+        f.write_str(" %")
     }
 }
 
@@ -47,7 +53,7 @@ pub struct Window {
 }
 
 /// So far after the base there is place for an end: 24 days.
-const REACH: u64 = 1 << 31;
+const REACH: Duration = Duration::from_millis(1 << 31);
 
 impl Window {
     /// How far back it goes.
@@ -64,10 +70,11 @@ impl Window {
         if self.ends.is_empty() {
             self.base = at;
         }
-        if millis_between(self.base, at) >= REACH {
+        if at.since(self.base) >= REACH {
             self.rebase();
         }
-        let ahead = u32::try_from(millis_between(self.base, at)).unwrap_or(u32::MAX >> 1);
+        // Less than `REACH`.
+        let ahead = u32::try_from(at.since(self.base).as_millis()).unwrap_or(u32::MAX >> 1);
         self.ends.push_back(ahead << 1 | u32::from(failed));
         self.failed += u32::from(failed);
     }
@@ -138,17 +145,8 @@ impl FromIterator<(Stamp, bool)> for Window {
     }
 }
 
-/// When an end slides out of a window of this length.
-fn slides_out(at: Stamp, span: Duration) -> Stamp {
-    at.after(span)
-}
-
 fn has_slid_out(at: Stamp, span: Duration, now: Stamp) -> bool {
-    slides_out(at, span) <= now
-}
-
-fn millis_between(earlier: Stamp, later: Stamp) -> u64 {
-    later.millis().saturating_sub(earlier.millis())
+    at.after(span) <= now
 }
 
 /// From which base it counts is nobody's business.
@@ -205,7 +203,16 @@ mod tests {
             finished: 20,
         };
         assert_eq!(tally.to_string(), "7 of 20 failed = 35 %");
-        assert_eq!(Tally { failed: 1, finished: 3 }.to_string(), "1 of 3 failed = 33.33 %");
+        for (failed, finished, share) in [
+            (1, 3, "33.33"),
+            (1, 8, "12.5"),
+            (1, 50, "2"),
+            (1, 1_100, "0.09"),
+            (0, 4, "0"),
+        ] {
+            let said = Tally { failed, finished }.to_string();
+            assert_eq!(said, format!("{failed} of {finished} failed = {share} %"));
+        }
     }
 
     proptest! {
