@@ -21,6 +21,7 @@ use crate::service::Services;
 use calls::Calls;
 pub(crate) use calls::CountCalls;
 use ledger::Sample;
+use process::Started;
 
 /// The type of what [`Metrics::page`] returns.
 pub(crate) use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
@@ -34,6 +35,7 @@ pub(crate) struct Metrics {
     calls: Calls,
     uploads: Gauge,
     stuck: Counter,
+    started: Started,
     sampled: Arc<Mutex<Option<Sampled>>>,
 }
 
@@ -52,7 +54,6 @@ impl Drop for Uploading {
 impl Metrics {
     /// Counts calls of gRPC by their ends.
     pub(crate) fn count_calls(&self) -> CountCalls {
-        process::begin();
         CountCalls::from(self.calls.clone())
     }
 

@@ -1,5 +1,5 @@
-//! What a shard counts of what happens in it, from its start on. Whoever counts waits for nobody and locks nothing; whoever reads gets figures that may be
-//! of slightly different moments.
+//! What a shard counts of what happens in it, from its start on. Whoever counts waits for nobody and locks nothing; a copy has figures that may be of
+//! slightly different moments.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -49,15 +49,21 @@ impl Counter {
     }
 }
 
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.get()))
+    }
+}
+
 /// How values are spread.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Histogram {
     bounds: &'static [u64],
     /// How many of its own values make one of the unit that it is told in.
     per_unit: f64,
     /// One for each bound, and one for what is beyond the last.
-    counts: Box<[AtomicU64]>,
-    sum: AtomicU64,
+    counts: Box<[Counter]>,
+    sum: Counter,
 }
 
 /// A histogram at a moment.
@@ -74,8 +80,8 @@ impl Histogram {
         Self {
             bounds,
             per_unit,
-            counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
-            sum: AtomicU64::new(0),
+            counts: (0..=bounds.len()).map(|_| Counter::default()).collect(),
+            sum: Counter::default(),
         }
     }
 
@@ -88,17 +94,17 @@ impl Histogram {
     #[expect(clippy::cast_precision_loss, reason = "nobody reads a figure of these to 16 digits")]
     pub fn spread(&self) -> Spread {
         let bounds = self.bounds.iter().map(|bound| *bound as f64 / self.per_unit);
-        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
+        let counts = self.counts.iter().map(Counter::get);
         Spread {
             buckets: bounds.chain([f64::INFINITY]).zip(counts).collect(),
-            sum: self.sum.load(Ordering::Relaxed) as f64 / self.per_unit,
+            sum: self.sum.get() as f64 / self.per_unit,
         }
     }
 
     fn observe(&self, value: u64, times: u64) {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
-        self.counts[bucket].fetch_add(times, Ordering::Relaxed);
-        self.sum.fetch_add(value.saturating_mul(times), Ordering::Relaxed);
+        self.counts[bucket].add(times);
+        self.sum.add(value.saturating_mul(times));
     }
 
     pub(crate) fn observe_size(&self, size: usize) {
@@ -116,7 +122,7 @@ impl Histogram {
 }
 
 /// One counter for each category.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ByCategory([Counter; Category::ALL.len()]);
 
 impl ByCategory {
@@ -134,8 +140,8 @@ impl ByCategory {
     }
 }
 
-/// The figures of a shard.
-#[derive(Debug)]
+/// The figures of a shard. A clone is a copy of this moment.
+#[derive(Debug, Clone)]
 pub struct Figures {
     /// Executions that were created.
     pub created: Counter,

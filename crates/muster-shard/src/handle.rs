@@ -92,7 +92,7 @@ pub struct ShardHandle {
 }
 
 /// How much a shard keeps, and how much of it waits to be kept better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
     /// How many batches the journal has.
     pub journal_batches: u64,
@@ -237,10 +237,12 @@ impl ShardHandle {
         self.hold.why()
     }
 
-    /// What it counts.
-    #[must_use]
-    pub fn figures(&self) -> &Figures {
-        &self.figures
+    /// What it counts. It is told when all that it counts is durable.
+    ///
+    /// # Errors
+    /// [`ShardError::Stopped`].
+    pub async fn figures(&self) -> Result<Figures, ShardError> {
+        self.when_durable(Figures::clone(&self.figures)).await
     }
 
     /// How many jobs wait for the writer.
@@ -249,16 +251,25 @@ impl ShardHandle {
         self.jobs.max_capacity() - self.jobs.capacity()
     }
 
-    /// How much it keeps.
-    #[must_use]
-    pub fn kept(&self) -> Kept {
+    /// How much it keeps. It is told when all of that is durable.
+    ///
+    /// # Errors
+    /// [`ShardError::Stopped`].
+    pub async fn kept(&self) -> Result<Kept, ShardError> {
         let (journal, history) = (self.store.journal(), self.store.history());
-        Kept {
+        let kept = Kept {
             journal_batches: journal.head().sequence.0.saturating_sub(journal.anchor().sequence.0),
             history_executions: history.total().count,
             history_bytes: history.bytes(),
             tail_executions: self.tail.len(),
-        }
+        };
+        self.when_durable(kept).await
+    }
+
+    /// Gives back what was read outside of a turn, once a turn that began after that is released: all that was read has happened before.
+    async fn when_durable<T>(&self, read: T) -> Result<T, ShardError> {
+        self.turn(|_| ()).await?;
+        Ok(read)
     }
 
     /// A finished execution; `None` when there is no such execution, or it is still open.

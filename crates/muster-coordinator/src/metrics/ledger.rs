@@ -1,4 +1,5 @@
-//! What only the ledger and the roster know, read a little at a time: a turn of the writer looks at no more than a thousand queues or runners.
+//! What only the shard knows, once it is durable. The ledger and the roster are read a little at a time: a turn of the writer looks at no more than a
+//! thousand queues or runners.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use muster_core::index::{Lane, OpenCounts};
 use muster_core::time::Stamp;
 use muster_core::words::RunnerId;
-use muster_shard::{ShardError, ShardHandle, Turn};
+use muster_shard::figures::Figures;
+use muster_shard::{Kept, ShardError, ShardHandle, Turn};
 
 /// How many queues or runners one turn looks at.
 const PAGE: usize = 1_000;
@@ -21,9 +23,13 @@ const VERSIONS_MAX: usize = 20;
 /// What stands for all the others. No pool can have this name.
 pub(super) const OTHERS: &str = "(other)";
 
-/// The ledger at a moment.
+/// The shard at a moment.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
+    /// What has happened since its start.
+    pub(super) figures: Figures,
+    /// How much it keeps.
+    pub(super) kept: Kept,
     /// The open executions.
     pub(super) open: OpenCounts,
     /// Those of them that wait for the end of a back-off.
@@ -93,7 +99,11 @@ impl Sample {
             });
             (gathered, next) = read.await?;
         }
-        Ok(gathered.bounded())
+        Ok(Self {
+            figures: shard.figures().await?,
+            kept: shard.kept().await?,
+            ..gathered.bounded()
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use muster_core::words::Category;
-use muster_shard::figures::{Figures, Histogram};
+use muster_shard::figures::Histogram;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::prometheus_text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric as _, NoLabelSet};
@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::Metrics;
 use super::ledger::{PoolSample, Sample};
-use super::process::ProcessSample;
+use super::process::{ProcessSample, Started};
 use crate::service::Services;
 
 /// The page of this moment.
@@ -51,13 +51,13 @@ impl Collector for Moment {
         let mut page = Page(encoder);
         let page = &mut page;
         self.coordinator(page)?;
-        self.executions(page, self.services.shard.figures())?;
+        self.executions(page)?;
         self.pools(page)?;
         self.runners(page)?;
-        self.landing(page, self.services.shard.figures())?;
-        self.shard(page, self.services.shard.figures())?;
+        self.landing(page)?;
+        self.shard(page)?;
         self.calls(page)?;
-        process(page)
+        process(page, self.metrics.started)
     }
 }
 
@@ -98,7 +98,8 @@ impl Moment {
         )
     }
 
-    fn executions(&self, page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
+    fn executions(&self, page: &mut Page<'_>) -> fmt::Result {
+        let figures = &self.sample.figures;
         let open = self.sample.open;
         let open = [
             ("created", open.created),
@@ -214,7 +215,8 @@ impl Moment {
         )
     }
 
-    fn landing(&self, page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
+    fn landing(&self, page: &mut Page<'_>) -> fmt::Result {
+        let figures = &self.sample.figures;
         page.counter(
             "muster_landed_records",
             "The records that have become visible in the landing.",
@@ -234,17 +236,17 @@ impl Moment {
     }
 
     // A depth of an outbox has its place here: of what the shard keeps and still has to do.
-    fn shard(&self, page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
+    fn shard(&self, page: &mut Page<'_>) -> fmt::Result {
+        let figures = &self.sample.figures;
         page.histogram(
             "muster_writer_turn_seconds",
             "How long a turn of the writer takes: whoever asks waits for the turn before.",
             [(NONE, &figures.turn)],
         )?;
-        let shard = &self.services.shard;
         page.gauge(
             "muster_writer_jobs_waiting",
             "The jobs that wait for the writer.",
-            [(NONE, shard.jobs_waiting())],
+            [(NONE, self.services.shard.jobs_waiting())],
         )?;
         page.histogram(
             "muster_commit_flush_seconds",
@@ -256,7 +258,7 @@ impl Moment {
             "How many events are made durable at a time.",
             [(NONE, &figures.commit_events)],
         )?;
-        let kept = shard.kept();
+        let kept = &self.sample.kept;
         page.gauge(
             "muster_journal_batches",
             "The batches in the journal.",
@@ -291,8 +293,8 @@ impl Moment {
 }
 
 /// The names that every exporter has for these.
-fn process(page: &mut Page<'_>) -> fmt::Result {
-    let now = ProcessSample::now();
+fn process(page: &mut Page<'_>, started: Started) -> fmt::Result {
+    let now = ProcessSample::now(started);
     if let Some(seconds) = now.cpu_seconds {
         let mut counter = page.0.encode_descriptor(
             "process_cpu_seconds",

@@ -1,7 +1,6 @@
 //! What every exporter tells of its process, by the names that they all use. Read from Linux when somebody asks; what cannot be read is not told.
 
 use std::fs;
-use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit};
@@ -23,20 +22,20 @@ pub(super) struct ProcessSample {
     pub(super) started: f64,
 }
 
-/// When this was first asked, which is when the coordinator began to serve.
-static STARTED: LazyLock<f64> = LazyLock::new(|| {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since_epoch.as_secs_f64()
-});
+/// When the coordinator began, in s since 1970: when this was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Started(f64);
 
-/// Notes that the process has begun.
-pub(super) fn begin() {
-    LazyLock::force(&STARTED);
+impl Default for Started {
+    fn default() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(since_epoch.as_secs_f64())
+    }
 }
 
 impl ProcessSample {
     /// This process, now.
-    pub(super) fn now() -> Self {
+    pub(super) fn now(Started(started): Started) -> Self {
         let memory = fs::read_to_string("/proc/self/statm").unwrap_or_default();
         let mut pages = memory
             .split_ascii_whitespace()
@@ -52,7 +51,7 @@ impl ProcessSample {
             // One of them is what it was asked by.
             open_fds: descriptors.map(|open| (open.count() as u64).saturating_sub(1)),
             max_fds: getrlimit(Resource::Nofile).current,
-            started: *STARTED,
+            started,
         }
     }
 }
@@ -75,11 +74,12 @@ mod tests {
 
     #[test]
     fn linux_tells_all_of_this_process() {
-        let before = ProcessSample::now();
+        let started = Started::default();
+        let before = ProcessSample::now(started);
         let file = fs::File::open("/proc/self/stat").expect("Linux has it");
         let spun = std::time::Instant::now();
         while spun.elapsed().as_millis() < 50 {}
-        let now = ProcessSample::now();
+        let now = ProcessSample::now(started);
         assert!(
             now.resident_bytes > Some(1 << 20) && now.virtual_bytes > now.resident_bytes,
             "{now:?}"

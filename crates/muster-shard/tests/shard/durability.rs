@@ -89,8 +89,16 @@ async fn everything_that_was_answered_survives_a_power_cut_at_any_moment() {
                 answered
             });
         }
+        let mut counting = tokio::task::JoinSet::new();
+        counting.spawn(async move {
+            let mut told = 0;
+            while let Ok(figures) = handle.figures().await {
+                told = figures.created.get();
+            }
+            told
+        });
         let answered = creating.join_all().await.concat();
-        drop(handle);
+        let told: u64 = counting.join_all().await.into_iter().sum();
         let ended = tokio::task::spawn_blocking(move || running.join())
             .await
             .expect("no panic");
@@ -108,6 +116,12 @@ async fn everything_that_was_answered_survives_a_power_cut_at_any_moment() {
             .await
             .expect("it runs");
         assert_eq!(missing, 0, "round {round}");
+        let created = handle.turn(|turn| turn.state().ledger().executions().count()).await;
+        let created = created.expect("it runs") as u64;
+        assert!(
+            created >= told,
+            "round {round}: {told} were counted, and {created} are there"
+        );
         end(handle, running).await;
     }
 }

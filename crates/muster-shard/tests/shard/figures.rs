@@ -63,7 +63,7 @@ async fn the_figures_add_up_to_what_has_happened() {
         }
     }
 
-    let figures = handle.figures();
+    let figures = handle.figures().await.expect("it runs");
     assert_eq!((figures.created.get(), figures.completed.get()), (4, 2));
     let counted = |counts: &muster_shard::figures::ByCategory| -> Vec<_> {
         counts.get().filter(|(_, count)| *count > 0).collect()
@@ -92,14 +92,17 @@ async fn the_figures_add_up_to_what_has_happened() {
 
     // What has ended goes to history.
     let settled = async {
-        while handle.kept().history_executions < 4 {
+        loop {
+            let kept = handle.kept().await.expect("it runs");
+            if kept.history_executions == 4 {
+                return kept;
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, settled)
+    let kept = tokio::time::timeout(PATIENCE, settled)
         .await
         .expect("history takes them in");
-    let kept = handle.kept();
     assert_eq!(kept.tail_executions, 0);
     assert!(
         kept.journal_batches > 0 && kept.history_bytes.is_none_or(|bytes| bytes > 0),
