@@ -287,6 +287,17 @@ impl ScriptedRunner {
         Work::from(assignment)
     }
 
+    /// The same, accepted and started: the coordinator has acknowledged that.
+    ///
+    /// # Panics
+    /// When none comes, or several come at once, or it is not acknowledged.
+    pub async fn begin_assigned(&mut self) -> Work {
+        let work = self.assignment().await;
+        self.report(vec![work.accepted(), work.started()]).await;
+        self.ack(&work, v1::ReportKind::Started).await;
+        work
+    }
+
     /// Waits until a report on this work, of this kind or a later one, is acknowledged.
     ///
     /// # Panics

@@ -87,9 +87,7 @@ async fn a_flush_that_stalls_holds_up_what_is_told_and_costs_no_runner_its_lease
         .await;
     let held = client.create_soon(&Wanted::new("held", CONNECTOR)).await;
     let execution = client.open_execution(&held.name).await;
-    let work = runner.assignment().await;
-    runner.report(vec![work.accepted(), work.started()]).await;
-    runner.ack(&work, ReportKind::Started).await;
+    let work = runner.begin_assigned().await;
 
     // Whoever asks while it stalls is answered after it, or gives up before.
     let mut told = Instant::now();

@@ -55,9 +55,7 @@ async fn below_the_low_water_mark_what_runs_ends_and_nothing_new_begins() {
         .await;
     let running = client.create_soon(&Wanted::new("running", CONNECTOR)).await;
     let runs = client.open_execution(&running.name).await;
-    let work = runner.assignment().await;
-    runner.report(vec![work.accepted(), work.started()]).await;
-    runner.ack(&work, ReportKind::Started).await;
+    let work = runner.begin_assigned().await;
     let queued = client.create_soon(&Wanted::new("queued", CONNECTOR)).await;
     let waits = client.open_execution(&queued.name).await;
     assert_eq!(health_of_disks(&client).await, ServingStatus::Serving);

@@ -26,9 +26,7 @@ async fn a_coordinator_that_stops_is_not_ready_and_lives() {
     // An upload that does not go on is waited for when it stops.
     let mut runner = ScriptedRunner::named("runner", "default", 1).check_in(&url).await;
     client.create_soon(&Wanted::new("source", CONNECTOR)).await;
-    let work = runner.assignment().await;
-    runner.report(vec![work.accepted(), work.started()]).await;
-    runner.ack(&work, ReportKind::Started).await;
+    let work = runner.begin_assigned().await;
     let _upload = runner.begin_upload(&work).await;
     world.coordinator.process().signal(nix::sys::signal::Signal::SIGTERM);
     eventually("a stop that is told", LIMIT, async || {

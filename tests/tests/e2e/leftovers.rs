@@ -32,9 +32,7 @@ async fn records_that_are_staged_while_leftovers_are_swept_stay() {
     }
     world.coordinator.restart().await;
     let mut runner = ScriptedRunner::named("later", "later", 1).check_in(&url).await;
-    let work = runner.assignment().await;
-    runner.report(vec![work.accepted(), work.started()]).await;
-    runner.ack(&work, ReportKind::Started).await;
+    let work = runner.begin_assigned().await;
     let counts = runner.upload(&work, RECORDS).await.expect("it holds the execution");
     let left = staged_files(&landing).len();
     assert!(

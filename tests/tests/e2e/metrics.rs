@@ -70,10 +70,7 @@ async fn until(world: &World, sample: &str, value: f64) -> Scrape {
 
 async fn collect(world: &World, runner: &mut ScriptedRunner, name: &str) -> Work {
     world.client().create_soon(&Wanted::new(name, CONNECTOR)).await;
-    let work = runner.assignment().await;
-    runner.report(vec![work.accepted(), work.started()]).await;
-    runner.ack(&work, ReportKind::Started).await;
-    work
+    runner.begin_assigned().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

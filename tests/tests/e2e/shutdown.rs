@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use muster_proto::v1::{ExecutionStatus, ReportKind};
+use muster_proto::v1::ExecutionStatus;
 use muster_tests::{CONNECTOR, LIMIT, ScriptedRunner, Wanted, World, id_of, passwd_of, published};
 
 /// How long a process has to stop when nobody says, and what it takes the system to notice.
@@ -52,9 +52,7 @@ async fn a_runner_that_does_not_leave_holds_nothing_up() {
     let mut stubborn = ScriptedRunner::named("stubborn", "default", 1).check_in(&url).await;
     let created = client.create_soon(&Wanted::new("source", CONNECTOR)).await;
     let execution = client.open_execution(&created.name).await;
-    let work = stubborn.assignment().await;
-    stubborn.report(vec![work.accepted(), work.started()]).await;
-    stubborn.ack(&work, ReportKind::Started).await;
+    stubborn.begin_assigned().await;
 
     stop_in_time(&mut world).await;
     world.coordinator.restart().await;
@@ -68,9 +66,7 @@ async fn an_upload_that_does_not_go_on_holds_nothing_up() {
     let (client, url) = (world.client(), world.coordinator.url());
     let mut runner = ScriptedRunner::named("runner", "default", 1).check_in(&url).await;
     client.create_soon(&Wanted::new("source", CONNECTOR)).await;
-    let work = runner.assignment().await;
-    runner.report(vec![work.accepted(), work.started()]).await;
-    runner.ack(&work, ReportKind::Started).await;
+    let work = runner.begin_assigned().await;
     let _upload = runner.begin_upload(&work).await;
     stop_in_time(&mut world).await;
 }

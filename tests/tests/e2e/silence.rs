@@ -67,9 +67,7 @@ async fn what_a_runner_says_after_its_lease_is_fenced() {
     let mut late = identity.check_in(&url).await;
     let created = client.create_soon(&Wanted::new("source", CONNECTOR)).await;
     let execution = client.open_execution(&created.name).await;
-    let lost = late.assignment().await;
-    late.report(vec![lost.accepted(), lost.started()]).await;
-    late.ack(&lost, ReportKind::Started).await;
+    let lost = late.begin_assigned().await;
     let mut second = ScriptedRunner::named("second", "default", 2).check_in(&url).await;
 
     late.fall_silent();

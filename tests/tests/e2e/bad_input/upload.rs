@@ -101,9 +101,7 @@ async fn held(scene: &Scene) -> (ScriptedRunner, Work) {
     let mut runner = runner.check_in(&scene.world.coordinator.url()).await;
     let wanted = Wanted::new("records", CONNECTOR).pool("uploads");
     scene.world.client().create_soon(&wanted).await;
-    let work = runner.assignment().await;
-    runner.report(vec![work.accepted(), work.started()]).await;
-    runner.ack(&work, ReportKind::Started).await;
+    let work = runner.begin_assigned().await;
     (runner, work)
 }
 
