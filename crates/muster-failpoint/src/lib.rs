@@ -4,11 +4,15 @@
 //! comes to `trim-anchor` for the third time; `trim-anchor:3:20` holds the thread up there for 20 ms before it does, while all others go on: what was told
 //! too early gets out meanwhile. Nothing is flushed or dropped then.
 //!
+//! Of several, with commas between, the last ends the process, and at each before it the whole process stops, as by `SIGSTOP`, until somebody has it go on:
+//! `noted:7:20,appended:1` lets a test copy what lies on the disk at the seventh `noted`, holds that thread up for 20 ms then, and dies at the `appended`
+//! that follows.
+//!
 //! They are there in builds with `debug_assertions` alone, which are those that the end-to-end tests run: a feature would have everything built a second
 //! time for them, and could be switched on in a release by a slip. In a release build [`reached`] is empty, and nobody reads the variable.
 
 /// The variable that arms a failpoint: its name, which time it is that counts, from 1 on, and for how many milliseconds the thread is held up then (none if
-/// it does not say), with colons between.
+/// it does not say), with colons between. Or several of them, each of which counts from when the one before has passed.
 pub const VARIABLE: &str = "MUSTER_CRASH_AT";
 
 /// What a process prints before it dies at a failpoint, before the point's name.
@@ -39,7 +43,7 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("landing-opened", "the landing is open too, nobody is served"),
     // The journal.
     ("append", "batches are about to be appended"),
-    ("appended", "they are appended, and not flushed"),
+    ("appended", "they are appended, and about to be flushed"),
     (
         "engine-flushed",
         "the engine says that they are flushed, and they are not synced",
@@ -166,40 +170,64 @@ pub use armed::reached;
 #[cfg(debug_assertions)]
 mod armed {
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::time::Duration;
 
     use rustix::process::{Signal, getpid, kill_process};
 
     use super::{FAILPOINTS, LAST_WORDS, VARIABLE};
 
+    /// The longest that the system takes to stop all threads.
+    const STOPS_WITHIN: Duration = Duration::from_millis(5);
+
     struct Armed {
+        steps: Vec<Step>,
+        /// Which of them is the next.
+        next: AtomicUsize,
+    }
+
+    struct Step {
         number: usize,
         /// How many times are left until it counts; goes on below zero, all around, which nobody lives to see.
         left: AtomicU64,
         held_up: Duration,
     }
 
-    /// Dies if this failpoint is armed and its time has come.
+    /// Stops or dies if this failpoint is armed and its time has come.
     pub fn reached(number: usize) {
         static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
         let armed = ARMED.get_or_init(|| read(&std::env::var(VARIABLE).ok()?));
-        if let Some(armed) = armed
-            && armed.number == number
-            && armed.left.fetch_sub(1, Ordering::Relaxed) == 1
-        {
-            std::thread::sleep(armed.held_up);
-            eprintln!("{LAST_WORDS}{}", FAILPOINTS[number].0);
-            let _ = kill_process(getpid(), Signal::KILL);
-            // The signal ends the process before that call returns. Should the system refuse it, this ends it as abruptly.
-            std::process::abort();
+        let Some(armed) = armed else { return };
+        let at = armed.next.load(Ordering::Acquire);
+        let step = &armed.steps[at];
+        if step.number != number || step.left.fetch_sub(1, Ordering::Relaxed) != 1 {
+            return;
         }
+        if at + 1 < armed.steps.len() {
+            let _ = kill_process(getpid(), Signal::STOP);
+            // Its own turn to stop comes in this time, and what passes while all stand still does not count.
+            std::thread::sleep(STOPS_WITHIN);
+            std::thread::sleep(step.held_up);
+            armed.next.store(at + 1, Ordering::Release);
+            return;
+        }
+        std::thread::sleep(step.held_up);
+        eprintln!("{LAST_WORDS}{}", FAILPOINTS[number].0);
+        let _ = kill_process(getpid(), Signal::KILL);
+        // The signal ends the process before that call returns. Should the system refuse it, this ends it as abruptly.
+        std::process::abort();
     }
 
     fn read(text: &str) -> Option<Armed> {
+        let steps = text.split(',').map(read_step).collect::<Option<_>>()?;
+        let next = AtomicUsize::new(0);
+        Some(Armed { steps, next })
+    }
+
+    fn read_step(text: &str) -> Option<Step> {
         let mut parts = text.split(':');
         let name = parts.next()?;
-        Some(Armed {
+        Some(Step {
             number: FAILPOINTS.iter().position(|(known, _)| *known == name)?,
             left: AtomicU64::new(parts.next()?.parse().ok()?),
             held_up: Duration::from_millis(parts.next().map_or(Ok(0), str::parse).ok()?),
@@ -231,10 +259,15 @@ mod tests {
         }
     }
 
-    fn armed(value: &str) -> Output {
+    fn command(value: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("a test knows its own file"));
         command.args(["--ignored", "--exact", "--nocapture", "tests::comes_to_two_places"]);
-        command.env(VARIABLE, value).output().expect("it can be started")
+        command.env(VARIABLE, value);
+        command
+    }
+
+    fn armed(value: &str) -> Output {
+        command(value).output().expect("it can be started")
     }
 
     #[cfg(debug_assertions)]
@@ -250,10 +283,41 @@ mod tests {
             let name = value.split(':').next().unwrap_or_default();
             assert!(told.ends_with(&format!("{LAST_WORDS}{name}\n")), "{value}: {told}");
         }
-        for value in ["append:4", "append", "elsewhere:1", "append:soon", "append:1:soon"] {
+        for value in [
+            "append:4",
+            "append",
+            "elsewhere:1",
+            "append:soon",
+            "append:1:soon",
+            "append:1,elsewhere:1",
+        ] {
             let output = armed(value);
             assert!(output.status.success(), "{value}: {output:?}");
         }
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    fn a_process_stops_on_its_way_to_where_it_dies() {
+        use std::process::Stdio;
+
+        use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+        let mut command = command("append:2,appended:1");
+        let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let process = process.expect("it can be started");
+        let pid = Pid::from_child(&process);
+        let changed = waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+        );
+        let stopped = changed.expect("it is a child of ours").expect("this waits");
+        assert!(stopped.stopped(), "{stopped:?}");
+        kill_process(pid, Signal::CONT).expect("it is there");
+        let output = process.wait_with_output().expect("its output can be read");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(printed.matches("append\n").count(), 2, "{printed}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.ends_with(&format!("{LAST_WORDS}appended\n")), "{told}");
     }
 
     #[cfg(not(debug_assertions))]

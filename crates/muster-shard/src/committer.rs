@@ -124,7 +124,6 @@ impl Committer {
         if through.is_some() {
             failpoint!("append");
             self.store.append(recorded)?;
-            failpoint!("appended");
         }
         let mut batches = batches;
         if planted!("answer-before-flush") {

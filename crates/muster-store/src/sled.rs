@@ -174,6 +174,7 @@ impl Engine {
 
     fn flush(&self, action: &str) -> Result<Result<(), StoreError>, StoreError> {
         guard(action, || {
+            failpoint!("appended");
             self.db.flush().map_err(|error| failure("flush", &self.path, error))?;
             failpoint!("engine-flushed");
             self.log
