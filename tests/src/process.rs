@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -108,9 +109,20 @@ impl Process {
     /// When it cannot be sent.
     pub fn signal(&mut self, signal: Signal) {
         if self.try_wait().is_none() {
-            let pid = i32::try_from(self.pid()).expect("Linux numbers processes up to 4 million");
-            kill(Pid::from_raw(pid), signal).expect("a process of our own takes signals");
+            kill(self.nix_pid(), signal).expect("a process of our own takes signals");
         }
+    }
+
+    /// Whether it stands still with all of its threads, as after `SIGSTOP`. That is told once for each stop.
+    #[must_use]
+    pub fn has_stopped(&self) -> bool {
+        let only_stops = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+        // One that has ended is no error here: it has not stopped.
+        matches!(waitid(Id::Pid(self.nix_pid()), only_stops), Ok(WaitStatus::Stopped(..)))
+    }
+
+    fn nix_pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.pid()).expect("Linux numbers processes up to 4 million"))
     }
 
     /// `kill -9`, and waits until it is gone.

@@ -153,7 +153,8 @@ impl Operator {
         match self.chance.u32(0..100) {
             0..5 if self.mine.len() < INTEGRATIONS_MAX => self.create().await,
             0..60 => self.run().await,
-            60..85 => self.look().await,
+            60..80 => self.look().await,
+            80..85 => self.look_at_integration().await,
             85..93 => self.cancel().await,
             93..98 => self.rename().await,
             _ => self.delete().await,
@@ -202,6 +203,19 @@ impl Operator {
         };
         let found = self.client.execution(&name).await?;
         self.note(found);
+        Ok(())
+    }
+
+    async fn look_at_integration(&mut self) -> Result<(), Status> {
+        let Some(name) = self.chance.choice(&self.mine) else {
+            return Ok(());
+        };
+        let found = self.client.integration(name).await?;
+        let known = &self.told.integrations[name];
+        assert!(
+            known.names.contains(&found.display_name),
+            "{known:?}, and it is {found:?}"
+        );
         Ok(())
     }
 

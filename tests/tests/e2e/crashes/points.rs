@@ -13,6 +13,8 @@ pub(super) enum When {
     StoppingOld,
     /// It is killed from outside while the engine writes its snapshot, where there is no place for a failpoint of ours.
     Snapshot,
+    /// The machine is lost with it, before a flush.
+    MachineLost,
     /// It is killed from outside at any moment.
     AnyMoment,
 }
@@ -46,6 +48,14 @@ const fn killed(at: &'static str, when: When) -> Death {
     Death { at, when, ordinal_max }
 }
 
+const fn machine_lost(ordinal_max: u32) -> Death {
+    Death {
+        at: "(the machine lost before a flush)",
+        when: When::MachineLost,
+        ordinal_max,
+    }
+}
+
 /// The steps in which a store is made, in their order.
 pub(super) const MAKING: &[Death] = &[
     working("store-begun", 1),
@@ -70,6 +80,11 @@ pub(super) const COORDINATOR: &[Death] = &[
     working("noted", 60),
     working("releasing", 30),
     working("released", 60),
+    // What is told too early anywhere is seen here, so this is done more often than the others.
+    machine_lost(60),
+    machine_lost(40),
+    machine_lost(20),
+    machine_lost(10),
     working("history-put", 10),
     working("history-putting", 10),
     stopping("tallies-part", 1),
