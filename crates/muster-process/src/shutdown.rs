@@ -49,6 +49,26 @@ impl Signals {
     }
 }
 
+/// Has something done before a signal ends this process, as it does from then on with the code that a shell tells: for a command that runs to its end
+/// unless it is interrupted.
+///
+/// # Errors
+/// The operating system's, when there is no thread or no handler to be had.
+pub fn before_end_by_signal(clean: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::listen()?
+    };
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread.spawn(move || {
+        let asked = runtime.block_on(signals.next());
+        clean();
+        process::exit(asked.exit_code());
+    })?;
+    Ok(())
+}
+
 /// Which signal asked.
 #[derive(Debug, Clone, Copy)]
 enum Asked {

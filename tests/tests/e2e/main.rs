@@ -2,6 +2,7 @@
 
 mod absence;
 mod api_page;
+mod backup;
 mod bad_input;
 mod clients;
 mod competition;

@@ -1,13 +1,13 @@
 //! `muster-coordinator backup`: all that a coordinator's store holds, in one file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use muster_process::Exit;
 use muster_process::progress::Progress;
+use muster_process::{Exit, shutdown};
 use muster_proto::v1;
 use muster_store::verify::Told;
 use muster_store::{Location, Store, StoreError};
@@ -43,7 +43,10 @@ pub(super) struct BackUp {
 impl BackUp {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let settings = self.kept.settings()?;
-        let mut draft = Draft::begin(&self.file, self.replace)?;
+        let path = Draft::path(&self.file)?;
+        let left = path.clone();
+        shutdown::before_end_by_signal(move || drop(fs::remove_file(left)))?;
+        let mut draft = Draft::begin(path, &self.file, self.replace)?;
         let mut progress = Progress::new();
         let store = settings.data.join("store");
         muster_store::verify::judge_presence(&store)?;
@@ -116,7 +119,11 @@ fn said(done: u64, of: u64) -> String {
     format!("backing up: {done} of {of} entities and finished executions")
 }
 
-/// A file beside the one that is made, which takes its place when it is whole. Removed when it does not come so far.
+/// What follows the goal's name, and the number of whoever makes it, in the name of a draft.
+const DRAFT: &str = ".draft";
+
+/// A file beside the one that is made, which takes its place when it is whole. Removed when it does not come so far; and what a `kill -9` has left
+/// of another one is removed by the next for the same goal. Locked as long as somebody makes it, so that it is known to be left.
 struct Draft {
     path: PathBuf,
     goal: PathBuf,
@@ -130,17 +137,20 @@ struct Draft {
 }
 
 impl Draft {
-    fn begin(goal: &Path, replaces: bool) -> Result<Self, Failure> {
+    /// Where this process makes it.
+    fn path(goal: &Path) -> Result<PathBuf, Failure> {
+        let mut name = goal.file_name().ok_or("name a file, not a folder")?.to_owned();
+        name.push(format!(".{}{DRAFT}", std::process::id()));
+        Ok(goal.with_file_name(name))
+    }
+
+    fn begin(path: PathBuf, goal: &Path, replaces: bool) -> Result<Self, Failure> {
         if !replaces && goal.symlink_metadata().is_ok() {
             return Err(there(goal));
         }
-        let mut name = goal.file_name().ok_or("name a file, not a folder")?.to_owned();
-        name.push(format!(".{}.draft", std::process::id()));
-        let path = goal.with_file_name(name);
-        let mut options = OpenOptions::new();
-        // It holds the configurations of all integrations.
-        let file = options.create_new(true).write(true).mode(0o600).open(&path);
-        let file = file.map_err(|error| format!("cannot make `{}`: {error}", path.display()))?;
+        // Whatever it is that cannot be removed takes room, and no more: this backup does not depend on it.
+        let _left = remove_left(goal);
+        let file = make(&path).map_err(|error| format!("cannot make `{}`: {error}", path.display()))?;
         Ok(Self {
             path,
             goal: goal.to_owned(),
@@ -195,11 +205,7 @@ impl Draft {
             fs::hard_link(&self.path, &self.goal)?;
             fs::remove_file(&self.path)?;
         }
-        let folder = match self.goal.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            Some(_) | None => Path::new("."),
-        };
-        File::open(folder)?.sync_all()
+        File::open(folder_of(&self.goal))?.sync_all()
     }
 }
 
@@ -208,6 +214,51 @@ impl Drop for Draft {
         if self.file.take().is_some() {
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Makes a file that is locked, and there.
+fn make(path: &Path) -> io::Result<File> {
+    loop {
+        let mut options = OpenOptions::new();
+        // It holds the configurations of all integrations.
+        let file = options.create_new(true).write(true).mode(0o600).open(path)?;
+        // Where files know no locks nobody takes one for left. Otherwise somebody may have, in between.
+        if take(&file).unwrap_or(true) {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes what others have left of drafts for this goal.
+fn remove_left(goal: &Path) -> io::Result<()> {
+    let goal_name = goal.file_name().unwrap_or_default();
+    for entry in fs::read_dir(folder_of(goal))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.as_encoded_bytes().strip_prefix(goal_name.as_encoded_bytes());
+        let number = number.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(DRAFT.as_bytes()));
+        let is_draft = number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit));
+        if is_draft && entry.file_type()?.is_file() && take(&OpenOptions::new().write(true).open(entry.path())?)? {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a draft that nobody makes; `false` when somebody does, or has removed it. It is ours as long as the file is open.
+fn take(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(file.metadata()?.nlink() > 0),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn folder_of(goal: &Path) -> &Path {
+    match goal.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
     }
 }
 
@@ -236,7 +287,7 @@ mod tests {
         });
         copied.expect("it is whole");
         let made = |count: usize| {
-            let mut draft = Draft::begin(&goal, true)?;
+            let mut draft = Draft::begin(Draft::path(&goal)?, &goal, true)?;
             for piece in &pieces[..count] {
                 draft.write(piece)?;
             }
@@ -255,5 +306,32 @@ mod tests {
             1,
             "a draft is left"
         );
+    }
+
+    #[test]
+    fn what_was_left_of_a_draft_goes_and_what_is_made_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let goal = folder.path().join("muster.backup");
+        let path = |name: &str| folder.path().join(name);
+        for others in [
+            "muster.backup..draft",
+            "muster.backup.x1.draft",
+            "muster.backup.1.draft.gz",
+            "other.backup.1.draft",
+        ] {
+            fs::write(path(others), "").expect("written");
+        }
+        fs::create_dir(path("muster.backup.2.draft")).expect("made");
+        fs::write(path("muster.backup.1.draft"), "left").expect("written");
+        let made = make(&path("muster.backup.3.draft")).expect("made");
+        let listed = || fs::read_dir(folder.path()).expect("listed").count();
+        assert_eq!(listed(), 7);
+        let draft = Draft::begin(path("muster.backup.4.draft"), &goal, false).expect("it begins");
+        assert!(!path("muster.backup.1.draft").exists(), "it takes room for good");
+        assert_eq!(listed(), 7, "something else is gone");
+        drop((draft, made));
+        remove_left(&goal).expect("removed");
+        assert!(!path("muster.backup.3.draft").exists(), "nobody makes it any more");
+        assert_eq!(listed(), 5);
     }
 }
