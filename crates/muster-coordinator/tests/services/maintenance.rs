@@ -37,6 +37,15 @@ async fn take(chunks: &mut Streaming<v1::BackUpResponse>) -> Result<usize, Statu
     tokio::time::timeout(PATIENCE, all).await.expect("it ends in time")
 }
 
+/// Hears a verification to its end.
+async fn end(told: &mut Streaming<v1::VerifyResponse>) -> Result<(), Status> {
+    let all = async {
+        while told.message().await?.is_some() {}
+        Ok(())
+    };
+    tokio::time::timeout(PATIENCE, all).await.expect("it ends in time")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_was_not_taken_in_time_does_not_end_as_a_whole_one_does() {
     let rig = Rig::empty().await;
@@ -74,4 +83,29 @@ async fn no_backup_begins_or_goes_on_on_a_disk_with_too_little_room() {
     assert_refused(take(&mut begun).await, Code::Unavailable, "NOT_READY", None);
     let refused = client.back_up(v1::BackUpRequest {}).await;
     assert_refused(refused, Code::Unavailable, "NOT_READY", None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_is_read_for_one_call_at_a_time() {
+    let rig = Rig::empty().await;
+    fill(&rig).await;
+    let mut client = MaintenanceServiceClient::new(rig.narrow_channel().await);
+    let mut begun = client
+        .back_up(v1::BackUpRequest {})
+        .await
+        .expect("it begins")
+        .into_inner();
+    begun.message().await.expect("it goes on").expect("there is more");
+    let mut others = client.clone();
+    let second = others.back_up(v1::BackUpRequest {}).await.expect("it begins");
+    let refused = take(&mut second.into_inner()).await;
+    assert_refused(refused, Code::ResourceExhausted, "LIMIT_REACHED", None);
+    let verification = others.verify(v1::VerifyRequest {}).await.expect("it begins");
+    let refused = end(&mut verification.into_inner()).await;
+    assert_refused(refused, Code::ResourceExhausted, "LIMIT_REACHED", None);
+    take(&mut begun).await.expect("nobody has cut it off");
+    let verification = client.verify(v1::VerifyRequest {}).await.expect("it begins");
+    end(&mut verification.into_inner())
+        .await
+        .expect("nothing else reads the store");
 }
