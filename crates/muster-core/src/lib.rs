@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod entity;
 pub mod event;
 pub mod explain;
+pub mod few;
 pub mod health;
 pub mod index;
 pub mod ledger;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use muster_core::few::Few;
 use muster_core::words::{Attempt, Counts, DataType, ExecutionId, IntegrationId, OrganizationId, StagedId};
 use object_store::path::Path;
 
@@ -34,9 +35,6 @@ pub enum Told {
         count: u64,
     },
 }
-
-/// How many findings of a kind are told one by one; the rest are counted.
-const TOLD_OF_A_KIND_MAX: u64 = 20;
 
 /// What is known of the execution that records belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +139,7 @@ impl Kind {
 pub struct Pass<'a> {
     landing: &'a Landing,
     tell: &'a mut (dyn FnMut(Told) + Send + Sync),
-    counts: BTreeMap<Kind, u64>,
+    kinds: Few<Kind>,
     /// How many executions' records were looked at.
     seen: u64,
 }
@@ -152,7 +150,7 @@ impl Landing {
         Pass {
             landing: self,
             tell,
-            counts: BTreeMap::new(),
+            kinds: Few::default(),
             seen: 0,
         }
     }
@@ -216,14 +214,8 @@ impl Pass<'_> {
 
     /// How many executions' records were looked at. Tells of what there were too many to be told one by one.
     pub fn end(self) -> u64 {
-        for (kind, count) in &self.counts {
-            if *count > TOLD_OF_A_KIND_MAX {
-                let more = count - TOLD_OF_A_KIND_MAX;
-                (self.tell)(Told::More {
-                    kind: *kind,
-                    count: more,
-                });
-            }
+        for (kind, count) in self.kinds.untold() {
+            (self.tell)(Told::More { kind, count });
         }
         self.seen
     }
@@ -284,9 +276,7 @@ impl Pass<'_> {
     }
 
     fn found(&mut self, kind: Kind, destination: &Destination, more: Option<String>) {
-        let count = self.counts.entry(kind).or_default();
-        *count += 1;
-        if *count <= TOLD_OF_A_KIND_MAX {
+        if self.kinds.count(kind) {
             let destination = destination.clone();
             (self.tell)(Told::Found {
                 kind,
