@@ -418,6 +418,10 @@ fn log_give_up(why: GiveUpReason, coordinator: &str) {
             "nothing comes from the coordinator any more: the connection is taken for dead, checking in again"
         ),
         GiveUpReason::Asked => tracing::info!(coordinator, "the coordinator asks to check in anew"),
+        GiveUpReason::WorkLost => tracing::warn!(
+            coordinator,
+            "work was given up while the check-in was under way: checking in again without it"
+        ),
         GiveUpReason::Violation => {}
     }
 }

@@ -53,6 +53,11 @@ impl Hand {
         self.running.contains_key(&work)
     }
 
+    /// Whether it runs, or has ended and that is not acknowledged.
+    pub(super) fn has(&self, work: Work) -> bool {
+        self.running.contains_key(&work) || self.spool.contains_key(&work)
+    }
+
     pub(super) fn all_running(&self) -> impl Iterator<Item = (Work, &Running)> {
         self.running.iter().map(|(work, running)| (*work, running))
     }

@@ -85,6 +85,8 @@ pub enum GiveUpReason {
     Silence,
     /// The coordinator has asked for it.
     Asked,
+    /// Work that the hello listed was stopped before the welcome came, and the coordinator believes that it goes on: the next hello does not list it.
+    WorkLost,
     /// The coordinator has broken the protocol; [`receive`](super::RunnerEnd::receive) has told how.
     Violation,
 }

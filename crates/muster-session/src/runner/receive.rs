@@ -27,6 +27,11 @@ impl RunnerEnd {
         }
         let resumed: Result<Vec<Work>, _> = welcome.resumed.iter().map(wire::held_from_wire).collect();
         let resumed = resumed.map_err(|error| error.under("resumed[]"))?;
+        if !resumed.iter().all(|work| self.hand.has(*work)) {
+            let wait = self.backoff.next();
+            self.give_up(now.moment.after(wait), GiveUpReason::WorkLost);
+            return Ok(());
+        }
         self.lease = Some(Lease {
             length,
             heartbeat_interval,

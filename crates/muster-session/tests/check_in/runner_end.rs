@@ -239,6 +239,25 @@ fn work_that_the_welcome_does_not_resume_is_stopped() {
     );
 }
 
+/// Else the coordinator would wait for it as long as the runner lives.
+#[test]
+fn work_that_is_lost_while_the_welcome_is_under_way_is_not_resumed() {
+    let mut end = running(&[work(1, 1)]);
+    end.disconnected(StreamEnd::Broken, at(46_000));
+    let millis = back(&mut end);
+    end.connected(at(millis));
+    assert!(matches!(&sent(&mut end, millis)[..], [Kind::Hello(hello)] if hello.running == [held(work(1, 1))]));
+    end.tick(at(48_000));
+    let why = StopReason::LeaseLost;
+    assert_eq!(outputs(&mut end), [RunnerOutput::Stop { work: work(1, 1), why }]);
+    end.receive(welcome(1, 60, 15, &[work(1, 1)]), at(48_500))
+        .expect("a good welcome");
+    assert_eq!(outputs(&mut end), [given_up(GiveUpReason::WorkLost)]);
+    let millis = back(&mut end);
+    assert_eq!(greet(&mut end, millis, &[]).running, []);
+    assert!(end.is_checked_in());
+}
+
 #[test]
 fn a_spool_from_an_earlier_life_is_told_in_its_order() {
     let spooled = vec![completed(work(9, 1), 0, false), completed(work(3, 2), 0, false)];
