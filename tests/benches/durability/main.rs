@@ -1,4 +1,5 @@
-//! `cargo bench --bench durability`: what keeping things safe costs. Backups while the coordinator works, a verification of all, a restart after a kill.
+//! `cargo bench --bench durability`: what keeping things safe costs. Backups while the coordinator works, a verification of all, a restart after a kill;
+//! and how fast the simulator is.
 //!
 //! `docs/benchmarks.md` says what is measured how. What makes load and data is that of the benchmark `lifecycle`.
 
@@ -25,6 +26,7 @@ mod restart;
 mod runner;
 #[path = "../lifecycle/shard.rs"]
 mod shard;
+mod simulator;
 mod verify;
 
 use std::process::ExitCode;
@@ -37,7 +39,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// What a step of the benchmark returns: whatever goes wrong ends it, and is told to a person.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-const USAGE: &str = "usage: cargo bench --bench durability [-- [--short] [--only backup|verify]…]";
+const USAGE: &str = "usage: cargo bench --bench durability [-- [--short] [--only backup|verify|simulator]…]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -76,16 +78,19 @@ fn conduct(words: &[String]) -> Outcome<()> {
         }
     }
     let has = |part: &str| only.is_empty() || only.contains(&part);
-    let binary = coordinator::build()?;
+    let binary = || coordinator::build("muster-coordinator");
     let folder = tempfile::Builder::new()
         .prefix("durability-")
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let mut figures = report::Figures::default();
     if has("backup") {
-        figures.backup = Some(backup::measure(&binary, &folder.path().join("backup"), &scale)?);
+        figures.backup = Some(backup::measure(&binary()?, &folder.path().join("backup"), &scale)?);
     }
     if has("verify") {
-        figures.verify = Some(verify::measure(&binary, &folder.path().join("verify"), &scale)?);
+        figures.verify = Some(verify::measure(&binary()?, &folder.path().join("verify"), &scale)?);
+    }
+    if has("simulator") {
+        figures.simulator = Some(simulator::measure(&coordinator::build("muster-sim")?, &scale)?);
     }
     figures.print()
 }

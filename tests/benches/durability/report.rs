@@ -4,6 +4,7 @@ use serde_json::{Map, json};
 
 use crate::Outcome;
 use crate::backup::Backup;
+use crate::simulator::Simulator;
 use crate::verify::Verify;
 
 /// What a machine of two cores is to reach.
@@ -15,14 +16,15 @@ const RESTART_S_MOST: f64 = 5.0;
 pub(crate) struct Figures {
     pub(crate) backup: Option<Backup>,
     pub(crate) verify: Option<Verify>,
+    pub(crate) simulator: Option<Simulator>,
 }
 
 impl Figures {
     /// Prints all of it, the JSON last.
     pub(crate) fn print(&self) -> Outcome<()> {
-        let (backup, verify) = (self.backup, self.verify);
+        let (backup, verify, simulator) = (self.backup, self.verify, self.simulator);
         #[rustfmt::skip] // One figure a line, so that they can be compared.
-        let rows: [(&str, &str, Option<f64>); 14] = [
+        let rows: [(&str, &str, Option<f64>); 16] = [
             ("throughput_ratio_backup", "of the lifecycles/s without backups, while backups are made without a pause", backup.map(|one| one.with_per_s / one.without_per_s)),
             ("acknowledged_per_s", "lifecycles/s without backups", backup.map(|one| one.without_per_s)),
             ("acknowledged_per_s_backup", "lifecycles/s meanwhile", backup.map(|one| one.with_per_s)),
@@ -37,6 +39,8 @@ impl Figures {
             ("verify_s", "s to verify all that is kept", verify.map(|one| one.verify_s)),
             ("backup_s", "s to back it up while nobody serves it", verify.map(|one| one.backup_s)),
             ("restore_s", "s to restore that", verify.map(|one| one.restore_s)),
+            ("sim_seeds_per_s", "worlds of the simulator a second", simulator.map(|one| one.seeds_per_s)),
+            ("sim_virtual_hours_per_s", "virtual hours in them a second", simulator.map(|one| one.virtual_hours_per_s)),
         ];
         let mut object = Map::new();
         for (key, what, value) in rows {

@@ -20,21 +20,21 @@ const SERVE_WITHIN: Duration = Duration::from_secs(300);
 /// How often it is asked whether it serves: what is measured is longer by at most this much.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
-/// Builds the binary into the target folder that this one was built into, and says where it is.
-pub(crate) fn build() -> Outcome<PathBuf> {
+/// Builds a package's binary into the target folder that this one was built into, and says where it is.
+pub(crate) fn build(package: &str) -> Outcome<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .ok_or("the target folder has no name")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let built = Command::new(cargo)
-        .args(["build", "--release", "--package", "muster-coordinator", "--target-dir"])
+        .args(["build", "--release", "--package", package, "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()?;
     if built.success() {
-        Ok(target.join("release").join("muster-coordinator"))
+        Ok(target.join("release").join(package))
     } else {
-        Err("the coordinator cannot be built".into())
+        Err(format!("{package} cannot be built").into())
     }
 }
 

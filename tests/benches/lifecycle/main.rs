@@ -58,7 +58,7 @@ fn play(role: &str, settings: &str) -> Outcome<()> {
 fn conduct(arguments: &Arguments) -> Outcome<()> {
     let scale = &arguments.scale;
     report::print_machine(scale);
-    let binary = coordinator::build()?;
+    let binary = coordinator::build("muster-coordinator")?;
     // Inside the target folder, so that all parts write to one disk, and `cargo clean` clears what a kill leaves behind.
     let folder = tempfile::Builder::new()
         .prefix("lifecycle-")
