@@ -224,6 +224,7 @@ impl CoordinatorEnd {
                 self.outbox.fence((execution, attempt), v1::FenceReason::Withdrawn);
             }
             Message::Cancel { execution, attempt } => self.outbox.cancel((execution, attempt)),
+            Message::CheckInAnew => self.reconnect(v1::ReconnectReason::Unconfirmed, None),
             Message::Close(decide::CloseReason::Superseded) => self.close(Ending::Superseded),
             Message::Close(decide::CloseReason::Lapsed) => self.close(Ending::Lapsed),
         }

@@ -229,7 +229,7 @@ async fn work(handle: &ShardHandle, n: u64, progress: &Progress) -> Outcome<()> 
         }
         let assignments = messages.into_iter().filter_map(|message| match message {
             Message::Assign(assignment) => Some(*assignment),
-            Message::Fence { .. } | Message::Cancel { .. } | Message::Close(_) => None,
+            Message::Fence { .. } | Message::Cancel { .. } | Message::CheckInAnew | Message::Close(_) => None,
         });
         let commands: Vec<Command> = assignments.flat_map(|one| work_off(runner, &one)).collect();
         let answers = handle.ask_all(Principal::Runner(runner), commands).await?.await?;

@@ -91,6 +91,8 @@ pub enum Message {
         /// Which attempt.
         attempt: Attempt,
     },
+    /// It has not confirmed what it was assigned, and gets nothing more before it has checked in anew.
+    CheckInAnew,
     /// This session is over.
     Close(CloseReason),
 }

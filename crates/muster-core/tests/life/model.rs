@@ -226,6 +226,7 @@ impl Model {
                         told.work.remove(&(execution, attempt));
                         told.past.insert((execution, attempt));
                     }
+                    Message::CheckInAnew => {}
                     Message::Close(_) => told.session = None,
                 }
             }

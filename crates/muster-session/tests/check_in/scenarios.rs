@@ -250,3 +250,14 @@ fn heartbeats_alone_keep_streams_and_work_for_hours() {
     world.heal(Duration::from_secs(5));
     assert!(world.finished.values().all(|one| one.attempt.0 == 1));
 }
+
+/// What was assigned meanwhile was withdrawn from both runners again and again, so that neither gets anything more on its stream.
+#[test]
+fn a_network_that_stands_still_for_a_while_excludes_nobody_for_ever() {
+    let mut world = World::new(0, 2);
+    for budget in [4, 2, 5] {
+        world.step(budget);
+    }
+    world.pass(20_000);
+    world.heal(Duration::from_secs(2 * 60));
+}

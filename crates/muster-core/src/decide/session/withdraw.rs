@@ -2,7 +2,7 @@
 
 use crate::decide::session::{lose, withdraw};
 use crate::decide::{Decision, Effect, Message};
-use crate::roster::RosterChange;
+use crate::roster::{RosterChange, WITHDRAWALS_MAX};
 use crate::state::State;
 use crate::time::Now;
 use crate::words::{Attempt, ExecutionId};
@@ -36,17 +36,25 @@ impl Withdraw {
                 withdraw(state, execution, &mut decision);
                 decision.roster.push(RosterChange::Withdrawn(claim.runner));
             }
-            let presence = state.roster().presence(claim.runner);
-            if let Some(session) = presence.and_then(|presence| presence.session) {
-                let message = Message::Fence {
+            if let Some(presence) = state.roster().presence(claim.runner)
+                && let Some(session) = presence.session
+            {
+                let runner = claim.runner;
+                let mut send = |message| {
+                    decision.effects.push(Effect::Send {
+                        runner,
+                        session,
+                        message,
+                    })
+                };
+                send(Message::Fence {
                     execution: execution.id,
                     attempt: self.attempt,
-                };
-                decision.effects.push(Effect::Send {
-                    runner: claim.runner,
-                    session,
-                    message,
                 });
+                // It may have been deaf for a moment only, and nobody else would make it come back.
+                if execution.started.is_none() && presence.withdrawals + 1 == WITHDRAWALS_MAX {
+                    send(Message::CheckInAnew);
+                }
             }
         } else {
             decision.roster.push(RosterChange::Settled(self.execution));
