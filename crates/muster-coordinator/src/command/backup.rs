@@ -119,6 +119,10 @@ fn said(done: u64, of: u64) -> String {
     format!("backing up: {done} of {of} entities and finished executions")
 }
 
+/// How many bytes wait to be synced at most: what a disk takes in some milliseconds. Whoever else syncs on that disk waits for them, as a coordinator does
+/// for each of its flushes: it waits for up to a second when the system writes many at once.
+const SYNCED_EVERY: usize = 1024 * 1024;
+
 /// What follows the goal's name, and the number of whoever makes it, in the name of a draft.
 const DRAFT: &str = ".draft";
 
@@ -132,6 +136,8 @@ struct Draft {
     /// `None` once it has ended.
     file: Option<File>,
     bytes: u64,
+    /// How many of them were not synced.
+    unsynced: usize,
     /// How many executions have log lines that are damaged, and so are not in it.
     left_out: u64,
 }
@@ -157,14 +163,25 @@ impl Draft {
             replaces,
             file: Some(file),
             bytes: 0,
+            unsynced: 0,
             left_out: 0,
         })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let written = self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
-        written.map_err(|error| format!("cannot write `{}`: {error}", self.path.display()))?;
+        self.put(bytes)
+            .map_err(|error| format!("cannot write `{}`: {error}", self.path.display()).into())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
+        self.unsynced += bytes.len();
+        if self.unsynced >= SYNCED_EVERY {
+            file.sync_data()?;
+            self.unsynced = 0;
+        }
         Ok(())
     }
 
