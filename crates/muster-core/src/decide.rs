@@ -6,6 +6,7 @@
 
 mod answer;
 pub mod execution;
+pub mod incident;
 pub mod integration;
 pub mod session;
 
@@ -52,6 +53,12 @@ pub enum Command {
     Cancel(execution::cancel::Cancel),
     /// See [`execution::fence`].
     Fence(execution::fence::Fence),
+    /// See [`incident::review`].
+    Review(incident::review::Review),
+    /// See [`incident::deliver`].
+    Deliver(incident::deliver::Deliver),
+    /// See [`incident::forget`].
+    Forget(incident::forget::Forget),
     /// See [`session::check_in`].
     CheckIn(session::check_in::CheckIn),
     /// See [`session::presence`].
@@ -121,7 +128,7 @@ pub fn decide(
         Command::UpdateIntegration(command) => command.decide(state, now),
         Command::EnableIntegration(command) => command.decide(state, now, chance),
         Command::DisableIntegration(command) => command.decide(state, by),
-        Command::DeleteIntegration(command) => command.decide(state, by),
+        Command::DeleteIntegration(command) => command.decide(state, by, now),
         Command::FallDue(command) => Ok(command.decide(state, now, chance)),
         Command::RunNow(command) => command.decide(state, by, now, chance),
         Command::Claim(command) => Ok(command.decide(state)),
@@ -133,6 +140,9 @@ pub fn decide(
         Command::Fail(command) => command.decide(state, now, chance),
         Command::Cancel(command) => command.decide(state, by),
         Command::Fence(command) => Ok(command.decide(state, now)),
+        Command::Review(command) => Ok(command.decide(state, now, chance)),
+        Command::Deliver(command) => Ok(command.decide(state, now, chance)),
+        Command::Forget(command) => Ok(command.decide(state)),
         Command::CheckIn(command) => command.decide(state, now, chance),
         Command::Hear(command) => command.decide(state),
         Command::Disconnect(command) => Ok(command.decide(state)),

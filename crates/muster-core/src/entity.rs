@@ -2,15 +2,19 @@
 
 mod connector;
 mod execution;
+mod incident;
 mod integration;
 mod runner;
 
 pub use connector::{Connector, ConnectorKey, Offer};
 pub use execution::{Execution, Finished, Phase};
-pub use integration::{Collection, Completion, Definition, Integration, Trouble};
+pub use incident::{
+    Cause, Channel, Closed, Closing, Delivery, DeliveryState, ErrorSeen, Evidence, Incident, Notice, NoticeKind,
+};
+pub use integration::{Alert, Collection, Completion, Definition, Integration, Trouble};
 pub use runner::{Profile, Runner};
 
-use crate::words::{ExecutionId, IntegrationId, RunnerId};
+use crate::words::{ExecutionId, IncidentId, IntegrationId, RunnerId};
 
 /// Names an entity of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,4 +27,6 @@ pub enum EntityKey {
     Runner(RunnerId),
     /// A connector, as runners offer it.
     Connector(ConnectorKey),
+    /// An incident.
+    Incident(IncidentId),
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::entity::{ConnectorKey, Definition, EntityKey, Offer, Profile};
+use crate::entity::{
+    Cause, Channel, Closing, ConnectorKey, Definition, DeliveryState, EntityKey, Evidence, Offer, Profile,
+};
 use crate::schedule::Skip;
 use crate::time::Stamp;
 use crate::words::{
-    Attempt, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IntegrationId,
-    OrganizationId, Origin, Pool, Principal, Request, Revision, RunnerId, Staged, Warning,
+    Attempt, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IncidentId,
+    IntegrationId, OrganizationId, Origin, Pool, Principal, Request, Revision, RunnerId, Staged, Warning,
 };
 
 /// An event as the journal keeps it: what, when and who.
@@ -199,10 +201,75 @@ pub enum Event {
         /// What it says about it.
         offer: Offer,
     },
+    /// The error rate of an integration has reached its threshold; an incident opens if that holds.
+    ThresholdReached {
+        /// Of which.
+        integration: IntegrationId,
+    },
+    /// The error rate of an integration has not held its threshold.
+    ThresholdLeft {
+        /// Of which.
+        integration: IntegrationId,
+    },
+    /// Something goes wrong, and people are told.
+    IncidentOpened {
+        /// The incident's id.
+        incident: IncidentId,
+        /// Whose it is.
+        organization: OrganizationId,
+        /// What goes wrong.
+        cause: Cause,
+        /// What they are told with.
+        evidence: Evidence,
+        /// Whom, by what way.
+        channels: Vec<Channel>,
+    },
+    /// It still goes wrong, and people are told again.
+    IncidentReminded {
+        /// Which incident.
+        incident: IncidentId,
+        /// Of which integration.
+        integration: IntegrationId,
+        /// What they are told with.
+        evidence: Evidence,
+        /// Whom, by what way.
+        channels: Vec<Channel>,
+    },
+    /// It is over, and people are told.
+    IncidentClosed {
+        /// Which incident.
+        incident: IncidentId,
+        /// Of which integration.
+        integration: IntegrationId,
+        /// Why.
+        closing: Closing,
+        /// What they are told with.
+        evidence: Evidence,
+        /// Whom, by what way.
+        channels: Vec<Channel>,
+    },
+    /// It was tried to tell somebody.
+    DeliveryTried {
+        /// Of which incident.
+        incident: IncidentId,
+        /// Which of its notices.
+        notice: u32,
+        /// Which of the notice's deliveries, by its place.
+        delivery: u32,
+        /// What has become of it.
+        state: DeliveryState,
+        /// What the other side, or the way to it, said.
+        answer: String,
+    },
+    /// An incident has been over for long, and is gone.
+    IncidentForgotten {
+        /// Which.
+        incident: IncidentId,
+    },
 }
 
 impl Event {
-    /// The entities that the event concerns: one, or an execution and its integration.
+    /// The entities that the event concerns: one, or an execution or incident and its integration.
     #[must_use]
     pub fn entities(&self) -> (EntityKey, Option<EntityKey>) {
         match self {
@@ -232,6 +299,26 @@ impl Event {
                 (EntityKey::Runner(*runner), None)
             }
             Self::ConnectorOffered { connector, .. } => (EntityKey::Connector(connector.clone()), None),
+            Self::ThresholdReached { integration } | Self::ThresholdLeft { integration } => {
+                (EntityKey::Integration(*integration), None)
+            }
+            Self::IncidentOpened {
+                incident,
+                cause: Cause::ErrorRate { integration },
+                ..
+            }
+            | Self::IncidentReminded {
+                incident, integration, ..
+            }
+            | Self::IncidentClosed {
+                incident, integration, ..
+            } => (
+                EntityKey::Incident(*incident),
+                Some(EntityKey::Integration(*integration)),
+            ),
+            Self::DeliveryTried { incident, .. } | Self::IncidentForgotten { incident } => {
+                (EntityKey::Incident(*incident), None)
+            }
         }
     }
 }

@@ -1,16 +1,20 @@
 //! What is derived from the ledger and never stored: uniqueness, queues, timers, who holds what. Rebuilt after a start.
 
+mod alerts;
 mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use crate::entity::{Execution, Integration, Phase, Runner};
+use crate::entity::{Execution, Incident, Integration, Phase, Runner};
 use crate::ledger::Ledger;
 use crate::planted;
 use crate::time::Stamp;
-use crate::words::{ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, RequestId, RunnerId};
+use crate::words::{
+    ConfigurationStatus, ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, RequestId, RunnerId,
+};
 
+pub use alerts::{Alerts, Outgoing};
 pub use queue::{Head, Queue, Ticket};
 
 /// Names a queue: executions that the same runners may claim.
@@ -51,7 +55,10 @@ pub struct Index {
     integrations: BTreeSet<(OrganizationId, IntegrationId)>,
     names: BTreeMap<(OrganizationId, String), IntegrationId>,
     requests: BTreeMap<(OrganizationId, RequestId), IntegrationId>,
+    /// By status, so that those in Error are found without a look at all others.
+    by_status: BTreeMap<(OrganizationId, ConfigurationStatus), BTreeSet<IntegrationId>>,
     due: BTreeSet<(Stamp, IntegrationId, DataType)>,
+    alerts: Alerts,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     backing_off: BTreeSet<(Stamp, ExecutionId)>,
     queues: BTreeMap<Lane, Queue>,
@@ -60,7 +67,7 @@ pub struct Index {
     held: BTreeMap<RunnerId, BTreeSet<ExecutionId>>,
     landing: BTreeSet<ExecutionId>,
     runners: BTreeSet<(Pool, RunnerId)>,
-    by_status: OpenCounts,
+    open_counts: OpenCounts,
     /// Up to when back-offs have been judged: an execution whose time is not after this is in its queue.
     ready_until: Stamp,
 }
@@ -81,6 +88,9 @@ impl Index {
         }
         for runner in ledger.runners() {
             index.put_runner(runner);
+        }
+        for incident in ledger.incidents() {
+            index.put_incident(incident);
         }
         index
     }
@@ -153,7 +163,7 @@ impl Index {
     /// How many executions are open, by status.
     #[must_use]
     pub fn open_counts(&self) -> OpenCounts {
-        self.by_status
+        self.open_counts
     }
 
     /// How many of those in Created wait for the end of a back-off.
@@ -182,7 +192,67 @@ impl Index {
     pub fn next_timer(&self) -> Option<Stamp> {
         let due = self.due.first().map(|(at, ..)| *at);
         let back_off = self.backing_off.first().map(|(at, _)| *at);
-        due.into_iter().chain(back_off).min()
+        due.into_iter().chain(back_off).chain(self.alerts.next()).min()
+    }
+
+    /// The incidents, and when integrations are looked at for them.
+    #[must_use]
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// The integrations of an organization that have this status, after `after`, oldest first.
+    pub fn integrations_with(
+        &self,
+        organization: &OrganizationId,
+        status: ConfigurationStatus,
+        after: Option<IntegrationId>,
+    ) -> impl Iterator<Item = IntegrationId> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let those = self.by_status.get(&(organization.clone(), status));
+        those
+            .into_iter()
+            .flat_map(move |those| those.range((after, Bound::Unbounded)).copied())
+    }
+
+    /// How many integrations of an organization have this status.
+    #[must_use]
+    pub fn count(&self, organization: &OrganizationId, status: ConfigurationStatus) -> usize {
+        self.by_status
+            .get(&(organization.clone(), status))
+            .map_or(0, BTreeSet::len)
+    }
+
+    /// How well an integration is has changed, and nothing else of it that is indexed.
+    pub(crate) fn note_health(&mut self, integration: &Integration, before: ConfigurationStatus) {
+        if integration.status() != before {
+            self.take_status(integration, before);
+            self.put_status(integration);
+        }
+        self.alerts.look(integration);
+    }
+
+    fn put_status(&mut self, integration: &Integration) {
+        let key = (integration.organization.clone(), integration.status());
+        self.by_status.entry(key).or_default().insert(integration.id);
+    }
+
+    fn take_status(&mut self, integration: &Integration, status: ConfigurationStatus) {
+        let key = (integration.organization.clone(), status);
+        if let Some(those) = self.by_status.get_mut(&key) {
+            those.remove(&integration.id);
+            if those.is_empty() {
+                self.by_status.remove(&key);
+            }
+        }
+    }
+
+    pub(crate) fn put_incident(&mut self, incident: &Incident) {
+        self.alerts.put(incident);
+    }
+
+    pub(crate) fn take_incident(&mut self, incident: &Incident) {
+        self.alerts.take(incident);
     }
 
     /// What a runner holds.
@@ -258,6 +328,8 @@ impl Index {
             ..
         } = integration;
         self.integrations.insert((organization.clone(), *id));
+        self.put_status(integration);
+        self.alerts.look(integration);
         if let Some(request) = request {
             self.requests.insert((organization.clone(), request.id), *id);
         }
@@ -283,6 +355,8 @@ impl Index {
             ..
         } = integration;
         self.integrations.remove(&(organization.clone(), *id));
+        self.take_status(integration, integration.status());
+        self.alerts.look_away(*id);
         if let Some(request) = request {
             self.requests.remove(&(organization.clone(), request.id));
         }
@@ -328,7 +402,7 @@ impl Index {
     pub(crate) fn put_execution(&mut self, execution: &Execution) {
         self.open
             .insert((execution.integration, execution.data_type.clone()), execution.id);
-        *self.by_status.of(&execution.phase) += 1;
+        *self.open_counts.of(&execution.phase) += 1;
         match &execution.phase {
             Phase::Created { not_before: Some(at) } if *at > self.ready_until && !planted!("back-off-ignored") => {
                 self.backing_off.insert((*at, execution.id));
@@ -349,7 +423,7 @@ impl Index {
 
     pub(crate) fn take_execution(&mut self, execution: &Execution) {
         self.open.remove(&(execution.integration, execution.data_type.clone()));
-        *self.by_status.of(&execution.phase) -= 1;
+        *self.open_counts.of(&execution.phase) -= 1;
         match &execution.phase {
             Phase::Created { not_before } => {
                 let backed_off = not_before.is_some_and(|at| self.backing_off.remove(&(at, execution.id)));

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::entity::{Connector, ConnectorKey, EntityKey, Execution, Finished, Integration, Phase, Runner};
+use crate::entity::{
+    Cause, Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Phase, Runner,
+};
 use crate::event::{Event, Recorded};
 use crate::planted;
-use crate::words::{Attempt, ExecutionId, IntegrationId, Outcome, RunnerId, Sequence};
+use crate::words::{Attempt, ExecutionId, IncidentId, IntegrationId, Outcome, RunnerId, Sequence};
 
 /// The place of an event in the journal: its batch, and its place in that batch from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -51,6 +53,8 @@ pub enum Entity {
     Runner(Runner),
     /// A connector.
     Connector(Connector),
+    /// An incident.
+    Incident(Incident),
 }
 
 impl Entity {
@@ -62,6 +66,7 @@ impl Entity {
             Self::Execution(execution) => EntityKey::Execution(execution.id),
             Self::Runner(runner) => EntityKey::Runner(runner.id),
             Self::Connector(connector) => EntityKey::Connector(connector.key.clone()),
+            Self::Incident(incident) => EntityKey::Incident(incident.id),
         }
     }
 }
@@ -73,6 +78,7 @@ pub struct Ledger {
     executions: BTreeMap<ExecutionId, Stamped<Execution>>,
     runners: BTreeMap<RunnerId, Stamped<Runner>>,
     connectors: BTreeMap<ConnectorKey, Stamped<Connector>>,
+    incidents: BTreeMap<IncidentId, Stamped<Incident>>,
 }
 
 impl Ledger {
@@ -98,6 +104,12 @@ impl Ledger {
     #[must_use]
     pub fn connector(&self, key: &ConnectorKey) -> Option<&Connector> {
         self.connectors.get(key).map(|stamped| &stamped.entity)
+    }
+
+    /// The incident of this id.
+    #[must_use]
+    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
+        self.incidents.get(&id).map(|stamped| &stamped.entity)
     }
 
     /// Whether what this attempt has staged may still be wanted: it is the newest of an execution that is open.
@@ -132,6 +144,11 @@ impl Ledger {
         self.connectors.values().map(|stamped| &stamped.entity)
     }
 
+    /// All incidents, oldest first.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values().map(|stamped| &stamped.entity)
+    }
+
     /// The entity of this key with the number of the last batch that changed it, for a record; `None` when there is none.
     #[must_use]
     pub fn entity(&self, key: &EntityKey) -> Option<(Entity, Sequence)> {
@@ -149,6 +166,7 @@ impl Ledger {
             EntityKey::Execution(id) => self.executions.get(id).map(|found| copy(found, Entity::Execution)),
             EntityKey::Runner(id) => self.runners.get(id).map(|found| copy(found, Entity::Runner)),
             EntityKey::Connector(key) => self.connectors.get(key).map(|found| copy(found, Entity::Connector)),
+            EntityKey::Incident(id) => self.incidents.get(id).map(|found| copy(found, Entity::Incident)),
         }
     }
 
@@ -162,7 +180,13 @@ impl Ledger {
         let runners = runners.map(|(id, stamped)| (EntityKey::Runner(*id), stamped.applied));
         let connectors = self.connectors.iter();
         let connectors = connectors.map(|(key, stamped)| (EntityKey::Connector(key.clone()), stamped.applied));
-        integrations.chain(executions).chain(runners).chain(connectors)
+        let incidents = self.incidents.iter();
+        let incidents = incidents.map(|(id, stamped)| (EntityKey::Incident(*id), stamped.applied));
+        integrations
+            .chain(executions)
+            .chain(runners)
+            .chain(connectors)
+            .chain(incidents)
     }
 
     /// Whether there is an entity of this key.
@@ -173,6 +197,7 @@ impl Ledger {
             EntityKey::Execution(id) => self.executions.contains_key(id),
             EntityKey::Runner(id) => self.runners.contains_key(id),
             EntityKey::Connector(key) => self.connectors.contains_key(key),
+            EntityKey::Incident(id) => self.incidents.contains_key(id),
         }
     }
 
@@ -191,6 +216,9 @@ impl Ledger {
             }
             Entity::Connector(entity) => {
                 self.connectors.insert(entity.key.clone(), Stamped { applied, entity });
+            }
+            Entity::Incident(entity) => {
+                self.incidents.insert(entity.id, Stamped { applied, entity });
             }
         }
     }
@@ -217,6 +245,8 @@ impl Ledger {
             Event::IntegrationUpdated { integration, .. }
             | Event::IntegrationEnabled { integration, .. }
             | Event::IntegrationDisabled { integration }
+            | Event::ThresholdReached { integration }
+            | Event::ThresholdLeft { integration }
             | Event::ScheduleAdvanced { integration, .. } => {
                 self.apply_to_integration(*integration, position, recorded);
                 None
@@ -348,6 +378,44 @@ impl Ledger {
                 }
                 None
             }
+            Event::IncidentOpened { incident, cause, .. } => {
+                let Cause::ErrorRate { integration } = cause;
+                self.apply_to_integration(*integration, position, recorded);
+                if let Some(entity) = Incident::opened(recorded.at, &recorded.event) {
+                    self.incidents.entry(*incident).or_insert(Stamped {
+                        applied: position,
+                        entity,
+                    });
+                }
+                None
+            }
+            Event::IncidentReminded {
+                incident, integration, ..
+            }
+            | Event::IncidentClosed {
+                incident, integration, ..
+            } => {
+                self.apply_to_integration(*integration, position, recorded);
+                self.apply_to_incident(*incident, position, recorded);
+                None
+            }
+            Event::DeliveryTried { incident, .. } => {
+                self.apply_to_incident(*incident, position, recorded);
+                None
+            }
+            Event::IncidentForgotten { incident } => {
+                self.incidents.remove(incident);
+                None
+            }
+        }
+    }
+
+    fn apply_to_incident(&mut self, id: IncidentId, position: Position, recorded: &Recorded) {
+        if let Some(stamped) = self.incidents.get_mut(&id)
+            && stamped.applied < position
+        {
+            stamped.applied = position;
+            stamped.entity.apply(recorded.at, &recorded.event);
         }
     }
 

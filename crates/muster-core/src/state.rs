@@ -1,6 +1,6 @@
 //! All that a decision looks at: the ledger, what is derived from it, and the roster. The one place where an event becomes true.
 
-use crate::entity::{EntityKey, Finished};
+use crate::entity::{EntityKey, Finished, Integration};
 use crate::event::{Event, Recorded};
 use crate::index::Index;
 use crate::ledger::{Ledger, Position};
@@ -69,7 +69,7 @@ impl State {
     /// Applies an event, and returns what it has done to an execution.
     pub fn apply(&mut self, position: Position, recorded: &Recorded) -> Applied {
         match recorded.event.entities() {
-            (EntityKey::Execution(id), _) => self.apply_to_execution(id, position, recorded),
+            (EntityKey::Execution(id), integration) => self.apply_to_execution(id, integration, position, recorded),
             (EntityKey::Integration(id), _) => {
                 self.apply_to_integration(id, position, recorded);
                 Applied::default()
@@ -88,11 +88,26 @@ impl State {
                 self.ledger.apply(position, recorded);
                 Applied::default()
             }
+            (EntityKey::Incident(id), integration) => {
+                if let Some(incident) = self.ledger.incident(id) {
+                    self.index.take_incident(incident);
+                }
+                self.apply_with_integration(integration, position, recorded);
+                if let Some(incident) = self.ledger.incident(id) {
+                    self.index.put_incident(incident);
+                }
+                Applied::default()
+            }
         }
     }
 
-    /// How an execution goes changes nothing that is indexed of its integration, so that is left where it is.
-    fn apply_to_execution(&mut self, id: ExecutionId, position: Position, recorded: &Recorded) -> Applied {
+    fn apply_to_execution(
+        &mut self,
+        id: ExecutionId,
+        integration: Option<EntityKey>,
+        position: Position,
+        recorded: &Recorded,
+    ) -> Applied {
         let mut before = None;
         let mut left = None;
         if let Some(execution) = self.ledger.execution(id) {
@@ -100,7 +115,7 @@ impl State {
             before = execution.holder();
             left = Some((execution.status(), execution.in_status_since()));
         }
-        let finished = self.ledger.apply(position, recorded);
+        let finished = self.apply_with_integration(integration, position, recorded);
         let mut after = None;
         if let Some(execution) = self.ledger.execution(id) {
             self.index.put_execution(execution);
@@ -113,6 +128,24 @@ impl State {
             }
         }
         Applied { finished, left }
+    }
+
+    /// Applies an event whose second entity is an integration. Of what is indexed of that, only how well it is changes by it.
+    fn apply_with_integration(
+        &mut self,
+        integration: Option<EntityKey>,
+        position: Position,
+        recorded: &Recorded,
+    ) -> Option<Finished> {
+        let Some(EntityKey::Integration(id)) = integration else {
+            return self.ledger.apply(position, recorded);
+        };
+        let before = self.ledger.integration(id).map(Integration::status);
+        let finished = self.ledger.apply(position, recorded);
+        if let (Some(integration), Some(before)) = (self.ledger.integration(id), before) {
+            self.index.note_health(integration, before);
+        }
+        finished
     }
 
     fn apply_to_integration(&mut self, id: IntegrationId, position: Position, recorded: &Recorded) {

@@ -6,7 +6,9 @@ mod failure;
 mod id;
 mod log_line;
 mod name;
+mod notifications;
 mod outcome;
+pub(crate) mod percent;
 mod principal;
 mod request;
 mod status;
@@ -14,12 +16,14 @@ mod status;
 pub use claim::{Attempt, Claim, Revision, Sequence, Slots, Staged, StagedId};
 pub use configuration::{Configuration, ConfigurationError};
 pub use failure::{Category, Failure};
-pub use id::{ExecutionId, IdError, IntegrationId, RequestId, RunnerId, SessionId};
+pub use id::{ExecutionId, IdError, IncidentId, IntegrationId, RequestId, RunnerId, SessionId};
 pub use log_line::{LogLevel, LogLine, LogSource};
 pub use name::{
     AccessSchema, ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, Pool, PoolName,
 };
+pub use notifications::{EmailAddress, EmailAddressError, Notifications, NotificationsError};
 pub use outcome::{Counts, Cursor, CursorError, Outcome, Warning};
+pub use percent::{Percent, PercentError};
 pub use principal::Principal;
 pub use request::Request;
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};

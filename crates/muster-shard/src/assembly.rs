@@ -92,6 +92,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     let durable = Arc::new(Durable::new(recovered.head));
     let outboxes = Arc::new(Outboxes::default());
     let wake = Arc::new(Notify::new());
+    let deliver = Arc::new(Notify::new());
     let writing = Arc::new(AtomicBool::new(false));
     let hold = Arc::new(Hold::new(options.held.as_deref(), Arc::clone(&wake)));
 
@@ -104,6 +105,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         landing,
         notes,
         figures: Arc::clone(&figures),
+        deliver: Arc::clone(&deliver),
     };
     let (settled, history_is_whole) = watch::channel(false);
     let keeper = Keeper::new(
@@ -123,7 +125,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         (store, reads),
         history_is_whole,
         outboxes,
-        watchers,
+        (watchers, deliver),
         (clock.face(), Arc::clone(&hold)),
         (figures, tail),
     );

@@ -10,7 +10,7 @@ use muster_core::time::Moment;
 use muster_core::words::{ExecutionId, LogLevel, Sequence, SessionId};
 use muster_failpoint::failpoint;
 use muster_store::{Store, StoreError};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::batch::Batch;
 use crate::clock::Clocks;
@@ -62,6 +62,8 @@ pub(crate) struct Committer {
     pub(crate) landing: mpsc::Sender<LandingWork>,
     pub(crate) notes: mpsc::Sender<Note>,
     pub(crate) figures: Arc<Figures>,
+    /// Told when the outbox of incidents has something new.
+    pub(crate) deliver: Arc<Notify>,
 }
 
 /// Batches that are committed together.
@@ -167,6 +169,7 @@ impl Committer {
             match effect {
                 Effect::Send { session, message, .. } => bundles.entry(session).or_default().push(message),
                 Effect::Publish { execution, .. } => self.land(LandingWork::Publish(execution)),
+                Effect::Deliver => self.deliver.notify_one(),
                 Effect::Discard { execution, attempt } => self.land(LandingWork::Discard(execution, attempt)),
                 Effect::Note {
                     execution,

@@ -11,7 +11,7 @@ use muster_core::entity::Finished;
 use muster_core::words::{ExecutionId, IntegrationId, LogLine, Principal, Sequence, SessionId};
 use muster_store::log_lines::LineCounts;
 use muster_store::{Store, StoreError};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::assembly::Reads;
 use crate::clock::{ClockFault, Face};
@@ -88,6 +88,7 @@ pub struct ShardHandle {
     hold: Arc<Hold>,
     figures: Arc<Figures>,
     tail: Arc<Tail>,
+    deliver: Arc<Notify>,
     taken_within: Duration,
 }
 
@@ -110,7 +111,7 @@ impl ShardHandle {
         (store, reads): (Store, Reads),
         history_is_whole: watch::Receiver<bool>,
         outboxes: Arc<Outboxes>,
-        watchers: Arc<Watchers>,
+        (watchers, deliver): (Arc<Watchers>, Arc<Notify>),
         (clock, hold): (Arc<Face>, Arc<Hold>),
         (figures, tail): (Arc<Figures>, Arc<Tail>),
     ) -> Self {
@@ -126,6 +127,7 @@ impl ShardHandle {
             hold,
             figures,
             tail,
+            deliver,
             taken_within: TAKEN_WITHIN,
         }
     }
@@ -270,6 +272,11 @@ impl ShardHandle {
     async fn when_durable<T>(&self, read: T) -> Result<T, ShardError> {
         self.turn(|_| ()).await?;
         Ok(read)
+    }
+
+    /// Waits until something new is in the outbox of incidents, and durable. One waits for it; it may be woken for nothing.
+    pub async fn outbox_filled(&self) {
+        self.deliver.notified().await;
     }
 
     /// A finished execution; `None` when there is no such execution, or it is still open.
@@ -426,7 +433,7 @@ mod tests {
             (store, Reads::OnThePool),
             history_is_whole,
             Arc::default(),
-            Arc::default(),
+            (Arc::default(), Arc::default()),
             (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),
             (Arc::default(), Arc::default()),
         );

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::decide::execution::fall_due::FallDue;
+use muster_core::decide::incident::{forget::Forget, review::Review};
 use muster_core::decide::session::{lapse::Lapse, withdraw::Withdraw};
 use muster_core::decide::{Answer, Command, Decision, Effect, Rejection, decide};
 use muster_core::dispatch;
@@ -115,6 +116,7 @@ impl Writer {
         }
         turn.let_deadlines_pass();
         let releases = jobs.map(|job| job(&mut turn)).collect();
+        turn.look_at_health();
         if dispatches {
             turn.dispatch();
         }
@@ -211,7 +213,7 @@ impl Writer {
                 true
             }
             EntityKey::Execution(id) => self.recorded.remove(id),
-            EntityKey::Integration(_) | EntityKey::Runner(_) | EntityKey::Connector(_) => true,
+            EntityKey::Integration(_) | EntityKey::Runner(_) | EntityKey::Connector(_) | EntityKey::Incident(_) => true,
         }
     }
 }
@@ -392,6 +394,25 @@ impl Turn<'_> {
                 break;
             };
             let _ = self.ask(&by, Command::Withdraw(Withdraw { execution, attempt }));
+        }
+    }
+
+    /// Opens, tells again and closes incidents, also for what the jobs of this turn have changed: an incident is in the same batch as the end that
+    /// opens it.
+    fn look_at_health(&mut self) {
+        let by = Principal::Coordinator;
+        let now = self.now;
+        for _ in 0..STEPS_MAX {
+            let Some(integration) = self.state().index().alerts().first_look(now.stamp) else {
+                break;
+            };
+            let _ = self.ask(&by, Command::Review(Review { integration }));
+        }
+        for _ in 0..STEPS_MAX {
+            let Some(incident) = self.state().index().alerts().first_forgettable(now.stamp) else {
+                break;
+            };
+            let _ = self.ask(&by, Command::Forget(Forget { incident }));
         }
     }
 

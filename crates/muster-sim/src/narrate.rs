@@ -24,6 +24,9 @@ impl World {
             EntityKey::Runner(id) => {
                 self.trace.name("r", id.0);
             }
+            EntityKey::Incident(id) => {
+                self.trace.name("n", id.0);
+            }
             EntityKey::Connector(_) => {}
         }
         let text = self.trace.shortened(&format!("{:?}", recorded.event));

@@ -14,8 +14,8 @@ use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::{Definition, Finished};
 use muster_core::time::Interval;
 use muster_core::words::{
-    Configuration, ConnectorName, DataType, DisplayName, Enablement, ExecutionId, IntegrationId, OrganizationId, Pool,
-    PoolName, Principal, Request, RequestId, Sequence,
+    Configuration, ConnectorName, DataType, DisplayName, Enablement, ExecutionId, IntegrationId, Notifications,
+    OrganizationId, Pool, PoolName, Principal, Request, RequestId, Sequence,
 };
 use muster_shard::{ShardError, ShardHandle};
 
@@ -182,6 +182,7 @@ impl World {
             configuration: configuration(own, number),
             pool: Pool::named(own, &PoolName::new(pool).expect("a name")),
             intervals: self.intervals(connector),
+            notifications: Notifications::default(),
         };
         let request = Request {
             id: RequestId(self.chance.u128(..)),

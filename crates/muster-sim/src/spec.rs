@@ -208,6 +208,13 @@ impl Spec {
             }
             Event::ConnectorOffered { .. } => Ok("connector offered"),
             Event::ExecutionFenced { .. } => Err("no backup was restored here".to_owned()),
+            Event::ThresholdReached { .. }
+            | Event::ThresholdLeft { .. }
+            | Event::IncidentOpened { .. }
+            | Event::IncidentReminded { .. }
+            | Event::IncidentClosed { .. }
+            | Event::DeliveryTried { .. }
+            | Event::IncidentForgotten { .. } => Err("nobody has asked to be told of errors".to_owned()),
         }
     }
 

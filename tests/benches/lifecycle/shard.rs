@@ -12,8 +12,8 @@ use muster_core::decide::{Answer, Assignment, Command, Message};
 use muster_core::entity::{Definition, Profile};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
-    Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, OrganizationId, Pool, PoolName,
-    Principal, RunnerId, SessionId, Slots,
+    Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, Notifications, OrganizationId,
+    Pool, PoolName, Principal, RunnerId, SessionId, Slots,
 };
 use muster_shard::{LandingWork, Options, Outbox, Running, ShardHandle, Started, Turn, start};
 use muster_store::{Location, Store};
@@ -206,6 +206,7 @@ fn definition(n: usize, pool: &str) -> Outcome<Definition> {
         configuration: Configuration::new("{}")?,
         pool: Pool::named(&organization()?, &PoolName::new(pool)?),
         intervals,
+        notifications: Notifications::default(),
     })
 }
 

@@ -15,6 +15,7 @@ pub(super) fn failure(failure: &Failure) -> v1::Failure {
 pub(super) fn warning(warning: Warning) -> v1::Warning {
     let kind = match warning {
         Warning::ZeroRecords { .. } => v1::WarningKind::ZeroRecords,
+        Warning::FewerRecords { .. } => v1::WarningKind::FewerRecords,
     };
     v1::Warning {
         kind: kind.into(),

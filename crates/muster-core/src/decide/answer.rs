@@ -63,6 +63,8 @@ pub enum Effect {
         /// What happened.
         message: String,
     },
+    /// The outbox has something to send.
+    Deliver,
     /// The landing forgets what an attempt may have staged.
     Discard {
         /// Of which execution.

@@ -166,7 +166,14 @@ impl Execution {
             | Event::ExecutionFailed { .. }
             | Event::RunnerCheckedIn { .. }
             | Event::RunnerLeft { .. }
-            | Event::ConnectorOffered { .. } => {}
+            | Event::ConnectorOffered { .. }
+            | Event::ThresholdReached { .. }
+            | Event::ThresholdLeft { .. }
+            | Event::IncidentOpened { .. }
+            | Event::IncidentReminded { .. }
+            | Event::IncidentClosed { .. }
+            | Event::DeliveryTried { .. }
+            | Event::IncidentForgotten { .. } => {}
         }
     }
 

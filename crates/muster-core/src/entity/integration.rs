@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::event::Event;
+use crate::health::Window;
 use crate::planted;
 use crate::schedule::Skip;
 use crate::time::{Interval, Stamp};
 use crate::words::{
     AccessSchema, Category, Configuration, ConfigurationStatus, ConnectorName, Counts, Cursor, DataType, DisplayName,
-    Enablement, ExecutionId, Failure, IntegrationId, OrganizationId, Pool, Request, Revision, Warning,
+    Enablement, ExecutionId, Failure, IncidentId, IntegrationId, Notifications, OrganizationId, Pool, Request,
+    Revision, Warning,
 };
 
 /// What a person says about an integration.
@@ -26,6 +28,8 @@ pub struct Definition {
     pub pool: Pool,
     /// What is collected, and how often. At least one.
     pub intervals: BTreeMap<DataType, Interval>,
+    /// Whom its errors are told to, and when.
+    pub notifications: Notifications,
 }
 
 /// The newest good end of a data type.
@@ -37,6 +41,8 @@ pub struct Completion {
     pub at: Stamp,
     /// How much it brought.
     pub counts: Counts,
+    /// How much the good end before it had brought; `None` if there was none.
+    pub counts_before: Option<Counts>,
     /// What there is to say about it all the same.
     pub warning: Option<Warning>,
 }
@@ -52,6 +58,28 @@ pub struct Trouble {
     pub at: Stamp,
     /// Why.
     pub failure: Failure,
+}
+
+/// Where an integration stands between its error rate and the people who want to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alert {
+    /// Nothing is to be told.
+    Quiet {
+        /// Since when.
+        since: Stamp,
+    },
+    /// The threshold is reached; if it stays so, an incident opens.
+    Reached {
+        /// Since when.
+        since: Stamp,
+    },
+    /// An incident is open.
+    Open {
+        /// Which.
+        incident: IncidentId,
+        /// When people were told last.
+        told: Stamp,
+    },
 }
 
 /// A data type of an integration: its schedule and how it went.
@@ -98,6 +126,10 @@ pub struct Integration {
     pub request: Option<Request>,
     /// Its data types.
     pub collections: BTreeMap<DataType, Collection>,
+    /// How its executions of the last 24 hours ended, of all data types.
+    pub window: Window,
+    /// Where its error notifications stand.
+    pub alert: Alert,
 }
 
 impl Integration {
@@ -118,6 +150,16 @@ impl Integration {
             .iter()
             .filter_map(|(data_type, collection)| Some((data_type, collection.trouble.as_ref()?)))
             .max_by_key(|(_, trouble)| trouble.at)
+    }
+
+    /// When anything changed last of what its alert is judged by, but for time.
+    #[must_use]
+    pub fn alert_changed(&self) -> Stamp {
+        let alert = match self.alert {
+            Alert::Quiet { since } | Alert::Reached { since } => since,
+            Alert::Open { told, .. } => told,
+        };
+        alert.max(self.updated).max(self.window.newest().unwrap_or_default())
     }
 
     pub(crate) fn created(at: Stamp, event: &Event) -> Option<Self> {
@@ -152,6 +194,8 @@ impl Integration {
             updated: at,
             request: *request,
             collections,
+            window: Window::default(),
+            alert: Alert::Quiet { since: at },
         })
     }
 
@@ -208,6 +252,7 @@ impl Integration {
                 warning,
                 ..
             } => {
+                self.window.push(at, false);
                 if let Some(collection) = self.collections.get_mut(data_type) {
                     if cursor.is_some() {
                         collection.cursor.clone_from(cursor);
@@ -216,6 +261,7 @@ impl Integration {
                         execution: *execution,
                         at,
                         counts: *counts,
+                        counts_before: collection.completed.as_ref().map(|before| before.counts),
                         warning: *warning,
                     });
                     if !planted!("trouble-stays") {
@@ -229,9 +275,11 @@ impl Integration {
                 failure,
                 ..
             } => {
-                if let Some(collection) = self.collections.get_mut(data_type)
-                    && failure.category != Category::Canceled
-                {
+                if failure.category == Category::Canceled {
+                    return;
+                }
+                self.window.push(at, true);
+                if let Some(collection) = self.collections.get_mut(data_type) {
                     let since = collection.trouble.as_ref().map_or(at, |trouble| trouble.since);
                     collection.trouble = Some(Trouble {
                         execution: *execution,
@@ -240,6 +288,14 @@ impl Integration {
                         failure: failure.clone(),
                     });
                 }
+            }
+            Event::ThresholdReached { .. } => self.alert = Alert::Reached { since: at },
+            Event::ThresholdLeft { .. } | Event::IncidentClosed { .. } => self.alert = Alert::Quiet { since: at },
+            Event::IncidentOpened { incident, .. } | Event::IncidentReminded { incident, .. } => {
+                self.alert = Alert::Open {
+                    incident: *incident,
+                    told: at,
+                };
             }
             Event::IntegrationCreated { .. }
             | Event::IntegrationDeleted { .. }
@@ -252,7 +308,9 @@ impl Integration {
             | Event::LandingCommitted { .. }
             | Event::RunnerCheckedIn { .. }
             | Event::RunnerLeft { .. }
-            | Event::ConnectorOffered { .. } => {}
+            | Event::ConnectorOffered { .. }
+            | Event::DeliveryTried { .. }
+            | Event::IncidentForgotten { .. } => {}
         }
     }
 

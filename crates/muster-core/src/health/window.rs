@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::time::Stamp;
+use crate::words::percent::write_hundredths;
 
 /// How executions ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,13 +23,8 @@ impl fmt::Display for Tally {
         let Some(hundredths) = self.hundredths() else {
             return f.write_str("none has finished");
         };
-        write!(f, "{failed} of {finished} failed = {}", hundredths / 100)?;
-        match hundredths % 100 {
-            0 => {}
-            tenths if tenths % 10 == 0 => write!(f, ".{}", tenths / 10)?,
-            rest => write!(f, ".{rest:02}")?,
-        }
-        f.write_str(" %")
+        write!(f, "{failed} of {finished} failed = ")?;
+        write_hundredths(f, hundredths)
     }
 }
 
@@ -145,8 +141,13 @@ impl FromIterator<(Stamp, bool)> for Window {
     }
 }
 
+/// When an end slides out of a window of this length.
+pub(crate) fn slides_out(at: Stamp, span: Duration) -> Stamp {
+    at.after(span)
+}
+
 fn has_slid_out(at: Stamp, span: Duration, now: Stamp) -> bool {
-    at.after(span) <= now
+    slides_out(at, span) <= now
 }
 
 /// From which base it counts is nobody's business.

@@ -82,6 +82,10 @@ id!(
     SessionId
 );
 id!(
+    /// Names an incident. Newer incidents have greater ids (to the millisecond).
+    IncidentId
+);
+id!(
     /// Names a request: any UUID that its caller has chosen, which says nothing about time.
     RequestId
 );

@@ -59,6 +59,11 @@ pub enum Warning {
         /// How many it had.
         before: u64,
     },
+    /// Less than half of the records that the collection before had.
+    FewerRecords {
+        /// How many it had.
+        before: u64,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -68,6 +73,12 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "no records, where the collection before had {before}: check what the source shows to this integration"
+                )
+            }
+            Self::FewerRecords { before } => {
+                write!(
+                    f,
+                    "less than half of the {before} records that the collection before had: check what the source shows to this integration"
                 )
             }
         }

@@ -1,5 +1,6 @@
 //! The life of executions under any sequence of commands from two runners, people and time.
 
+mod alerts;
 mod explanations;
 mod model;
 mod pools;

@@ -3,20 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use muster_core::alert;
 use muster_core::decide::execution::Report;
 use muster_core::decide::execution::retry::FAILURES_MAX;
+use muster_core::decide::incident::deliver::Tried;
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::{Answer, Command, Decision, Effect, Message, Rejection, Work, decide};
 use muster_core::dispatch;
-use muster_core::entity::{EntityKey, Finished, Phase, Profile};
+use muster_core::entity::{Alert, Cause, DeliveryState, EntityKey, Finished, Phase, Profile};
 use muster_core::event::{Event, Recorded};
+use muster_core::health::{Tally, Window};
 use muster_core::ledger::{Entity, Ledger, Position};
 use muster_core::roster::Limits;
 use muster_core::state::State;
 use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
-    Attempt, Category, Claim, Configuration, ConnectorName, DataType, DisplayName, ExecutionId, ExecutionStatus,
-    IntegrationId, OrganizationId, Outcome, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Slots,
+    Attempt, Category, Claim, Configuration, ConnectorName, DataType, DisplayName, EmailAddress, ExecutionId,
+    ExecutionStatus, IntegrationId, Notifications, OrganizationId, Outcome, Pool, PoolName, Principal, RunnerId,
+    Sequence, SessionId, Slots,
 };
 
 /// What a runner of the model knows: exactly what it was told.
@@ -70,6 +74,20 @@ pub fn definition(name: u32, data_types: usize, minutes: u64) -> muster_core::en
         configuration: Configuration::new("{}").expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
         intervals: (0..data_types.clamp(1, 3)).map(|n| (data_type(n), interval)).collect(),
+        notifications: notifications(name),
+    }
+}
+
+/// Some are off, some hold, some look at an hour only.
+fn notifications(name: u32) -> Notifications {
+    let address = |text| EmailAddress::new(text).expect("an address");
+    Notifications {
+        enabled: name != 1,
+        recipients: vec![address("oncall@example.com"), address("boss@example.com")],
+        window: Duration::from_secs(if name == 3 { 3_600 } else { 86_400 }),
+        hold: Duration::from_secs(if name == 2 { 1_800 } else { 0 }),
+        sample_min: if name == 0 { 3 } else { 1 },
+        ..Notifications::default()
     }
 }
 
@@ -233,7 +251,7 @@ impl Model {
             Effect::Publish { execution, .. } => {
                 self.publishing.insert(execution);
             }
-            Effect::Discard { .. } | Effect::Note { .. } => {}
+            Effect::Discard { .. } | Effect::Note { .. } | Effect::Deliver => {}
         }
     }
 
@@ -253,6 +271,49 @@ impl Model {
             let command = muster_core::decide::session::withdraw::Withdraw { execution, attempt };
             self.ask(&by, Command::Withdraw(command)).expect("never refused");
         }
+        let mut steps = 0;
+        while let Some(integration) = self.state.index().alerts().first_look(self.now.stamp) {
+            let command = muster_core::decide::incident::review::Review { integration };
+            self.ask(&by, Command::Review(command)).expect("never refused");
+            steps += 1;
+            assert!(steps < 100, "a look settles what it was for");
+        }
+        while let Some(incident) = self.state.index().alerts().first_forgettable(self.now.stamp) {
+            let command = muster_core::decide::incident::forget::Forget { incident };
+            self.ask(&by, Command::Forget(command)).expect("never refused");
+        }
+        for integration in self.state.ledger().integrations() {
+            let verdict = alert::judge(integration, self.now.stamp);
+            assert_eq!(verdict, None, "all is as it ought to be: {integration:?}");
+        }
+    }
+
+    /// The outbox's first entry that is due is tried, and what became of it is told so many times.
+    pub fn mail(&mut self, tried: Tried, times: usize) -> bool {
+        let due = self.state.index().alerts().outbox().first().copied();
+        let Some(due) = due.filter(|due| due.at <= self.now.stamp) else {
+            return false;
+        };
+        let incident = self.state.ledger().incident(due.incident).expect("it waits there");
+        let delivery = &incident.notice(due.notice).expect("it waits there").deliveries[due.delivery as usize];
+        let DeliveryState::Waiting { tries, .. } = delivery.state else {
+            panic!("what is in the outbox waits: {delivery:?}");
+        };
+        let before = self.head;
+        for _ in 0..times {
+            let command = muster_core::decide::incident::deliver::Deliver {
+                incident: due.incident,
+                notice: due.notice,
+                delivery: due.delivery,
+                tries,
+                tried,
+                answer: "250 ok".to_owned(),
+            };
+            self.ask(&Principal::Coordinator, Command::Deliver(command))
+                .expect("never refused");
+        }
+        assert_eq!(self.head, before.next(), "who tells twice is heard once");
+        true
     }
 
     pub fn dispatch(&mut self) {
@@ -498,6 +559,7 @@ impl Model {
 
     fn check(&mut self) {
         self.state.assert_invariants();
+        self.check_health();
         for execution in self.state.ledger().executions() {
             let (status, attempt) = (execution.status(), execution.attempt);
             assert!(!self.finished.contains_key(&execution.id), "what has ended stays so");
@@ -512,6 +574,53 @@ impl Model {
             if let Phase::Pending(claim) | Phase::Executing(claim) = &execution.phase {
                 assert_eq!(claim.attempt, execution.attempt, "the newest attempt holds it");
             }
+        }
+    }
+
+    /// The window is a recount of history, and whoever has an open incident knows of it.
+    fn check_health(&self) {
+        let now = self.now.stamp;
+        let ledger = self.state.ledger();
+        for integration in ledger.integrations() {
+            for span in [Window::LENGTH, Duration::from_secs(3_600)] {
+                let mut recount = Tally::default();
+                let of_it = self.finished.values().filter(|one| one.integration == integration.id);
+                for one in of_it.filter(|one| now.since(one.ended) < span) {
+                    let (counts, failed) = match &one.outcome {
+                        Outcome::Completed { .. } => (1, 0),
+                        Outcome::Error(failure) if failure.category == Category::Canceled => (0, 0),
+                        Outcome::Error(_) => (1, 1),
+                    };
+                    recount.finished += counts;
+                    recount.failed += failed;
+                }
+                assert_eq!(integration.window.tally(now, span), recount, "the window is a recount");
+            }
+            let open: Vec<_> = ledger
+                .incidents()
+                .filter(|one| {
+                    one.closed.is_none()
+                        && one.cause
+                            == Cause::ErrorRate {
+                                integration: integration.id,
+                            }
+                })
+                .map(|one| one.id)
+                .collect();
+            match integration.alert {
+                Alert::Open { incident, .. } => assert_eq!(open, [incident], "an integration has its open incident"),
+                Alert::Quiet { .. } | Alert::Reached { .. } => {
+                    assert!(open.is_empty(), "nobody has forgotten one: {open:?}")
+                }
+            }
+        }
+        let open = ledger.incidents().filter(|one| one.closed.is_none());
+        for incident in open {
+            let Cause::ErrorRate { integration } = &incident.cause;
+            assert!(
+                ledger.integration(*integration).is_some(),
+                "it ends with its integration: {incident:?}"
+            );
         }
     }
 
@@ -544,7 +653,11 @@ impl Model {
                 }
             }
             self.publish(false);
-            if self.state.ledger().executions().next().is_none() {
+            while self.mail(Tried::Accepted, 1) {}
+            let mail_waits = !self.state.index().alerts().outbox().is_empty();
+            if self.state.ledger().executions().next().is_none() && !mail_waits {
+                let open = self.state.index().alerts().open_count();
+                assert_eq!(open, 0, "an incident ends with its integration");
                 return;
             }
         }

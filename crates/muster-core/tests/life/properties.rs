@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muster_core::decide::Command;
 use muster_core::decide::execution::{cancel, fail, progress, run_now};
+use muster_core::decide::incident::deliver::Tried;
 use muster_core::decide::integration::{create, delete, disable, enable, update};
 use muster_core::decide::session::presence;
 use muster_core::dispatch;
@@ -55,6 +56,10 @@ enum Step {
     Publish {
         fails: bool,
     },
+    Mail {
+        tried: usize,
+        times: usize,
+    },
     Restart,
     Checkpoint(u64),
     BackUp,
@@ -103,6 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (runner, 0_usize..6, prop::bool::weighted(0.35), 1_usize..4, kind())
             .prop_map(|(runner, which, past, times, kind)| Step::Report { runner, which, past, times, kind }),
         2 => prop::bool::weighted(0.2).prop_map(|fails| Step::Publish { fails }),
+        3 => (0_usize..3, 1_usize..3).prop_map(|(tried, times)| Step::Mail { tried, times }),
         1 => Just(Step::Restart),
         1 => any::<u64>().prop_map(Step::Checkpoint),
         1 => Just(Step::BackUp),
@@ -254,6 +260,10 @@ fn take(model: &mut Model, step: Step) {
             }
         }
         Step::Publish { fails } => model.publish(fails),
+        Step::Mail { tried, times } => {
+            let tried = [Tried::Accepted, Tried::Refused, Tried::Deferred][tried];
+            model.mail(tried, times);
+        }
         Step::Restart => model.restart(),
         Step::Checkpoint(seed) => {
             let mut chance = fastrand::Rng::with_seed(seed);

@@ -23,7 +23,7 @@ use muster_core::state::State;
 use muster_core::time::{Interval, Now};
 use muster_core::words::{
     Category, Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, ExecutionId, Failure, IntegrationId,
-    LogLevel, LogSource, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Staged, StagedId,
+    LogLevel, LogSource, Notifications, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Staged, StagedId,
 };
 use muster_proto::v1;
 use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended};
@@ -139,6 +139,7 @@ impl World {
             configuration: Configuration::new("{}").expect("small"),
             pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
             intervals: intervals.into(),
+            notifications: Notifications::default(),
         };
         let create = Create {
             organization: organization(),

@@ -9,8 +9,8 @@ use muster_core::decide::{Answer, Assignment, Command, Message};
 use muster_core::entity::{Definition, Finished, Profile};
 use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
-    Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, OrganizationId, Pool, PoolName,
-    Principal, RunnerId, SessionId, Slots,
+    Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, Notifications, OrganizationId,
+    Pool, PoolName, Principal, RunnerId, SessionId, Slots,
 };
 use muster_shard::{AskError, Options, Outbox, Running, ShardError, ShardHandle, start};
 use muster_store::Store;
@@ -30,6 +30,7 @@ pub fn definition(name: &str) -> Definition {
         configuration: Configuration::new("{}").expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
         intervals: [(DataType::new("device").expect("a name"), Interval::HOUR)].into(),
+        notifications: Notifications::default(),
     }
 }
 

@@ -303,13 +303,16 @@ impl Spec {
         let owner = self.integrations.get_mut(&integration).filter(|one| !one.deleted)?;
         let collection = owner.collections.get_mut(data_type)?;
         let before = collection.completed.map_or(0, |counts| counts.records);
-        let warns = counts.records == 0 && before > 0 && collection.cursor.is_none();
+        let warns = counts.records * 2 < before && collection.cursor.is_none();
         if let Some(cursor) = cursor {
             collection.cursor = Some(cursor.clone());
         }
         collection.completed = Some(counts);
         collection.trouble = None;
-        warns.then_some(Warning::ZeroRecords { before })
+        warns.then_some(match counts.records {
+            0 => Warning::ZeroRecords { before },
+            _some => Warning::FewerRecords { before },
+        })
     }
 
     fn end_badly(&mut self, id: ExecutionId, sequence: Sequence, recorded: &Recorded) -> Result<&'static str, Broken> {

@@ -1,8 +1,9 @@
 //! The messages of what is said about integrations, runners and connectors; events and records share them.
 
 use muster_core::entity::{Definition, Offer, Profile};
-use muster_core::words::{AccessSchema, Configuration, DisplayName, Slots};
+use muster_core::words::{AccessSchema, Configuration, DisplayName, Notifications, Slots};
 
+use super::alert::NotificationsMessage;
 use super::word::{PoolMessage, connector_name, data_type, interval, owner};
 use super::{CodecError, judged, required};
 
@@ -20,6 +21,9 @@ pub(super) struct DefinitionMessage {
     intervals: Vec<IntervalMessage>,
     #[prost(string, optional, tag = "6")]
     access_schema: Option<String>,
+    /// Absent: off, with the default settings.
+    #[prost(message, optional, tag = "7")]
+    notifications: Option<NotificationsMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -46,6 +50,8 @@ impl From<&Definition> for DefinitionMessage {
             pool: Some((&definition.pool).into()),
             intervals: intervals.collect(),
             access_schema: definition.access_schema.as_ref().map(ToString::to_string),
+            notifications: (definition.notifications != Notifications::default())
+                .then(|| (&definition.notifications).into()),
         }
     }
 }
@@ -68,6 +74,9 @@ impl TryFrom<DefinitionMessage> for Definition {
             pool: required(message.pool, "pool")?.try_into()?,
             intervals: intervals.collect::<Result<_, CodecError>>()?,
             access_schema: access_schema.transpose()?,
+            notifications: message
+                .notifications
+                .map_or_else(|| Ok(Notifications::default()), TryInto::try_into)?,
         })
     }
 }

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use muster_core::entity::ConnectorKey;
+use muster_core::entity::{Channel, ConnectorKey};
 use muster_core::event::{Event, Recorded};
 use muster_core::time::Stamp;
-use muster_core::words::{Attempt, ConnectorName, DataType, ExecutionId, IntegrationId, Revision, RunnerId};
+use muster_core::words::{
+    Attempt, ConnectorName, DataType, ExecutionId, IncidentId, IntegrationId, Revision, RunnerId,
+};
 use prost::Message;
 
+use super::alert::{
+    CauseMessage, ChannelMessage, ClosingMessage, DeliveryStateMessage, EvidenceMessage, closing, incident_id,
+};
 use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
@@ -50,7 +55,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34"
     )]
     event: Option<EventKind>,
 }
@@ -95,6 +100,77 @@ enum EventKind {
     ConnectorOffered(ConnectorOffered),
     #[prost(message, tag = "27")]
     ExecutionFenced(ExecutionFenced),
+    /// Its integration.
+    #[prost(message, tag = "28")]
+    ThresholdReached(IdMessage),
+    /// Its integration.
+    #[prost(message, tag = "29")]
+    ThresholdLeft(IdMessage),
+    #[prost(message, tag = "30")]
+    IncidentOpened(IncidentOpened),
+    #[prost(message, tag = "31")]
+    IncidentReminded(IncidentReminded),
+    #[prost(message, tag = "32")]
+    IncidentClosed(IncidentClosed),
+    #[prost(message, tag = "33")]
+    DeliveryTried(DeliveryTried),
+    /// Its id.
+    #[prost(message, tag = "34")]
+    IncidentForgotten(IdMessage),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IncidentOpened {
+    #[prost(message, optional, tag = "1")]
+    incident: Option<IdMessage>,
+    #[prost(string, tag = "2")]
+    organization: String,
+    #[prost(message, optional, tag = "3")]
+    cause: Option<CauseMessage>,
+    #[prost(message, optional, tag = "4")]
+    evidence: Option<EvidenceMessage>,
+    #[prost(message, repeated, tag = "5")]
+    channels: Vec<ChannelMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IncidentReminded {
+    #[prost(message, optional, tag = "1")]
+    incident: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    integration: Option<IdMessage>,
+    #[prost(message, optional, tag = "3")]
+    evidence: Option<EvidenceMessage>,
+    #[prost(message, repeated, tag = "4")]
+    channels: Vec<ChannelMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IncidentClosed {
+    #[prost(message, optional, tag = "1")]
+    incident: Option<IdMessage>,
+    #[prost(message, optional, tag = "2")]
+    integration: Option<IdMessage>,
+    #[prost(enumeration = "ClosingMessage", tag = "3")]
+    closing: i32,
+    #[prost(message, optional, tag = "4")]
+    evidence: Option<EvidenceMessage>,
+    #[prost(message, repeated, tag = "5")]
+    channels: Vec<ChannelMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct DeliveryTried {
+    #[prost(message, optional, tag = "1")]
+    incident: Option<IdMessage>,
+    #[prost(uint32, tag = "2")]
+    notice: u32,
+    #[prost(uint32, tag = "3")]
+    delivery: u32,
+    #[prost(message, optional, tag = "4")]
+    state: Option<DeliveryStateMessage>,
+    #[prost(string, tag = "5")]
+    answer: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -481,12 +557,69 @@ impl From<&Event> for EventKind {
                 name: connector.name.to_string(),
                 offer: Some(offer.into()),
             }),
+            Event::ThresholdReached { integration } => Self::ThresholdReached(IdMessage::new(integration.0)),
+            Event::ThresholdLeft { integration } => Self::ThresholdLeft(IdMessage::new(integration.0)),
+            Event::IncidentOpened {
+                incident,
+                organization,
+                cause,
+                evidence,
+                channels,
+            } => Self::IncidentOpened(IncidentOpened {
+                incident: incident_id(*incident),
+                organization: organization.to_string(),
+                cause: Some(cause.into()),
+                evidence: Some(evidence.into()),
+                channels: channels.iter().map(Into::into).collect(),
+            }),
+            Event::IncidentReminded {
+                incident,
+                integration,
+                evidence,
+                channels,
+            } => Self::IncidentReminded(IncidentReminded {
+                incident: incident_id(*incident),
+                integration: integration_id(*integration),
+                evidence: Some(evidence.into()),
+                channels: channels.iter().map(Into::into).collect(),
+            }),
+            Event::IncidentClosed {
+                incident,
+                integration,
+                closing,
+                evidence,
+                channels,
+            } => Self::IncidentClosed(IncidentClosed {
+                incident: incident_id(*incident),
+                integration: integration_id(*integration),
+                closing: ClosingMessage::from(*closing).into(),
+                evidence: Some(evidence.into()),
+                channels: channels.iter().map(Into::into).collect(),
+            }),
+            Event::DeliveryTried {
+                incident,
+                notice,
+                delivery,
+                state,
+                answer,
+            } => Self::DeliveryTried(DeliveryTried {
+                incident: incident_id(*incident),
+                notice: *notice,
+                delivery: *delivery,
+                state: Some(state.into()),
+                answer: answer.clone(),
+            }),
+            Event::IncidentForgotten { incident } => Self::IncidentForgotten(IdMessage::new(incident.0)),
         }
     }
 }
 
 fn execution(field: Option<IdMessage>) -> Result<ExecutionId, CodecError> {
     id(field, ExecutionId, "execution")
+}
+
+fn incident(field: Option<IdMessage>) -> Result<IncidentId, CodecError> {
+    id(field, IncidentId, "incident")
 }
 
 fn integration(field: Option<IdMessage>) -> Result<IntegrationId, CodecError> {
@@ -594,8 +727,48 @@ impl TryFrom<EventKind> for Event {
                 connector: connector_key(message.organization, &message.name)?,
                 offer: required(message.offer, "offer")?.try_into()?,
             },
+            EventKind::ThresholdReached(message) => Self::ThresholdReached {
+                integration: integration(Some(message))?,
+            },
+            EventKind::ThresholdLeft(message) => Self::ThresholdLeft {
+                integration: integration(Some(message))?,
+            },
+            EventKind::IncidentOpened(message) => Self::IncidentOpened {
+                incident: incident(message.incident)?,
+                organization: organization(&message.organization)?,
+                cause: required(message.cause, "cause")?.try_into()?,
+                evidence: required(message.evidence, "evidence")?.try_into()?,
+                channels: channels(message.channels)?,
+            },
+            EventKind::IncidentReminded(message) => Self::IncidentReminded {
+                incident: incident(message.incident)?,
+                integration: integration(message.integration)?,
+                evidence: required(message.evidence, "evidence")?.try_into()?,
+                channels: channels(message.channels)?,
+            },
+            EventKind::IncidentClosed(message) => Self::IncidentClosed {
+                incident: incident(message.incident)?,
+                integration: integration(message.integration)?,
+                closing: closing(message.closing)?,
+                evidence: required(message.evidence, "evidence")?.try_into()?,
+                channels: channels(message.channels)?,
+            },
+            EventKind::DeliveryTried(message) => Self::DeliveryTried {
+                incident: incident(message.incident)?,
+                notice: message.notice,
+                delivery: message.delivery,
+                state: required(message.state, "state")?.try_into()?,
+                answer: message.answer,
+            },
+            EventKind::IncidentForgotten(message) => Self::IncidentForgotten {
+                incident: incident(Some(message))?,
+            },
         })
     }
+}
+
+fn channels(messages: Vec<ChannelMessage>) -> Result<Vec<Channel>, CodecError> {
+    messages.into_iter().map(TryInto::try_into).collect()
 }
 
 pub(super) fn connector_key(organization: Option<String>, name: &str) -> Result<ConnectorKey, CodecError> {

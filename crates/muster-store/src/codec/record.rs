@@ -1,7 +1,7 @@
 //! Entities, as records keep them, and the keys of those.
 
 use muster_core::entity::{
-    Collection, Completion, Connector, EntityKey, Execution, Integration, Phase, Runner, Trouble,
+    Alert, Collection, Completion, Connector, EntityKey, Execution, Integration, Phase, Runner, Trouble,
 };
 use muster_core::ledger::Entity;
 use muster_core::planted;
@@ -9,6 +9,7 @@ use muster_core::time::Stamp;
 use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, Revision, RunnerId};
 use prost::Message;
 
+use super::alert::{AlertMessage, IncidentMessage, window, window_ends};
 use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
 use super::event::connector_key;
 use super::word::{
@@ -23,6 +24,7 @@ const INTEGRATION: u8 = 1;
 const EXECUTION: u8 = 2;
 const RUNNER: u8 = 3;
 const CONNECTOR: u8 = 4;
+const INCIDENT: u8 = 5;
 
 /// What stands between an owner and a name in the id of a connector: no name has it.
 const SEPARATOR: char = '/';
@@ -33,6 +35,7 @@ pub(crate) fn record_key(key: &EntityKey) -> RecordKey {
         EntityKey::Integration(id) => (INTEGRATION, id.to_bytes().to_vec()),
         EntityKey::Execution(id) => (EXECUTION, id.to_bytes().to_vec()),
         EntityKey::Runner(id) => (RUNNER, id.to_bytes().to_vec()),
+        EntityKey::Incident(id) => (INCIDENT, id.to_bytes().to_vec()),
         EntityKey::Connector(key) => {
             let owner = key
                 .organization
@@ -51,6 +54,7 @@ pub(crate) fn entity_key(entity: &Entity) -> EntityKey {
         Entity::Execution(execution) => EntityKey::Execution(execution.id),
         Entity::Runner(runner) => EntityKey::Runner(runner.id),
         Entity::Connector(connector) => EntityKey::Connector(connector.key.clone()),
+        Entity::Incident(incident) => EntityKey::Incident(incident.id),
     }
 }
 
@@ -61,6 +65,7 @@ pub(crate) fn encode(entity: &Entity) -> Vec<u8> {
         Entity::Execution(execution) => ExecutionMessage::from(execution).encode_to_vec(),
         Entity::Runner(runner) => RunnerMessage::from(runner).encode_to_vec(),
         Entity::Connector(connector) => ConnectorMessage::from(connector).encode_to_vec(),
+        Entity::Incident(incident) => IncidentMessage::from(incident).encode_to_vec(),
     }
 }
 
@@ -71,6 +76,7 @@ pub(crate) fn decode(kind: u8, bytes: &[u8]) -> Result<Entity, CodecError> {
         EXECUTION => Ok(Entity::Execution(ExecutionMessage::decode(bytes)?.try_into()?)),
         RUNNER => Ok(Entity::Runner(RunnerMessage::decode(bytes)?.try_into()?)),
         CONNECTOR => Ok(Entity::Connector(ConnectorMessage::decode(bytes)?.try_into()?)),
+        INCIDENT => Ok(Entity::Incident(IncidentMessage::decode(bytes)?.try_into()?)),
         _unknown => Err(CodecError::Unknown("kind of record")),
     }
 }
@@ -100,6 +106,12 @@ struct IntegrationMessage {
     status_since_ms: Option<u64>,
     #[prost(message, optional, tag = "11")]
     request: Option<RequestMessage>,
+    /// Absent: none has ended within the last 24 hours.
+    #[prost(uint64, repeated, tag = "12")]
+    window: Vec<u64>,
+    /// Absent: nothing is to be told.
+    #[prost(message, optional, tag = "13")]
+    alert: Option<AlertMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -132,6 +144,8 @@ struct CompletionMessage {
     counts: Option<CountsMessage>,
     #[prost(message, optional, tag = "4")]
     warning: Option<WarningMessage>,
+    #[prost(message, optional, tag = "5")]
+    counts_before: Option<CountsMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -173,6 +187,8 @@ impl From<&Integration> for IntegrationMessage {
             collections: collections.collect(),
             status_since_ms: Some(integration.status_since.millis()),
             request: integration.request.as_ref().map(Into::into),
+            window: window_ends(&integration.window),
+            alert: Some((&integration.alert).into()),
         }
     }
 }
@@ -185,6 +201,8 @@ impl TryFrom<IntegrationMessage> for Integration {
             let data_type = data_type(&message.data_type)?;
             Ok((data_type, message.try_into()?))
         });
+        let status_since = Stamp::from_millis(message.status_since_ms.unwrap_or(message.updated_ms));
+        let quiet = Alert::Quiet { since: status_since };
         Ok(Self {
             id: id(message.id, IntegrationId, "integration")?,
             organization: organization(&message.organization)?,
@@ -192,11 +210,13 @@ impl TryFrom<IntegrationMessage> for Integration {
             revision: Revision(message.revision),
             version: message.version,
             enablement: enablement(message.enablement)?,
-            status_since: Stamp::from_millis(message.status_since_ms.unwrap_or(message.updated_ms)),
+            status_since,
             created: Stamp::from_millis(message.created_ms),
             updated: Stamp::from_millis(message.updated_ms),
             request: message.request.map(TryInto::try_into).transpose()?,
             collections: collections.collect::<Result<_, CodecError>>()?,
+            window: window(&message.window),
+            alert: message.alert.map_or(Ok(quiet), TryInto::try_into)?,
         })
     }
 }
@@ -224,6 +244,7 @@ impl From<&Completion> for CompletionMessage {
             at_ms: completion.at.millis(),
             counts: Some((&completion.counts).into()),
             warning: completion.warning.as_ref().map(Into::into),
+            counts_before: completion.counts_before.as_ref().map(Into::into),
         }
     }
 }
@@ -237,6 +258,7 @@ impl TryFrom<CompletionMessage> for Completion {
             at: Stamp::from_millis(message.at_ms),
             counts: required(message.counts, "counts")?.into(),
             warning: message.warning.map(TryInto::try_into).transpose()?,
+            counts_before: message.counts_before.map(Into::into),
         })
     }
 }

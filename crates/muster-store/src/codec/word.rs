@@ -237,7 +237,7 @@ impl TryFrom<FailureMessage> for Failure {
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(super) struct WarningMessage {
-    #[prost(oneof = "WarningKind", tags = "1")]
+    #[prost(oneof = "WarningKind", tags = "1, 2")]
     kind: Option<WarningKind>,
 }
 
@@ -246,12 +246,16 @@ enum WarningKind {
     /// How many records there were before.
     #[prost(uint64, tag = "1")]
     ZeroRecords(u64),
+    /// How many records there were before.
+    #[prost(uint64, tag = "2")]
+    FewerRecords(u64),
 }
 
 impl From<&Warning> for WarningMessage {
     fn from(warning: &Warning) -> Self {
         let kind = match warning {
             Warning::ZeroRecords { before } => WarningKind::ZeroRecords(*before),
+            Warning::FewerRecords { before } => WarningKind::FewerRecords(*before),
         };
         Self { kind: Some(kind) }
     }
@@ -263,6 +267,7 @@ impl TryFrom<WarningMessage> for Warning {
     fn try_from(message: WarningMessage) -> Result<Self, CodecError> {
         match message.kind.ok_or(CodecError::Unknown("kind of warning"))? {
             WarningKind::ZeroRecords(before) => Ok(Self::ZeroRecords { before }),
+            WarningKind::FewerRecords(before) => Ok(Self::FewerRecords { before }),
         }
     }
 }

@@ -85,7 +85,16 @@ fn check(folder: &Path) -> Result<(), StoreError> {
             .connectors()
             .cloned()
             .map(muster_core::ledger::Entity::Connector);
-        let mut all = integrations.chain(executions).chain(runners).chain(connectors);
+        let incidents = recovered
+            .ledger
+            .incidents()
+            .cloned()
+            .map(muster_core::ledger::Entity::Incident);
+        let mut all = integrations
+            .chain(executions)
+            .chain(runners)
+            .chain(connectors)
+            .chain(incidents);
         assert!(all.any(|found| found == entity), "{entity:?} is lost");
     }
     let ended: Vec<_> = (store.history().marked().0 + 1..=BATCHES)

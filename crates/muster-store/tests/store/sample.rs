@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use muster_core::entity::{
-    Collection, Completion, Connector, ConnectorKey, Definition, Execution, Finished, Integration, Offer, Phase,
+    Alert, Cause, Channel, Closed, Closing, Collection, Completion, Connector, ConnectorKey, Definition, Delivery,
+    DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, Notice, NoticeKind, Offer, Phase,
     Profile, Runner, Trouble,
 };
 use muster_core::event::{Event, Recorded};
+use muster_core::health::Tally;
 use muster_core::ledger::Entity;
 use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
-    AccessSchema, Attempt, Category, Claim, Configuration, Counts, Cursor, DataType, Enablement, ExecutionId, Failure,
-    IntegrationId, LogLevel, LogLine, LogSource, Origin, Outcome, Pool, Principal, Request, RequestId, Revision,
-    RunnerId, Slots, Staged, StagedId, Warning,
+    AccessSchema, Attempt, Category, Claim, Configuration, Counts, Cursor, DataType, EmailAddress, Enablement,
+    ExecutionId, Failure, IncidentId, IntegrationId, LogLevel, LogLine, LogSource, Notifications, Origin, Outcome,
+    Percent, Pool, Principal, Request, RequestId, Revision, RunnerId, Slots, Staged, StagedId, Warning,
 };
 
 pub(crate) const RUNNER: RunnerId = RunnerId(0x0193_0000_0000_7000_8000_0000_0000_00AA);
 pub(crate) const INTEGRATION: IntegrationId = IntegrationId(0x0193_0000_0000_7000_8000_0000_0000_00BB);
+
+const INCIDENT: IncidentId = IncidentId(0x0193_0000_0000_7000_8000_0000_0000_00CC);
 
 pub(crate) fn at(millis: u64) -> Stamp {
     Stamp::from_millis(1_732_000_000_000 + millis)
@@ -98,6 +102,72 @@ fn definition() -> Definition {
             ("software".parse().unwrap(), Interval::DAY),
         ]
         .into(),
+        notifications: Notifications {
+            enabled: true,
+            recipients: vec![address()],
+            recovery: Some(Percent::from_hundredths(1_250).unwrap()),
+            reminder: None,
+            ..Notifications::default()
+        },
+    }
+}
+
+fn address() -> EmailAddress {
+    EmailAddress::new("oncall@example.com").unwrap()
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        display_name: "Corp directory".parse().unwrap(),
+        tally: Tally {
+            failed: 7,
+            finished: 20,
+        },
+        window: Duration::from_secs(86_400),
+        threshold: Percent::THIRTY,
+        recovery: Percent::THIRTY.two_thirds(),
+        errors: vec![ErrorSeen {
+            data_type: data_type(),
+            execution: execution(8),
+            at: at(10),
+            failure: failure(),
+        }],
+    }
+}
+
+/// With a notice of every kind, and a delivery in every state.
+fn incident() -> Incident {
+    let delivery = |state, answer: &str| Delivery {
+        channel: Channel::Email(address()),
+        state,
+        answer: answer.to_owned(),
+    };
+    let deliveries = vec![
+        delivery(DeliveryState::Waiting { tries: 2, next: at(20) }, "451 later"),
+        delivery(DeliveryState::Sent { at: at(21) }, "250 ok"),
+        delivery(DeliveryState::Dead { at: at(22) }, "550 no"),
+    ];
+    let kinds = [NoticeKind::Opened, NoticeKind::Reminder, NoticeKind::Closed];
+    let notices = (4..).zip(kinds).map(|(ordinal, kind)| Notice {
+        ordinal,
+        kind,
+        at: at(11),
+        evidence: evidence(),
+        deliveries: deliveries.clone(),
+    });
+    Incident {
+        id: INCIDENT,
+        organization: "acme".parse().unwrap(),
+        cause: Cause::ErrorRate {
+            integration: INTEGRATION,
+        },
+        opened: at(11),
+        closed: Some(Closed {
+            at: at(13),
+            closing: Closing::Recovered,
+        }),
+        noticed: 7,
+        notices: notices.collect(),
     }
 }
 
@@ -230,6 +300,42 @@ pub(crate) fn events() -> Vec<Recorded> {
             },
             offer: offer(),
         },
+        Event::ThresholdReached {
+            integration: INTEGRATION,
+        },
+        Event::ThresholdLeft {
+            integration: INTEGRATION,
+        },
+        Event::IncidentOpened {
+            incident: INCIDENT,
+            organization: "acme".parse().unwrap(),
+            cause: Cause::ErrorRate {
+                integration: INTEGRATION,
+            },
+            evidence: evidence(),
+            channels: vec![Channel::Email(address())],
+        },
+        Event::IncidentReminded {
+            incident: INCIDENT,
+            integration: INTEGRATION,
+            evidence: evidence(),
+            channels: vec![Channel::Email(address())],
+        },
+        Event::DeliveryTried {
+            incident: INCIDENT,
+            notice: 1,
+            delivery: 0,
+            state: DeliveryState::Waiting { tries: 1, next: at(9) },
+            answer: "451 later".to_owned(),
+        },
+        Event::IncidentClosed {
+            incident: INCIDENT,
+            integration: INTEGRATION,
+            closing: Closing::Muted,
+            evidence: evidence(),
+            channels: Vec::new(),
+        },
+        Event::IncidentForgotten { incident: INCIDENT },
         Event::IntegrationDisabled {
             integration: integration(1),
         },
@@ -308,6 +414,7 @@ pub(crate) fn entities() -> Vec<Entity> {
             execution: execution(7),
             at: at(8),
             counts: counts(),
+            counts_before: Some(Counts { records: 3, bytes: 4 }),
             warning: Some(Warning::ZeroRecords { before: 1 }),
         }),
         trouble: Some(Trouble {
@@ -330,6 +437,11 @@ pub(crate) fn entities() -> Vec<Entity> {
             updated: at(2),
             request: Some(request()),
             collections: [(data_type(), collection)].into(),
+            window: [(at(5), true), (at(6), false)].into_iter().collect(),
+            alert: Alert::Open {
+                incident: INCIDENT,
+                told: at(12),
+            },
         }),
         open_execution(11, Phase::Created { not_before: None }),
         open_execution(
@@ -356,6 +468,7 @@ pub(crate) fn entities() -> Vec<Entity> {
             offer: offer(),
             offered_at: at(4),
         }),
+        Entity::Incident(incident()),
     ]
 }
 

@@ -101,13 +101,18 @@ pub(crate) fn completed(state: &State, execution: &Execution, counts: Counts, cu
         .filter(|collection| collection.cursor.is_none())
         .and_then(|collection| collection.completed.as_ref())
         .map_or(0, |completion| completion.counts.records);
-    let zero_after_some = counts.records == 0 && before > 0;
+    let warning = match counts.records {
+        _ if planted!("warning-forgotten") => None,
+        0 if before > 0 => Some(Warning::ZeroRecords { before }),
+        few if few < before.div_ceil(2) => Some(Warning::FewerRecords { before }),
+        _enough => None,
+    };
     Event::ExecutionCompleted {
         execution: execution.id,
         integration: execution.integration,
         data_type: execution.data_type.clone(),
         counts,
         cursor,
-        warning: (zero_after_some && !planted!("warning-forgotten")).then_some(Warning::ZeroRecords { before }),
+        warning,
     }
 }

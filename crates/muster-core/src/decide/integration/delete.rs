@@ -1,10 +1,13 @@
 //! A person deletes an integration.
 
 use crate::decide::execution::cancel;
+use crate::decide::incident::review;
 use crate::decide::{Decision, Rejection};
+use crate::entity::Closing;
 use crate::event::Event;
 use crate::planted;
 use crate::state::State;
+use crate::time::Now;
 use crate::words::{IntegrationId, OrganizationId, Principal};
 
 /// Delete an integration. Its history stays until the retention prunes it.
@@ -19,11 +22,11 @@ pub struct Delete {
 }
 
 impl Delete {
-    /// All that is open is canceled, but for what is already being published.
+    /// All that is open is canceled, but for what is already being published, and an open incident is over.
     ///
     /// # Errors
     /// [`Rejection::IntegrationNotFound`], [`Rejection::Stale`].
-    pub fn decide(self, state: &State, by: &Principal) -> Result<Decision, Rejection> {
+    pub fn decide(self, state: &State, by: &Principal, now: Now) -> Result<Decision, Rejection> {
         let integration = super::find(state, &self.organization, self.integration)?;
         if self.version.is_some_and(|version| version != integration.version) {
             return Err(Rejection::Stale {
@@ -43,6 +46,7 @@ impl Delete {
                 );
             }
         }
+        review::close(integration, Closing::Deleted, now, &mut decision);
         decision.events.push(Event::IntegrationDeleted {
             integration: integration.id,
         });

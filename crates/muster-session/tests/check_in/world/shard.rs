@@ -53,7 +53,7 @@ impl World {
             Effect::Publish { execution, .. } => {
                 self.publishing.insert(execution);
             }
-            Effect::Note { .. } => {}
+            Effect::Note { .. } | Effect::Deliver => {}
             Effect::Discard { execution, attempt } => {
                 self.landing.remove(&(execution, attempt));
             }

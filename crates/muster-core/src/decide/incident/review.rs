@@ -1,0 +1,127 @@
+//! It is time to look at an integration's error rate.
+
+use crate::alert::{self, Verdict};
+use crate::decide::{Decision, Effect};
+use crate::entity::{Alert, Cause, Channel, Closing, ErrorSeen, Evidence, Integration};
+use crate::event::Event;
+use crate::state::State;
+use crate::time::Now;
+use crate::words::{IncidentId, IntegrationId};
+
+/// Look at an integration, and do what its error rate, its settings and the time ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Review {
+    /// Which.
+    pub integration: IntegrationId,
+}
+
+impl Review {
+    /// What [`alert::judge`] says becomes true: nothing when all is as it ought to be.
+    #[must_use]
+    pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Decision {
+        let Some(integration) = state.ledger().integration(self.integration) else {
+            return Decision::nothing();
+        };
+        let verdict = alert::judge(integration, now.stamp).or_else(|| alert::missed(integration, now.stamp));
+        match verdict {
+            None => Decision::nothing(),
+            Some(Verdict::Reach) => Decision::event(Event::ThresholdReached {
+                integration: integration.id,
+            }),
+            Some(Verdict::Leave) => Decision::event(Event::ThresholdLeft {
+                integration: integration.id,
+            }),
+            Some(Verdict::Open) => open(integration, now, chance),
+            Some(Verdict::Remind) => remind(integration, now),
+            Some(Verdict::Close(closing)) => {
+                let mut decision = Decision::nothing();
+                close(integration, closing, now, &mut decision);
+                decision
+            }
+        }
+    }
+}
+
+fn open(integration: &Integration, now: Now, chance: &mut fastrand::Rng) -> Decision {
+    told(Event::IncidentOpened {
+        incident: IncidentId::generate(now.stamp, chance),
+        organization: integration.organization.clone(),
+        cause: Cause::ErrorRate {
+            integration: integration.id,
+        },
+        evidence: evidence(integration, now),
+        channels: channels(integration),
+    })
+}
+
+fn remind(integration: &Integration, now: Now) -> Decision {
+    let Alert::Open { incident, .. } = integration.alert else {
+        return Decision::nothing();
+    };
+    told(Event::IncidentReminded {
+        incident,
+        integration: integration.id,
+        evidence: evidence(integration, now),
+        channels: channels(integration),
+    })
+}
+
+fn told(event: Event) -> Decision {
+    Decision {
+        events: vec![event],
+        effects: vec![Effect::Deliver],
+        ..Decision::default()
+    }
+}
+
+/// Adds to a decision that the integration's incident is over, if one is open.
+pub(crate) fn close(integration: &Integration, closing: Closing, now: Now, decision: &mut Decision) {
+    let Alert::Open { incident, .. } = integration.alert else {
+        return;
+    };
+    let channels = match closing {
+        // Who has switched them off wants no mail about it.
+        Closing::Muted => Vec::new(),
+        Closing::Recovered | Closing::Disabled | Closing::Deleted => channels(integration),
+    };
+    decision.events.push(Event::IncidentClosed {
+        incident,
+        integration: integration.id,
+        closing,
+        evidence: evidence(integration, now),
+        channels,
+    });
+    decision.effects.push(Effect::Deliver);
+}
+
+fn channels(integration: &Integration) -> Vec<Channel> {
+    let recipients = integration.definition.notifications.recipients.iter();
+    recipients.map(|address| Channel::Email(address.clone())).collect()
+}
+
+fn evidence(integration: &Integration, now: Now) -> Evidence {
+    let settings = &integration.definition.notifications;
+    let mut errors: Vec<ErrorSeen> = integration
+        .collections
+        .iter()
+        .filter_map(|(data_type, collection)| {
+            let trouble = collection.trouble.as_ref()?;
+            Some(ErrorSeen {
+                data_type: data_type.clone(),
+                execution: trouble.execution,
+                at: trouble.at,
+                failure: trouble.failure.clone(),
+            })
+        })
+        .collect();
+    errors.sort_by_key(|error| std::cmp::Reverse(error.at));
+    errors.truncate(Evidence::ERRORS_MAX);
+    Evidence {
+        display_name: integration.definition.display_name.clone(),
+        tally: integration.window.tally(now.stamp, settings.window),
+        window: settings.window,
+        threshold: settings.threshold,
+        recovery: settings.recovery(),
+        errors,
+    }
+}

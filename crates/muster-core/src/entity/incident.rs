@@ -1,0 +1,312 @@
+//! An incident: something that goes wrong for a while, whom that is told to, and what became of telling it. The outbox is all that still waits here.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::decide::incident::forget::REMEMBERED;
+use crate::event::Event;
+use crate::health::Tally;
+use crate::time::Stamp;
+use crate::words::{
+    DataType, DisplayName, EmailAddress, ExecutionId, Failure, IncidentId, IntegrationId, OrganizationId, Percent,
+};
+
+/// What goes wrong. Of each there is at most one open incident.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// An integration's error rate has reached its threshold.
+    ErrorRate {
+        /// Of which integration.
+        integration: IntegrationId,
+    },
+}
+
+/// What an incident is told with: as it was when that was decided, since a mail that is sent again must be the same mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// What the integration was called.
+    pub display_name: DisplayName,
+    /// How its executions ended.
+    pub tally: Tally,
+    /// Within which time.
+    pub window: Duration,
+    /// At which error rate the incident opens.
+    pub threshold: Percent,
+    /// Below which it closes.
+    pub recovery: Percent,
+    /// What is wrong, the newest first. At most [`Evidence::ERRORS_MAX`].
+    pub errors: Vec<ErrorSeen>,
+}
+
+impl Evidence {
+    /// The most errors that are told.
+    pub const ERRORS_MAX: usize = 3;
+}
+
+/// The newest error of a data type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorSeen {
+    /// Of which data type.
+    pub data_type: DataType,
+    /// In which execution.
+    pub execution: ExecutionId,
+    /// When.
+    pub at: Stamp,
+    /// What.
+    pub failure: Failure,
+}
+
+/// Why an incident is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// The error rate has come down.
+    Recovered,
+    /// The integration was disabled.
+    Disabled,
+    /// The integration was deleted.
+    Deleted,
+    /// Its notifications were switched off.
+    Muted,
+}
+
+/// Which of an incident's news is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// It has opened.
+    Opened,
+    /// It is still open.
+    Reminder,
+    /// It is over.
+    Closed,
+}
+
+/// By what way somebody is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// A mail.
+    Email(EmailAddress),
+}
+
+/// What has become of telling somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It is to be sent.
+    Waiting {
+        /// How often that has been tried.
+        tries: u32,
+        /// When it is tried next.
+        next: Stamp,
+    },
+    /// It was taken.
+    Sent {
+        /// When.
+        at: Stamp,
+    },
+    /// It could not be delivered, and is not tried any more.
+    Dead {
+        /// Since when.
+        at: Stamp,
+    },
+}
+
+/// A notice to one recipient: an entry of the outbox while it waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// To whom, and by what way.
+    pub channel: Channel,
+    /// What has become of it.
+    pub state: DeliveryState,
+    /// What the other side, or the way to it, said last. Empty before the first try.
+    pub answer: String,
+}
+
+/// News of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Which of the incident's notices, from 0.
+    pub ordinal: u32,
+    /// Which news.
+    pub kind: NoticeKind,
+    /// When it was decided.
+    pub at: Stamp,
+    /// What there is to say.
+    pub evidence: Evidence,
+    /// To whom.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// The end of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// When.
+    pub at: Stamp,
+    /// Why.
+    pub closing: Closing,
+}
+
+/// An incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    /// Its id.
+    pub id: IncidentId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// What goes wrong.
+    pub cause: Cause,
+    /// When it opened.
+    pub opened: Stamp,
+    /// Its end; `None` while it is open.
+    pub closed: Option<Closed>,
+    /// How many notices there have been.
+    pub noticed: u32,
+    /// The newest of them, oldest first, and all that still wait for a delivery.
+    pub notices: VecDeque<Notice>,
+}
+
+/// How many notices are kept when their deliveries have ended: a month of daily reminders, with the first and the last.
+const NOTICES_KEPT: usize = 32;
+
+impl Incident {
+    /// The notice of this ordinal, if it is still kept.
+    #[must_use]
+    pub fn notice(&self, ordinal: u32) -> Option<&Notice> {
+        self.notices.iter().find(|notice| notice.ordinal == ordinal)
+    }
+
+    /// What waits to be sent: when, which notice, which of its deliveries.
+    pub fn waiting(&self) -> impl Iterator<Item = (Stamp, u32, u32)> {
+        self.notices.iter().flat_map(|notice| {
+            let deliveries = (0_u32..).zip(&notice.deliveries);
+            deliveries.filter_map(|(place, delivery)| match delivery.state {
+                DeliveryState::Waiting { next, .. } => Some((next, notice.ordinal, place)),
+                DeliveryState::Sent { .. } | DeliveryState::Dead { .. } => None,
+            })
+        })
+    }
+
+    /// How many deliveries have failed for good, among the notices that are kept.
+    #[must_use]
+    pub fn dead_letters(&self) -> usize {
+        let deliveries = self.notices.iter().flat_map(|notice| &notice.deliveries);
+        deliveries
+            .filter(|one| matches!(one.state, DeliveryState::Dead { .. }))
+            .count()
+    }
+
+    pub(crate) fn opened(at: Stamp, event: &Event) -> Option<Self> {
+        let Event::IncidentOpened {
+            incident,
+            organization,
+            cause,
+            evidence,
+            channels,
+        } = event
+        else {
+            return None;
+        };
+        let mut opened = Self {
+            id: *incident,
+            organization: organization.clone(),
+            cause: cause.clone(),
+            opened: at,
+            closed: None,
+            noticed: 0,
+            notices: VecDeque::new(),
+        };
+        opened.notice_news(NoticeKind::Opened, at, evidence, channels);
+        Some(opened)
+    }
+
+    /// Applies an event that keeps it. One that does not concern an incident changes nothing.
+    pub(crate) fn apply(&mut self, at: Stamp, event: &Event) {
+        match event {
+            Event::IncidentReminded { evidence, channels, .. } => {
+                self.notice_news(NoticeKind::Reminder, at, evidence, channels);
+            }
+            Event::IncidentClosed {
+                closing,
+                evidence,
+                channels,
+                ..
+            } => {
+                self.closed = Some(Closed { at, closing: *closing });
+                self.notice_news(NoticeKind::Closed, at, evidence, channels);
+            }
+            Event::DeliveryTried {
+                notice,
+                delivery,
+                state,
+                answer,
+                ..
+            } => {
+                let found = self.notices.iter_mut().find(|one| one.ordinal == *notice);
+                if let Some(found) = found.and_then(|one| one.deliveries.get_mut(*delivery as usize)) {
+                    found.state = state.clone();
+                    found.answer.clone_from(answer);
+                }
+            }
+            Event::IntegrationCreated { .. }
+            | Event::IntegrationUpdated { .. }
+            | Event::IntegrationEnabled { .. }
+            | Event::IntegrationDisabled { .. }
+            | Event::IntegrationDeleted { .. }
+            | Event::ThresholdReached { .. }
+            | Event::ThresholdLeft { .. }
+            | Event::ScheduleAdvanced { .. }
+            | Event::ExecutionCreated { .. }
+            | Event::ExecutionClaimed { .. }
+            | Event::ExecutionStarted { .. }
+            | Event::ExecutionReturned { .. }
+            | Event::ExecutionRerouted { .. }
+            | Event::ExecutionFenced { .. }
+            | Event::LandingCommitted { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::RunnerCheckedIn { .. }
+            | Event::RunnerLeft { .. }
+            | Event::ConnectorOffered { .. }
+            | Event::IncidentOpened { .. }
+            | Event::IncidentForgotten { .. } => {}
+        }
+    }
+
+    /// When it is forgotten: long after its end, and not while somebody waits to be told of it. `None` while that is not known.
+    #[must_use]
+    pub fn forgettable(&self) -> Option<Stamp> {
+        let closed = self.closed?;
+        self.waiting().next().is_none().then(|| closed.at.after(REMEMBERED))
+    }
+
+    fn notice_news(&mut self, kind: NoticeKind, at: Stamp, evidence: &Evidence, channels: &[Channel]) {
+        let deliveries = channels.iter().map(|channel| Delivery {
+            channel: channel.clone(),
+            state: DeliveryState::Waiting { tries: 0, next: at },
+            answer: String::new(),
+        });
+        self.notices.push_back(Notice {
+            ordinal: self.noticed,
+            kind,
+            at,
+            evidence: evidence.clone(),
+            deliveries: deliveries.collect(),
+        });
+        self.noticed += 1;
+        self.forget_old_notices();
+    }
+
+    /// The first stays, since it says how it began.
+    fn forget_old_notices(&mut self) {
+        while self.notices.len() > NOTICES_KEPT
+            && let Some(old) = self.notices.iter().skip(1).position(Notice::is_settled)
+        {
+            self.notices.remove(old + 1);
+        }
+    }
+}
+
+impl Notice {
+    fn is_settled(&self) -> bool {
+        let waits = |delivery: &Delivery| matches!(delivery.state, DeliveryState::Waiting { .. });
+        !self.deliveries.iter().any(waits)
+    }
+}

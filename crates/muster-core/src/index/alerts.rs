@@ -1,0 +1,137 @@
+//! The indices of incidents: when integrations are looked at for them, which are open, what waits to be sent, what will be forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::alert;
+use crate::entity::{Cause, Incident, Integration};
+use crate::time::Stamp;
+use crate::words::{IncidentId, IntegrationId, OrganizationId};
+
+/// An entry of the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Outgoing {
+    /// When it is to be sent.
+    pub at: Stamp,
+    /// Of which incident.
+    pub incident: IncidentId,
+    /// Which of its notices.
+    pub notice: u32,
+    /// Which of the notice's deliveries, by its place.
+    pub delivery: u32,
+}
+
+/// The indices of incidents.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Alerts {
+    looks: BTreeSet<(Stamp, IntegrationId)>,
+    look_of: BTreeMap<IntegrationId, Stamp>,
+    incidents: BTreeSet<(OrganizationId, IncidentId)>,
+    open: BTreeMap<Cause, IncidentId>,
+    outbox: BTreeSet<Outgoing>,
+    forgettable: BTreeSet<(Stamp, IncidentId)>,
+}
+
+impl Alerts {
+    /// The integration that is to be looked at first, if its time has come.
+    #[must_use]
+    pub fn first_look(&self, now: Stamp) -> Option<IntegrationId> {
+        let (at, integration) = self.looks.first()?;
+        (*at <= now).then_some(*integration)
+    }
+
+    /// The incident that is to be forgotten first, if its time has come.
+    #[must_use]
+    pub fn first_forgettable(&self, now: Stamp) -> Option<IncidentId> {
+        let (at, incident) = self.forgettable.first()?;
+        (*at <= now).then_some(*incident)
+    }
+
+    /// When the next of these times comes; `None` when none is planned.
+    #[must_use]
+    pub fn next(&self) -> Option<Stamp> {
+        let look = self.looks.first().map(|(at, _)| *at);
+        let forget = self.forgettable.first().map(|(at, _)| *at);
+        look.into_iter().chain(forget).min()
+    }
+
+    /// The incidents of an organization before `before`, newest first.
+    pub fn incidents_before(
+        &self,
+        organization: &OrganizationId,
+        before: Option<IncidentId>,
+    ) -> impl Iterator<Item = IncidentId> {
+        let end = before.unwrap_or(IncidentId(u128::MAX));
+        let range = (organization.clone(), IncidentId(0))..(organization.clone(), end);
+        self.incidents.range(range).rev().map(|(_, id)| *id)
+    }
+
+    /// The open incident of a cause.
+    #[must_use]
+    pub fn open(&self, cause: &Cause) -> Option<IncidentId> {
+        self.open.get(cause).copied()
+    }
+
+    /// How many incidents are open.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// What waits to be sent, the first due first.
+    #[must_use]
+    pub fn outbox(&self) -> &BTreeSet<Outgoing> {
+        &self.outbox
+    }
+
+    pub(super) fn look(&mut self, integration: &Integration) {
+        let id = integration.id;
+        let next = alert::next_look(integration);
+        if self.look_of.get(&id).copied() == next {
+            return;
+        }
+        self.look_away(id);
+        if let Some(at) = next {
+            self.look_of.insert(id, at);
+            self.looks.insert((at, id));
+        }
+    }
+
+    pub(super) fn look_away(&mut self, id: IntegrationId) {
+        if let Some(at) = self.look_of.remove(&id) {
+            self.looks.remove(&(at, id));
+        }
+    }
+
+    pub(super) fn put(&mut self, incident: &Incident) {
+        self.incidents.insert((incident.organization.clone(), incident.id));
+        if incident.closed.is_none() {
+            self.open.insert(incident.cause.clone(), incident.id);
+        }
+        self.outbox.extend(outgoing(incident));
+        if let Some(at) = incident.forgettable() {
+            self.forgettable.insert((at, incident.id));
+        }
+    }
+
+    pub(super) fn take(&mut self, incident: &Incident) {
+        self.incidents.remove(&(incident.organization.clone(), incident.id));
+        if incident.closed.is_none() {
+            self.open.remove(&incident.cause);
+        }
+        for one in outgoing(incident) {
+            self.outbox.remove(&one);
+        }
+        if let Some(at) = incident.forgettable() {
+            self.forgettable.remove(&(at, incident.id));
+        }
+    }
+}
+
+fn outgoing(incident: &Incident) -> impl Iterator<Item = Outgoing> {
+    incident.waiting().map(|(at, notice, delivery)| Outgoing {
+        at,
+        incident: incident.id,
+        notice,
+        delivery,
+    })
+}
