@@ -5,6 +5,7 @@ mod check_in;
 mod connectors;
 mod executions;
 mod explained;
+mod incidents;
 mod integrations;
 mod log_keeper;
 mod log_lines;
@@ -120,6 +121,7 @@ impl Services {
     pub fn operator_routes(&self) -> Routes {
         use v1::connector_service_server::ConnectorServiceServer;
         use v1::execution_service_server::ExecutionServiceServer;
+        use v1::incident_service_server::IncidentServiceServer;
         use v1::integration_service_server::IntegrationServiceServer;
         use v1::log_line_service_server::LogLineServiceServer;
         use v1::maintenance_service_server::MaintenanceServiceServer;
@@ -128,6 +130,7 @@ impl Services {
         routes
             .add_service(IntegrationServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(ExecutionServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(LogLineServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(MaintenanceServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(RunnerRegistryServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use muster_core::decide::Rejection;
 use muster_core::time::Stamp;
-use muster_core::words::{ConnectorName, ExecutionId, IntegrationId, OrganizationId, RunnerId};
+use muster_core::words::{ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, RunnerId};
 use muster_proto::v1::ErrorReason;
 use muster_shard::{AskError, ClockFault, ShardError};
 use tonic::Status;
@@ -57,6 +57,9 @@ pub enum ServiceError {
     /// There is no such execution in that integration.
     #[error("there is no execution {0} in this integration: it never was, or its retention has ended")]
     ExecutionNotFound(ExecutionId),
+    /// There is no such incident in that organization.
+    #[error("there is no incident {0} in this organization: it never was, or has been over for 30 days")]
+    IncidentNotFound(IncidentId),
     /// There is no such runner in that organization.
     #[error("no runner {0} has ever checked in for this organization: list those that have with `muster runner list`")]
     RunnerNotFound(RunnerId),
@@ -151,6 +154,7 @@ impl ServiceError {
             Self::Token(_) => ErrorReason::InvalidPageToken,
             Self::OrganizationNotFound(_) => ErrorReason::OrganizationNotFound,
             Self::ExecutionNotFound(_) => ErrorReason::ExecutionNotFound,
+            Self::IncidentNotFound(_) => ErrorReason::IncidentNotFound,
             Self::RunnerNotFound(_) => ErrorReason::RunnerNotFound,
             Self::ConnectorNotFound(_) => ErrorReason::ConnectorNotFound,
             Self::ConnectorUnknown { .. } => ErrorReason::ConnectorUnknown,

@@ -11,6 +11,7 @@ use muster_core::decide::integration::{delete::Delete, disable::Disable, enable:
 use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Integration;
 use muster_core::state::State;
+use muster_core::time::Now;
 use muster_core::words::{Enablement, IntegrationId, OrganizationId, Principal};
 use muster_proto::v1;
 use muster_proto::v1::integration_service_server::IntegrationService;
@@ -122,7 +123,7 @@ impl Services {
     async fn read_integration(&self, organization: OrganizationId, id: IntegrationId) -> Result<Told, ServiceError> {
         let found = self
             .shard
-            .turn(move |turn| find(turn.state(), &organization, id).map(|found| told(turn.state(), found)))
+            .turn(move |turn| find(turn.state(), &organization, id).map(|found| told(turn.state(), found, turn.now())))
             .await?;
         Ok(found?)
     }
@@ -240,7 +241,7 @@ fn judge_guard(integration: &Integration, guard: Guard) -> Result<(), ServiceErr
 }
 
 /// Copies what an answer tells. Configurations and texts are shared, so it costs little of the writer's turn.
-fn told(state: &State, integration: &Integration) -> Told {
+fn told(state: &State, integration: &Integration, now: Now) -> Told {
     let open = state
         .index()
         .open_of(integration.id)
@@ -250,6 +251,9 @@ fn told(state: &State, integration: &Integration) -> Told {
         open: open
             .map(|execution| (execution.data_type.clone(), execution.id))
             .collect(),
+        tally: integration
+            .window
+            .tally(now.stamp, integration.definition.notifications.window),
     }
 }
 
@@ -263,5 +267,5 @@ fn asked(
 ) -> Result<Told, ServiceError> {
     turn.ask(by, command)?;
     let found = find(turn.state(), organization, id)?;
-    Ok(told(turn.state(), found))
+    Ok(told(turn.state(), found, turn.now()))
 }

@@ -79,6 +79,7 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         | ErrorReason::IntegrationNotFound
         | ErrorReason::ExecutionNotFound
         | ErrorReason::RunnerNotFound
+        | ErrorReason::IncidentNotFound
         | ErrorReason::ConnectorNotFound
         | ErrorReason::RecordsNotFound => Code::NotFound,
         ErrorReason::EtagMismatch

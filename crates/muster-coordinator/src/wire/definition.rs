@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_connector::{Fault, Invalid, secret, validate};
 use muster_core::time::Interval;
-use muster_core::words::{AccessSchema, Configuration, ConnectorName, DataType, DisplayName, PoolName};
+use muster_core::words::{AccessSchema, Configuration, ConnectorName, DataType, DisplayName, Notifications, PoolName};
 use muster_process::nearest;
 use muster_proto::v1;
 use muster_session::wire::json_from_struct;
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::FieldFault;
 use super::connector::schema_of;
+use super::notifications::notifications;
 use super::shown::shown;
 use super::time::interval;
 
@@ -34,6 +35,7 @@ pub(crate) struct New {
     pub(crate) configuration: Configuration,
     pub(crate) pool: PoolName,
     pub(crate) data_types: Asked,
+    pub(crate) notifications: Notifications,
 }
 
 /// Changes of an integration, each field for itself in order; `None` for what stays as it is.
@@ -44,6 +46,7 @@ pub(crate) struct Changes {
     pub(crate) configuration: Option<Configuration>,
     pub(crate) pool: Option<PoolName>,
     pub(crate) data_types: Option<Asked>,
+    pub(crate) notifications: Option<Notifications>,
 }
 
 /// # Errors
@@ -64,19 +67,24 @@ pub(crate) fn new(integration: &v1::Integration) -> Result<New, Vec<FieldFault>>
     let pool = kept(pool(&integration.pool), &mut faults);
     let data_types = data_types(&integration.data_types, &mut faults);
     let access_schema = kept(access_schema(&integration.access_schema), &mut faults);
-    match (display_name, named, access_schema, configuration, pool) {
-        (Some(display_name), Some(connector), Some(access_schema), Some(configuration), Some(pool))
-            if faults.is_empty() =>
-        {
-            Ok(New {
-                display_name,
-                connector,
-                access_schema,
-                configuration,
-                pool,
-                data_types,
-            })
-        }
+    let notifications = all_kept(notifications(integration.error_notifications.as_ref()), &mut faults);
+    match (display_name, named, access_schema, configuration, pool, notifications) {
+        (
+            Some(display_name),
+            Some(connector),
+            Some(access_schema),
+            Some(configuration),
+            Some(pool),
+            Some(notifications),
+        ) if faults.is_empty() => Ok(New {
+            display_name,
+            connector,
+            access_schema,
+            configuration,
+            pool,
+            data_types,
+            notifications,
+        }),
         _ => Err(faults),
     }
 }
@@ -112,6 +120,9 @@ pub(crate) fn changes(integration: &v1::Integration, mask: Option<&FieldMask>) -
         if is("data_types") {
             changes.data_types = Some(data_types(&integration.data_types, &mut faults));
         }
+        if is("error_notifications") {
+            changes.notifications = all_kept(notifications(integration.error_notifications.as_ref()), &mut faults);
+        }
         if !is_known {
             faults.push(unchangeable(index, path));
         }
@@ -120,10 +131,17 @@ pub(crate) fn changes(integration: &v1::Integration, mask: Option<&FieldMask>) -
 }
 
 /// The fields of an integration that a person changes by an update.
-const CHANGEABLE: [&str; 5] = ["display_name", "access_schema", "configuration", "pool", "data_types"];
+const CHANGEABLE: [&str; 6] = [
+    "display_name",
+    "access_schema",
+    "configuration",
+    "pool",
+    "data_types",
+    "error_notifications",
+];
 
 /// The others, by who or what changes them.
-const UNCHANGEABLE: [(&str, &str); 11] = [
+const UNCHANGEABLE: [(&str, &str); 13] = [
     ("name", "names the integration, and never changes"),
     ("connector", "never changes: create another integration"),
     ("enablement", "is changed by enabling and disabling"),
@@ -134,6 +152,8 @@ const UNCHANGEABLE: [(&str, &str); 11] = [
     ("revision", "is output only"),
     ("create_time", "is output only"),
     ("update_time", "is output only"),
+    ("error_rate", "is output only"),
+    ("open_incident", "is output only"),
     (
         "etag",
         "is no field to change: give it in `integration.etag` as a guard",
@@ -369,6 +389,11 @@ fn connector_name(text: &str) -> Result<ConnectorName, FieldFault> {
 
 fn kept<T>(judged: Result<T, FieldFault>, faults: &mut Vec<FieldFault>) -> Option<T> {
     judged.map_err(|fault| faults.push(fault)).ok()
+}
+
+/// The same of what is judged as a whole.
+fn all_kept<T>(judged: Result<T, Vec<FieldFault>>, faults: &mut Vec<FieldFault>) -> Option<T> {
+    judged.map_err(|others| faults.extend(others)).ok()
 }
 
 fn display_name(text: &str) -> Result<DisplayName, FieldFault> {

@@ -9,12 +9,14 @@
 mod comparison;
 mod condition;
 mod execution;
+mod incident;
 mod integration;
 mod parse;
 mod runner;
 mod token;
 
 pub(crate) use execution::ExecutionFilter;
+pub(crate) use incident::IncidentFilter;
 pub(crate) use integration::IntegrationFilter;
 pub(crate) use runner::RunnerFilter;
 

@@ -1,6 +1,7 @@
 //! Integrations, as answers tell them.
 
-use muster_core::entity::{Collection, Integration};
+use muster_core::entity::{Alert, Collection, Integration};
+use muster_core::health::Tally;
 use muster_core::words::{ConfigurationStatus, DataType, Enablement, ExecutionId, ExecutionStatus};
 use muster_proto::v1;
 use muster_session::wire::{JsonError, struct_from_json};
@@ -8,7 +9,9 @@ use muster_session::wire::{JsonError, struct_from_json};
 use super::etag::etag;
 use super::execution;
 use super::failure::{failure, warning};
+use super::incident::error_rate;
 use super::name;
+use super::notifications;
 use super::time::{duration, timestamp};
 
 /// An integration, as an answer tells it.
@@ -17,6 +20,8 @@ pub(crate) struct Told {
     pub(crate) integration: Integration,
     /// Its open executions.
     pub(crate) open: Vec<(DataType, ExecutionId)>,
+    /// How its executions have ended within the window of its notifications, as of now.
+    pub(crate) tally: Tally,
 }
 
 /// # Errors
@@ -48,11 +53,17 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
         create_time: Some(timestamp(integration.created)),
         update_time: Some(timestamp(integration.updated)),
         etag: etag(integration),
+        error_notifications: Some(notifications::told(&definition.notifications)),
+        error_rate: Some(error_rate(told.tally, definition.notifications.window)),
+        open_incident: match integration.alert {
+            Alert::Open { incident, .. } => name::of_incident(&integration.organization, incident),
+            Alert::Quiet { .. } | Alert::Reached { .. } => String::new(),
+        },
     })
 }
 
 fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::CollectionSchedule {
-    let Told { integration, open } = told;
+    let Told { integration, open, .. } = told;
     let named = |id| name::of_execution(&integration.organization, integration.id, id);
     let open = open.iter().find(|(other, _)| other == data_type);
     // A good end clears the trouble before it, so a trouble that is there is the newer of both.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use muster_core::words::{ConnectorName, ExecutionId, IntegrationId, OrganizationId, RunnerId};
+use muster_core::words::{ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, RunnerId};
 
 use super::FieldFault;
 
@@ -28,6 +28,10 @@ const EXECUTION: Pattern<3> = Pattern {
 const RUNNER: Pattern<2> = Pattern {
     collections: ["organizations", "runners"],
     form: "organizations/{organization}/runners/{runner}",
+};
+const INCIDENT: Pattern<2> = Pattern {
+    collections: ["organizations", "incidents"],
+    form: "organizations/{organization}/incidents/{incident}",
 };
 const CONNECTOR: Pattern<2> = Pattern {
     collections: ["organizations", "connectors"],
@@ -93,6 +97,12 @@ pub(crate) fn runner(field: &str, name: &str) -> Result<(OrganizationId, RunnerI
         part(field, "organization", organization)?,
         uuid(field, "runner", runner)?,
     ))
+}
+
+pub(crate) fn incident(field: &str, name: &str) -> Result<(OrganizationId, IncidentId), FieldFault> {
+    let [organization, incident] = INCIDENT.ids(field, name)?;
+    let organization = part(field, "organization", organization)?;
+    Ok((organization, uuid(field, "incident", incident)?))
 }
 
 pub(crate) fn connector(field: &str, name: &str) -> Result<(OrganizationId, ConnectorName), FieldFault> {
@@ -168,6 +178,10 @@ pub(crate) fn of_execution(
 
 pub(crate) fn of_runner(organization: &OrganizationId, runner: RunnerId) -> String {
     format!("organizations/{organization}/runners/{runner}")
+}
+
+pub(crate) fn of_incident(organization: &OrganizationId, incident: IncidentId) -> String {
+    format!("organizations/{organization}/incidents/{incident}")
 }
 
 pub(crate) fn of_connector(organization: &OrganizationId, connector: &ConnectorName) -> String {

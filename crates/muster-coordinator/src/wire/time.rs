@@ -15,8 +15,13 @@ pub(super) fn timestamp(stamp: Stamp) -> prost_types::Timestamp {
 }
 
 pub(super) fn duration(interval: Interval) -> prost_types::Duration {
+    whole_seconds(interval.length())
+}
+
+/// A span without its parts of a second.
+pub(super) fn whole_seconds(span: Duration) -> prost_types::Duration {
     prost_types::Duration {
-        seconds: i64::try_from(interval.length().as_secs()).unwrap_or(i64::MAX),
+        seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
         nanos: 0,
     }
 }

@@ -4,6 +4,7 @@ mod connectors;
 mod errors;
 mod executions;
 mod health;
+mod incidents;
 mod integrations;
 mod leftovers;
 mod limits;

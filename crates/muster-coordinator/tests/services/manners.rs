@@ -133,7 +133,7 @@ async fn a_path_that_a_mask_may_not_name_is_told_with_what_was_meant() {
     for (path, expected) in [
         (
             "displayname",
-            "`displayname` is no field that an update changes: these are `display_name`, `access_schema`, `configuration`, `pool`, `data_types` or `*`; did you mean `display_name`?",
+            "`displayname` is no field that an update changes: these are `display_name`, `access_schema`, `configuration`, `pool`, `data_types`, `error_notifications` or `*`; did you mean `display_name`?",
         ),
         (
             "connector",

@@ -22,6 +22,7 @@ use muster_process::{TaskError, Tasks};
 use muster_proto::v1;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
+use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
@@ -149,6 +150,10 @@ impl Rig {
 
     pub fn executions(&self) -> ExecutionServiceClient<Channel> {
         ExecutionServiceClient::new(self.channel.clone())
+    }
+
+    pub fn incidents(&self) -> IncidentServiceClient<Channel> {
+        IncidentServiceClient::new(self.channel.clone())
     }
 
     pub fn log_lines(&self) -> LogLineServiceClient<Channel> {

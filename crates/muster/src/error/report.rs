@@ -105,6 +105,7 @@ impl Refusal {
             ErrorReason::IntegrationNotFound => "muster integration list",
             ErrorReason::ExecutionNotFound => "muster execution list",
             ErrorReason::RunnerNotFound => "muster runner list",
+            ErrorReason::IncidentNotFound => "muster alerts",
             ErrorReason::ConnectorNotFound | ErrorReason::ConnectorUnknown => "muster connector list",
             ErrorReason::RecordsNotFound => "see how it stands: muster execution show EXECUTION",
             ErrorReason::IntegrationDisabled => "muster integration enable NAME",

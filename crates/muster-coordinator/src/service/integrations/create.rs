@@ -64,7 +64,7 @@ impl Services {
         let found = self.shard.turn(move |turn| {
             let id = turn.state().index().requested(&organization, request.id)?;
             let made = turn.state().ledger().integration(id)?;
-            (made.request == Some(request)).then(|| told(turn.state(), made))
+            (made.request == Some(request)).then(|| told(turn.state(), made, turn.now()))
         });
         Ok(found.await?)
     }
@@ -79,7 +79,7 @@ fn create(turn: &mut Turn<'_>, by: &Principal, command: Create) -> Result<Told, 
         ));
     };
     let made = find(turn.state(), &organization, id)?;
-    Ok(told(turn.state(), made))
+    Ok(told(turn.state(), made, turn.now()))
 }
 
 /// The request as what it makes remembers it; `None` when the caller gave no id. The digest is that of the whole request.

@@ -70,7 +70,7 @@ pub(super) fn define(
         configuration: new.configuration,
         pool: Pool::named(organization, &new.pool),
         intervals,
-        notifications: muster_core::words::Notifications::default(),
+        notifications: new.notifications,
     };
     if draft {
         secrets(specification, &definition)?;

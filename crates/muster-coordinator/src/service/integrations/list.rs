@@ -4,6 +4,7 @@ use muster_core::entity::Integration;
 use muster_core::state::State;
 use muster_core::words::{IntegrationId, OrganizationId};
 use muster_proto::v1;
+use muster_shard::Turn;
 
 use super::told;
 use crate::service::Services;
@@ -89,7 +90,7 @@ impl Services {
         let place = Place::read(order, &query, &request.page_token).map_err(|_| ServiceError::Token("page_token"))?;
         let page = self
             .shard
-            .turn(move |turn| Page::read(turn.state(), &organization, &filter, &place, size, &query))
+            .turn(move |turn| Page::read(turn, &organization, &filter, &place, size, &query))
             .await?;
         let integrations: Result<Vec<_>, _> = page.integrations.iter().map(integration::integration).collect();
         Ok(v1::ListIntegrationsResponse {
@@ -107,20 +108,21 @@ struct Page {
 
 impl Page {
     fn read(
-        state: &State,
+        turn: &Turn<'_>,
         organization: &OrganizationId,
         filter: &IntegrationFilter,
         place: &Place,
         size: usize,
         query: &Query,
     ) -> Self {
+        let (state, now) = (turn.state(), turn.now());
         let found = |id| state.ledger().integration(id);
         if let Some(display_name) = filter.display_name() {
             // There is at most one, and the index knows it, so there is no second page.
             let named = state.index().named(organization, display_name).and_then(found);
             let taken = named.filter(|named| filter.takes(named));
             return Self {
-                integrations: taken.map(|taken| told(state, taken)).into_iter().collect(),
+                integrations: taken.map(|taken| told(state, taken, now)).into_iter().collect(),
                 next: None,
             };
         }
@@ -132,7 +134,7 @@ impl Page {
             last = Some(one);
             if filter.takes(one) {
                 bytes += one.definition.configuration.as_str().len();
-                integrations.push(told(state, one));
+                integrations.push(told(state, one, now));
             }
             if integrations.len() >= size || bytes > PAGE_BYTES_MAX {
                 break;

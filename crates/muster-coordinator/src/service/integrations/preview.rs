@@ -71,5 +71,5 @@ pub(super) fn preview(
     }
     let after = copy.ledger().integration(id);
     let after = after.ok_or_else(|| ServiceError::internal("a command about an integration has left none"))?;
-    Ok(told(&copy, after))
+    Ok(told(&copy, after, now))
 }

@@ -77,6 +77,9 @@ impl Services {
         if let Some(pool) = &changes.pool {
             after.pool = Pool::named(organization, pool);
         }
+        if let Some(notifications) = &changes.notifications {
+            after.notifications.clone_from(notifications);
+        }
         let of_connector =
             changes.access_schema.is_some() || changes.configuration.is_some() || changes.data_types.is_some();
         if !of_connector {

@@ -1,0 +1,79 @@
+//! What incidents can be filtered by.
+
+use muster_core::entity::{Cause, Incident};
+use muster_core::words::IntegrationId;
+use muster_proto::v1::NoticeDeliveryState;
+
+use super::comparison::{Is, When, one_of};
+use super::{Comparison, Condition, parse};
+use crate::wire::FieldFault;
+use crate::wire::incident::delivery_state;
+
+/// All that there is, as an error tells it.
+const KNOWN: &[&str] = &["state", "integration", "deliveries", "open_time"];
+
+/// Which incidents are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IncidentFilter(Condition<Term>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Term {
+    Open(Is<bool>),
+    Integration(Is<IntegrationId>),
+    Deliveries(Is<NoticeDeliveryState>),
+    OpenTime(When),
+}
+
+impl IncidentFilter {
+    /// # Errors
+    /// [`FieldFault`] with the place of the fault.
+    pub(crate) fn parse(filter: &str) -> Result<Self, FieldFault> {
+        parse(filter, Term::judge).map(Self)
+    }
+
+    pub(crate) fn takes(&self, incident: &Incident) -> bool {
+        let Cause::ErrorRate { integration } = incident.cause;
+        let known = |term: &Term| {
+            Some(match term {
+                Term::Open(is) => is.holds(is.value == incident.closed.is_none()),
+                Term::Integration(is) => is.holds(is.value == integration),
+                Term::Deliveries(is) => {
+                    let mut deliveries = incident.notices.iter().flat_map(|notice| &notice.deliveries);
+                    is.holds(deliveries.any(|one| delivery_state(&one.state) == is.value))
+                }
+                Term::OpenTime(when) => when.holds(Some(incident.opened)),
+            })
+        };
+        self.0.holds(&known) == Some(true)
+    }
+}
+
+impl Term {
+    fn judge(comparison: Comparison) -> Result<Self, FieldFault> {
+        Ok(match comparison.field.as_str() {
+            "state" => Self::Open(
+                comparison.is(|value| one_of(value, "INCIDENT_STATE_", &[("OPEN", true), ("CLOSED", false)]))?,
+            ),
+            "integration" => Self::Integration(comparison.is(integration)?),
+            "deliveries" => Self::Deliveries(comparison.has(state)?),
+            "open_time" => Self::OpenTime(comparison.when()?),
+            _ => return Err(comparison.unknown(KNOWN)),
+        })
+    }
+}
+
+/// By its name, or by the last part of that.
+fn integration(value: &str) -> Result<IntegrationId, String> {
+    let id = value.rsplit('/').next().unwrap_or(value);
+    id.parse()
+        .map_err(|_| "must be the name of an integration, or the UUID at its end".to_owned())
+}
+
+fn state(value: &str) -> Result<NoticeDeliveryState, String> {
+    let known = [
+        ("WAITING", NoticeDeliveryState::Waiting),
+        ("SENT", NoticeDeliveryState::Sent),
+        ("DEAD", NoticeDeliveryState::Dead),
+    ];
+    one_of(value, "NOTICE_DELIVERY_STATE_", &known)
+}
