@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
+use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
@@ -141,6 +142,7 @@ impl Client {
     services! {
         integrations: IntegrationServiceClient,
         executions: ExecutionServiceClient,
+        incidents: IncidentServiceClient,
         log_lines: LogLineServiceClient,
         runners: RunnerRegistryServiceClient,
         connectors: ConnectorServiceClient

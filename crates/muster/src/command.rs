@@ -1,5 +1,6 @@
 //! The commands: one module for each noun.
 
+mod alert;
 mod completion;
 mod configured;
 mod connector;
@@ -120,6 +121,8 @@ enum Operation {
     /// Show, cancel and watch executions
     #[command(subcommand, visible_alias = "executions")]
     Execution(execution::Command),
+    #[command(name = "alert", visible_alias = "alerts")]
+    Alert(alert::Args),
     /// Print the log of an execution
     Logs(logs::Args),
     /// Print the records that an execution has collected
@@ -223,6 +226,7 @@ fn operate(given: Given, operation: Operation) -> Result<Exit, Error> {
         let exit = match operation {
             Operation::Integration(command) => integration::run(command, &mut session).await,
             Operation::Execution(command) => execution::run(command, &mut session).await,
+            Operation::Alert(args) => alert::run(args, &mut session).await,
             Operation::Logs(args) => logs::run(args, &mut session).await,
             Operation::Records(args) => records::run(args, &mut session).await,
             Operation::Runner(command) => runner::run(command, &mut session).await,

@@ -1,8 +1,8 @@
 //! The API's lists, page after page.
 
 use muster_proto::v1::{
-    Connector, Execution, Integration, ListConnectorsRequest, ListExecutionsRequest, ListIntegrationsRequest,
-    ListRunnersRequest, Runner,
+    Connector, Execution, Incident, Integration, ListConnectorsRequest, ListExecutionsRequest, ListIncidentsRequest,
+    ListIntegrationsRequest, ListRunnersRequest, Runner,
 };
 
 use crate::client::Client;
@@ -10,6 +10,9 @@ use crate::error::Error;
 
 /// The most items that the API puts into a page.
 pub const PAGE_MAX: usize = 1_000;
+
+/// The most incidents that the API puts into a page.
+pub const INCIDENT_PAGE_MAX: usize = 100;
 
 /// The most connectors that the API puts into a page.
 pub const CONNECTOR_PAGE_MAX: usize = 100;
@@ -108,6 +111,25 @@ pub async fn runners(client: &Client, limit: usize) -> Result<Listed<Runner>, Er
             .map_err(|status| client.error("list runners", &status))?
             .into_inner();
         Ok((page.runners, page.next_page_token))
+    })
+    .await
+}
+
+/// The incidents of the organization that pass the filter, the newest first.
+pub async fn incidents(client: &Client, limit: usize, filter: &str) -> Result<Listed<Incident>, Error> {
+    let mut service = client.incidents();
+    pages(limit, INCIDENT_PAGE_MAX, async |page_size, page_token| {
+        let request = ListIncidentsRequest {
+            parent: client.parent(),
+            page_size,
+            page_token,
+            filter: filter.to_owned(),
+        };
+        let page = service.list_incidents(request).await;
+        let page = page
+            .map_err(|status| client.error("list incidents", &status))?
+            .into_inner();
+        Ok((page.incidents, page.next_page_token))
     })
     .await
 }

@@ -1,6 +1,7 @@
 //! From what a person types to the resource that is meant.
 
 mod display;
+mod incident;
 
 use muster_proto::v1::{
     Connector, ErrorReason, Execution, GetConnectorRequest, GetExecutionRequest, GetIntegrationRequest,
@@ -15,6 +16,7 @@ use crate::output::text::clean;
 use muster_process::nearest;
 
 pub use display::DisplayNames;
+pub use incident::incident;
 
 /// The longest name of anything: 100 characters of at most 4 bytes.
 const NAME_BYTES_MAX: usize = 400;
@@ -260,6 +262,7 @@ async fn not_found<T>(
         Kind::Integration => error.has_reason(ErrorReason::IntegrationNotFound),
         Kind::Execution => error.has_reason(ErrorReason::ExecutionNotFound),
         Kind::Runner => error.has_reason(ErrorReason::RunnerNotFound),
+        Kind::Incident => error.has_reason(ErrorReason::IncidentNotFound),
         Kind::Connector => error.has_reason(ErrorReason::ConnectorNotFound),
         // They are no resources.
         Kind::DataType | Kind::AccessSchema | Kind::Context => false,
@@ -277,7 +280,10 @@ fn missing(client: &Client, kind: Kind, given: &str, known: impl IntoIterator<It
         given: clean(given),
         place: format!("in organization `{}`", client.organization()),
         nearest: nearest(given, known.iter().map(String::as_str)).map(clean),
-        next: format!("muster {kind} list"),
+        next: match kind {
+            Kind::Incident => "muster alerts --all".to_owned(),
+            _ => format!("muster {kind} list"),
+        },
     }
 }
 

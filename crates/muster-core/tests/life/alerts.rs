@@ -15,6 +15,9 @@ use crate::model::{Model, definition, finish, organization};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
+/// What a person does to the integration.
+type Way<'a> = &'a dyn Fn(&mut Source);
+
 /// One integration that collects once in a while, a runner, and time enough in between.
 struct Source {
     model: Model,
@@ -293,7 +296,7 @@ fn what_a_person_switches_off_is_over() {
     };
     let mute = |source: &mut Source| source.change(|settings| settings.enabled = false);
     let raise = |source: &mut Source| source.change(|settings| settings.recovery = Some(Percent::THIRTY));
-    let ways: [(&dyn Fn(&mut Source), Option<Closing>, usize); 4] = [
+    let ways: [(Way, Option<Closing>, usize); 4] = [
         (&off, Some(Closing::Disabled), 4),
         (&delete, Some(Closing::Deleted), 4),
         (&mute, Some(Closing::Muted), 2),

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod fit;
 mod list;
+mod notified;
 mod run;
 mod show;
 mod switch;
@@ -30,11 +31,11 @@ Examples:
   muster integration list --status error
   muster integration run laptops --wait")]
 pub enum Command {
-    Create(create::Args),
+    Create(Box<create::Args>),
     #[command(visible_alias = "ls")]
     List(list::Args),
     Show(show::Args),
-    Update(update::Args),
+    Update(Box<update::Args>),
     /// Activate a draft or a disabled integration; it collects at once
     #[command(after_help = "\
 Examples:
@@ -61,10 +62,10 @@ pub struct Named {
 /// Runs it.
 pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
     match command {
-        Command::Create(args) => create::run(args, session).await,
+        Command::Create(args) => create::run(*args, session).await,
         Command::List(args) => list::run(args, session).await,
         Command::Show(args) => show::run(args, session).await,
-        Command::Update(args) => update::run(args, session).await,
+        Command::Update(args) => update::run(*args, session).await,
         Command::Enable(named) => switch::enable(named, session).await,
         Command::Disable(named) => switch::disable(named, session).await,
         Command::Run(args) => run::run(args, session).await,

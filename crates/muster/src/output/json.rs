@@ -22,7 +22,7 @@ macro_rules! document {
     };
 }
 
-document!(Integration, Execution, LogLine, Runner, Connector);
+document!(Integration, Execution, Incident, LogLine, Runner, Connector);
 
 /// A message, to be written as JSON.
 #[derive(Debug)]

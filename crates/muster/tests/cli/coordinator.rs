@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_proto::v1::connector_service_server::{ConnectorService, ConnectorServiceServer};
 use muster_proto::v1::execution_service_server::{ExecutionService, ExecutionServiceServer};
+use muster_proto::v1::incident_service_server::{IncidentService, IncidentServiceServer};
 use muster_proto::v1::integration_service_server::{IntegrationService, IntegrationServiceServer};
 use muster_proto::v1::log_line_service_server::{LogLineService, LogLineServiceServer};
 use muster_proto::v1::runner_registry_service_server::{RunnerRegistryService, RunnerRegistryServiceServer};
@@ -41,6 +42,7 @@ pub struct State {
     /// What run now answers.
     pub run_answer: Vec<Execution>,
     pub runners: Vec<Runner>,
+    pub incidents: Vec<Incident>,
     pub connectors: Vec<Connector>,
     pub log_lines: Vec<LogLine>,
     pub dropped_log_lines: u64,
@@ -52,6 +54,7 @@ pub struct State {
     pub created: Vec<CreateIntegrationRequest>,
     pub updated: Vec<UpdateIntegrationRequest>,
     pub ran: Vec<RunIntegrationRequest>,
+    pub listed_incidents: Vec<ListIncidentsRequest>,
     pub listed_executions: Vec<ListExecutionsRequest>,
     pub watched: Vec<WatchExecutionsRequest>,
     pub tailed: Vec<TailLogLinesRequest>,
@@ -75,6 +78,7 @@ impl Coordinator {
         let server = tonic::transport::Server::builder()
             .add_service(IntegrationServiceServer::new(services.clone()))
             .add_service(ExecutionServiceServer::new(services.clone()))
+            .add_service(IncidentServiceServer::new(services.clone()))
             .add_service(LogLineServiceServer::new(services.clone()))
             .add_service(RunnerRegistryServiceServer::new(services.clone()))
             .add_service(ConnectorServiceServer::new(services))
@@ -369,6 +373,28 @@ impl RunnerRegistryService for Services {
         );
         Ok(Response::new(ListRunnersResponse {
             runners,
+            next_page_token,
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl IncidentService for Services {
+    async fn get_incident(&self, request: Request<GetIncidentRequest>) -> Result<Response<Incident>, Status> {
+        let name = request.into_inner().name;
+        find(&self.open("GetIncident")?.incidents, "incident", |one| one.name == name)
+    }
+
+    async fn list_incidents(
+        &self,
+        request: Request<ListIncidentsRequest>,
+    ) -> Result<Response<ListIncidentsResponse>, Status> {
+        let request = request.into_inner();
+        let mut state = self.open("ListIncidents")?;
+        let (incidents, next_page_token) = page(&state.incidents, request.page_size, &request.page_token);
+        state.listed_incidents.push(request);
+        Ok(Response::new(ListIncidentsResponse {
+            incidents,
             next_page_token,
         }))
     }

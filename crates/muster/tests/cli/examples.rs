@@ -13,6 +13,7 @@ use muster_proto::v1::{
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::alerts::incident;
 use crate::command::{PATIENCE, run_in};
 use crate::coordinator::{Coordinator, End, Script, State};
 use crate::things::*;
@@ -91,6 +92,7 @@ fn state() -> State {
         executions: vec![completed(LAPTOPS, "456789ab", "user", 2)],
         run_answer: vec![completed(LAPTOPS, "456789ab", "user", 2)],
         runners: vec![rack()],
+        incidents: vec![incident()],
         connectors: vec![host, ldap],
         records: (0..8)
             .map(|_| Script {

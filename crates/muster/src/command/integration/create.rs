@@ -2,6 +2,7 @@
 
 use muster_proto::v1::{CreateIntegrationRequest, ErrorReason, Integration};
 
+use super::notified::Notified;
 use super::{Scheduled, fit, id, tell, typed};
 use crate::command::Session;
 use crate::command::configured::Configured;
@@ -19,7 +20,8 @@ Examples:
   muster integration create laptops --connector host --every device=1h --every software=24h
   muster integration create directory --connector ldap --set server.host=dc1 --set server.port=636
   muster integration create directory --connector ldap --pool hq --config directory.json --draft
-  muster integration create directory --connector ldap --pool hq --config - --dry-run")]
+  muster integration create directory --connector ldap --pool hq --config - --dry-run
+  muster integration create laptops --connector host --notify oncall@example.com --sample-min 5")]
 pub struct Args {
     /// What people call it
     name: String,
@@ -42,6 +44,8 @@ pub struct Args {
     scheduled: Scheduled,
     #[command(flatten)]
     configured: Configured,
+    #[command(flatten)]
+    notified: Notified,
 }
 
 /// Creates it.
@@ -55,6 +59,8 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     if !args.draft {
         fit::configuration(doing(), &connector, &object, args.configured.given())?;
     }
+    let mut error_notifications = None;
+    args.notified.change(&mut error_notifications);
     let request = CreateIntegrationRequest {
         parent: client.parent(),
         integration: Some(Integration {
@@ -64,6 +70,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
             configuration: Some(to_wire(object)?),
             pool: args.pool.clone(),
             data_types: args.scheduled.schedules().collect(),
+            error_notifications,
             ..Integration::default()
         }),
         draft: args.draft,

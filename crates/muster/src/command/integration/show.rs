@@ -55,6 +55,9 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     facts.add("changed", time::exact(integration.update_time.as_ref()));
     facts.add("revision", integration.revision.to_string());
     facts.add_lines("configuration", configuration(&integration));
+    facts.add("error rate", error_rate(&integration));
+    facts.add("errors told to", told_to(&integration));
+    facts.add("open incident", names::id(&integration.open_incident));
     for line in facts.lines() {
         output.line(line)?;
     }
@@ -72,6 +75,24 @@ fn exit(integration: &Integration) -> Exit {
         ConfigurationStatus::Error => Exit::InError,
         ConfigurationStatus::Unspecified | ConfigurationStatus::Active | ConfigurationStatus::Disabled => Exit::Success,
     }
+}
+
+/// The arithmetic of its error rate.
+fn error_rate(integration: &Integration) -> &str {
+    let rate = integration.error_rate.as_ref();
+    rate.map_or("", |rate| &rate.arithmetic)
+}
+
+/// Whom its errors are told to, and at which rate; empty for nobody.
+fn told_to(integration: &Integration) -> String {
+    let settings = integration.error_notifications.as_ref();
+    settings
+        .filter(|settings| settings.enabled)
+        .map_or_else(String::new, |settings| {
+            let recipients: Vec<String> = settings.recipients.iter().map(|one| clean(one)).collect();
+            let threshold = settings.threshold_percent.unwrap_or_default();
+            format!("{} at {threshold} %", recipients.join(", "))
+        })
 }
 
 /// A line for each key: a value as it could be given to `--set`.

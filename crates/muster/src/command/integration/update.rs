@@ -4,6 +4,7 @@ use clap::ArgGroup;
 use muster_proto::v1::{CollectionSchedule, Enablement, ErrorReason, Integration, UpdateIntegrationRequest};
 use prost_types::FieldMask;
 
+use super::notified::Notified;
 use super::{Named, Scheduled, fit, tell};
 use crate::command::Session;
 use crate::command::configured::Configured;
@@ -14,7 +15,7 @@ use crate::names;
 use crate::output::text::clean;
 
 /// The flags of which one at least is needed.
-const CHANGES: [&str; 9] = [
+const CHANGES: [&str; 17] = [
     "rename",
     "pool",
     "access_schema",
@@ -24,6 +25,14 @@ const CHANGES: [&str; 9] = [
     "config",
     "set",
     "unset",
+    "notify",
+    "no_notify",
+    "threshold",
+    "recovery",
+    "window",
+    "sample_min",
+    "hold",
+    "reminder",
 ];
 
 /// Change an integration; what already runs goes on as it began
@@ -39,6 +48,8 @@ Examples:
   muster integration update laptops --drop-data-type user
   muster integration update directory --set server.port=636 --unset server.start_tls
   muster integration update directory --config directory.json --dry-run
+  muster integration update laptops --notify oncall@example.com --threshold 50
+  muster integration update laptops --no-notify
 
 Only what the flags name is changed, and only if nobody else changes the integration meanwhile."
 )]
@@ -67,6 +78,8 @@ pub struct Args {
     /// Remove a key from the configuration. After --set
     #[arg(long, value_name = "PATH.TO.KEY", help_heading = "Configuration")]
     unset: Vec<KeyPath>,
+    #[command(flatten)]
+    notified: Notified,
 }
 
 /// Changes it.
@@ -145,6 +158,9 @@ fn changed(mut integration: Integration, args: &Args) -> Result<(Integration, Ve
         remove(&mut object, &args.unset)?;
         integration.configuration = Some(to_wire(object)?);
         name("configuration");
+    }
+    if args.notified.change(&mut integration.error_notifications) {
+        name("error_notifications");
     }
     Ok((integration, paths))
 }

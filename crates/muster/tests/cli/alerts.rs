@@ -1,0 +1,181 @@
+//! What goes wrong for a while, as people read it, and what they say about whom it is told to.
+
+use muster_proto::v1::*;
+
+use super::command::run;
+use super::coordinator::{Coordinator, State};
+use super::things::{LAPTOPS, ago, at, host, servers};
+
+const INCIDENT: &str = "organizations/default/incidents/01936b1e-0000-7000-8000-0123456789ab";
+
+/// An incident that is over, and of which one letter is dead.
+pub fn incident() -> Incident {
+    let delivery = |address: &str, state: NoticeDeliveryState, answer: &str| NoticeDelivery {
+        channel: Some(notice_delivery::Channel::Email(address.to_owned())),
+        state: state.into(),
+        end_time: at(2),
+        answer: answer.to_owned(),
+        ..Default::default()
+    };
+    let notice = |kind: IncidentNoticeKind, arithmetic: &str, deliveries| IncidentNotice {
+        kind: kind.into(),
+        notice_time: ago(7_200),
+        display_name: "laptops".to_owned(),
+        error_rate: Some(ErrorRate {
+            arithmetic: arithmetic.to_owned(),
+            ..Default::default()
+        }),
+        threshold_percent: 30.0,
+        recovery_percent: 12.5,
+        errors: Vec::new(),
+        deliveries,
+    };
+    let sent = delivery(
+        "oncall@example.com",
+        NoticeDeliveryState::Sent,
+        "250 2.0.0 Ok: queued as 4c1f",
+    );
+    let dead = delivery("gone@example.com", NoticeDeliveryState::Dead, "550 5.1.1 no such user");
+    let mut opened = notice(
+        IncidentNoticeKind::Opened,
+        "7 of 20 failed = 35 %",
+        vec![sent.clone(), dead],
+    );
+    opened.errors.push(IncidentError {
+        data_type: "user".to_owned(),
+        failure: Some(Failure {
+            category: ErrorCategory::Permission.into(),
+            message: "dc1 said no".to_owned(),
+            remedy: "grant it".to_owned(),
+        }),
+        ..Default::default()
+    });
+    Incident {
+        name: INCIDENT.to_owned(),
+        cause: IncidentCause::ErrorRate.into(),
+        integration: LAPTOPS.to_owned(),
+        state: IncidentState::Closed.into(),
+        open_time: at(0),
+        close_time: at(3_600),
+        closing: IncidentClosing::Recovered.into(),
+        notices: vec![
+            opened,
+            notice(IncidentNoticeKind::Closed, "3 of 30 failed = 10 %", vec![sent]),
+        ],
+    }
+}
+
+async fn coordinator(incidents: Vec<Incident>) -> Coordinator {
+    Coordinator::start(State {
+        integrations: vec![servers()],
+        connectors: vec![host()],
+        incidents,
+        ..State::default()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn incidents_are_listed_and_shown() {
+    let over = coordinator(vec![incident()]).await;
+    let listed = run(&over.url, &["alerts", "--all"]).await;
+    let rows: Vec<_> = listed.stdout.lines().collect();
+    assert!(rows[0].starts_with("INCIDENT  STATE   SINCE"), "{rows:?}");
+    assert!(rows[1].contains("456789ab  closed"), "{rows:?}");
+    assert!(
+        rows[1].contains("laptops      3 of 30 failed = 10 %  2 sent, 1 dead"),
+        "{rows:?}"
+    );
+    assert_eq!(over.state().listed_incidents[0].filter, "");
+    run(&over.url, &["alerts"]).await;
+    assert_eq!(
+        over.state().listed_incidents[1].filter,
+        "state = OPEN OR deliveries:DEAD"
+    );
+    run(&over.url, &["alerts", "show", "456789ab"]).await.tells(
+        "\
+incident      01936b1e-0000-7000-8000-0123456789ab
+state         closed
+integration   laptops
+id            01936b1e-0000-7000-8000-00000000aaaa
+what          3 of 30 failed = 10 %
+opens at      30 %
+closes below  12.5 %
+opened        2026-11-24 09:12:01 UTC
+closed        2026-11-24 10:12:01 UTC
+why           recovered
+
+NOTICE  DECIDED  TO                  STATE        ANSWER
+opened  2 h ago  oncall@example.com  sent         250 2.0.0 Ok: queued as 4c1f
+opened  2 h ago  gone@example.com    dead letter  550 5.1.1 no such user
+closed  2 h ago  oncall@example.com  sent         250 2.0.0 Ok: queued as 4c1f
+",
+    );
+    let mut open = incident();
+    open.state = IncidentState::Open.into();
+    open.notices.pop();
+    let open = coordinator(vec![open]).await;
+    let shown = run(&open.url, &["alerts", "show", INCIDENT]).await;
+    assert_eq!(shown.code, 2, "it goes on");
+    assert!(
+        shown.stdout.ends_with("user: permission: dc1 said no\n  grant it\n"),
+        "{}",
+        shown.stdout
+    );
+    let missing = run(&open.url, &["alerts", "show", "ffff"]).await;
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("muster alerts --all"), "{}", missing.stderr);
+}
+
+#[tokio::test]
+async fn whom_errors_are_told_to_is_said_by_flags_and_kept_where_none_is_given() {
+    let coordinator = coordinator(Vec::new()).await;
+    let create = [
+        "integration",
+        "create",
+        "hq",
+        "--connector",
+        "host",
+        "--set",
+        "label=hq",
+    ];
+    let flags = [
+        "--notify",
+        "a@b.example",
+        "--notify",
+        "c@d.example",
+        "--threshold",
+        "12.5",
+        "--reminder",
+        "0s",
+    ];
+    let created = run(&coordinator.url, &[&create[..], &flags[..]].concat()).await;
+    assert_eq!(created.code, 0, "{}", created.stderr);
+    let asked = coordinator.state().created[0].integration.clone().expect("it is there");
+    let settings = asked.error_notifications.expect("they were given");
+    assert!(settings.enabled);
+    assert_eq!(settings.recipients, ["a@b.example", "c@d.example"]);
+    assert_eq!((settings.threshold_percent, settings.hold), (Some(12.5), None));
+    assert_eq!(settings.reminder.map(|reminder| reminder.seconds), Some(0));
+
+    coordinator.state().integrations[0].error_notifications = Some(settings.clone());
+    let updated = run(
+        &coordinator.url,
+        &["integration", "update", "Servers of HQ", "--no-notify"],
+    )
+    .await;
+    assert_eq!(updated.code, 0, "{}", updated.stderr);
+    let request = coordinator.state().updated[0].clone();
+    assert_eq!(
+        request.update_mask.map(|mask| mask.paths),
+        Some(vec!["error_notifications".to_owned()])
+    );
+    let after = request.integration.and_then(|one| one.error_notifications);
+    assert_eq!(
+        after,
+        Some(ErrorNotifications {
+            enabled: false,
+            ..settings
+        })
+    );
+}
