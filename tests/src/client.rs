@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster_proto::v1;
 use muster_proto::v1::ExecutionStatus;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
+use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
@@ -40,6 +41,8 @@ pub struct Wanted {
     pub configuration: BTreeMap<String, Kind>,
     /// How often each data type is collected; as the connector has it when `None`.
     pub every: Option<Duration>,
+    /// Whom its errors are told to; nobody when `None`.
+    pub notifications: Option<v1::ErrorNotifications>,
     /// Only saved, so that nothing is collected.
     pub draft: bool,
 }
@@ -55,6 +58,7 @@ impl Wanted {
             data_types: Vec::new(),
             configuration: BTreeMap::new(),
             every: None,
+            notifications: None,
             draft: false,
         }
     }
@@ -95,6 +99,13 @@ impl Wanted {
         self
     }
 
+    /// With errors that are told.
+    #[must_use]
+    pub fn notifying(mut self, notifications: v1::ErrorNotifications) -> Self {
+        self.notifications = Some(notifications);
+        self
+    }
+
     /// Only saved, so that nothing is collected.
     #[must_use]
     pub fn draft(mut self) -> Self {
@@ -120,6 +131,7 @@ impl Wanted {
                 fields: fields.collect(),
             }),
             data_types: data_types.collect(),
+            error_notifications: self.notifications.clone(),
             ..v1::Integration::default()
         };
         v1::CreateIntegrationRequest {
@@ -311,6 +323,19 @@ impl Client {
         request.set_timeout(Duration::from_secs(600));
         let mut executions = ExecutionServiceClient::new(self.channel.clone());
         Ok(executions.watch_executions(request).await?.into_inner())
+    }
+
+    /// The incidents that there are, the newest first.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn incidents(&self) -> Result<Vec<v1::Incident>, Status> {
+        let request = v1::ListIncidentsRequest {
+            parent: ORGANIZATION.to_owned(),
+            ..v1::ListIncidentsRequest::default()
+        };
+        let mut incidents = IncidentServiceClient::new(self.channel());
+        Ok(incidents.list_incidents(request).await?.into_inner().incidents)
     }
 
     /// The runners that the coordinator knows.

@@ -66,6 +66,12 @@ impl Work {
         }))
     }
 
+    /// The report that it has failed.
+    #[must_use]
+    pub fn failed(&self, failure: v1::Failure) -> v1::Report {
+        self.report(Kind::Failed(failure))
+    }
+
     pub(crate) fn held(&self) -> v1::HeldAttempt {
         v1::HeldAttempt {
             execution_id: self.execution.clone(),

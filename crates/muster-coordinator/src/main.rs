@@ -59,6 +59,7 @@ fn explained(error: CoordinatorError) -> Box<dyn Error + Send + Sync> {
     let stays = matches!(
         error,
         CoordinatorError::NotLoopback(_)
+            | CoordinatorError::Mail(_)
             | CoordinatorError::Store(StoreError::NotOurs { .. } | StoreError::Format { .. })
     );
     if stays {

@@ -11,6 +11,7 @@ mod process;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::entity::DeliveryState;
 use muster_shard::{ShardError, ShardHandle};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -35,12 +36,21 @@ pub(crate) struct Metrics {
     calls: Calls,
     uploads: Gauge,
     stuck: Counter,
+    deliveries: Deliveries,
     started: Started,
     sampled: Arc<Mutex<Option<Sampled>>>,
 }
 
 /// A sample, and when it was taken.
 type Sampled = (Instant, Arc<Sample>);
+
+/// The tries to deliver a notice, by what became of them.
+#[derive(Debug, Clone, Default)]
+struct Deliveries {
+    sent: Counter,
+    deferred: Counter,
+    dead: Counter,
+}
 
 /// An upload that is under way, until it is dropped.
 pub(crate) struct Uploading(Gauge);
@@ -64,6 +74,17 @@ impl Metrics {
 
     pub(crate) fn count_stuck(&self, more: usize) {
         self.stuck.inc_by(more as u64);
+    }
+
+    /// Counts a try to deliver a notice, by what is with it then.
+    pub(crate) fn count_delivery(&self, state: &DeliveryState) {
+        let Deliveries { sent, deferred, dead } = &self.deliveries;
+        let counter = match state {
+            DeliveryState::Sent { .. } => sent,
+            DeliveryState::Waiting { .. } => deferred,
+            DeliveryState::Dead { .. } => dead,
+        };
+        counter.inc();
     }
 
     /// All metrics, as Prometheus reads them.

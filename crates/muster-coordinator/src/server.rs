@@ -27,10 +27,11 @@ use crate::disks::Disks;
 use crate::http::{self, Stage};
 use crate::landing::{Landing, LandingError};
 use crate::limits::{Limits, Rates};
+use crate::mail::{MailError, Mailer};
 use crate::metrics::Metrics;
 use crate::service::{Services, TokenKey, explain_errors};
 use crate::settings::Settings;
-use crate::{publisher, stuck};
+use crate::{notifier, publisher, stuck};
 
 // tonic's and hyper's defaults protect nobody, so each limit is set here.
 
@@ -88,6 +89,9 @@ pub enum CoordinatorError {
     /// Its landing.
     #[error(transparent)]
     Landing(#[from] LandingError),
+    /// Its way to the mail server.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// Its shard has ended.
     #[error(transparent)]
     Shard(#[from] FatalError),
@@ -112,6 +116,7 @@ pub struct Coordinator {
     http: TcpListener,
     landing: Landing,
     store: Store,
+    mailer: Mailer,
     limits: Limits,
 }
 
@@ -127,6 +132,7 @@ impl Coordinator {
                 return Err(CoordinatorError::NotLoopback(address));
             }
         }
+        let mailer = Mailer::open(&settings)?;
         let port = Port::take(settings.listen, "--listen")?;
         let http_port = Port::take(settings.http_listen, "--http-listen")?;
         let store = Store::open(&Location::Folder(settings.data.join("store")))?;
@@ -138,6 +144,7 @@ impl Coordinator {
             http: http_port.listen()?,
             landing,
             store,
+            mailer,
             limits: Limits::default(),
         })
     }
@@ -195,9 +202,11 @@ impl Coordinator {
             .on_disks(disks.clone())
             .counted_by(metrics.clone())
             .limited_by(limits.clone())
+            .mailing_by(self.mailer)
             .with_token_key(TokenKey::kept_in(&self.settings.data.join("page-token-key")));
         let stop = tasks.token();
         spawn_publisher(&tasks, &services, landing);
+        spawn_notifier(&tasks, &services, metrics.clone());
         services.spawn_note_keeper(notes);
         let ended = spawn_watch_of_shard(&tasks, running);
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -351,16 +360,28 @@ async fn tell_health<T: Send + Sync>(health: HealthReporter, part: &str, mut fau
 
 fn spawn_publisher(tasks: &Tasks, services: &Services, work: mpsc::Receiver<LandingWork>) {
     let (shard, landing, stop) = (services.shard.clone(), services.landing.clone(), tasks.token());
-    tasks.spawn_essential("publisher", async move {
-        match publisher::run(shard, landing, work, stop.clone()).await {
-            // A shard that has stopped says why by itself, and then stops everything.
-            Ok(()) | Err(ShardError::Stopped) => {
-                stop.cancelled().await;
-                Ok(())
-            }
-            Err(error) => Err(error),
+    let publishing = publisher::run(shard, landing, work, stop.clone());
+    tasks.spawn_essential("publisher", until_stopped(publishing, stop));
+}
+
+fn spawn_notifier(tasks: &Tasks, services: &Services, metrics: Metrics) {
+    let (shard, mailer, stop) = (services.shard.clone(), services.mailer.clone(), tasks.token());
+    let notifying = notifier::run(shard, mailer, metrics, stop.clone());
+    tasks.spawn_essential("notifier", until_stopped(notifying, stop));
+}
+
+/// An essential task's work. A shard that has stopped under it says why by itself, and then stops everything.
+async fn until_stopped(
+    work: impl Future<Output = Result<(), ShardError>>,
+    stop: CancellationToken,
+) -> Result<(), ShardError> {
+    match work.await {
+        Ok(()) | Err(ShardError::Stopped) => {
+            stop.cancelled().await;
+            Ok(())
         }
-    });
+        Err(error) => Err(error),
+    }
 }
 
 type ShardEnded = tokio::task::JoinHandle<Result<Result<(), FatalError>, muster_process::TaskError>>;

@@ -29,6 +29,7 @@ use tonic::service::Routes;
 use crate::disks::Disks;
 use crate::landing::Landing;
 use crate::limits::Limits;
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::status::ServiceError;
 use said::SaidByRunners;
@@ -58,11 +59,14 @@ pub struct Services {
     disks: Disks,
     limits: Limits,
     metrics: Metrics,
+    pub(crate) mailer: Mailer,
     tokens: TokenKey,
     said: SaidByRunners,
     schemas: SoundSchemas,
     /// Whoever has it verifies; there is one.
     verifying: Arc<tokio::sync::Mutex<()>>,
+    /// The same of test mails.
+    trying_mail: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Services {
@@ -77,10 +81,12 @@ impl Services {
             disks: Disks::default(),
             limits: Limits::default(),
             metrics: Metrics::default(),
+            mailer: Mailer::default(),
             tokens: TokenKey::random(),
             said: SaidByRunners::default(),
             schemas: SoundSchemas::default(),
             verifying: Arc::default(),
+            trying_mail: Arc::default(),
         }
     }
 
@@ -101,6 +107,12 @@ impl Services {
     /// The same, which count into these.
     pub(crate) fn counted_by(mut self, metrics: Metrics) -> Self {
         self.metrics = metrics;
+        self
+    }
+
+    /// The same, which send mails by this.
+    pub(crate) fn mailing_by(mut self, mailer: Mailer) -> Self {
+        self.mailer = mailer;
         self
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
+use lettre::message::Mailbox;
 use muster_core::roster::Limits;
 use muster_process::config::values::{duration_within, number_within};
 use muster_process::config::{self, Found};
@@ -12,6 +13,7 @@ use muster_shard::Retention;
 
 pub use muster_process::config::values::duration;
 
+pub use crate::mail::server::{MailServer, SmtpTls};
 use crate::server::CoordinatorError;
 
 /// The port of the gRPC listener.
@@ -121,6 +123,38 @@ pub struct Settings {
     )]
     pub low_water_mib: u32,
 
+    /// The mail server by which incidents are told: `mail.example.com:587`. Without one nobody gets a mail, and what is to be told becomes a dead letter
+    /// after 24 hours.
+    #[arg(long, env = "MUSTER_SMTP", value_name = "HOST:PORT")]
+    pub smtp: Option<MailServer>,
+
+    /// How the way to the mail server is protected. `starttls`: by TLS after a greeting, mostly at port 587; a server that does not offer it gets no mail.
+    /// `tls`: by TLS from the first byte, mostly at port 465. `none`: not at all, for a mail server on this machine. `unprotected`: not at all, although
+    /// it is another machine: whoever is on the way reads the mails and the password.
+    #[arg(long, env = "MUSTER_SMTP_TLS", value_name = "WAY", default_value = "starttls")]
+    pub smtp_tls: SmtpTls,
+
+    /// The file with the certificates of the authorities, in PEM, one of which the mail server's certificate must come from. The default are those that
+    /// browsers trust; a mail server with a certificate of the house's own needs this.
+    #[arg(long, env = "MUSTER_SMTP_CA", value_name = "FILE")]
+    pub smtp_ca: Option<PathBuf>,
+
+    /// The name to log in to the mail server with. Without one nobody logs in.
+    #[arg(long, env = "MUSTER_SMTP_USER", value_name = "NAME")]
+    pub smtp_user: Option<String>,
+
+    /// The file with the password of `smtp_user`. It is read anew for each mail, so that it can be changed without a restart.
+    #[arg(long, env = "MUSTER_SMTP_PASSWORD_FILE", value_name = "FILE")]
+    pub smtp_password_file: Option<PathBuf>,
+
+    /// From whom the mails come: `muster@example.com` or `Muster <muster@example.com>`.
+    #[arg(long, env = "MUSTER_MAIL_FROM", value_name = "ADDRESS", value_parser = mailbox)]
+    pub mail_from: Option<Mailbox>,
+
+    /// Where people reach this coordinator in a browser, for the links in mails: `https://muster.example.com`. Without it mails have none.
+    #[arg(long, env = "MUSTER_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+
     /// How long work may take to end at a shutdown, 1 s to 1 h. Give the service manager a longer time than this.
     #[arg(
         long,
@@ -142,12 +176,51 @@ impl Default for Settings {
 impl config::Settings for Settings {
     type Config = Self;
 
-    fn judge(self, _: &mut Found<'_>) -> Option<Self> {
+    fn judge(self, found: &mut Found<'_>) -> Option<Self> {
+        self.judge_mail(found);
         Some(self)
     }
 }
 
 impl Settings {
+    fn judge_mail(&self, found: &mut Found<'_>) {
+        let Some(server) = &self.smtp else {
+            let needless = [
+                ("smtp_ca", self.smtp_ca.is_some()),
+                ("smtp_user", self.smtp_user.is_some()),
+                ("smtp_password_file", self.smtp_password_file.is_some()),
+            ];
+            for (key, _) in needless.iter().filter(|(_, given)| *given) {
+                found.fault(key, "is for a mail server, and none is set: set `smtp`, too");
+            }
+            return;
+        };
+        if self.mail_from.is_none() {
+            found.fault("smtp", "sends mails, and nobody says from whom: set `mail_from`, too");
+        }
+        match (&self.smtp_user, &self.smtp_password_file) {
+            (Some(_), None) => found.fault("smtp_user", "has no password: set `smtp_password_file`, too"),
+            (None, Some(_)) => found.fault("smtp_password_file", "is nobody's password: set `smtp_user`, too"),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        if self.smtp_tls == SmtpTls::None && !server.is_loopback() {
+            found.fault(
+                "smtp_tls",
+                format_args!(
+                    "is `none`, and `{}` is another machine, so that whoever is on the way reads the mails and the password: use `starttls` or \
+                     `tls`, or `unprotected` if that is meant",
+                    server.host
+                ),
+            );
+        }
+        if self.smtp_ca.is_some() && !self.smtp_tls.is_protected() {
+            found.fault(
+                "smtp_ca",
+                "is for TLS, and `smtp_tls` says that there is none: remove one of the two",
+            );
+        }
+    }
+
     /// The settings of a coordinator whose files lie in `data`, all else as by default.
     #[must_use]
     pub fn in_folder(data: PathBuf) -> Self {
@@ -182,6 +255,28 @@ impl Settings {
     }
 }
 
+/// Who sends.
+fn mailbox(text: &str) -> Result<Mailbox, String> {
+    let parsed = text.parse();
+    parsed.map_err(|_| {
+        format!("`{text}` is no sender of mails: write it like `muster@example.com` or `Muster <muster@example.com>`")
+    })
+}
+
+/// The beginning of links.
+fn public_url(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<http::Uri>().ok().filter(|uri| {
+        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        scheme && uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none() && !text.contains('@')
+    });
+    match parsed {
+        Some(_) => Ok(text.trim_end_matches('/').to_owned()),
+        None => Err(format!(
+            "`{text}` is no place for a browser: write it like `https://muster.example.com`"
+        )),
+    }
+}
+
 /// An address to listen on. Whoever could reach another than loopback could do everything.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text.parse().map_err(|_| {
@@ -204,6 +299,30 @@ mod tests {
         assert_eq!(settings.limits().lease, Limits::default().lease);
         assert_eq!(settings.retention(), Retention::default());
         assert_eq!(settings.landing(), PathBuf::from("/data/landing"));
+    }
+
+    #[test]
+    fn links_begin_with_a_place_for_a_browser() {
+        for (good, kept) in [
+            ("https://muster.example.com/", "https://muster.example.com"),
+            ("http://10.0.0.1:7480", "http://10.0.0.1:7480"),
+            ("https://example.com/muster", "https://example.com/muster"),
+        ] {
+            assert_eq!(public_url(good), Ok(kept.to_owned()));
+        }
+        for bad in [
+            "",
+            "muster.example.com",
+            "ftp://example.com",
+            "https://",
+            "https://me:pw@example.com",
+            "javascript:alert(1)",
+        ] {
+            assert!(
+                public_url(bad).is_err_and(|problem| problem.contains("write it like")),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -93,6 +93,12 @@ pub enum ServiceError {
     /// The execution cannot be canceled any more.
     #[error("the execution {0} has ended, so it cannot be canceled")]
     ExecutionEnded(ExecutionId),
+    /// There is no mail server.
+    #[error("{0}")]
+    MailNotConfigured(String),
+    /// The mail server has not taken a mail.
+    #[error("the mail was not sent: {0}")]
+    MailNotSent(String),
     /// More than one answer can hold.
     #[error("{0}")]
     Limit(String),
@@ -161,6 +167,8 @@ impl ServiceError {
             Self::RecordsNotFound { .. } => ErrorReason::RecordsNotFound,
             Self::EtagMismatch(_) => ErrorReason::EtagMismatch,
             Self::ExecutionEnded(_) => ErrorReason::ExecutionEnded,
+            Self::MailNotConfigured(_) => ErrorReason::MailNotConfigured,
+            Self::MailNotSent(_) => ErrorReason::MailNotSent,
             Self::Limit(_) => ErrorReason::LimitReached,
             Self::RateLimited { .. } => ErrorReason::RateLimited,
             Self::ClockWrong(_) | Self::DiskLow(_) => ErrorReason::NotReady,

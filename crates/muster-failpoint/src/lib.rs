@@ -120,6 +120,12 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("reported", "they are sent"),
     ("unspool", "a result was answered, and is about to be removed"),
     ("unspooled", "it is removed"),
+    // The outbox.
+    ("mail", "a mail is about to be sent"),
+    (
+        "mailed",
+        "the mail server has taken it, or not, and that is not recorded",
+    ),
 ];
 
 /// The place of a name among [`FAILPOINTS`].

@@ -94,6 +94,13 @@ retention_days = 8              # MUSTER_RETENTION_DAYS
 history_mib = 16384             # default
 trust_clock = false             # default
 low_water_mib = 512             # default
+#smtp                           # default
+smtp_tls = \"starttls\"           # default
+#smtp_ca                        # default
+#smtp_user                      # default
+#smtp_password_file             # default
+#mail_from                      # default
+#public_url                     # default
 stop_within = \"40s\"             # --stop-within
 log = \"info\"                    # default
 log_format = \"auto\"             # default
@@ -269,13 +276,78 @@ fn switched_on(printed: &str) -> String {
         let setting = line
             .strip_prefix('#')
             .filter(|rest| !rest.starts_with([' ', '#']) && !rest.is_empty());
-        let is_placeholder =
-            setting.is_some_and(|setting| setting.ends_with("= \"NAME\"") || setting.ends_with("= \"FOLDER\""));
+        // A setting without a default has what it is, in capitals.
+        let value = setting.and_then(|setting| Some(setting.split_once(" = \"")?.1.trim_end_matches('"')));
+        let is_placeholder = value.is_some_and(|value| value.chars().all(|c| c.is_ascii_uppercase() || c == ':'));
         let line = setting.filter(|_| !is_placeholder).unwrap_or(line);
         // No connector may be called this.
         format!("{}\n", line.replace("[exec.NAME]", "[exec.crm]"))
     };
     printed.lines().map(line).collect()
+}
+
+#[test]
+fn a_mail_server_that_cannot_be_used_is_told_with_what_to_set() {
+    let server = "smtp = \"mail.example.com:587\"\nmail_from = \"muster@example.com\"\n";
+    let with = |more: &str| format!("{server}{more}");
+    for (file, fault) in [
+        (
+            "smtp = \"mail.example.com:587\"".to_owned(),
+            "muster.toml:1:8: `smtp`: sends mails, and nobody says from whom: set `mail_from`, too",
+        ),
+        (
+            "smtp_user = \"muster\"".to_owned(),
+            "`smtp_user`: is for a mail server, and none is set",
+        ),
+        (
+            with("smtp_user = \"muster\""),
+            "`smtp_user`: has no password: set `smtp_password_file`",
+        ),
+        (
+            with("smtp_password_file = \"/x\""),
+            "is nobody's password: set `smtp_user`",
+        ),
+        (with("smtp_tls = \"none\""), "`mail.example.com` is another machine"),
+        (
+            with("smtp_tls = \"unprotected\"\nsmtp_ca = \"/x\""),
+            "`smtp_ca`: is for TLS, and `smtp_tls` says that there is none",
+        ),
+        (with("smtp_tls = \"ssl\""), "`smtp_tls`: "),
+        (
+            with("public_url = \"muster.example.com\""),
+            "write it like `https://muster.example.com`",
+        ),
+        (
+            "mail_from = \"Muster\"".to_owned(),
+            "write it like `muster@example.com`",
+        ),
+    ] {
+        let ended = Folder::with(&file).run(Binary::Coordinator, &["--check-config"], &[]);
+        assert_eq!(ended.code, Some(78), "{file}: {}", ended.stdout);
+        assert!(ended.stderr.contains(fault), "{file}: {}", ended.stderr);
+    }
+    // What is in files is seen at the start, before anything is made.
+    let folder = Folder::with(with("smtp_user = \"muster\"\nsmtp_password_file = \"password\""));
+    for (password, fault) in [
+        (
+            None,
+            "cannot read password, the file of `smtp_password_file`: No such file",
+        ),
+        (Some("\n"), "holds no password"),
+    ] {
+        if let Some(password) = password {
+            fs::write(folder.path("password"), password).expect("written");
+        }
+        let ended = folder.run(Binary::Coordinator, &["--listen", "127.0.0.1:0"], &[]);
+        assert_eq!(ended.code, Some(78), "{}{}", ended.stdout, ended.stderr);
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains(fault), "{said}");
+        assert!(
+            !folder.names().contains(&"muster-data".to_owned()),
+            "{:?}",
+            folder.names()
+        );
+    }
 }
 
 #[test]

@@ -34,6 +34,10 @@ pub(super) struct Sample {
     pub(super) open: OpenCounts,
     /// Those of them that wait for the end of a back-off.
     pub(super) backing_off: usize,
+    /// The incidents that are open.
+    pub(super) incidents: usize,
+    /// The notices that wait to be sent, each to one recipient.
+    pub(super) outbox: usize,
     /// Whether what waits is given to runners.
     pub(super) dispatches: bool,
     /// By the pool's name, of whatever organization. The pools with the longest queues, and the sum of all others.
@@ -119,6 +123,8 @@ impl Gathered {
         let index = turn.state().index();
         self.sample.open = index.open_counts();
         self.sample.backing_off = index.backing_off_count();
+        self.sample.incidents = index.alerts().open_count();
+        self.sample.outbox = index.alerts().outbox().len();
         self.sample.dispatches = turn.dispatches();
         let now: Stamp = turn.now().stamp;
         let (mut read, mut last) = (0, None);

@@ -55,6 +55,7 @@ impl Collector for Moment {
         self.pools(page)?;
         self.runners(page)?;
         self.landing(page)?;
+        self.incidents(page)?;
         self.shard(page)?;
         self.calls(page)?;
         process(page, self.metrics.started)
@@ -235,7 +236,30 @@ impl Moment {
         )
     }
 
-    // A depth of an outbox has its place here: of what the shard keeps and still has to do.
+    fn incidents(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.gauge(
+            "muster_incidents_open",
+            "The incidents that are open.",
+            [(NONE, self.sample.incidents)],
+        )?;
+        page.gauge(
+            "muster_outbox_notices",
+            "The notices of incidents that wait to be sent, each to one recipient.",
+            [(NONE, self.sample.outbox)],
+        )?;
+        let deliveries = &self.metrics.deliveries;
+        let tries = [
+            ("sent", &deliveries.sent),
+            ("deferred", &deliveries.deferred),
+            ("dead", &deliveries.dead),
+        ];
+        page.counter(
+            "muster_notice_deliveries",
+            "The tries to send them, by what became of them: a notice that is deferred is tried again, and one that is dead is not.",
+            tries.map(|(outcome, count)| ([("outcome", outcome)], count.get())),
+        )
+    }
+
     fn shard(&self, page: &mut Page<'_>) -> fmt::Result {
         let figures = &self.sample.figures;
         page.histogram(

@@ -1,5 +1,8 @@
 //! `IncidentService`: what goes wrong for a while, and what became of telling people.
 
+use std::time::Duration;
+
+use muster_core::decide::incident::deliver::Tried;
 use muster_core::entity::Incident;
 use muster_core::state::State;
 use muster_core::words::{IncidentId, OrganizationId};
@@ -8,11 +11,17 @@ use muster_proto::v1::incident_service_server::IncidentService;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use crate::mail::Mailer;
 use crate::status::ServiceError;
+use crate::wire::FieldFault;
 use crate::wire::filter::IncidentFilter;
 use crate::wire::incident;
 use crate::wire::name;
+use crate::wire::notifications::email_address;
 use crate::wire::page::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, page_size};
+
+/// How long a test mail may take: whoever asks for it waits.
+const TEST_MAIL_WITHIN: Duration = Duration::from_secs(20);
 
 #[tonic::async_trait]
 impl IncidentService for Services {
@@ -25,6 +34,13 @@ impl IncidentService for Services {
         request: Request<v1::ListIncidentsRequest>,
     ) -> Result<Response<v1::ListIncidentsResponse>, Status> {
         Ok(Response::new(self.list_incidents_of(request.into_inner()).await?))
+    }
+
+    async fn send_test_mail(
+        &self,
+        request: Request<v1::SendTestMailRequest>,
+    ) -> Result<Response<v1::SendTestMailResponse>, Status> {
+        Ok(Response::new(self.send_test_mail_of(request.into_inner()).await?))
     }
 }
 
@@ -63,6 +79,32 @@ impl Services {
             incidents: page.iter().map(incident::incident).collect(),
             next_page_token: last.map(|last| query.token(&last)).unwrap_or_default(),
         })
+    }
+}
+
+impl Services {
+    async fn send_test_mail_of(
+        &self,
+        request: v1::SendTestMailRequest,
+    ) -> Result<v1::SendTestMailResponse, ServiceError> {
+        let organization = name::organization("parent", &request.parent)?;
+        self.judge_organization(&organization)?;
+        let recipient = email_address(&request.recipient).map_err(|problem| FieldFault::new("recipient", problem))?;
+        let Some(letterhead) = self.mailer.letterhead() else {
+            return Err(ServiceError::MailNotConfigured(Mailer::nowhere().answer));
+        };
+        let Ok(_only_one) = self.trying_mail.try_lock() else {
+            return Err(ServiceError::Limit(
+                "a test mail is under way: wait until that one is sent".to_owned(),
+            ));
+        };
+        let mail = letterhead.write_trial(&recipient, fastrand::u128(..));
+        let mail = mail.map_err(|error| FieldFault::new("recipient", error))?;
+        let reply = self.mailer.send_within(TEST_MAIL_WITHIN, &mail).await;
+        match reply.tried {
+            Tried::Accepted => Ok(v1::SendTestMailResponse { answer: reply.answer }),
+            Tried::Refused | Tried::Deferred => Err(ServiceError::MailNotSent(reply.answer)),
+        }
     }
 }
 

@@ -90,6 +90,8 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         ErrorReason::IntegrationDisabled
         | ErrorReason::ExecutionEnded
         | ErrorReason::ConnectorUnknown
+        | ErrorReason::MailNotConfigured
+        | ErrorReason::MailNotSent
         | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
         ErrorReason::CallUnknown => Code::Unimplemented,
         ErrorReason::LimitReached

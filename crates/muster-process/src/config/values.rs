@@ -47,8 +47,9 @@ where
     }
 }
 
-/// A duration of whole seconds in its largest unit: `60s` is `1 min`.
-fn written(duration: Duration) -> String {
+/// A duration of whole seconds in its largest unit, as people are told it: `60s` is `1 min`.
+#[must_use]
+pub fn written(duration: Duration) -> String {
     match duration.as_secs() {
         0 => "0 s".to_owned(),
         hours if hours % 3_600 == 0 => format!("{} h", hours / 3_600),

@@ -2,6 +2,7 @@
 
 mod list;
 mod show;
+mod test;
 
 use muster_proto::v1::{IncidentClosing, NoticeDelivery, NoticeDeliveryState, notice_delivery};
 
@@ -18,7 +19,8 @@ use crate::output::text::clean;
 Examples:
   muster alerts
   muster alerts --all --output json
-  muster alerts show 456789ab"
+  muster alerts show 456789ab
+  muster alerts test oncall@example.com"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -31,6 +33,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Show(show::Args),
+    Test(test::Args),
 }
 
 /// Runs it.
@@ -38,6 +41,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     match args.command {
         None => list::run(args.list, session).await,
         Some(Command::Show(args)) => show::run(args, session).await,
+        Some(Command::Test(args)) => test::run(args, session).await,
     }
 }
 

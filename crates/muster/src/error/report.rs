@@ -117,6 +117,9 @@ impl Refusal {
             | ErrorReason::ShuttingDown
             | ErrorReason::LandingUnavailable
             | ErrorReason::RateLimited => "try again in a moment",
+            ErrorReason::MailNotConfigured | ErrorReason::MailNotSent => {
+                "mend the coordinator's `smtp` settings, or what the mail server says, and run the command again"
+            }
             ErrorReason::StoreDamaged => "muster-coordinator verify, where the coordinator is",
             ErrorReason::Internal => "look at the coordinator's own log",
             // Its message names the limit; the others are for runners, or for callers that name their requests.

@@ -22,7 +22,15 @@ macro_rules! document {
     };
 }
 
-document!(Integration, Execution, Incident, LogLine, Runner, Connector);
+document!(
+    Integration,
+    Execution,
+    Incident,
+    SendTestMailResponse,
+    LogLine,
+    Runner,
+    Connector
+);
 
 /// A message, to be written as JSON.
 #[derive(Debug)]
@@ -69,6 +77,7 @@ mod tests {
         for keys in [
             keys::<v1::Integration>(),
             keys::<v1::Execution>(),
+            keys::<v1::SendTestMailResponse>(),
             keys::<v1::LogLine>(),
             keys::<v1::Runner>(),
             keys::<v1::Connector>(),

@@ -128,6 +128,18 @@ closed  2 h ago  oncall@example.com  sent         250 2.0.0 Ok: queued as 4c1f
 }
 
 #[tokio::test]
+async fn a_test_mail_shows_what_the_mail_server_answers() {
+    let coordinator = coordinator(Vec::new()).await;
+    let test = ["alerts", "test", "oncall@example.com"];
+    run(&coordinator.url, &test)
+        .await
+        .tells("the mail server has taken a mail to oncall@example.com: 250 2.0.0 Ok: oncall@example.com\n");
+    run(&coordinator.url, &[&test[..], &["--output", "json"]].concat())
+        .await
+        .tells("{\n  \"answer\": \"250 2.0.0 Ok: oncall@example.com\"\n}\n");
+}
+
+#[tokio::test]
 async fn whom_errors_are_told_to_is_said_by_flags_and_kept_where_none_is_given() {
     let coordinator = coordinator(Vec::new()).await;
     let create = [

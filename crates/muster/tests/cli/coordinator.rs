@@ -398,6 +398,17 @@ impl IncidentService for Services {
             next_page_token,
         }))
     }
+
+    async fn send_test_mail(
+        &self,
+        request: Request<SendTestMailRequest>,
+    ) -> Result<Response<SendTestMailResponse>, Status> {
+        drop(self.open("SendTestMail")?);
+        let recipient = request.into_inner().recipient;
+        Ok(Response::new(SendTestMailResponse {
+            answer: format!("250 2.0.0 Ok: {recipient}"),
+        }))
+    }
 }
 
 #[tonic::async_trait]
