@@ -107,6 +107,23 @@ impl Source {
         }
     }
 
+    /// The same integration again, with another runner: once the coordinator at `url` serves. What is open is canceled, which counts nowhere: its runner
+    /// has gone, and it would wait for a lease and a back-off.
+    async fn again(client: Client, url: &str, pool: &str, name: String) -> Self {
+        eventually("the coordinator to serve", LIMIT, async || {
+            client.runners().await.map_err(|status| status.to_string())
+        })
+        .await;
+        let found = client.integration(&name).await.expect("it is there");
+        for open in found.data_types.iter().map(|one| &one.open_execution) {
+            if !open.is_empty() {
+                client.cancel(open).await.expect("nobody can end it");
+            }
+        }
+        let runner = ScriptedRunner::named(pool, pool, 1).check_in(url).await;
+        Self { client, runner, name }
+    }
+
     /// An execution that ends badly, or well.
     async fn run(&mut self, fails: bool) {
         self.client.run(&self.name, &[]).await.expect("it is run");

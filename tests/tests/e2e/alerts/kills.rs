@@ -1,8 +1,10 @@
 //! The coordinator is killed between what it decides, the mail, and its note of that: a mail is sent at least once, never not at all.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use muster_tests::{Coordinator, LIMIT, Way, eventually};
+use tokio::task::JoinSet;
 
 use super::{ONCALL, Post, Source};
 
@@ -56,4 +58,71 @@ async fn killed_between_the_mail_and_its_note_it_is_sent_again_as_the_same() {
         return;
     };
     assert!(ids.len() == 2 && ids[0] == ids[1], "{ids:?}");
+}
+
+/// Where the journal can be killed, in their order.
+const JOURNAL: [&str; 7] = [
+    "append",
+    "appended",
+    "engine-flushed",
+    "synced",
+    "noted",
+    "releasing",
+    "released",
+];
+
+/// How often it comes to one of these until all is told: what is decided, and the note of the mail, are among them.
+const BATCHES: u32 = 6;
+
+/// How often it is killed.
+const ROUNDS: usize = 2 * JOURNAL.len();
+
+#[tokio::test]
+async fn killed_at_any_point_of_the_journal_one_incident_is_told_as_one() {
+    let Some(post) = Post::start().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut arguments = post.settings(Way::StartTls);
+    arguments.extend(["--lease", "5s"].map(str::to_owned));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut coordinator = Coordinator::start(folder.path(), &arguments).await;
+    for (round, point) in JOURNAL.into_iter().cycle().take(ROUNDS).enumerate() {
+        let pool = format!("killed-{round}");
+        let sample = |settings: &mut muster_proto::v1::ErrorNotifications| settings.sample_min = Some(2);
+        let mut calm = Source::at(&coordinator, &pool, &[ONCALL], sample).await;
+        calm.run(false).await;
+        let (client, name) = (calm.client.clone(), calm.name.clone());
+        drop(calm);
+
+        coordinator.kill_9();
+        let failpoint = format!("{point}:{}:20", fastrand::u32(1..=BATCHES));
+        coordinator.relaunch_to_crash(&failpoint);
+        let url = coordinator.url();
+        let mut failing = JoinSet::new();
+        let (other, named, of_pool) = (client.clone(), name.clone(), pool.clone());
+        failing.spawn(async move {
+            Source::again(other, &url, &of_pool, named).await.run(true).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        });
+        tokio::select! {
+            // It has not died yet, or could not be asked since it has.
+            _ = failing.join_next() => {}
+            _ = coordinator.process().ended(LIMIT) => {}
+        }
+        coordinator.kill_9();
+        let died_at = coordinator.process().died_at();
+        println!("{failpoint}: died at {died_at:?}");
+        failing.shutdown().await;
+
+        coordinator.restart().await;
+        let mut source = Source::again(client, &coordinator.url(), &pool, name).await;
+        while source.incidents().await.is_empty() {
+            source.run(true).await;
+        }
+        source.until_sent(ONCALL).await;
+        assert_eq!(source.incidents().await.len(), 1, "{failpoint}");
+        let mails = post.server.mails();
+        let of_this = mails.iter().filter(|mail| mail.header("Subject").contains(&pool));
+        let ids: BTreeSet<&str> = of_this.map(|mail| mail.header("Message-ID")).collect();
+        assert_eq!(ids.len(), 1, "{failpoint}: {mails:?}");
+    }
 }
