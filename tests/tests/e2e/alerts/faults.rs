@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_proto::v1::NoticeDeliveryState as State;
-use muster_tests::{LIMIT, Way, World};
+use muster_tests::{LIMIT, Way, World, eventually, http};
 use nix::sys::signal::Signal;
 
 use super::{FIRST_BACKOFF, ONCALL, Post, Source};
@@ -41,6 +41,16 @@ async fn who_is_refused_put_off_or_hung_up_keeps_no_other_from_being_told() {
     let mut other = Source::at(&world.coordinator, "other", &[ONCALL], |_| ()).await;
     other.run(true).await;
     other.until_sent(ONCALL).await;
+    eventually("what is told to Prometheus", LIMIT, async || {
+        let page = http::get(world.coordinator.http_address(), "/metrics").await;
+        let page = page.map_err(|error| error.to_string())?.body;
+        let says = |line: &str| page.lines().any(|one| one == line);
+        // One is dead; the one that hangs waits at least.
+        let dead = says("muster_notice_deliveries_total{outcome=\"dead\"} 1");
+        let told = dead && says("muster_incidents_open 2") && !says("muster_outbox_notices 0");
+        if told { Ok(()) } else { Err(page) }
+    })
+    .await;
     let hangs = source
         .until_delivery(hanging, LIMIT, |one| one.state() == State::Waiting)
         .await;
