@@ -32,15 +32,20 @@ pub fn judge(integration: &Integration, now: Stamp) -> Option<Verdict> {
     verdict(integration, tally, now)
 }
 
-/// What follows when something was to be done at a time that nobody looked at, and is not to be done any more; `None` when there is no such time.
-///
-/// A rate that has reached its threshold unseen, and left it again, is told to nobody. An incident that was over then is over.
+/// What follows at `now`, also from what was to be done at a time that nobody looked at.
 #[must_use]
-pub fn missed(integration: &Integration, now: Stamp) -> Option<Verdict> {
-    let look = next_look(integration).filter(|look| *look <= now)?;
-    match judge(integration, look)? {
-        Verdict::Reach | Verdict::Open => Some(Verdict::Leave),
-        later @ (Verdict::Leave | Verdict::Remind | Verdict::Close(_)) => Some(later),
+pub fn due(integration: &Integration, now: Stamp) -> Option<Verdict> {
+    let unseen = || judge(integration, next_look(integration).filter(|look| *look <= now)?);
+    match judge(integration, now) {
+        // A threshold that was left unseen, and is reached again, has not held.
+        Some(Verdict::Open) if unseen() == Some(Verdict::Leave) => Some(Verdict::Leave),
+        Some(verdict) => Some(verdict),
+        None => match unseen()? {
+            // A rate that has reached its threshold unseen, and left it again, is told to nobody.
+            Verdict::Reach | Verdict::Open => Some(Verdict::Leave),
+            // An incident that was over then is over.
+            later @ (Verdict::Leave | Verdict::Remind | Verdict::Close(_)) => Some(later),
+        },
     }
 }
 

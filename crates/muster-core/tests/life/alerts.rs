@@ -130,16 +130,17 @@ impl Source {
 
     /// The error rate in hundredths of a percent.
     fn rate(&self) -> Option<u32> {
+        self.rate_within(Window::LENGTH)
+    }
+
+    fn rate_within(&self, span: Duration) -> Option<u32> {
         let integration = self
             .model
             .state
             .ledger()
             .integration(self.integration)
             .expect("it is there");
-        integration
-            .window
-            .tally(self.model.now.stamp, Window::LENGTH)
-            .hundredths()
+        integration.window.tally(self.model.now.stamp, span).hundredths()
     }
 
     fn incidents(&self) -> Vec<&Incident> {
@@ -246,6 +247,23 @@ fn it_opens_and_closes_as_ends_slide_out_with_nothing_else_happening() {
     assert_eq!(source.told(), [Opened]);
     source.run(false);
     assert_eq!(source.told(), [Opened, Closed]);
+}
+
+#[test]
+fn a_threshold_that_was_left_while_nobody_looked_has_not_held() {
+    let mut source = Source::new(|settings| {
+        settings.threshold = Percent::from_hundredths(6_000).expect("a share");
+        settings.window = HOUR;
+        settings.hold = HOUR + MINUTE + MINUTE / 2;
+    });
+    for fails in [true, true, false, true] {
+        source.run(fails);
+        source.pass(MINUTE);
+    }
+    // When both older failures have slid out 1 of 2 is left, less than 60 %; a minute later it is 1 of 1.
+    source.pass(58 * MINUTE + MINUTE / 2);
+    assert_eq!(source.rate_within(HOUR), Some(10_000));
+    assert_eq!(source.told(), [], "it is reached for half a minute only");
 }
 
 #[test]

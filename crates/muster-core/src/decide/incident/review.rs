@@ -16,14 +16,13 @@ pub struct Review {
 }
 
 impl Review {
-    /// What [`alert::judge`] says becomes true: nothing when all is as it ought to be.
+    /// What [`alert::due`] says becomes true: nothing when all is as it ought to be.
     #[must_use]
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Decision {
         let Some(integration) = state.ledger().integration(self.integration) else {
             return Decision::nothing();
         };
-        let verdict = alert::judge(integration, now.stamp).or_else(|| alert::missed(integration, now.stamp));
-        match verdict {
+        match alert::due(integration, now.stamp) {
             None => Decision::nothing(),
             Some(Verdict::Reach) => Decision::event(Event::ThresholdReached {
                 integration: integration.id,
