@@ -111,6 +111,8 @@ impl Writer {
             effects: Vec::new(),
             changes: is_watched.then(Vec::new),
         };
+        // What time has brought by itself comes first: whether a threshold has held is not judged with an end that comes now.
+        turn.look_at_health();
         if turn.held.is_none() {
             turn.create_due();
         }

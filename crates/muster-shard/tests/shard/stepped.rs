@@ -5,10 +5,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use muster_core::decide::execution::{Report, fail::Fail};
 use muster_core::decide::integration::create::Create;
+use muster_core::decide::session::check_in::CheckIn;
 use muster_core::decide::{Answer, Command};
-use muster_core::time::{Moment, Stamp};
-use muster_core::words::{IntegrationId, Principal};
+use muster_core::entity::{Alert, Definition, Profile};
+use muster_core::time::{Interval, Moment, Stamp};
+use muster_core::words::{
+    Category, Claim, DataType, DisplayName, EmailAddress, Failure, IntegrationId, Notifications, Principal, RunnerId,
+    SessionId, Slots,
+};
 use muster_shard::Options;
 use muster_shard::stepped::{CommitStep, Reading, SteppedShard};
 use muster_store::Store;
@@ -129,4 +135,107 @@ fn while_it_is_held_nothing_falls_due_and_then_it_does() {
     assert_eq!(shard.idle_for(due), Some(Duration::ZERO));
     shard.turn(due);
     assert_eq!(shard.next_commit(), CommitStep::Append, "what was due is recorded");
+}
+
+/// Asks all of it in one turn, and commits that.
+fn ask(shard: &mut SteppedShard, now: Reading, by: Principal, commands: Vec<Command>) {
+    let handle = shard.handle().clone();
+    let mut asking = pin!(async { handle.ask_all(by, commands).await?.await });
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(asking.as_mut().poll(&mut context).is_pending());
+    shard.turn(now);
+    while shard.next_commit() != CommitStep::Wait {
+        shard.commit().expect("the disk is sound");
+    }
+    let Poll::Ready(Ok(answers)) = asking.as_mut().poll(&mut context) else {
+        panic!("it was to be answered");
+    };
+    for answer in answers {
+        answer.expect("it is allowed");
+    }
+}
+
+#[test]
+fn whether_a_threshold_has_held_is_not_judged_with_an_end_that_comes_in_the_turn() {
+    let mut shard = open(&MemoryBackend::new(), at(1_000));
+    let mut two_data_types = Definition {
+        notifications: Notifications {
+            enabled: true,
+            recipients: vec![EmailAddress::new("oncall@acme.example").expect("an address")],
+            window: Duration::from_secs(120),
+            hold: Duration::from_secs(600),
+            ..Notifications::default()
+        },
+        ..definition("laptops")
+    };
+    let user = DataType::new("user").expect("a name");
+    two_data_types.intervals.insert(user, Interval::HOUR);
+    let profile = Profile {
+        display_name: DisplayName::new("hq-1").expect("a name"),
+        organization: Some(organization()),
+        pool: two_data_types.pool.clone(),
+        version: "1".into(),
+        platform: "test".into(),
+        slots: Slots(2),
+        connectors: vec![two_data_types.connector.clone()],
+    };
+    let create = Command::CreateIntegration(Create {
+        organization: organization(),
+        definition: two_data_types,
+        draft: false,
+        request: None,
+    });
+    ask(&mut shard, at(1_001), Principal::local(), vec![create]);
+    let runner = RunnerId(1);
+    let check_in = Command::CheckIn(CheckIn {
+        runner,
+        session: SessionId(1),
+        profile,
+        offers: Vec::new(),
+        running: Vec::new(),
+        finished: Vec::new(),
+    });
+    ask(&mut shard, at(1_001), Principal::Runner(runner), vec![check_in]);
+    let held: Vec<Claim> = shard
+        .state()
+        .ledger()
+        .executions()
+        .filter_map(|one| one.holder())
+        .collect();
+    let open: Vec<_> = shard.state().ledger().executions().map(|one| one.id).collect();
+    assert_eq!(held.len(), 2, "both are assigned");
+    let fail = |place: usize| {
+        Command::Fail(Fail {
+            report: Report {
+                execution: open[place],
+                claim: held[place],
+            },
+            failure: Failure::new(Category::Permission, "the API answered 403"),
+        })
+    };
+    let alert = |shard: &SteppedShard| {
+        shard
+            .state()
+            .ledger()
+            .integrations()
+            .next()
+            .map(|one| one.alert.clone())
+    };
+
+    // The first failure reaches the threshold, and slides out of the window two minutes later, while nobody looks; then comes the second.
+    ask(&mut shard, at(1_002), Principal::Runner(runner), vec![fail(0)]);
+    let since = at(1_002).wall;
+    assert_eq!(alert(&shard), Some(Alert::Reached { since }));
+    let later = Reading {
+        wall: at(1_002 + 700).wall,
+        moment: at(1_010).moment,
+    };
+    ask(&mut shard, later, Principal::Runner(runner), vec![fail(1)]);
+    assert_eq!(
+        shard.state().ledger().incidents().count(),
+        0,
+        "it has not held for ten minutes"
+    );
+    let since = later.wall;
+    assert_eq!(alert(&shard), Some(Alert::Reached { since }), "it begins to hold anew");
 }
