@@ -1,5 +1,7 @@
 //! What must hold after each step, whatever happens.
 
+mod health;
+
 use std::time::Duration;
 
 use muster_core::event::{Event, Recorded};
@@ -53,6 +55,9 @@ impl World {
         }
         for (ordinal, recorded) in (0..).zip(&events) {
             self.shadow.apply(Position { sequence, ordinal }, recorded);
+        }
+        if let Some(newest) = events.last() {
+            self.check_windows(&self.shadow, newest.at);
         }
         self.journal.push((sequence, events));
     }
@@ -117,6 +122,13 @@ impl World {
                     broken!("{execution} is Completed, and its records would not survive a power cut");
                 }
             }
+            Event::DeliveryTried {
+                incident,
+                notice,
+                delivery,
+                state,
+                ..
+            } => self.check_delivery((*incident, *notice, *delivery), state, recorded.at),
             _ => {}
         }
     }
@@ -248,42 +260,6 @@ impl World {
                 broken!("the ledger is not the fold of its journal: {what}");
             }
             self.check_health();
-        }
-    }
-
-    /// What the ledger says of integrations is what happened to them.
-    fn check_health(&self) {
-        let Some(coordinator) = &self.coordinator else { return };
-        for integration in coordinator.shard.state().ledger().integrations() {
-            let wanted = &self.spec.integrations[&integration.id];
-            if integration.version != wanted.version || integration.enablement != wanted.enablement {
-                broken!("{integration:?} was to be {wanted:?}");
-            }
-            for (data_type, collection) in &integration.collections {
-                let wanted = &wanted.collections[data_type];
-                let trouble = collection.trouble.as_ref().map(|trouble| trouble.since);
-                let counts = collection.completed.as_ref().map(|completion| completion.counts);
-                let is = (
-                    collection.next,
-                    collection.schedule,
-                    &collection.cursor,
-                    trouble,
-                    counts,
-                );
-                let was_to_be = (
-                    wanted.next,
-                    wanted.revision,
-                    &wanted.cursor,
-                    wanted.trouble,
-                    wanted.completed,
-                );
-                if is != was_to_be {
-                    broken!(
-                        "{data_type} of {} is {is:?}, and was to be {was_to_be:?}",
-                        integration.id
-                    );
-                }
-            }
         }
     }
 
@@ -421,6 +397,7 @@ fn differing(is: &Ledger, wanted: &Ledger) -> Option<String> {
         .or_else(|| first(is.executions(), wanted.executions()))
         .or_else(|| first(is.runners(), wanted.runners()))
         .or_else(|| first(is.connectors(), wanted.connectors()))
+        .or_else(|| first(is.incidents(), wanted.incidents()))
 }
 
 fn execution_of(path: &str) -> Option<ExecutionId> {

@@ -7,13 +7,14 @@ use muster_core::words::Sequence;
 use muster_landing::Landing;
 use muster_session::runner::StreamEnd;
 use muster_shard::stepped::{CommitStep, SteppedShard};
-use muster_shard::{Change, FatalError, Options};
+use muster_shard::{Change, FatalError, Options, Retention};
 use muster_store::{Store, StoreError};
 use tokio::sync::broadcast;
 
 use crate::agenda::Millis;
 use crate::files::Opened;
 use crate::jobs::{Publisher, Work};
+use crate::mail::Notifier;
 use crate::network::Item;
 use crate::trace::{broken, say};
 use crate::world::{Due, World};
@@ -25,6 +26,7 @@ pub struct Coordinator {
     pub landing: Landing,
     files: Opened,
     pub publisher: Publisher,
+    pub notifier: Notifier,
     /// Somebody who watches.
     pub watch: broadcast::Receiver<Change>,
     pub began: Millis,
@@ -51,6 +53,11 @@ impl World {
         let options = Options {
             seed: Some(self.chance.u64(..)),
             record_after: Duration::from_millis(self.chance.u64(500..9_000)),
+            // However many days go by here, all that has ended is compared at the end.
+            retention: Retention {
+                age: Duration::from_secs(3_660 * 24 * 60 * 60),
+                ..Retention::default()
+            },
             ..Options::default()
         };
         let store = match Store::on(Arc::new(self.disk.clone())) {
@@ -80,6 +87,7 @@ impl World {
             landing,
             files,
             publisher: Publisher::default(),
+            notifier: Notifier::default(),
             watch,
             began: self.now,
             flush_takes: None,
@@ -88,11 +96,13 @@ impl World {
         self.check_recovered(head);
         self.heard.clear();
         self.start(Work::Sweep);
+        self.start(Work::AwaitOutbox);
         for (what, within) in [
             (Due::Turn, 5),
             (Due::Keep, 50),
             (Due::Verify, 20_000),
             (Due::Publisher, 20),
+            (Due::Notify, 20),
             (Due::Again, 1_000),
         ] {
             let delay = self.chance.u64(0..=within);

@@ -13,6 +13,9 @@ const ENDS_WITHIN: Millis = 30 * 60 * 1_000;
 /// How long a world goes on after that, so that what comes new is seen too.
 const GOES_ON: Millis = 5 * 60 * 1_000;
 
+/// How many hours each mail gets for its next try, which is at most an hour after the last, when the mail server is there.
+const HOURS_OF_MAIL: u32 = 3;
+
 impl World {
     /// Everything that was wrong is put right.
     fn heal(&mut self) {
@@ -22,8 +25,10 @@ impl World {
         self.disk.heal();
         self.place.fail(0);
         self.landing_slow = false;
+        self.mail.down_until = 0;
         self.paused_until = 0;
-        self.clock.set_right_after(self.now, self.last_stamp);
+        let newest = self.coordinator_now().map_or(self.last_stamp, |now| now.stamp);
+        self.clock.set_right_after(self.now, newest);
         self.wake(Due::Start, 1_000);
         for which in 0..self.runners.len() {
             let runner = &mut self.runners[which];
@@ -107,6 +112,29 @@ impl World {
         }
         // What is told last, and what the keeper does behind it.
         self.run_until(self.now + 60_000);
+        self.empty_outbox();
+    }
+
+    /// Whoever is to be told hears of it, or never will; and a month later nobody remembers.
+    fn empty_outbox(&mut self) {
+        for _ in 0..HOURS_OF_MAIL {
+            if self.spec.outbox_len() == 0 {
+                break;
+            }
+            self.clock.step(3_600_000);
+            // The notifier sleeps for a minute at most.
+            self.run_until(self.now + 90_000);
+        }
+        let left = self.spec.outbox_len();
+        if left > 0 {
+            broken!("{left} mails are neither sent nor dead, and the mail server is there");
+        }
+        self.check_sent();
+        self.clock.step(31 * 24 * 3_600_000);
+        self.run_until(self.now + 60_000);
+        if let Some((id, one)) = self.spec.incidents.iter().find(|(_, one)| !one.forgotten) {
+            broken!("{id} is over for a month, and there: {one:?}");
+        }
     }
 
     fn check_end(&mut self) {

@@ -37,6 +37,8 @@ const FAULTS: &[(u32, &str)] = &[
     (3, "a stream is told to come anew"),
     (2, "the landing fails"),
     (2, "the landing is slow"),
+    (1, "the mail server is down"),
+    (1, "a day goes by"),
     (3, "staged records are damaged"),
 ];
 
@@ -164,6 +166,19 @@ impl World {
             "the landing is slow" => {
                 self.landing_slow = true;
                 self.landing_bad_until = self.now + self.chance.u64(5_000..90_000);
+            }
+            "the mail server is down" => {
+                let minutes = if self.chance.u32(0..4) == 0 { 180 } else { 15 };
+                self.mail.down_until = self.now + self.chance.u64(60_000..minutes * 60_000);
+            }
+            "a day goes by" => {
+                // Nobody has seen it, since the coordinator stood still meanwhile, or its clock has been put right.
+                let hours = if self.chance.u32(0..6) == 0 {
+                    31 * 24
+                } else {
+                    self.chance.i64(1..30)
+                };
+                self.clock.step(hours * 3_600_000);
             }
             "staged records are damaged" => return self.damage_staged(),
             _ => {

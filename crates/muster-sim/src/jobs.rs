@@ -7,13 +7,16 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use muster_core::decide::execution::Report;
 use muster_core::decide::execution::landing::{Landed, Unlandable};
+use muster_core::decide::incident::deliver::Deliver;
 use muster_core::decide::{self, Command};
+use muster_core::index::Outgoing;
 use muster_core::words::{Attempt, ExecutionId, Principal, Staged};
 use muster_landing::{Destination, Landing, PublishError};
 use muster_session::coordinator::Ended;
 use muster_shard::{AskError, LandingWork, ShardError, ShardHandle};
 
 use crate::agenda::Millis;
+use crate::mail::Outbox;
 use crate::operator::{Heard, Said};
 use crate::trace::{broken, say};
 use crate::upload::{Inbox, Refused, Taken};
@@ -39,6 +42,10 @@ pub enum Work {
         inbox: Inbox,
     },
     Operate(u64, Said),
+    /// Wait until something new is in the outbox.
+    AwaitOutbox,
+    LookThroughOutbox,
+    Deliver(Outgoing, Deliver),
 }
 
 /// What has come of it.
@@ -55,6 +62,9 @@ pub enum Done {
         taken: Result<Taken, Refused>,
     },
     Operated(u64, Box<Heard>),
+    OutboxFilled,
+    Outbox(Outbox),
+    Delivered(Outgoing),
     /// The shard has stopped.
     Stopped,
 }
@@ -154,6 +164,23 @@ impl World {
                     Err(_) => Done::Stopped,
                 }
             }),
+            Work::AwaitOutbox => Box::pin(async move {
+                handle.outbox_filled().await;
+                Done::OutboxFilled
+            }),
+            Work::LookThroughOutbox => {
+                let in_hand = coordinator.notifier.in_hand.clone();
+                Box::pin(async move {
+                    let looked = handle.turn(move |turn| crate::mail::look(turn, &in_hand)).await;
+                    looked.map_or(Done::Stopped, Done::Outbox)
+                })
+            }
+            Work::Deliver(outgoing, deliver) => Box::pin(async move {
+                match handle.ask(Principal::Coordinator, Command::Deliver(deliver)).await {
+                    Ok(_) | Err(AskError::Rejected(_)) => Done::Delivered(outgoing),
+                    Err(AskError::Shard(_)) => Done::Stopped,
+                }
+            }),
         };
         let id = self.next_job;
         self.next_job += 1;
@@ -237,6 +264,12 @@ impl World {
                 taken,
             } => self.uploaded(runner, life, task, taken),
             Done::Operated(id, heard) => self.operated(id, *heard),
+            Done::OutboxFilled => {
+                self.wake(Due::Notify, 0);
+                self.start(Work::AwaitOutbox);
+            }
+            Done::Outbox(outbox) => self.send_mails(outbox),
+            Done::Delivered(outgoing) => self.delivered(outgoing),
             Done::Stopped => {}
         }
     }

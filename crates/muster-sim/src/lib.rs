@@ -2,7 +2,7 @@
 //!
 //! What runs is the real thing: the core's `decide` and `apply`, the shard's writer, committer and keeper step by step, the store over an engine in
 //! memory, both ends of the check-in, and the landing. What is made up is what they stand on: the disk, the network, the clocks, the sources, the
-//! people. Whatever these may do in the worst case they do here, at any moment; and after each step it is checked that what must always hold does.
+//! mail server, the people. Whatever these may do in the worst case they do here, at any moment; and after each step it is checked that what must always hold does.
 //!
 //! ```text
 //!  people ──▶ shard (writer, committer, keeper) ──▶ store ──▶ disk with faults
@@ -23,6 +23,7 @@ mod end;
 mod faults;
 mod files;
 mod jobs;
+mod mail;
 mod narrate;
 mod network;
 mod operator;

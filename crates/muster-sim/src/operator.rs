@@ -14,12 +14,13 @@ use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::{Definition, Finished};
 use muster_core::time::Interval;
 use muster_core::words::{
-    Configuration, ConnectorName, DataType, DisplayName, Enablement, ExecutionId, IntegrationId, Notifications,
-    OrganizationId, Pool, PoolName, Principal, Request, RequestId, Sequence,
+    Configuration, ConnectorName, DataType, DisplayName, EmailAddress, Enablement, ExecutionId, IntegrationId,
+    Notifications, OrganizationId, Percent, Pool, PoolName, Principal, Request, RequestId, Sequence,
 };
 use muster_shard::{ShardError, ShardHandle};
 
 use crate::jobs::Work;
+use crate::mail::MOVED_AWAY;
 use crate::trace::{broken, say};
 use crate::world::{Due, World};
 
@@ -182,7 +183,7 @@ impl World {
             configuration: configuration(own, number),
             pool: Pool::named(own, &PoolName::new(pool).expect("a name")),
             intervals: self.intervals(connector),
-            notifications: Notifications::default(),
+            notifications: self.notifications(own),
         };
         let request = Request {
             id: RequestId(self.chance.u128(..)),
@@ -223,7 +224,7 @@ impl World {
         let found = self.spec.integrations.get(&integration)?;
         let own = found.organization.clone();
         let mut definition = found.definition.clone();
-        match self.chance.u32(0..5) {
+        match self.chance.u32(0..8) {
             0 => {
                 self.operators.names += 1;
                 definition.configuration = configuration(&own, self.operators.names);
@@ -238,9 +239,48 @@ impl World {
                 let name = format!("Source {}", self.operators.names);
                 definition.display_name = DisplayName::new(&name).expect("a name");
             }
+            3..5 => definition.notifications = self.notifications(&own),
+            5 => definition.notifications.enabled ^= !definition.notifications.recipients.is_empty(),
             _ => definition.intervals = self.intervals(definition.connector.as_str()),
         }
         Some(definition)
+    }
+
+    /// Whom errors are told to, and when: mostly so soon that it happens in an hour, and sometimes as it is by default.
+    fn notifications(&mut self, own: &OrganizationId) -> Notifications {
+        if self.chance.u32(0..4) == 0 {
+            return Notifications::default();
+        }
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let threshold = [1, 1_000, 2_000, 3_333, 5_000, 10_000][self.chance.usize(0..6)];
+        let recovery = match self.chance.u32(0..3) {
+            0 => None,
+            1 => Some(threshold),
+            _ => Some(self.chance.u32(1..=threshold)),
+        };
+        let share = |hundredths| Percent::from_hundredths(hundredths).expect("a share");
+        let mut recipients = ["oncall", "lead", MOVED_AWAY]
+            .map(|name| format!("{name}@{own}.example"))
+            .to_vec();
+        self.chance.shuffle(&mut recipients);
+        recipients.truncate(self.chance.usize(1..=3));
+        let notifications = Notifications {
+            enabled: self.chance.u32(0..8) > 0,
+            recipients: recipients
+                .iter()
+                .map(|one| EmailAddress::new(one).expect("an address"))
+                .collect(),
+            threshold: share(threshold),
+            recovery: recovery.map(share),
+            window: [1, 2, 5, 15, 60, 1_440].map(minutes)[self.chance.usize(0..6)],
+            sample_min: [1, 1, 2, 5][self.chance.usize(0..4)],
+            hold: [0, 0, 1, 3, 60].map(minutes)[self.chance.usize(0..5)],
+            reminder: [None, Some(1), Some(5), Some(1_440)][self.chance.usize(0..4)].map(minutes),
+        };
+        if let Err(error) = notifications.judge() {
+            broken!("what people choose is refused: {error}");
+        }
+        notifications
     }
 
     fn some_version(&mut self, integration: IntegrationId) -> Option<u32> {

@@ -2,17 +2,19 @@
 //! not be. It decides nothing by the core's rules; it only knows what may follow what.
 
 mod execution;
+pub mod health;
+mod incident;
 mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_core::entity::{Definition, Profile};
+use muster_core::entity::{Definition, EntityKey, Profile};
 use muster_core::event::{Event, Recorded};
 use muster_core::schedule::Skip;
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
-    Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, IntegrationId, OrganizationId, Origin,
-    Pool, Principal, Request, Revision, RunnerId, Sequence, Staged,
+    Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, IncidentId, IntegrationId, OrganizationId,
+    Origin, Pool, Principal, Request, Revision, RunnerId, Sequence, Staged,
 };
 
 /// A rule that is broken, in words.
@@ -96,6 +98,7 @@ pub struct Integration {
     pub request: Option<Request>,
     pub deleted: bool,
     pub collections: BTreeMap<DataType, Collection>,
+    pub health: health::Health,
     /// The batch of the newest change by a person.
     pub changed: Sequence,
 }
@@ -106,12 +109,15 @@ pub struct Spec {
     pub executions: BTreeMap<ExecutionId, Execution>,
     pub integrations: BTreeMap<IntegrationId, Integration>,
     pub runners: BTreeMap<RunnerId, Profile>,
+    pub incidents: BTreeMap<IncidentId, incident::Incident>,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     newest: Stamp,
     /// The execution that must be created next: a nominal time runs.
     owed: Option<(IntegrationId, DataType, Stamp, Revision)>,
     /// What must have ended when the batch ends.
     ending: BTreeSet<ExecutionId>,
+    /// The integration that must be deleted next: its incident was closed for it.
+    closing: Option<IntegrationId>,
 }
 
 pub(crate) fn must(holds: bool, why: impl FnOnce() -> Broken) -> Result<(), Broken> {
@@ -142,7 +148,7 @@ impl Spec {
                 format!("{id} is still open, though its integration or data type was disabled or removed")
             })?;
         }
-        Ok(())
+        self.check_told_in_time(self.newest)
     }
 
     fn take(&mut self, sequence: Sequence, recorded: &Recorded) -> Result<&'static str, Broken> {
@@ -165,7 +171,12 @@ impl Spec {
                 must(matches!(by, Principal::Operator(_)), || {
                     "only a person changes integrations".to_owned()
                 })?;
-                self.take_integration(sequence, recorded)
+                let seen = self.take_integration(sequence, recorded)?;
+                if let EntityKey::Integration(id) = recorded.event.entities().0 {
+                    self.note_changed(id, recorded.at);
+                    self.closing = self.closing.filter(|closing| *closing != id);
+                }
+                Ok(seen)
             }
             Event::ScheduleAdvanced {
                 integration,
@@ -214,7 +225,7 @@ impl Spec {
             | Event::IncidentReminded { .. }
             | Event::IncidentClosed { .. }
             | Event::DeliveryTried { .. }
-            | Event::IncidentForgotten { .. } => Err("nobody has asked to be told of errors".to_owned()),
+            | Event::IncidentForgotten { .. } => self.take_health(recorded),
         }
     }
 
@@ -248,6 +259,7 @@ impl Spec {
                     request: *request,
                     deleted: false,
                     collections: BTreeMap::new(),
+                    health: health::Health::created(at),
                     changed: sequence,
                 };
                 made.set_intervals(&definition.intervals);

@@ -14,6 +14,7 @@ use crate::coordinator::Coordinator;
 use crate::disk::Disk;
 use crate::files::Place;
 use crate::jobs::{Job, Woken};
+use crate::mail::Mail;
 use crate::network::Link;
 use crate::operator::Operators;
 use crate::runner::Runner;
@@ -38,6 +39,10 @@ pub enum Due {
     Publisher,
     /// The landing's queue is asked for what it has lost.
     Again,
+    /// The outbox of incidents is looked through.
+    Notify,
+    /// A mail comes to the mail server.
+    Mail(u64),
     /// Something goes on beside the shard.
     Job(u64),
     /// The coordinator's end of a stream has something to do.
@@ -97,6 +102,7 @@ pub struct World {
     pub(crate) next_job: u64,
     pub(crate) woken: Woken,
     pub(crate) landing_slow: bool,
+    pub(crate) mail: Mail,
     pub(crate) operators: Operators,
     /// The journal as it was appended, from its first batch on.
     pub(crate) journal: Vec<(Sequence, Vec<Recorded>)>,
@@ -148,6 +154,7 @@ impl World {
             next_job: 1,
             woken: Woken::default(),
             landing_slow: false,
+            mail: Mail::default(),
             operators: Operators::default(),
             journal: Vec::new(),
             appended: VecDeque::new(),
@@ -208,6 +215,8 @@ impl World {
             Due::Start => self.start_coordinator(),
             Due::Publisher => self.serve_publisher(),
             Due::Again => self.publish_again(),
+            Due::Notify => self.look_through_outbox(),
+            Due::Mail(id) => self.take_mail(id),
             Due::Job(id) => self.poll_job(id),
             Due::Side(id) => self.serve(id),
             Due::Up(id) => self.arrive_up(id),

@@ -283,6 +283,7 @@ impl Spec {
         one.counts = Some(*counts);
         one.changed = sequence;
         self.open.remove(&(*integration, data_type.clone()));
+        self.note_end(*integration, data_type, id, recorded.at, false);
         let wanted = self.note_good_end(*integration, data_type, *counts, cursor.as_ref());
         must(*warning == wanted, || format!("its warning was to be {wanted:?}"))?;
         Ok(if before == Where::Landing {
@@ -379,6 +380,9 @@ impl Spec {
         one.stands = Where::Error;
         one.changed = sequence;
         self.open.remove(&(*integration, data_type.clone()));
+        if failure.category != Category::Canceled {
+            self.note_end(*integration, data_type, id, recorded.at, true);
+        }
         if failure.category != Category::Canceled
             && let Some(owner) = self.integrations.get_mut(integration)
             && let Some(collection) = owner.collections.get_mut(data_type)
