@@ -6,6 +6,7 @@
 use crate::entity::{Alert, Closing, Integration};
 use crate::health::window::slides_out;
 use crate::health::{Tally, Window};
+use crate::planted;
 use crate::time::Stamp;
 use crate::words::{Enablement, Notifications};
 
@@ -56,13 +57,15 @@ fn verdict(integration: &Integration, tally: Tally, now: Stamp) -> Option<Verdic
         (Some(_), Alert::Reached { .. }) => Some(Verdict::Leave),
         (Some(closing), Alert::Open { .. }) => Some(Verdict::Close(closing)),
         (None, Alert::Quiet { .. }) if !is_reached(settings, tally) => None,
-        (None, Alert::Quiet { .. }) if settings.hold.is_zero() => Some(Verdict::Open),
+        (None, Alert::Quiet { .. }) if settings.hold.is_zero() || planted!("hold-ignored") => Some(Verdict::Open),
         (None, Alert::Quiet { .. }) => Some(Verdict::Reach),
-        (None, Alert::Reached { .. }) if !is_reached(settings, tally) => Some(Verdict::Leave),
+        (None, Alert::Reached { .. }) if !is_reached(settings, tally) && !planted!("hold-not-judged-again") => {
+            Some(Verdict::Leave)
+        }
         (None, Alert::Reached { since }) => (since.after(settings.hold) <= now).then_some(Verdict::Open),
         (None, Alert::Open { .. }) if is_recovered(settings, tally) => Some(Verdict::Close(Closing::Recovered)),
         (None, Alert::Open { told, .. }) => {
-            let reminder = settings.reminder.map(|reminder| told.after(reminder));
+            let reminder = told_again(settings, *told);
             reminder.is_some_and(|at| at <= now).then_some(Verdict::Remind)
         }
     }
@@ -72,18 +75,31 @@ fn verdict(integration: &Integration, tally: Tally, now: Stamp) -> Option<Verdic
 fn silence(integration: &Integration) -> Option<Closing> {
     match integration.enablement {
         Enablement::Draft | Enablement::Disabled => Some(Closing::Disabled),
+        Enablement::Enabled if planted!("mute-leaves-open") && matches!(integration.alert, Alert::Open { .. }) => None,
         Enablement::Enabled if !integration.definition.notifications.enabled => Some(Closing::Muted),
         Enablement::Enabled => None,
     }
 }
 
 fn is_reached(settings: &Notifications, tally: Tally) -> bool {
-    tally.finished >= settings.sample_min && settings.threshold.is_reached_by(tally.failed, tally.finished)
+    let is_sampled = tally.finished >= settings.sample_min || planted!("sample-ignored");
+    is_sampled && settings.threshold.is_reached_by(tally.failed, tally.finished)
 }
 
 /// While nothing has finished nobody knows, and the incident stays.
 fn is_recovered(settings: &Notifications, tally: Tally) -> bool {
-    tally.finished > 0 && !settings.recovery().is_reached_by(tally.failed, tally.finished)
+    let recovery = if planted!("hysteresis-ignored") {
+        settings.threshold
+    } else {
+        settings.recovery()
+    };
+    tally.finished > 0 && !recovery.is_reached_by(tally.failed, tally.finished)
+}
+
+/// When an open incident is told again that was told then.
+fn told_again(settings: &Notifications, told: Stamp) -> Option<Stamp> {
+    let too_early = if planted!("reminder-too-early") { 2 } else { 1 };
+    settings.reminder.map(|reminder| told.after(reminder / too_early))
 }
 
 /// From when on [`judge`] says something, if nothing but time goes on; `None` for never. A time that is past says that it does so now.
@@ -103,9 +119,9 @@ pub fn next_look(integration: &Integration) -> Option<Stamp> {
     let by_itself = match &integration.alert {
         Alert::Quiet { .. } => None,
         Alert::Reached { since } => Some(since.after(settings.hold)),
-        Alert::Open { told, .. } => settings.reminder.map(|reminder| told.after(reminder)),
+        Alert::Open { told, .. } => told_again(settings, *told),
     };
-    let by_sliding = first_slide(integration, &integration.window, from);
+    let by_sliding = first_slide(integration, &integration.window, from).filter(|_| !planted!("slide-not-looked-at"));
     by_itself.into_iter().chain(by_sliding).min()
 }
 

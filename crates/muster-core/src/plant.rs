@@ -65,6 +65,70 @@ pub const PLANTS: &[(&str, &str)] = &[
         "record-stamp-too-high",
         "a record says that it contains a batch more than it does",
     ),
+    // Health: whom errors are told to.
+    ("window-forgets", "the window keeps the newest four ends only"),
+    ("window-edge-counts", "an end that is as old as the window still counts"),
+    ("canceled-counts", "an execution that was canceled counts as failed"),
+    (
+        "share-exceeded",
+        "an error rate must exceed the threshold, and not only reach it",
+    ),
+    ("hysteresis-ignored", "an error rate below the threshold has recovered"),
+    (
+        "hold-ignored",
+        "an incident opens though the threshold has not held yet",
+    ),
+    (
+        "hold-not-judged-again",
+        "an incident opens though the threshold has not held",
+    ),
+    (
+        "sample-ignored",
+        "an incident opens with fewer executions than it needs",
+    ),
+    (
+        "slide-not-looked-at",
+        "nobody looks at an integration when an end slides out of its window",
+    ),
+    (
+        "look-before-the-jobs",
+        "the end that reaches the threshold and the incident are not in one batch",
+    ),
+    (
+        "reminder-opens-anew",
+        "an incident that is to be told again opens a second time",
+    ),
+    ("reminder-too-early", "an incident is told again after half the time"),
+    (
+        "mute-leaves-open",
+        "an incident stays open though its notifications were switched off",
+    ),
+    (
+        "delete-leaves-incident",
+        "an incident stays open though its integration was deleted",
+    ),
+    ("closing-not-told", "nobody is told that an incident is over"),
+    ("first-recipient-only", "of several recipients only the first is told"),
+    (
+        "tally-of-a-day",
+        "what is told is counted over a day, whatever the window",
+    ),
+    ("deferral-is-sent", "a mail that was put off counts as sent"),
+    ("dead-too-early", "a mail that is put off is given up after an hour"),
+    ("tries-not-compared", "what became of a try is heard twice"),
+    (
+        "deferred-left-out",
+        "a mail that was put off is not in the outbox any more",
+    ),
+    (
+        "outbox-not-announced",
+        "nobody is told that there is something new in the outbox",
+    ),
+    (
+        "incident-forgotten-too-early",
+        "an incident is remembered for a day only",
+    ),
+    ("incident-never-forgotten", "an incident that is over stays for ever"),
     // The store: what is kept.
     ("flush-does-nothing", "a flush flushes nothing"),
     ("start-not-flushed", "what a start finds is told before it is flushed"),
@@ -78,6 +142,7 @@ pub const PLANTS: &[(&str, &str)] = &[
         "ended-record-stays",
         "the record of an execution that has ended is not removed",
     ),
+    ("ends-not-written", "a record lacks the oldest end of its window"),
     // The shard: when it is told.
     ("answer-before-flush", "answers are released when the batch is appended"),
     ("released-out-of-order", "the newest batch is released first"),

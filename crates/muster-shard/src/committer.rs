@@ -169,6 +169,7 @@ impl Committer {
             match effect {
                 Effect::Send { session, message, .. } => bundles.entry(session).or_default().push(message),
                 Effect::Publish { execution, .. } => self.land(LandingWork::Publish(execution)),
+                Effect::Deliver if planted!("outbox-not-announced") => {}
                 Effect::Deliver => self.deliver.notify_one(),
                 Effect::Discard { execution, attempt } => self.land(LandingWork::Discard(execution, attempt)),
                 Effect::Note {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::decide::incident::forget::REMEMBERED;
 use crate::event::Event;
 use crate::health::Tally;
+use crate::planted;
 use crate::time::Stamp;
 use crate::words::{
     DataType, DisplayName, EmailAddress, ExecutionId, Failure, IncidentId, IntegrationId, OrganizationId, Percent,
@@ -178,6 +179,7 @@ impl Incident {
         self.notices.iter().flat_map(|notice| {
             let deliveries = (0_u32..).zip(&notice.deliveries);
             deliveries.filter_map(|(place, delivery)| match delivery.state {
+                DeliveryState::Waiting { tries: 1.., .. } if planted!("deferred-left-out") => None,
                 DeliveryState::Waiting { next, .. } => Some((next, notice.ordinal, place)),
                 DeliveryState::Sent { .. } | DeliveryState::Dead { .. } => None,
             })
@@ -274,7 +276,12 @@ impl Incident {
     #[must_use]
     pub fn forgettable(&self) -> Option<Stamp> {
         let closed = self.closed?;
-        self.waiting().next().is_none().then(|| closed.at.after(REMEMBERED))
+        let remembered = if planted!("incident-forgotten-too-early") {
+            REMEMBERED / 30
+        } else {
+            REMEMBERED
+        };
+        self.waiting().next().is_none().then(|| closed.at.after(remembered))
     }
 
     fn notice_news(&mut self, kind: NoticeKind, at: Stamp, evidence: &Evidence, channels: &[Channel]) {

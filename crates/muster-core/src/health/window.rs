@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use crate::planted;
 use crate::time::Stamp;
 use crate::words::percent::write_hundredths;
 
@@ -111,7 +112,9 @@ impl Window {
 
     fn forget(&mut self, now: Stamp) {
         while let Some(end) = self.ends.front().copied()
-            && (has_slid_out(self.at(end), Self::LENGTH, now) || self.ends.len() >= Self::ENDS_MAX)
+            && (has_slid_out(self.at(end), Self::LENGTH, now)
+                || self.ends.len() >= Self::ENDS_MAX
+                || (self.ends.len() >= 4 && planted!("window-forgets")))
         {
             self.ends.pop_front();
             self.failed -= end & 1;
@@ -147,7 +150,7 @@ pub(crate) fn slides_out(at: Stamp, span: Duration) -> Stamp {
 }
 
 fn has_slid_out(at: Stamp, span: Duration, now: Stamp) -> bool {
-    slides_out(at, span) <= now
+    slides_out(at, span) <= now && !(slides_out(at, span) == now && planted!("window-edge-counts"))
 }
 
 /// From which base it counts is nobody's business.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::planted;
+
 /// A share in hundredths of a percent, more than none and at most all: exact, since the ledger has no floating point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent(u16);
@@ -42,6 +44,9 @@ impl Percent {
     /// Whether `part` of `whole` is at least this share. Of nothing there is no share.
     #[must_use]
     pub fn is_reached_by(self, part: u32, whole: u32) -> bool {
+        if planted!("share-exceeded") {
+            return whole > 0 && u64::from(part) * 10_000 > u64::from(self.0) * u64::from(whole);
+        }
         whole > 0 && u64::from(part) * 10_000 >= u64::from(self.0) * u64::from(whole)
     }
 }

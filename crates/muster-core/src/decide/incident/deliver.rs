@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::decide::Decision;
 use crate::entity::DeliveryState;
 use crate::event::Event;
+use crate::planted;
 use crate::state::State;
 use crate::time::{Now, Stamp};
 use crate::words::IncidentId;
@@ -58,7 +59,9 @@ impl Deliver {
         let waits = notice.and_then(|notice| {
             let delivery = notice.deliveries.get(self.delivery as usize)?;
             match delivery.state {
-                DeliveryState::Waiting { tries, .. } if tries == self.tries => Some(notice.at),
+                DeliveryState::Waiting { tries, .. } if tries == self.tries || planted!("tries-not-compared") => {
+                    Some(notice.at)
+                }
                 DeliveryState::Waiting { .. } | DeliveryState::Sent { .. } | DeliveryState::Dead { .. } => None,
             }
         });
@@ -81,6 +84,10 @@ fn next_state(tried: Tried, tries: u32, since: Stamp, now: Now, chance: &mut fas
     match tried {
         Tried::Accepted => DeliveryState::Sent { at: now.stamp },
         Tried::Refused => DeliveryState::Dead { at: now.stamp },
+        Tried::Deferred if planted!("deferral-is-sent") => DeliveryState::Sent { at: now.stamp },
+        Tried::Deferred if now.stamp.since(since) >= BACKOFF_MOST && planted!("dead-too-early") => {
+            DeliveryState::Dead { at: now.stamp }
+        }
         Tried::Deferred if now.stamp.since(since) >= TRIED_FOR => DeliveryState::Dead { at: now.stamp },
         Tried::Deferred => DeliveryState::Waiting {
             tries,

@@ -4,6 +4,8 @@ use crate::alert::{self, Verdict};
 use crate::decide::{Decision, Effect};
 use crate::entity::{Alert, Cause, Channel, Closing, ErrorSeen, Evidence, Integration};
 use crate::event::Event;
+use crate::health::Window;
+use crate::planted;
 use crate::state::State;
 use crate::time::Now;
 use crate::words::{IncidentId, IntegrationId};
@@ -31,6 +33,7 @@ impl Review {
                 integration: integration.id,
             }),
             Some(Verdict::Open) => open(integration, now, chance),
+            Some(Verdict::Remind) if planted!("reminder-opens-anew") => open(integration, now, chance),
             Some(Verdict::Remind) => remind(integration, now),
             Some(Verdict::Close(closing)) => {
                 let mut decision = Decision::nothing();
@@ -81,6 +84,7 @@ pub(crate) fn close(integration: &Integration, closing: Closing, now: Now, decis
     let channels = match closing {
         // Who has switched them off wants no mail about it.
         Closing::Muted => Vec::new(),
+        Closing::Recovered if planted!("closing-not-told") => Vec::new(),
         Closing::Recovered | Closing::Disabled | Closing::Deleted => channels(integration),
     };
     decision.events.push(Event::IncidentClosed {
@@ -95,11 +99,24 @@ pub(crate) fn close(integration: &Integration, closing: Closing, now: Now, decis
 
 fn channels(integration: &Integration) -> Vec<Channel> {
     let recipients = integration.definition.notifications.recipients.iter();
-    recipients.map(|address| Channel::Email(address.clone())).collect()
+    let told = if planted!("first-recipient-only") {
+        1
+    } else {
+        usize::MAX
+    };
+    recipients
+        .take(told)
+        .map(|address| Channel::Email(address.clone()))
+        .collect()
 }
 
 fn evidence(integration: &Integration, now: Now) -> Evidence {
     let settings = &integration.definition.notifications;
+    let counted = if planted!("tally-of-a-day") {
+        Window::LENGTH
+    } else {
+        settings.window
+    };
     let mut errors: Vec<ErrorSeen> = integration
         .collections
         .iter()
@@ -117,7 +134,7 @@ fn evidence(integration: &Integration, now: Now) -> Evidence {
     errors.truncate(Evidence::ERRORS_MAX);
     Evidence {
         display_name: integration.definition.display_name.clone(),
-        tally: integration.window.tally(now.stamp, settings.window),
+        tally: integration.window.tally(now.stamp, counted),
         window: settings.window,
         threshold: settings.threshold,
         recovery: settings.recovery(),
