@@ -43,7 +43,36 @@ pub fn explain(state: &State, execution: &Execution, now: Now, held: Option<&str
     }
 }
 
+/// Why, as a clause, and what makes it go on.
 type Why = (String, Option<String>);
+
+/// Why no runner that is there could take what waits in this lane, however long it waits; `None` when there is one.
+pub(crate) fn no_runner(state: &State, lane: &Lane, now: Now) -> Option<Why> {
+    let pool = Standing::of(state, lane);
+    if pool.online.is_empty() {
+        return Some(nobody(state, &lane.pool, now));
+    }
+    if pool.able == 0 {
+        let why = format!(
+            "no runner of pool `{}` that is online has the connector `{}`",
+            lane.pool, lane.connector
+        );
+        let step = format!(
+            "allow `{}` in the configuration of a runner of this pool, and restart it",
+            lane.connector
+        );
+        return Some((why, Some(step)));
+    }
+    if pool.taking == 0 {
+        let why = format!(
+            "all runners of pool `{}` that are online are draining or excluded",
+            lane.pool
+        );
+        let step = "start another runner of this pool, or restart these";
+        return Some((why, Some(step.to_owned())));
+    }
+    None
+}
 
 fn backing_off(execution: &Execution, wait: Duration) -> Why {
     let failures = execution.failures;
@@ -73,31 +102,10 @@ fn waits_for_the_coordinator(held: &str) -> Why {
 
 fn queued(state: &State, execution: &Execution, now: Now) -> Why {
     let lane = index::lane(execution);
+    if let Some(why) = no_runner(state, &lane, now) {
+        return why;
+    }
     let pool = Standing::of(state, &lane);
-    if pool.online.is_empty() {
-        return nobody(state, &lane.pool, now);
-    }
-    if pool.able == 0 {
-        let why = format!(
-            "no runner of pool `{}` that is online has the connector `{}`",
-            lane.pool, lane.connector
-        );
-        let step = format!(
-            "allow `{}` in the configuration of a runner of this pool, and restart it",
-            lane.connector
-        );
-        return (why, Some(step));
-    }
-    if pool.taking == 0 {
-        let why = format!(
-            "all runners of pool `{}` that are online are draining or excluded",
-            lane.pool
-        );
-        return (
-            why,
-            Some("start another runner of this pool, or restart these".to_owned()),
-        );
-    }
     let ahead = state.index().queue(&lane).map_or(0, |queue| {
         queue.ahead(&execution.organization, (execution.created, execution.id), AHEAD_MAX)
     });

@@ -1,5 +1,7 @@
 //! How well an integration is: a fold of the ends of its executions.
 
+pub mod condition;
 pub mod window;
 
+pub use condition::{Condition, Conditions};
 pub use window::{Tally, Window};

@@ -12,6 +12,7 @@ mod logs;
 mod man;
 mod records;
 mod runner;
+mod status;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -115,6 +116,7 @@ enum Command {
 /// What prints results, and may ask a coordinator.
 #[derive(Debug, Subcommand)]
 enum Operation {
+    Status(status::Args),
     /// Create, show, change, run and delete integrations
     #[command(subcommand, visible_alias = "integrations")]
     Integration(integration::Command),
@@ -224,6 +226,7 @@ fn operate(given: Given, operation: Operation) -> Result<Exit, Error> {
             asked_for,
         };
         let exit = match operation {
+            Operation::Status(args) => status::run(args, &mut session).await,
             Operation::Integration(command) => integration::run(command, &mut session).await,
             Operation::Execution(command) => execution::run(command, &mut session).await,
             Operation::Alert(args) => alert::run(args, &mut session).await,

@@ -117,6 +117,14 @@ impl Output {
         self.out.write_all(bytes).map_err(Error::Output)
     }
 
+    /// Empties the terminal, before what stands on it is told anew. Elsewhere what was told stays.
+    pub fn clear(&mut self) -> Result<(), Error> {
+        if self.out.get_ref().is_terminal() && !self.is_for_programs() {
+            return self.bytes(b"\x1b[2J\x1b[H");
+        }
+        Ok(())
+    }
+
     /// Lets out what was printed so far. Whoever waits for more calls it first.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.out.flush().map_err(Error::Output)

@@ -10,9 +10,10 @@ mod update;
 use muster_core::decide::integration::{delete::Delete, disable::Disable, enable::Enable};
 use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Integration;
+use muster_core::health::Conditions;
 use muster_core::state::State;
 use muster_core::time::Now;
-use muster_core::words::{Enablement, IntegrationId, OrganizationId, Principal};
+use muster_core::words::{ConfigurationStatus, Enablement, IntegrationId, OrganizationId, Principal};
 use muster_proto::v1;
 use muster_proto::v1::integration_service_server::IntegrationService;
 use muster_shard::Turn;
@@ -99,6 +100,15 @@ impl IntegrationService for Services {
         Ok(Response::new(self.run_integration_of(by, request.into_inner()).await?))
     }
 
+    async fn summarize_integrations(
+        &self,
+        request: Request<v1::SummarizeIntegrationsRequest>,
+    ) -> Result<Response<v1::SummarizeIntegrationsResponse>, Status> {
+        Ok(Response::new(
+            self.summarize_integrations_of(request.into_inner()).await?,
+        ))
+    }
+
     async fn batch_run_integrations(
         &self,
         request: Request<v1::BatchRunIntegrationsRequest>,
@@ -116,6 +126,25 @@ impl Services {
         self.judge_organization(&organization)?;
         let told = self.read_integration(organization, id).await?;
         integration::integration(&told).map_err(ServiceError::internal)
+    }
+
+    async fn summarize_integrations_of(
+        &self,
+        request: v1::SummarizeIntegrationsRequest,
+    ) -> Result<v1::SummarizeIntegrationsResponse, ServiceError> {
+        let organization = name::organization("parent", &request.parent)?;
+        self.judge_organization(&organization)?;
+        let summary = self.shard.turn(move |turn| {
+            let index = turn.state().index();
+            let count = |status| index.count(&organization, status) as u64;
+            v1::SummarizeIntegrationsResponse {
+                active_count: count(ConfigurationStatus::Active),
+                error_count: count(ConfigurationStatus::Error),
+                disabled_count: count(ConfigurationStatus::Disabled),
+                open_incident_count: index.alerts().open_count_of(&organization) as u64,
+            }
+        });
+        Ok(summary.await?)
     }
 
     /// # Errors
@@ -242,12 +271,18 @@ fn judge_guard(integration: &Integration, guard: Guard) -> Result<(), ServiceErr
 
 /// Copies what an answer tells. Configurations and texts are shared, so it costs little of the writer's turn.
 fn told(state: &State, integration: &Integration, now: Now) -> Told {
+    told_with(&mut Conditions::new(state, now), state, integration, now)
+}
+
+/// The same for one of many.
+fn told_with(conditions: &mut Conditions<'_>, state: &State, integration: &Integration, now: Now) -> Told {
     let open = state
         .index()
         .open_of(integration.id)
         .filter_map(|id| state.ledger().execution(id));
     Told {
         integration: integration.clone(),
+        conditions: conditions.of(integration),
         open: open
             .map(|execution| (execution.data_type.clone(), execution.id))
             .collect(),

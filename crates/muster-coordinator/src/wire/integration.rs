@@ -1,14 +1,14 @@
 //! Integrations, as answers tell them.
 
 use muster_core::entity::{Alert, Collection, Integration};
-use muster_core::health::Tally;
+use muster_core::health::{Condition, Tally};
 use muster_core::words::{ConfigurationStatus, DataType, Enablement, ExecutionId, ExecutionStatus};
 use muster_proto::v1;
 use muster_session::wire::{JsonError, struct_from_json};
 
 use super::etag::etag;
 use super::execution;
-use super::failure::{failure, warning};
+use super::failure::{counts, failure, warning};
 use super::incident::error_rate;
 use super::name;
 use super::notifications;
@@ -20,6 +20,8 @@ pub(crate) struct Told {
     pub(crate) integration: Integration,
     /// Its open executions.
     pub(crate) open: Vec<(DataType, ExecutionId)>,
+    /// What there is to say of it beside its status.
+    pub(crate) conditions: Vec<Condition>,
     /// How its executions have ended within the window of its notifications, as of now.
     pub(crate) tally: Tally,
 }
@@ -53,6 +55,7 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
         create_time: Some(timestamp(integration.created)),
         update_time: Some(timestamp(integration.updated)),
         etag: etag(integration),
+        conditions: told.conditions.iter().map(condition).collect(),
         error_notifications: Some(notifications::told(&definition.notifications)),
         error_rate: Some(error_rate(told.tally, definition.notifications.window)),
         open_incident: match integration.alert {
@@ -75,7 +78,8 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
     let last_status = last.map_or(v1::ExecutionStatus::Unspecified, |(_, status, _)| {
         execution::status(status)
     });
-    let warned = collection.completed.as_ref().filter(|_| collection.trouble.is_none());
+    let completed = collection.completed.as_ref();
+    let warned = completed.filter(|_| collection.trouble.is_none());
     v1::CollectionSchedule {
         data_type: data_type.to_string(),
         interval: Some(duration(collection.interval)),
@@ -85,7 +89,35 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
         last_status: last_status.into(),
         last_end_time: last.map(|(.., at)| timestamp(at)),
         last_failure: collection.trouble.as_ref().map(|trouble| failure(&trouble.failure)),
+        last_completed_execution: completed.map(|one| named(one.execution)).unwrap_or_default(),
+        last_completed_time: completed.map(|one| timestamp(one.at)),
+        last_counts: completed.map(|one| counts(one.counts)),
+        previous_counts: completed.and_then(|one| one.counts_before).map(counts),
+        no_collection_reason: no_collection_reason(integration.enablement).to_owned(),
         last_warning: warned.and_then(|completed| completed.warning).map(warning),
+    }
+}
+
+/// Why nothing is collected by schedule; empty where something is.
+fn no_collection_reason(enablement: Enablement) -> &'static str {
+    match enablement {
+        Enablement::Draft => "it is a draft, and collects nothing before it is enabled",
+        Enablement::Disabled => "it was switched off by a person",
+        Enablement::Enabled => "",
+    }
+}
+
+fn condition(condition: &Condition) -> v1::IntegrationCondition {
+    let (kind, remedy) = match condition {
+        Condition::NeverCollected => (v1::IntegrationConditionKind::NeverCollected, None),
+        Condition::WaitingForRunner { remedy, .. } => (v1::IntegrationConditionKind::WaitingForRunner, remedy.clone()),
+        Condition::Stale { .. } => (v1::IntegrationConditionKind::Stale, None),
+        Condition::Warning { .. } => (v1::IntegrationConditionKind::Warning, None),
+    };
+    v1::IntegrationCondition {
+        kind: kind.into(),
+        message: condition.to_string(),
+        remedy: remedy.unwrap_or_default(),
     }
 }
 

@@ -166,3 +166,84 @@ async fn what_does_not_fit_is_told_with_its_place() {
     let refused = rig.incidents().list_incidents(request).await;
     assert_refused(refused, Code::InvalidArgument, "INVALID_FILTER", Some("filter"));
 }
+
+/// By the index of statuses, page after page, and with the same counts.
+#[tokio::test]
+async fn those_in_error_are_listed_and_counted_without_the_others() {
+    let rig = Rig::with_connector().await;
+    let mut runner = Runner::check_in(&rig.shard, "hq", 1).await;
+    let mut names = Vec::new();
+    for n in 0..7 {
+        let source = rig.create(&format!("Corp {n}")).await;
+        let assignment = runner.assigned().await;
+        if n % 2 == 0 {
+            runner.fail(&assignment, Category::Permission).await;
+            names.push(source.name);
+        } else {
+            runner.finish_without_records(&assignment).await;
+        }
+    }
+    let mut found = Vec::new();
+    let mut token = String::new();
+    loop {
+        let request = v1::ListIntegrationsRequest {
+            parent: ORGANIZATION.to_owned(),
+            page_size: 3,
+            page_token: token,
+            filter: "status = ERROR".to_owned(),
+            ..Default::default()
+        };
+        let page = rig.integrations().list_integrations(request).await;
+        let page = page.expect("it can be listed").into_inner();
+        found.extend(page.integrations.into_iter().map(|one| one.name));
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(found, names);
+    let request = v1::SummarizeIntegrationsRequest {
+        parent: ORGANIZATION.to_owned(),
+    };
+    let summary = rig.integrations().summarize_integrations(request).await;
+    let summary = summary.expect("it can be counted").into_inner();
+    assert_eq!(
+        (
+            summary.active_count,
+            summary.error_count,
+            summary.disabled_count,
+            summary.open_incident_count
+        ),
+        (3, 4, 0, 0)
+    );
+}
+
+#[tokio::test]
+async fn what_there_is_to_know_is_told_beside_the_status() {
+    let rig = Rig::with_connector().await;
+    let source = rig.create("Corp").await;
+    let kinds = |one: &v1::Integration| {
+        one.conditions
+            .iter()
+            .map(v1::IntegrationCondition::kind)
+            .collect::<Vec<_>>()
+    };
+    let waits = [
+        v1::IntegrationConditionKind::WaitingForRunner,
+        v1::IntegrationConditionKind::NeverCollected,
+    ];
+    assert_eq!(kinds(&source), waits);
+    assert!(!source.conditions[0].remedy.is_empty());
+    let mut runner = Runner::check_in(&rig.shard, "hq", 1).await;
+    let assignment = runner.assigned().await;
+    runner.finish_without_records(&assignment).await;
+    let collected = rig.get(&source.name).await;
+    assert_eq!(kinds(&collected), []);
+    let schedule = &collected.data_types[0];
+    assert_eq!(schedule.last_completed_execution, schedule.last_execution);
+    assert_eq!(schedule.last_counts.map(|counts| counts.records), Some(0));
+    assert_eq!(
+        (schedule.previous_counts, schedule.no_collection_reason.as_str()),
+        (None, "")
+    );
+}

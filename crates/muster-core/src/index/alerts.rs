@@ -28,6 +28,7 @@ pub struct Alerts {
     look_of: BTreeMap<IntegrationId, Stamp>,
     incidents: BTreeSet<(OrganizationId, IncidentId)>,
     open: BTreeMap<Cause, IncidentId>,
+    open_counts: BTreeMap<OrganizationId, usize>,
     outbox: BTreeSet<Outgoing>,
     forgettable: BTreeSet<(Stamp, IncidentId)>,
 }
@@ -72,10 +73,16 @@ impl Alerts {
         self.open.get(cause).copied()
     }
 
-    /// How many incidents are open.
+    /// How many incidents are open, of all organizations.
     #[must_use]
     pub fn open_count(&self) -> usize {
         self.open.len()
+    }
+
+    /// How many incidents of an organization are open.
+    #[must_use]
+    pub fn open_count_of(&self, organization: &OrganizationId) -> usize {
+        self.open_counts.get(organization).copied().unwrap_or(0)
     }
 
     /// What waits to be sent, the first due first.
@@ -107,6 +114,7 @@ impl Alerts {
         self.incidents.insert((incident.organization.clone(), incident.id));
         if incident.closed.is_none() {
             self.open.insert(incident.cause.clone(), incident.id);
+            *self.open_counts.entry(incident.organization.clone()).or_default() += 1;
         }
         self.outbox.extend(outgoing(incident));
         if let Some(at) = incident.forgettable()
@@ -120,6 +128,12 @@ impl Alerts {
         self.incidents.remove(&(incident.organization.clone(), incident.id));
         if incident.closed.is_none() {
             self.open.remove(&incident.cause);
+            if let Some(count) = self.open_counts.get_mut(&incident.organization) {
+                *count -= 1;
+                if *count == 0 {
+                    self.open_counts.remove(&incident.organization);
+                }
+            }
         }
         for one in outgoing(incident) {
             self.outbox.remove(&one);

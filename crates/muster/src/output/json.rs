@@ -24,6 +24,7 @@ macro_rules! document {
 
 document!(
     Integration,
+    SummarizeIntegrationsResponse,
     Execution,
     Incident,
     SendTestMailResponse,

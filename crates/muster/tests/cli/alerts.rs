@@ -191,3 +191,53 @@ async fn whom_errors_are_told_to_is_said_by_flags_and_kept_where_none_is_given()
         })
     );
 }
+
+#[tokio::test]
+async fn the_status_says_what_is_wrong_and_what_to_do() {
+    let mut broken = servers();
+    broken.status = ConfigurationStatus::Error.into();
+    broken.status_time = ago(600);
+    broken.status_message = "`user`: permission: dc1 said no".to_owned();
+    broken.status_remedy = "grant it".to_owned();
+    let mut well = servers();
+    well.status = ConfigurationStatus::Active.into();
+    let mut open = incident();
+    open.state = IncidentState::Open.into();
+    open.open_time = ago(300);
+    let coordinator = Coordinator::start(State {
+        integrations: vec![well.clone(), broken],
+        incidents: vec![open],
+        ..State::default()
+    })
+    .await;
+    let told = run(&coordinator.url, &["status"]).await;
+    assert_eq!(told.code, 2, "{}", told.stderr);
+    assert_eq!(
+        told.stdout,
+        "\
+1 Active, 1 Error, 0 Disabled
+
+IN ERROR       SINCE       WHY
+Servers of HQ  10 min ago  `user`: permission: dc1 said no
+                           → grant it
+
+INCIDENT  SINCE      INTEGRATION  WHAT
+456789ab  5 min ago  laptops      3 of 30 failed = 10 %
+"
+    );
+    let told = run(&coordinator.url, &["status", "--output", "json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("a document");
+    assert_eq!(told["summary"]["error_count"], 1);
+    assert_eq!(told["in_error"][0]["display_name"], "Servers of HQ");
+
+    let coordinator = Coordinator::start(State {
+        integrations: vec![well],
+        ..State::default()
+    })
+    .await;
+    let told = run(&coordinator.url, &["status"]).await;
+    assert_eq!(
+        (told.code, told.stdout.as_str()),
+        (0, "1 Active, 0 Error, 0 Disabled\n")
+    );
+}

@@ -265,6 +265,21 @@ impl IntegrationService for Services {
         Ok(Response::new(RunIntegrationResponse { executions }))
     }
 
+    async fn summarize_integrations(
+        &self,
+        _: Request<SummarizeIntegrationsRequest>,
+    ) -> Result<Response<SummarizeIntegrationsResponse>, Status> {
+        let state = self.open("SummarizeIntegrations")?;
+        let count = |status| state.integrations.iter().filter(|one| one.status() == status).count() as u64;
+        let open = |one: &&Incident| one.state() == IncidentState::Open;
+        Ok(Response::new(SummarizeIntegrationsResponse {
+            active_count: count(ConfigurationStatus::Active),
+            error_count: count(ConfigurationStatus::Error),
+            disabled_count: count(ConfigurationStatus::Disabled),
+            open_incident_count: state.incidents.iter().filter(open).count() as u64,
+        }))
+    }
+
     async fn batch_run_integrations(
         &self,
         _: Request<BatchRunIntegrationsRequest>,

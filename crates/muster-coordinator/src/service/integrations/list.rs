@@ -1,12 +1,13 @@
 //! Lists of integrations, by the ordered indices that there are.
 
 use muster_core::entity::Integration;
+use muster_core::health::Conditions;
 use muster_core::state::State;
-use muster_core::words::{IntegrationId, OrganizationId};
+use muster_core::words::{ConfigurationStatus, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_shard::Turn;
 
-use super::told;
+use super::told_with;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::filter::IntegrationFilter;
@@ -58,14 +59,19 @@ impl Place {
         }
     }
 
+    /// Those from there on; of one status only, where an index has these in that order.
     fn walk<'a>(
         &'a self,
         state: &'a State,
         organization: &'a OrganizationId,
+        status: Option<ConfigurationStatus>,
     ) -> Box<dyn Iterator<Item = IntegrationId> + 'a> {
         let index = state.index();
         match self {
-            Self::After(last) => Box::new(index.integrations_of(organization, *last)),
+            Self::After(last) => match status {
+                Some(status) => Box::new(index.integrations_with(organization, status, *last)),
+                None => Box::new(index.integrations_of(organization, *last)),
+            },
             Self::Before(last) => Box::new(index.integrations_before(organization, *last)),
             Self::AfterName(last) => {
                 let later = index.integrations_by_name(organization, last.as_deref());
@@ -116,25 +122,27 @@ impl Page {
         query: &Query,
     ) -> Self {
         let (state, now) = (turn.state(), turn.now());
+        let mut conditions = Conditions::new(state, now);
+        let mut told = |one| told_with(&mut conditions, state, one, now);
         let found = |id| state.ledger().integration(id);
         if let Some(display_name) = filter.display_name() {
             // There is at most one, and the index knows it, so there is no second page.
             let named = state.index().named(organization, display_name).and_then(found);
             let taken = named.filter(|named| filter.takes(named));
             return Self {
-                integrations: taken.map(|taken| told(state, taken, now)).into_iter().collect(),
+                integrations: taken.map(&mut told).into_iter().collect(),
                 next: None,
             };
         }
         let mut integrations = Vec::new();
         let mut last: Option<&Integration> = None;
         let mut bytes = 0;
-        let mut later = place.walk(state, organization).filter_map(found);
+        let mut later = place.walk(state, organization, filter.status()).filter_map(found);
         for one in later.by_ref().take(PAGE_SIZE_MAX) {
             last = Some(one);
             if filter.takes(one) {
                 bytes += one.definition.configuration.as_str().len();
-                integrations.push(told(state, one, now));
+                integrations.push(told(one));
             }
             if integrations.len() >= size || bytes > PAGE_BYTES_MAX {
                 break;

@@ -57,6 +57,14 @@ impl IntegrationFilter {
         })
     }
 
+    /// The one status that an integration must have to be taken; `None` when it may have others.
+    pub(crate) fn status(&self) -> Option<ConfigurationStatus> {
+        self.0.needs(&|term| match term {
+            Term::Status(is) => is.only().copied(),
+            _ => None,
+        })
+    }
+
     pub(crate) fn takes(&self, integration: &Integration) -> bool {
         let definition = &integration.definition;
         let known = |term: &Term| {

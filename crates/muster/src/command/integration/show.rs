@@ -54,6 +54,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     facts.add("created", time::exact(integration.create_time.as_ref()));
     facts.add("changed", time::exact(integration.update_time.as_ref()));
     facts.add("revision", integration.revision.to_string());
+    facts.add_lines("to know", conditions(&integration));
     facts.add_lines("configuration", configuration(&integration));
     facts.add("error rate", error_rate(&integration));
     facts.add("errors told to", told_to(&integration));
@@ -75,6 +76,15 @@ fn exit(integration: &Integration) -> Exit {
         ConfigurationStatus::Error => Exit::InError,
         ConfigurationStatus::Unspecified | ConfigurationStatus::Active | ConfigurationStatus::Disabled => Exit::Success,
     }
+}
+
+/// What there is to say of it beside its status, with what to do.
+fn conditions(integration: &Integration) -> impl Iterator<Item = String> {
+    integration.conditions.iter().map(|one| {
+        let next = Some(&one.remedy).filter(|remedy| !remedy.is_empty());
+        let next = next.map(|remedy| format!(": {}", clean(remedy)));
+        format!("{}{}", clean(&one.message), next.unwrap_or_default())
+    })
 }
 
 /// The arithmetic of its error rate.
