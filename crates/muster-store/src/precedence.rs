@@ -10,14 +10,29 @@ const STEP_BACK_MAX: Duration = Duration::from_millis(5);
 
 /// Lets writes of the journal go first, since answers wait for them. Sled takes one write at a time, and whoever has just
 /// written gets the next turn more easily than one that has to be woken.
-#[derive(Default)]
 pub(crate) struct Precedence {
     /// How many writes of the journal wait or are being made.
     first: Mutex<usize>,
     done: Condvar,
+    /// How long another write lets these go first.
+    step_back: Duration,
+}
+
+impl Default for Precedence {
+    fn default() -> Self {
+        Self::stepping_back(STEP_BACK_MAX)
+    }
 }
 
 impl Precedence {
+    fn stepping_back(step_back: Duration) -> Self {
+        Self {
+            first: Mutex::default(),
+            done: Condvar::new(),
+            step_back,
+        }
+    }
+
     /// Makes a write of this tree, when it is its turn.
     pub(crate) fn go<T>(&self, tree: Tree, write: impl FnOnce() -> T) -> T {
         if tree == Tree::Journal {
@@ -29,7 +44,7 @@ impl Precedence {
         } else {
             let waited = self
                 .done
-                .wait_timeout_while(self.lock(), STEP_BACK_MAX, |first| *first > 0);
+                .wait_timeout_while(self.lock(), self.step_back, |first| *first > 0);
             drop(waited);
             write()
         }
@@ -48,7 +63,8 @@ mod tests {
 
     #[test]
     fn other_writes_let_the_journals_go_first() {
-        let precedence = Precedence::default();
+        // However slowly this machine does the rest.
+        let precedence = Precedence::stepping_back(Duration::from_secs(60));
         let order = Mutex::new(Vec::new());
         let push = |tree: Tree| order.lock().unwrap().push(tree);
         let (started, wait) = mpsc::channel();
@@ -59,8 +75,8 @@ mod tests {
                     precedence.go(Tree::History, || push(Tree::History));
                 });
                 wait.recv().unwrap();
-                // Long enough for the other to go first if it may, and shorter than it steps back.
-                std::thread::sleep(STEP_BACK_MAX / 5);
+                // Long enough for the other to go first if it may.
+                std::thread::sleep(Duration::from_millis(20));
                 push(Tree::Journal);
             });
         });
