@@ -140,7 +140,10 @@ impl WriterLoop {
                 name: "shard-writer",
                 source,
             })?;
-        runtime.block_on(self.turns());
+        runtime.block_on(async {
+            self.turns().await;
+            self.turns.refuse().await;
+        });
         self.turns.pipeline.close();
         Ok(())
     }

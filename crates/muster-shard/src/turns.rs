@@ -47,6 +47,15 @@ impl Turns {
         }
     }
 
+    /// Takes no job any more, and drops those that wait, so that whoever asked learns that the shard has stopped. A receiver that is only dropped may
+    /// leave one behind that was just being sent, for as long as anybody could send another: whoever waits for its answer would wait for ever.
+    pub(crate) async fn refuse(&mut self) {
+        self.waiting.close();
+        while let Some(job) = self.waiting.recv().await {
+            drop(job);
+        }
+    }
+
     /// One turn; `false` when the committer has gone, and nobody will be told of it.
     pub(crate) fn turn(&mut self, jobs: &mut Vec<Job>, now: Now) -> bool {
         let batch = self.writer.turn(jobs.drain(..), now, self.hold.why());
