@@ -1,12 +1,13 @@
 //! The real runner.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::binaries::Binary;
+use crate::far::FarNetwork;
 use crate::process::Process;
 
 /// A runner process with a folder of its own. Killed when it is dropped.
@@ -34,6 +35,23 @@ impl Runner {
             folder: folder.to_owned(),
             arguments: all,
             process,
+            starts: 1,
+        }
+    }
+
+    /// The same, in a network of its own.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_far(network: &FarNetwork, folder: &Path, url: &str, name: &str) -> Self {
+        let all = vec!["--coordinator".to_owned(), url.to_owned()];
+        let command = network.command(&command(folder, name, &all, None));
+        Self {
+            name: name.to_owned(),
+            folder: folder.to_owned(),
+            arguments: all,
+            process: Process::start(command, &folder.join(format!("{name}-1.log"))),
             starts: 1,
         }
     }
@@ -96,10 +114,15 @@ impl Runner {
 }
 
 fn launch(folder: &Path, name: &str, arguments: &[String], (start, failpoint): (u32, Option<&str>)) -> Process {
+    let command = command(folder, name, arguments, failpoint);
+    Process::start(command, &folder.join(format!("{name}-{start}.log")))
+}
+
+fn command(folder: &Path, name: &str, arguments: &[String], failpoint: Option<&str>) -> Command {
     let mut command = Binary::Runner.command();
     command.args(["--display-name", name]);
     command.arg("--data-folder").arg(folder.join(name));
     command.args(arguments);
     command.envs(failpoint.map(|at| (muster_failpoint::VARIABLE, at)));
-    Process::start(command, &folder.join(format!("{name}-{start}.log")))
+    command
 }

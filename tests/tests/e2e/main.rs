@@ -13,6 +13,7 @@ mod crowd;
 mod deploy;
 mod dynamic;
 mod failing_disk;
+mod far;
 mod first_hour;
 mod full_disk;
 mod http;
