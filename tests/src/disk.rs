@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::process::run_by;
+
 /// A file system in memory, at a place that only processes of its own mount namespace see. It goes with the process that holds that namespace.
 #[derive(Debug)]
 pub struct SmallDisk {
@@ -46,14 +48,7 @@ impl SmallDisk {
         let mut command = Command::new("nsenter");
         command.args(["--user", "--mount", "--preserve-credentials", "--target"]);
         command.arg(self.holder.id().to_string());
-        command.arg(inner.get_program()).args(inner.get_args());
-        for (name, value) in inner.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+        run_by(command, inner)
     }
 
     /// What lies on it, for whoever does not see it.

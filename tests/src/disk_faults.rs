@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use crate::process::run_by;
+
 /// Faults that strace puts into what a process does to its store's log.
 #[derive(Debug, Clone)]
 pub struct DiskFaults {
@@ -36,13 +38,6 @@ impl DiskFaults {
         for injection in &self.injections {
             command.arg("-e").arg(format!("inject={injection}"));
         }
-        command.arg(inner.get_program()).args(inner.get_args());
-        for (name, value) in inner.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+        run_by(command, inner)
     }
 }

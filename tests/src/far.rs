@@ -4,6 +4,8 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use crate::process::run_by;
+
 /// Whose packets are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
@@ -121,14 +123,7 @@ impl FarNetwork {
     pub fn command(&self, inner: &Command) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--net", "--target", &self.holder.id().to_string()]);
-        command.arg(inner.get_program()).args(inner.get_args());
-        for (name, value) in inner.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+        run_by(command, inner)
     }
 
     /// Of a network that is meant for tests.

@@ -15,6 +15,18 @@ use crate::wait::eventually;
 /// How many of the last lines of a log are printed when a test has failed.
 const PRINTED_LINES: usize = 60;
 
+/// The same command, with its variables, run by another that takes its words as its own last ones.
+pub(crate) fn run_by(mut outer: Command, inner: &Command) -> Command {
+    outer.arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
 /// A process, and its log.
 #[derive(Debug)]
 pub struct Process {
