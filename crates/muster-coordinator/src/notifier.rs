@@ -130,8 +130,7 @@ fn look(turn: &mut Turn<'_>, in_hand: &BTreeSet<Outgoing>, places: usize) -> Loo
         }
         let incident = state.ledger().incident(outgoing.incident);
         let found = incident.and_then(|incident| {
-            let notice = incident.notice(outgoing.notice)?;
-            let delivery = notice.deliveries.get(outgoing.delivery as usize)?;
+            let (notice, delivery) = incident.delivery(outgoing.notice, outgoing.delivery)?;
             let DeliveryState::Waiting { tries, .. } = delivery.state else {
                 return None;
             };
@@ -176,10 +175,7 @@ async fn note(shard: &ShardHandle, metrics: &Metrics, one: Try, reply: Reply) ->
         turn.ask(&Principal::Coordinator, command)?;
         let incident = turn.state().ledger().incident(outgoing.incident);
         Ok::<_, Rejection>(incident.and_then(|incident| {
-            let delivery = incident
-                .notice(outgoing.notice)?
-                .deliveries
-                .get(outgoing.delivery as usize)?;
+            let (_, delivery) = incident.delivery(outgoing.notice, outgoing.delivery)?;
             let Channel::Email(recipient) = &delivery.channel;
             let incident = name::of_incident(&incident.organization, incident.id);
             Some((incident, recipient.clone(), delivery.state.clone()))

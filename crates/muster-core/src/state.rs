@@ -1,6 +1,6 @@
 //! All that a decision looks at: the ledger, what is derived from it, and the roster. The one place where an event becomes true.
 
-use crate::entity::{EntityKey, Finished, Integration};
+use crate::entity::{Alert, Cause, EntityKey, Finished, Integration};
 use crate::event::{Event, Recorded};
 use crate::index::Index;
 use crate::ledger::{Ledger, Position};
@@ -218,6 +218,7 @@ impl State {
                 ));
             }
         }
+        broken.extend(self.broken_incidents());
         for (runner, presence) in self.roster.presences() {
             let held = u32::try_from(self.index.held_count(runner)).unwrap_or(u32::MAX);
             if presence.held != held {
@@ -228,5 +229,28 @@ impl State {
             }
         }
         broken
+    }
+
+    /// An open incident and its integration name each other, so that a cause has at most one.
+    fn broken_incidents(&self) -> Vec<String> {
+        let open = self.ledger.incidents().filter(|incident| incident.closed.is_none());
+        let unnamed = open.filter(|incident| {
+            let Cause::ErrorRate { integration } = incident.cause;
+            let alert = self.ledger.integration(integration).map(|one| &one.alert);
+            !matches!(alert, Some(Alert::Open { incident: named, .. }) if *named == incident.id)
+        });
+        let unnamed = unnamed.map(|incident| format!("an open incident is not that of its integration: {incident:?}"));
+        let missing = self.ledger.integrations().filter(|integration| {
+            let Alert::Open { incident, .. } = integration.alert else {
+                return false;
+            };
+            let found = self.ledger.incident(incident);
+            found.is_none_or(|incident| incident.closed.is_some())
+        });
+        let missing = missing.map(|integration| {
+            let (id, alert) = (integration.id, &integration.alert);
+            format!("integration {id} has an open incident that is not open: {alert:?}")
+        });
+        unnamed.chain(missing).collect()
     }
 }

@@ -174,6 +174,13 @@ impl Incident {
         self.notices.iter().find(|notice| notice.ordinal == ordinal)
     }
 
+    /// A delivery by its place in the notice of this ordinal, with that notice, if it is still kept.
+    #[must_use]
+    pub fn delivery(&self, ordinal: u32, place: u32) -> Option<(&Notice, &Delivery)> {
+        let notice = self.notice(ordinal)?;
+        Some((notice, notice.deliveries.get(place as usize)?))
+    }
+
     /// What waits to be sent: when, which notice, which of its deliveries.
     pub fn waiting(&self) -> impl Iterator<Item = (Stamp, u32, u32)> {
         self.notices.iter().flat_map(|notice| {
@@ -184,15 +191,6 @@ impl Incident {
                 DeliveryState::Sent { .. } | DeliveryState::Dead { .. } => None,
             })
         })
-    }
-
-    /// How many deliveries have failed for good, among the notices that are kept.
-    #[must_use]
-    pub fn dead_letters(&self) -> usize {
-        let deliveries = self.notices.iter().flat_map(|notice| &notice.deliveries);
-        deliveries
-            .filter(|one| matches!(one.state, DeliveryState::Dead { .. }))
-            .count()
     }
 
     pub(crate) fn opened(at: Stamp, event: &Event) -> Option<Self> {

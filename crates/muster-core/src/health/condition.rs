@@ -27,7 +27,7 @@ pub enum Condition {
     },
     /// A data type was not collected for two of its intervals.
     Stale {
-        /// Which; that which has waited longest, by its intervals or not.
+        /// Which; where there are several, that which was not collected for longest.
         data_type: DataType,
         /// Since when: its last good end, or else when it could have begun.
         since: Stamp,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alert;
-use crate::entity::{Cause, Incident, Integration};
+use crate::entity::{Incident, Integration};
 use crate::planted;
 use crate::time::Stamp;
 use crate::words::{IncidentId, IntegrationId, OrganizationId};
@@ -27,7 +27,6 @@ pub struct Alerts {
     looks: BTreeSet<(Stamp, IntegrationId)>,
     look_of: BTreeMap<IntegrationId, Stamp>,
     incidents: BTreeSet<(OrganizationId, IncidentId)>,
-    open: BTreeMap<Cause, IncidentId>,
     open_counts: BTreeMap<OrganizationId, usize>,
     outbox: BTreeSet<Outgoing>,
     forgettable: BTreeSet<(Stamp, IncidentId)>,
@@ -67,16 +66,10 @@ impl Alerts {
         self.incidents.range(range).rev().map(|(_, id)| *id)
     }
 
-    /// The open incident of a cause.
-    #[must_use]
-    pub fn open(&self, cause: &Cause) -> Option<IncidentId> {
-        self.open.get(cause).copied()
-    }
-
     /// How many incidents are open, of all organizations.
     #[must_use]
     pub fn open_count(&self) -> usize {
-        self.open.len()
+        self.open_counts.values().sum()
     }
 
     /// How many incidents of an organization are open.
@@ -113,7 +106,6 @@ impl Alerts {
     pub(super) fn put(&mut self, incident: &Incident) {
         self.incidents.insert((incident.organization.clone(), incident.id));
         if incident.closed.is_none() {
-            self.open.insert(incident.cause.clone(), incident.id);
             *self.open_counts.entry(incident.organization.clone()).or_default() += 1;
         }
         self.outbox.extend(outgoing(incident));
@@ -126,13 +118,12 @@ impl Alerts {
 
     pub(super) fn take(&mut self, incident: &Incident) {
         self.incidents.remove(&(incident.organization.clone(), incident.id));
-        if incident.closed.is_none() {
-            self.open.remove(&incident.cause);
-            if let Some(count) = self.open_counts.get_mut(&incident.organization) {
-                *count -= 1;
-                if *count == 0 {
-                    self.open_counts.remove(&incident.organization);
-                }
+        if incident.closed.is_none()
+            && let Some(count) = self.open_counts.get_mut(&incident.organization)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.open_counts.remove(&incident.organization);
             }
         }
         for one in outgoing(incident) {

@@ -52,18 +52,13 @@ impl Deliver {
     /// Sent, or dead, or to be tried later. What is not waiting with so many tries is left as it is.
     #[must_use]
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Decision {
-        let notice = state
-            .ledger()
-            .incident(self.incident)
-            .and_then(|incident| incident.notice(self.notice));
-        let waits = notice.and_then(|notice| {
-            let delivery = notice.deliveries.get(self.delivery as usize)?;
-            match delivery.state {
-                DeliveryState::Waiting { tries, .. } if tries == self.tries || planted!("tries-not-compared") => {
-                    Some(notice.at)
-                }
-                DeliveryState::Waiting { .. } | DeliveryState::Sent { .. } | DeliveryState::Dead { .. } => None,
+        let incident = state.ledger().incident(self.incident);
+        let found = incident.and_then(|incident| incident.delivery(self.notice, self.delivery));
+        let waits = found.and_then(|(notice, delivery)| match delivery.state {
+            DeliveryState::Waiting { tries, .. } if tries == self.tries || planted!("tries-not-compared") => {
+                Some(notice.at)
             }
+            DeliveryState::Waiting { .. } | DeliveryState::Sent { .. } | DeliveryState::Dead { .. } => None,
         });
         let Some(since) = waits else {
             return Decision::nothing();
