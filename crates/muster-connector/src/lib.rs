@@ -26,6 +26,7 @@
 pub mod conformance;
 mod connector;
 mod key;
+pub mod redact;
 mod run;
 pub mod secret;
 mod sink;
@@ -35,6 +36,7 @@ mod validate;
 pub use connector::{BoxFuture, Collection, Connector, End};
 pub use key::{KeyFault, judge_key};
 pub use muster_core::words::{Category, ConnectorName, Counts, Cursor, DataType, Failure, LogLevel};
+pub use redact::Redactor;
 pub use run::{Done, run};
 pub use sink::{CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, Items, RECORD_BYTES_MAX, Sink, SinkItem, Stop, sink};
 pub use spec::{DataTypeSpec, Permission, Spec};

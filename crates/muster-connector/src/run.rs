@@ -20,8 +20,14 @@ pub struct Done {
 /// # Errors
 /// The connector's [`Failure`], or `configuration` for a configuration or data type that the connector does not know. A connector that was
 /// told to stop and says that it ended well is not believed. When the collection was canceled, the failure is `canceled`, whatever the
-/// connector made of it.
-pub async fn run(connector: &dyn Connector, collection: &Collection, mut sink: Sink) -> Result<Done, Failure> {
+/// connector made of it. The secrets that the sink's redactor knows are taken out of it.
+pub async fn run(connector: &dyn Connector, collection: &Collection, sink: Sink) -> Result<Done, Failure> {
+    let redactor = sink.redactor().clone();
+    let done = run_whole(connector, collection, sink).await;
+    done.map_err(|failure| redactor.failure(failure))
+}
+
+async fn run_whole(connector: &dyn Connector, collection: &Collection, mut sink: Sink) -> Result<Done, Failure> {
     let spec = connector.spec();
     if spec.data_type(&collection.data_type).is_none() {
         return Err(Failure::new(

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use muster_core::words::{Category, Failure};
 use serde_json::Value;
 
+use crate::Redactor;
 use crate::validate::{FAULTS_MAX, Fault};
 
 /// What the names of variables begin with that references may lead to.
@@ -45,26 +46,43 @@ impl From<SecretError> for Failure {
     }
 }
 
+/// A configuration for a connector, and what keeps its secrets out of all that is said about the source.
+// Without `Debug`, which would show them.
+pub struct Resolved {
+    /// The configuration with its secrets.
+    pub config: Value,
+    /// Takes these secrets out of texts.
+    pub redactor: Redactor,
+}
+
 /// The configuration with each reference to a secret replaced by what it leads to on this machine. `config` fits `schema`.
 ///
 /// # Errors
 /// [`SecretError`]: a secret that is no reference, or one that leads nowhere or elsewhere than it may.
-pub fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<Value, SecretError> {
+pub fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<Resolved, SecretError> {
     let mut paths = Vec::new();
     find(schema, schema, config, &mut String::new(), 0, &mut paths);
     let mut resolved = config.clone();
-    for path in paths {
-        let Some(place) = resolved.pointer_mut(&path) else {
+    for path in &paths {
+        let Some(place) = resolved.pointer_mut(path) else {
             continue;
         };
         let problem = match place.as_str() {
             None => Err("is a secret, and must be a text".to_owned()),
             Some(reference) => lead(reference, places),
         };
-        let secret = problem.map_err(|problem| SecretError { path, problem })?;
+        let secret = problem.map_err(|problem| SecretError {
+            path: path.clone(),
+            problem,
+        })?;
         *place = Value::String(secret);
     }
-    Ok(resolved)
+    let secrets = paths.iter().filter_map(|path| resolved.pointer(path)?.as_str());
+    let redactor = Redactor::new(secrets);
+    Ok(Resolved {
+        config: resolved,
+        redactor,
+    })
 }
 
 /// The secrets in `config` that are no references: for whoever judges a configuration that a runner will resolve. What a reference leads to is the
@@ -269,7 +287,8 @@ mod tests {
             "url": "file:token", "token": "hunter2", "bind": {"a/b": "hunter2"}, "keys": [null, "hunter2"],
             "loop": {"loop": {"token": "hunter2"}}, "unknown": "file:token",
         });
-        assert_eq!(resolved, expected);
+        assert_eq!(resolved.config, expected);
+        assert_eq!(resolved.redactor.redact("with hunter2"), "with [redacted]");
     }
 
     #[test]
@@ -306,13 +325,16 @@ mod tests {
             ("file:", "cannot read: Is a directory"),
             (elsewhere.as_str(), "which is not there"),
         ] {
-            let error = resolve(&schema(), &json!({"token": reference}), &places).expect_err(reference);
+            let error = resolve(&schema(), &json!({"token": reference}), &places)
+                .err()
+                .expect(reference);
             let failure = Failure::from(error);
             assert_eq!(failure.category, Category::Configuration);
             assert!(failure.message.contains(told), "{}", failure.message);
             assert!(!failure.message.contains("hunter2"), "{}", failure.message);
         }
-        let error = resolve(&schema(), &json!({"token": {"env": "X"}}), &places).expect_err("no text");
+        let error = resolve(&schema(), &json!({"token": {"env": "X"}}), &places);
+        let error = error.err().expect("no text");
         assert_eq!(error.to_string(), "/token: is a secret, and must be a text");
     }
 }

@@ -11,6 +11,8 @@ use serde::Serialize;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio_util::sync::CancellationToken;
 
+use crate::Redactor;
+
 /// A chunk that has reached this size is sent when the next record comes: so large that what it costs to hand it on, from thread to thread and
 /// process to process, does not matter beside what it takes to compress it; small enough that the next record mostly still fits.
 const CHUNK_BYTES_TARGET: usize = 768 * 1024;
@@ -24,6 +26,9 @@ pub const RECORD_BYTES_MAX: usize = CHUNK_BYTES_MAX - 1;
 /// The most items that wait between a sink and its reader: one that is being carried and a few more, so that neither end waits for each
 /// hiccup of the other.
 pub const CHUNKS_IN_FLIGHT_MAX: usize = 4;
+
+/// The most bytes of a log line that are looked through for secrets: of what goes beyond a line's bound, some is left for the longest of them.
+const LOOKED_THROUGH_BYTES_MAX: usize = 8 * LogLine::BYTES_MAX;
 
 /// What comes out of a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +98,7 @@ pub fn sink(canceled: CancellationToken) -> (Sink, Items) {
         line: Vec::new(),
         counts: Counts::default(),
         stopped: None,
+        redactor: Redactor::default(),
     };
     (sink, Items { receiver })
 }
@@ -133,9 +139,23 @@ pub struct Sink {
     line: Vec<u8>,
     counts: Counts,
     stopped: Option<Stop>,
+    redactor: Redactor,
 }
 
 impl Sink {
+    /// The same sink, out of whose log lines these secrets are taken.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
+    /// What takes secrets out of the collection's texts.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Takes a record: anything that becomes a JSON object. Waits while the reader is behind. Safe to cancel: when the
     /// future is dropped before its end, the record was not taken, and nothing that was taken before is lost.
     ///
@@ -157,14 +177,15 @@ impl Sink {
         Ok(())
     }
 
-    /// Writes a line into the execution's log; one of more than [`LogLine::BYTES_MAX`] bytes is cut. Never a secret. Waits while the reader is
-    /// behind.
+    /// Writes a line into the execution's log, without the secrets that the sink's redactor knows; one of more than [`LogLine::BYTES_MAX`] bytes
+    /// is cut. Waits while the reader is behind.
     ///
     /// # Errors
     /// [`Stop`]: canceled, or nobody reads any more.
     pub async fn log(&mut self, level: LogLevel, message: impl Into<String>) -> Result<(), Stop> {
         self.go_on()?;
-        let message = cut(message.into());
+        let message = cut(message.into(), LOOKED_THROUGH_BYTES_MAX);
+        let message = cut(self.redactor.redact_own(message), LogLine::BYTES_MAX);
         self.room().await?.send(SinkItem::Log { level, message });
         Ok(())
     }
@@ -291,9 +312,9 @@ impl Write for Bounded<'_> {
     }
 }
 
-fn cut(mut message: String) -> String {
-    if message.len() > LogLine::BYTES_MAX {
-        message.truncate(message.floor_char_boundary(LogLine::BYTES_MAX - '…'.len_utf8()));
+fn cut(mut message: String, bytes_max: usize) -> String {
+    if message.len() > bytes_max {
+        message.truncate(message.floor_char_boundary(bytes_max - '…'.len_utf8()));
         message.push('…');
     }
     message

@@ -3,8 +3,10 @@
 mod json;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::{IsTerminal, stderr};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write, stderr};
 use std::panic;
+use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
@@ -22,6 +24,9 @@ pub const FORMAT_VARIABLE: &str = "MUSTER_LOG_FORMAT";
 
 /// The filter where nobody gives one.
 pub const FILTER_DEFAULT: &str = "info";
+
+/// What is to be taken out of each line.
+static REDACT: OnceLock<fn(&str) -> Cow<'_, str>> = OnceLock::new();
 
 /// The levels of a filter.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -98,7 +103,7 @@ pub fn init(settings: &Settings) -> Result<(), ConfigError> {
     let filter = EnvFilter::new(judged);
     let terminal = stderr().is_terminal();
     let builder: SubscriberBuilder<_, _, EnvFilter, _> =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines);
     let installed = if settings.format.is_json(terminal) {
         let json = builder.fmt_fields(JsonFields::new()).event_format(Json);
         tracing::subscriber::set_global_default(json.finish())
@@ -110,6 +115,29 @@ pub fn init(settings: &Settings) -> Result<(), ConfigError> {
         log_panics();
     }
     Ok(())
+}
+
+/// Has each line that is logged from now on passed through `redact`, which takes out of it what nobody may read. The first call counts.
+pub fn redact_by(redact: fn(&str) -> Cow<'_, str>) {
+    // A second one in the same process, as in a test, has the same.
+    let _ = REDACT.set(redact);
+}
+
+/// Standard error, a line each time it is written to.
+struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match (REDACT.get(), std::str::from_utf8(line)) {
+            (Some(redact), Ok(text)) => stderr().write_all(redact(text).as_bytes())?,
+            (None, _) | (_, Err(_)) => stderr().write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        stderr().flush()
+    }
 }
 
 impl Format {

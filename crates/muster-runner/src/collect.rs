@@ -7,12 +7,12 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use muster_connector::secret::{Places, resolve};
-use muster_connector::{Collection, Connector, Done, Sink, run};
+use muster_connector::secret::{Places, Resolved, resolve};
+use muster_connector::{Collection, Connector, Done, Redactor, Sink, run};
 use muster_core::words::{Category, ConnectorName, Failure};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -106,12 +106,18 @@ impl Threads {
         let secrets = Arc::clone(&self.secrets);
         let body = move || {
             let _place = place;
+            // Out here, since a panic may tell a secret, too.
+            let redactor = OnceLock::new();
             let collect = async {
                 // Here, since a secret's file may lie on a disk that blocks.
                 let collection = match with_secrets(connector.as_ref(), collection, &secrets) {
-                    Ok(collection) => collection,
+                    Ok((collection, of_its_secrets)) => {
+                        redactor.get_or_init(|| of_its_secrets);
+                        collection
+                    }
                     Err(failure) => return Some(Err(failure)),
                 };
+                let sink = sink.with_redactor(redactor.get().cloned().unwrap_or_default());
                 tokio::select! {
                     biased;
                     () = given_up.cancelled() => None,
@@ -119,7 +125,10 @@ impl Threads {
                 }
             };
             let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(collect.instrument(span))));
-            let result = result.unwrap_or_else(|payload| Some(Err(panicked(payload.as_ref()))));
+            let result = result.unwrap_or_else(|payload| {
+                let failure = panicked(payload.as_ref());
+                Some(Err(redactor.get().map_or(failure.clone(), |it| it.failure(failure))))
+            });
             if let Some(result) = result {
                 // Nobody waits for a result that comes after the work was given up.
                 let _ = sender.send(result);
@@ -192,10 +201,15 @@ impl Collecting {
     }
 }
 
-/// The collection with its secrets in the place of the references to them: only the connector gets these.
-fn with_secrets(connector: &dyn Connector, collection: Collection, secrets: &Places) -> Result<Collection, Failure> {
-    let config = resolve(&connector.spec().config_schema, &collection.config, secrets)?;
-    Ok(Collection { config, ..collection })
+/// The collection with its secrets in the place of the references to them: only the connector gets these. With it comes what takes them out of all that
+/// the connector says.
+fn with_secrets(
+    connector: &dyn Connector,
+    collection: Collection,
+    secrets: &Places,
+) -> Result<(Collection, Redactor), Failure> {
+    let Resolved { config, redactor } = resolve(&connector.spec().config_schema, &collection.config, secrets)?;
+    Ok((Collection { config, ..collection }, redactor))
 }
 
 fn panicked(payload: &(dyn Any + Send)) -> Failure {
@@ -270,6 +284,48 @@ mod tests {
             data_type: DataType::new("device").expect("a name"),
             cursor: None,
         }
+    }
+
+    /// Panics with its configuration.
+    struct Panicking(Spec);
+
+    impl Connector for Panicking {
+        fn spec(&self) -> &Spec {
+            &self.0
+        }
+
+        fn check<'a>(&'a self, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn collect<'a>(&'a self, it: &'a Collection, _: &'a mut Sink) -> BoxFuture<'a, Result<End, Failure>> {
+            Box::pin(async { panic!("cannot log in with {}", it.config) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_tells_no_secret() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("token"), "hunter\"22").expect("written");
+        let secrets = Places {
+            folders: vec![folder.path().to_owned()],
+        };
+        let spec = Spec {
+            config_schema: json!({"properties": {"token": {"writeOnly": true}}}),
+            ..blocking().spec
+        };
+        let collection = Collection {
+            config: json!({"token": "file:token"}),
+            ..collection()
+        };
+        let (sink, _items) = sink(CancellationToken::new());
+        let collecting = Threads::new(1, secrets).start(Arc::new(Panicking(spec)), collection, sink);
+        let ended = timeout(LIMIT, collecting.expect("there is room").ended()).await;
+        let failure = ended.expect("in time").expect_err("a panic");
+        assert_eq!(
+            failure.message,
+            r#"the connector has panicked: cannot log in with {"token":"[redacted]"}"#
+        );
     }
 
     #[tokio::test]

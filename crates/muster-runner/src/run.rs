@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use muster_connector::redact::redact_known;
 use muster_connectors::exec::Exec;
 use muster_failpoint::failpoint;
 use muster_process::Tasks;
 use muster_process::exit::chain;
+use muster_process::telemetry;
 use muster_proto::v1;
 use muster_session::runner::{RunnerEnd, RunnerProfile};
 use muster_session::wire::work_of_report;
@@ -45,6 +47,7 @@ const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
 /// # Panics
 /// Outside of a tokio runtime with time and I/O.
 pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
+    telemetry::redact_by(redact_known);
     let folder = DataFolder::open(&config.data_folder)?;
     let stop = tasks.token();
     tokio::select! {

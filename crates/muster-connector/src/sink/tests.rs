@@ -209,3 +209,31 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn log_lines_lose_their_secrets_before_they_are_cut_and_records_keep_them() {
+    let (sink, mut items) = sink(CancellationToken::new());
+    let mut sink = sink.with_redactor(Redactor::new(["hunter22"]));
+    sink.record(&json!({"note": "hunter22"})).await.expect("taken");
+    // The secret stands where a line is cut.
+    let line = format!("{}hunter22 and more", "x".repeat(LogLine::BYTES_MAX - 6));
+    sink.log(LogLevel::Info, line).await.expect("taken");
+    sink.log(LogLevel::Info, "y".repeat(1_000_000) + "hunter22")
+        .await
+        .expect("taken");
+    sink.finish().await.expect("a good end");
+    let mut lines = Vec::new();
+    while let Some(item) = items.next().await {
+        match item {
+            SinkItem::Log { message, .. } => lines.push(message),
+            SinkItem::Records { lines, .. } => assert_eq!(lines, "{\"note\":\"hunter22\"}\n"),
+            SinkItem::Progress { .. } => {}
+        }
+    }
+    assert!(lines[0].ends_with("xx[re…"), "{}", &lines[0][8_000..]);
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.len() <= LogLine::BYTES_MAX && !line.contains("hun"))
+    );
+}

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::judge::judge;
 use crate::output::note;
 use crate::output::text::clean;
-use muster_connector::secret::{SecretError, resolve};
+use muster_connector::secret::{Resolved, SecretError, resolve};
 use muster_connector::{Failure, Spec};
 
 /// Check from here whether a connector can read its source; no coordinator is asked
@@ -51,7 +51,7 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     let configuration = args.configured.read()?;
     let connector = args.connector.open().await?;
     let spec = connector.spec();
-    let configuration = prepare(
+    let prepared = prepare(
         "check the source".to_owned(),
         spec,
         configuration,
@@ -59,7 +59,7 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
         &args.configured,
     )?;
     let checked = tokio::select! {
-        checked = connector.check(&configuration) => checked,
+        checked = connector.check(&prepared.config) => checked.map_err(|failure| prepared.redactor.failure(failure)),
         signal = tokio::signal::ctrl_c() => return signal.map(|()| Exit::Interrupted).map_err(Error::Runtime),
     };
     if output.is_for_programs() {
@@ -108,7 +108,7 @@ pub fn prepare(
     configuration: Map<String, Value>,
     here: &Here,
     configured: &Configured,
-) -> Result<Value, Error> {
+) -> Result<Resolved, Error> {
     let unfit = |faults| {
         Error::Unfit(Box::new(Unfit {
             doing,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use muster_connector::{
-    CancellationToken, Category, Collection, Connector, Cursor, DataType, Done, Failure, Items, LogLevel, SinkItem,
-    Spec, run as run_collection, sink,
+    CancellationToken, Category, Collection, Connector, Cursor, DataType, Done, Failure, Items, LogLevel, Redactor,
+    SinkItem, Spec, run as run_collection, sink,
 };
 use muster_process::{TaskError, Tasks};
 
@@ -55,7 +55,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let connector = args.connector.open().await?;
     let spec = connector.spec();
     let data_type = data_type(&args, spec)?;
-    let configuration = prepare(
+    let prepared = prepare(
         format!("collect `{data_type}`"),
         spec,
         configuration,
@@ -67,13 +67,13 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         .map(|one| one.primary_key.clone())
         .unwrap_or_default();
     let collection = Collection {
-        config: configuration,
+        config: prepared.config,
         data_type: data_type.clone(),
         cursor: args.cursor.as_deref().map(cursor).transpose()?,
     };
     let begun = Instant::now();
     let canceled = CancellationToken::new();
-    let mut running = Running::start(Arc::clone(&connector), collection, &canceled);
+    let mut running = Running::start(Arc::clone(&connector), collection, prepared.redactor, &canceled);
     let mut records = Records::new(output.format, key, args.first);
     let mut reader = Reader {
         first: args.first,
@@ -189,20 +189,27 @@ fn quoted(text: &str) -> String {
 /// A collection in a task of its own, so that a panic of the connector ends it alone.
 struct Running {
     items: Items,
+    redactor: Redactor,
     task: tokio::task::JoinHandle<Result<Result<Done, Failure>, TaskError>>,
 }
 
 impl Running {
-    fn start(connector: Arc<dyn Connector>, collection: Collection, canceled: &CancellationToken) -> Self {
+    fn start(
+        connector: Arc<dyn Connector>,
+        collection: Collection,
+        redactor: Redactor,
+        canceled: &CancellationToken,
+    ) -> Self {
         let (sink, items) = sink(canceled.clone());
+        let sink = sink.with_redactor(redactor.clone());
         let collecting = async move { run_collection(connector.as_ref(), &collection, sink).await };
         let task = Tasks::new().spawn("collection", collecting);
-        Self { items, task }
+        Self { items, redactor, task }
     }
 
     /// How it has ended; to be asked when there are no more items.
     async fn end(self) -> Result<Done, Failure> {
-        let crashed = |what: String| Failure::new(Category::Connector, what);
+        let crashed = |what: String| self.redactor.failure(Failure::new(Category::Connector, what));
         match self.task.await {
             Ok(Ok(ended)) => ended,
             Ok(Err(panicked)) => Err(crashed(panicked.to_string())),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use muster_connector::conformance::{Outcome, Report, Settings, run as try_all};
+use muster_connector::Redactor;
+use muster_connector::conformance::{Case, Outcome, Report, Settings, run as try_all};
 use muster_coordinator::settings::duration;
 use serde::Serialize;
 use serde_json::Value;
@@ -69,7 +70,7 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     let configuration = args.configured.read()?;
     let connector = args.connector.open().await?;
     let name = &connector.spec().name;
-    let configuration = prepare(
+    let prepared = prepare(
         format!("test `{name}`"),
         connector.spec(),
         configuration,
@@ -78,7 +79,7 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     )?;
     let wrong_config = args.wrong_config.as_ref().map(Source::read).transpose()?;
     let settings = Settings {
-        config: configuration,
+        config: prepared.config,
         wrong_config: wrong_config.map(Value::Object),
         step_within: args.within,
     };
@@ -88,6 +89,14 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
         report = try_all(connector.as_ref(), &settings) => report,
         signal = tokio::signal::ctrl_c() => return signal.map(|()| Exit::Interrupted).map_err(Error::Runtime),
     };
+    let report = Report {
+        cases: report
+            .cases
+            .into_iter()
+            .map(|case| told(case, &prepared.redactor))
+            .collect(),
+        ..report
+    };
     progress.clear();
     print(&report, output)?;
     Ok(if report.has_passed() {
@@ -95,6 +104,14 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     } else {
         Exit::InError
     })
+}
+
+/// The case without secrets in what is told of it: connectors' failures are.
+fn told(case: Case, redactor: &Redactor) -> Case {
+    Case {
+        sentence: redactor.redact_own(case.sentence),
+        ..case
+    }
 }
 
 fn print(report: &Report, output: &mut Output) -> Result<(), Error> {
