@@ -52,12 +52,13 @@ impl OpenCounts {
 /// An entity is taken out before an event is applied to it, and put in again after.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Index {
-    integrations: BTreeSet<(OrganizationId, IntegrationId)>,
-    names: BTreeMap<(OrganizationId, String), IntegrationId>,
+    integrations: BTreeMap<OrganizationId, BTreeSet<IntegrationId>>,
+    names: BTreeMap<OrganizationId, BTreeMap<String, IntegrationId>>,
     requests: BTreeMap<(OrganizationId, RequestId), IntegrationId>,
     /// By status, so that those in Error are found without a look at all others.
     by_status: BTreeMap<(OrganizationId, ConfigurationStatus), BTreeSet<IntegrationId>>,
-    due: BTreeSet<(Stamp, IntegrationId, DataType)>,
+    /// Each integration by the first of its upcoming collections: a place for each of them would take as much memory as all other indices.
+    due: BTreeSet<(Stamp, IntegrationId)>,
     alerts: Alerts,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     backing_off: BTreeSet<(Stamp, ExecutionId)>,
@@ -106,11 +107,9 @@ impl Index {
         organization: &OrganizationId,
         after: Option<IntegrationId>,
     ) -> impl Iterator<Item = IntegrationId> {
-        let first = after.map_or(IntegrationId(0), |id| IntegrationId(id.0.saturating_add(1)));
-        self.integrations
-            .range((organization.clone(), first)..)
-            .take_while(move |(owner, _)| owner == organization)
-            .map(|(_, id)| *id)
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let theirs = self.integrations.get(organization).into_iter();
+        theirs.flat_map(move |theirs| theirs.range((after, Bound::Unbounded)).copied())
     }
 
     /// The integrations of an organization before `before`, newest first.
@@ -120,8 +119,8 @@ impl Index {
         before: Option<IntegrationId>,
     ) -> impl Iterator<Item = IntegrationId> {
         let end = before.unwrap_or(IntegrationId(u128::MAX));
-        let range = (organization.clone(), IntegrationId(0))..(organization.clone(), end);
-        self.integrations.range(range).rev().map(|(_, id)| *id)
+        let theirs = self.integrations.get(organization).into_iter();
+        theirs.flat_map(move |theirs| theirs.range(..end).rev().copied())
     }
 
     /// The integrations of an organization by display name, in lower case, after `after`; each with that name.
@@ -130,22 +129,18 @@ impl Index {
         organization: &OrganizationId,
         after: Option<&str>,
     ) -> impl Iterator<Item = (&str, IntegrationId)> {
-        let first = match after {
-            Some(after) => Bound::Excluded((organization.clone(), after.to_owned())),
-            None => Bound::Included((organization.clone(), String::new())),
-        };
-        self.names
-            .range((first, Bound::Unbounded))
-            .take_while(move |((owner, _), _)| owner == organization)
-            .map(|((_, name), id)| (name.as_str(), *id))
+        let after = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.to_owned()));
+        let theirs = self.names.get(organization).into_iter();
+        theirs.flat_map(move |theirs| {
+            let named = theirs.range((after.clone(), Bound::Unbounded));
+            named.map(|(name, id)| (name.as_str(), *id))
+        })
     }
 
     /// The integration of this display name, letter case aside.
     #[must_use]
     pub fn named(&self, organization: &OrganizationId, display_name: &str) -> Option<IntegrationId> {
-        self.names
-            .get(&(organization.clone(), display_name.to_lowercase()))
-            .copied()
+        self.names.get(organization)?.get(&display_name.to_lowercase()).copied()
     }
 
     /// The integration that was made by the request of this id.
@@ -180,17 +175,16 @@ impl Index {
             .map(|(_, execution)| *execution)
     }
 
-    /// The oldest data type that is due at `now`.
-    #[must_use]
-    pub fn first_due(&self, now: Stamp) -> Option<(IntegrationId, DataType)> {
-        let (due, integration, data_type) = self.due.first()?;
-        (*due <= now).then(|| (*integration, data_type.clone()))
+    /// The integration whose upcoming collection is due first, if it is due at `now`.
+    pub(crate) fn first_due(&self, now: Stamp) -> Option<IntegrationId> {
+        let (due, integration) = self.due.first()?;
+        (*due <= now).then_some(*integration)
     }
 
     /// When something happens next by the wall clock: a data type falls due, or a back-off ends. `None` when nothing is planned.
     #[must_use]
     pub fn next_timer(&self) -> Option<Stamp> {
-        let due = self.due.first().map(|(at, ..)| *at);
+        let due = self.due.first().map(|(at, _)| *at);
         let back_off = self.backing_off.first().map(|(at, _)| *at);
         due.into_iter().chain(back_off).chain(self.alerts.next()).min()
     }
@@ -323,26 +317,18 @@ impl Index {
             id,
             organization,
             definition,
-            collections,
             request,
             ..
         } = integration;
-        self.integrations.insert((organization.clone(), *id));
+        self.integrations.entry(organization.clone()).or_default().insert(*id);
         self.put_status(integration);
         self.alerts.look(integration);
         if let Some(request) = request {
             self.requests.insert((organization.clone(), request.id), *id);
         }
-        self.names.insert(
-            (organization.clone(), definition.display_name.as_str().to_lowercase()),
-            *id,
-        );
-        self.put_due(
-            *id,
-            collections
-                .iter()
-                .filter_map(|(data_type, one)| Some((data_type, one.next?))),
-        );
+        let names = self.names.entry(organization.clone()).or_default();
+        names.insert(definition.display_name.as_str().to_lowercase(), *id);
+        self.reschedule(*id, None, integration.first_upcoming());
     }
 
     pub(crate) fn take_integration(&mut self, integration: &Integration) {
@@ -350,28 +336,39 @@ impl Index {
             id,
             organization,
             definition,
-            collections,
             request,
             ..
         } = integration;
-        self.integrations.remove(&(organization.clone(), *id));
+        if let Some(theirs) = self.integrations.get_mut(organization) {
+            theirs.remove(id);
+            if theirs.is_empty() {
+                self.integrations.remove(organization);
+            }
+        }
         self.take_status(integration, integration.status());
         self.alerts.look_away(*id);
         if let Some(request) = request {
             self.requests.remove(&(organization.clone(), request.id));
         }
-        self.names
-            .remove(&(organization.clone(), definition.display_name.as_str().to_lowercase()));
-        for (data_type, collection) in collections {
-            if let Some(next) = collection.next {
-                self.due.remove(&(next, *id, data_type.clone()));
+        if let Some(names) = self.names.get_mut(organization) {
+            names.remove(&definition.display_name.as_str().to_lowercase());
+            if names.is_empty() {
+                self.names.remove(organization);
             }
         }
+        self.reschedule(*id, integration.first_upcoming(), None);
     }
 
-    fn put_due<'a>(&mut self, id: IntegrationId, times: impl Iterator<Item = (&'a DataType, Stamp)>) {
-        for (data_type, next) in times {
-            self.due.insert((next, id, data_type.clone()));
+    /// The first of an integration's upcoming collections has changed.
+    pub(crate) fn reschedule(&mut self, id: IntegrationId, before: Option<Stamp>, after: Option<Stamp>) {
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.due.remove(&(before, id));
+        }
+        if let Some(after) = after {
+            self.due.insert((after, id));
         }
     }
 
@@ -381,22 +378,6 @@ impl Index {
 
     pub(crate) fn take_runner(&mut self, runner: &Runner) {
         self.runners.remove(&(runner.profile.pool.clone(), runner.id));
-    }
-
-    /// The upcoming collection of one data type has changed.
-    pub(crate) fn reschedule(
-        &mut self,
-        id: IntegrationId,
-        data_type: &DataType,
-        before: Option<Stamp>,
-        after: Option<Stamp>,
-    ) {
-        if let Some(before) = before {
-            self.due.remove(&(before, id, data_type.clone()));
-        }
-        if let Some(after) = after {
-            self.due.insert((after, id, data_type.clone()));
-        }
     }
 
     pub(crate) fn put_execution(&mut self, execution: &Execution) {

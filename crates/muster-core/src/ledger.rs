@@ -74,7 +74,8 @@ impl Entity {
 /// All entities of a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ledger {
-    integrations: BTreeMap<IntegrationId, Stamped<Integration>>,
+    /// Each in a place of its own: the leaves of a tree are half empty, and an integration is large.
+    integrations: BTreeMap<IntegrationId, Box<Stamped<Integration>>>,
     executions: BTreeMap<ExecutionId, Stamped<Execution>>,
     runners: BTreeMap<RunnerId, Stamped<Runner>>,
     connectors: BTreeMap<ConnectorKey, Stamped<Connector>>,
@@ -206,7 +207,8 @@ impl Ledger {
         let applied = Position::end_of(stamp);
         match entity {
             Entity::Integration(entity) => {
-                self.integrations.insert(entity.id, Stamped { applied, entity });
+                self.integrations
+                    .insert(entity.id, Box::new(Stamped { applied, entity }));
             }
             Entity::Execution(entity) => {
                 self.executions.insert(entity.id, Stamped { applied, entity });
@@ -231,10 +233,13 @@ impl Ledger {
         match &recorded.event {
             Event::IntegrationCreated { integration, .. } => {
                 if let Some(entity) = Integration::created(recorded.at, &recorded.event) {
-                    self.integrations.entry(*integration).or_insert(Stamped {
+                    let stamped = Stamped {
                         applied: position,
                         entity,
-                    });
+                    };
+                    self.integrations
+                        .entry(*integration)
+                        .or_insert_with(|| Box::new(stamped));
                 }
                 None
             }

@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, Position};
 use crate::planted;
 use crate::roster::{Limits, Roster, RosterChange};
 use crate::time::{Moment, Now, Stamp};
-use crate::words::{ExecutionId, ExecutionStatus, IntegrationId};
+use crate::words::{DataType, ExecutionId, ExecutionStatus, IntegrationId};
 
 /// What an event has done to the execution that it concerned.
 #[derive(Debug, Default)]
@@ -64,6 +64,17 @@ impl State {
     #[must_use]
     pub fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    /// The data type that is due first, if it is due at `now`.
+    #[must_use]
+    pub fn first_due(&self, now: Stamp) -> Option<(IntegrationId, DataType)> {
+        let id = self.index.first_due(now)?;
+        let collections = &self.ledger.integration(id)?.collections;
+        let upcoming = collections
+            .iter()
+            .filter_map(|(data_type, one)| Some((one.next?, data_type)));
+        upcoming.min().map(|(_, data_type)| (id, data_type.clone()))
     }
 
     /// Applies an event, and returns what it has done to an execution.
@@ -149,15 +160,11 @@ impl State {
     }
 
     fn apply_to_integration(&mut self, id: IntegrationId, position: Position, recorded: &Recorded) {
-        if let Event::ScheduleAdvanced { data_type, .. } = &recorded.event {
-            let next = |ledger: &Ledger| {
-                ledger
-                    .integration(id)
-                    .and_then(|one| one.collections.get(data_type)?.next)
-            };
-            let before = next(&self.ledger);
+        if let Event::ScheduleAdvanced { .. } = &recorded.event {
+            let upcoming = |ledger: &Ledger| ledger.integration(id).and_then(Integration::first_upcoming);
+            let before = upcoming(&self.ledger);
             self.ledger.apply(position, recorded);
-            self.index.reschedule(id, data_type, before, next(&self.ledger));
+            self.index.reschedule(id, before, upcoming(&self.ledger));
             return;
         }
         if let Some(integration) = self.ledger.integration(id) {

@@ -376,7 +376,7 @@ impl Turn<'_> {
         let now = self.now;
         self.writer.state.end_back_offs(now.stamp);
         for _ in 0..STEPS_MAX {
-            let Some((integration, data_type)) = self.state().index().first_due(now.stamp) else {
+            let Some((integration, data_type)) = self.state().first_due(now.stamp) else {
                 break;
             };
             let _ = self.ask(&by, Command::FallDue(FallDue { integration, data_type }));

@@ -11,7 +11,7 @@ use muster_core::decide::integration::disable::Disable;
 use muster_core::decide::integration::enable::Enable;
 use muster_core::decide::integration::update::Update;
 use muster_core::decide::{Answer, Command, Rejection};
-use muster_core::entity::{Definition, Finished};
+use muster_core::entity::{Definition, Finished, PerDataType};
 use muster_core::time::Interval;
 use muster_core::words::{
     Configuration, ConnectorName, DataType, DisplayName, EmailAddress, Enablement, ExecutionId, IntegrationId,
@@ -202,13 +202,13 @@ impl World {
         self.say(said);
     }
 
-    fn intervals(&mut self, connector: &str) -> BTreeMap<DataType, Interval> {
+    fn intervals(&mut self, connector: &str) -> PerDataType<Interval> {
         let names: &[&str] = if connector == "ldap" {
             &["device", "user"]
         } else {
             &["device", "software", "user"]
         };
-        let mut intervals = BTreeMap::new();
+        let mut intervals = PerDataType::new();
         for name in names {
             if intervals.is_empty() || self.chance.bool() {
                 let minutes = [1, 2, 3, 5, 10, 30][self.chance.usize(0..6)];

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use muster_proto::v1::{self, ExecutionStatus};
 use muster_tests::{Client, Runner, Wanted, World, eventually, id_of, is_final, passwd_of, published};
+use tokio::task::JoinSet;
 
 const RUNNERS: usize = 50;
 const INTEGRATIONS: usize = 200;
@@ -41,10 +42,11 @@ async fn a_crowd_whose_members_die_completes_each_execution_once() {
         integrations.push(client.create_soon(&source.with("root", root)).await.name);
     }
 
-    let asking = tokio::spawn(ask_for(client.clone(), integrations, wanted));
+    let mut asking = JoinSet::new();
+    let asker = asking.spawn(ask_for(client.clone(), integrations, wanted));
     let mut deaths: BTreeMap<&str, usize> = BTreeMap::new();
     // However fast the asking is, and however the draw falls: somebody of each kind dies.
-    while !asking.is_finished() || deaths.len() < 2 {
+    while !asker.is_finished() || deaths.len() < 2 {
         tokio::time::sleep(KILL_EVERY.mul_f64(chance.f64())).await;
         let victim = if chance.u8(..4) == 0 {
             world.coordinator.kill_9();
@@ -58,7 +60,11 @@ async fn a_crowd_whose_members_die_completes_each_execution_once() {
         };
         *deaths.entry(victim).or_default() += 1;
     }
-    let told = asking.await.expect("it does not fail");
+    let told = asking
+        .join_next()
+        .await
+        .expect("there is one")
+        .expect("it does not fail");
 
     let until = Instant::now() + HEALED_WITHIN;
     let all = eventually("everything to end", HEALED_WITHIN, async || {

@@ -1,8 +1,9 @@
 //! What a person says about an integration: judged field by field, and then against what its connector says about itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use muster_connector::{Fault, Invalid, secret, validate};
+use muster_core::entity::PerDataType;
 use muster_core::time::Interval;
 use muster_core::words::{AccessSchema, Configuration, ConnectorName, DataType, DisplayName, Notifications, PoolName};
 use muster_process::nearest;
@@ -215,8 +216,8 @@ pub(crate) fn data_type_names(names: &[String]) -> Result<Vec<DataType>, Vec<Fie
 pub(crate) fn intervals(
     specification: &v1::ConnectorSpecification,
     asked: &Asked,
-) -> Result<BTreeMap<DataType, Interval>, Vec<FieldFault>> {
-    let offered: BTreeMap<DataType, Interval> = specification
+) -> Result<PerDataType<Interval>, Vec<FieldFault>> {
+    let offered: PerDataType<Interval> = specification
         .data_types
         .iter()
         .filter_map(|offered| Some((DataType::new(&offered.data_type).ok()?, default_interval(offered))))
@@ -225,7 +226,7 @@ pub(crate) fn intervals(
         return Ok(offered);
     }
     let mut faults = Vec::new();
-    let mut intervals = BTreeMap::new();
+    let mut intervals = PerDataType::new();
     for (index, (data_type, interval)) in asked.iter().enumerate() {
         match offered.get(data_type) {
             Some(default) => {

@@ -9,7 +9,7 @@ pub mod update;
 use std::collections::BTreeMap;
 
 use crate::decide::Rejection;
-use crate::entity::{Definition, Integration};
+use crate::entity::{Definition, Integration, PerDataType};
 use crate::planted;
 use crate::schedule::Grid;
 use crate::state::State;
@@ -49,7 +49,7 @@ fn judge(
 }
 
 /// The upcoming collections of an integration whose schedule begins now.
-fn first_times(id: IntegrationId, intervals: &BTreeMap<DataType, Interval>, now: Now) -> BTreeMap<DataType, Stamp> {
+fn first_times(id: IntegrationId, intervals: &PerDataType<Interval>, now: Now) -> BTreeMap<DataType, Stamp> {
     intervals
         .iter()
         .map(|(data_type, interval)| (data_type.clone(), Grid::of(id, *interval).next_after(now.stamp)))

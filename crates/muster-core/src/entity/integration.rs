@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use crate::event::Event;
 use crate::health::Window;
 use crate::planted;
@@ -12,6 +14,9 @@ use crate::words::{
     Enablement, ExecutionId, Failure, IncidentId, IntegrationId, Notifications, OrganizationId, Pool, Request,
     Revision, Warning,
 };
+
+/// Something for each of a few data types, in their order. Not a tree: the least leaf of one takes the place of eleven, and there are a million integrations.
+pub type PerDataType<T> = LiteMap<DataType, T>;
 
 /// What a person says about an integration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub struct Definition {
     /// Whose runners serve it.
     pub pool: Pool,
     /// What is collected, and how often. At least one.
-    pub intervals: BTreeMap<DataType, Interval>,
+    pub intervals: PerDataType<Interval>,
     /// Whom its errors are told to, and when.
     pub notifications: Notifications,
 }
@@ -97,8 +102,8 @@ pub struct Collection {
     pub cursor: Option<Cursor>,
     /// The newest good end; `None` if there was none.
     pub completed: Option<Completion>,
-    /// What is wrong; `None` if nothing is.
-    pub trouble: Option<Trouble>,
+    /// What is wrong; `None` if nothing is, as it mostly is: so it has a place of its own.
+    pub trouble: Option<Box<Trouble>>,
 }
 
 /// An integration.
@@ -125,7 +130,7 @@ pub struct Integration {
     /// The request that made it; `None` when its caller gave no id.
     pub request: Option<Request>,
     /// Its data types.
-    pub collections: BTreeMap<DataType, Collection>,
+    pub collections: PerDataType<Collection>,
     /// How its executions of the last 24 hours ended, of all data types.
     pub window: Window,
     /// Where its error notifications stand.
@@ -148,8 +153,14 @@ impl Integration {
     pub fn trouble(&self) -> Option<(&DataType, &Trouble)> {
         self.collections
             .iter()
-            .filter_map(|(data_type, collection)| Some((data_type, collection.trouble.as_ref()?)))
+            .filter_map(|(data_type, collection)| Some((data_type, collection.trouble.as_deref()?)))
             .max_by_key(|(_, trouble)| trouble.at)
+    }
+
+    /// The first of its upcoming collections; `None` while there are none.
+    #[must_use]
+    pub fn first_upcoming(&self) -> Option<Stamp> {
+        self.collections.values().filter_map(|one| one.next).min()
     }
 
     /// When anything changed last of what its alert is judged by, but for time.
@@ -174,14 +185,12 @@ impl Integration {
         else {
             return None;
         };
-        let collections = definition
-            .intervals
-            .iter()
-            .map(|(data_type, interval)| {
-                let collection = Collection::new(*interval, Revision(1), next.get(data_type).copied());
-                (data_type.clone(), collection)
-            })
-            .collect();
+        // No more place than it needs: what is collected instead grows by fours.
+        let mut collections = PerDataType::with_capacity(definition.intervals.len());
+        for (data_type, interval) in &definition.intervals {
+            let collection = Collection::new(*interval, Revision(1), next.get(data_type).copied());
+            collections.insert(data_type.clone(), collection);
+        }
         Some(Self {
             id: *integration,
             organization: organization.clone(),
@@ -229,7 +238,7 @@ impl Integration {
             }
             Event::IntegrationDisabled { .. } => {
                 self.enablement = Enablement::Disabled;
-                for collection in self.collections.values_mut() {
+                for (_, collection) in &mut self.collections {
                     collection.next = None;
                 }
                 self.changed(at);
@@ -281,12 +290,12 @@ impl Integration {
                 self.window.push(at, true);
                 if let Some(collection) = self.collections.get_mut(data_type) {
                     let since = collection.trouble.as_ref().map_or(at, |trouble| trouble.since);
-                    collection.trouble = Some(Trouble {
+                    collection.trouble = Some(Box::new(Trouble {
                         execution: *execution,
                         since,
                         at,
                         failure: failure.clone(),
-                    });
+                    }));
                 }
             }
             Event::ThresholdReached { .. } => self.alert = Alert::Reached { since: at },

@@ -259,7 +259,7 @@ impl Model {
     pub fn tick(&mut self) {
         let by = Principal::Coordinator;
         self.state.end_back_offs(self.now.stamp);
-        while let Some((integration, data_type)) = self.state.index().first_due(self.now.stamp) {
+        while let Some((integration, data_type)) = self.state.first_due(self.now.stamp) {
             let command = muster_core::decide::execution::fall_due::FallDue { integration, data_type };
             self.ask(&by, Command::FallDue(command)).expect("never refused");
         }

@@ -138,7 +138,7 @@ impl World {
             access_schema: None,
             configuration: Configuration::new("{}").expect("small"),
             pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
-            intervals: intervals.into(),
+            intervals: intervals.into_iter().collect(),
             notifications: Notifications::default(),
         };
         let create = Create {

@@ -29,7 +29,9 @@ pub fn definition(name: &str) -> Definition {
         access_schema: None,
         configuration: Configuration::new("{}").expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
-        intervals: [(DataType::new("device").expect("a name"), Interval::HOUR)].into(),
+        intervals: [(DataType::new("device").expect("a name"), Interval::HOUR)]
+            .into_iter()
+            .collect(),
         notifications: Notifications::default(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use muster_core::entity::PerDataType;
 use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{DataType, Enablement, IntegrationId, Revision};
@@ -9,7 +10,7 @@ use muster_core::words::{DataType, Enablement, IntegrationId, Revision};
 use super::{Broken, Collection, Integration, Spec, is_range, must};
 
 impl Integration {
-    pub(super) fn set_intervals(&mut self, intervals: &BTreeMap<DataType, Interval>) {
+    pub(super) fn set_intervals(&mut self, intervals: &PerDataType<Interval>) {
         self.collections
             .retain(|data_type, _| intervals.contains_key(data_type));
         for (data_type, interval) in intervals {

@@ -1,6 +1,6 @@
 //! The messages of what is said about integrations, runners and connectors; events and records share them.
 
-use muster_core::entity::{Definition, Offer, Profile};
+use muster_core::entity::{Definition, Offer, PerDataType, Profile};
 use muster_core::words::{AccessSchema, Configuration, DisplayName, Notifications, Slots};
 
 use super::alert::NotificationsMessage;
@@ -60,10 +60,10 @@ impl TryFrom<DefinitionMessage> for Definition {
     type Error = CodecError;
 
     fn try_from(message: DefinitionMessage) -> Result<Self, CodecError> {
-        let intervals = message.intervals.into_iter().map(|message| {
-            let data_type = data_type(&message.data_type)?;
-            Ok((data_type, interval(message.seconds)?))
-        });
+        let mut intervals = PerDataType::with_capacity(message.intervals.len());
+        for message in message.intervals {
+            intervals.insert(data_type(&message.data_type)?, interval(message.seconds)?);
+        }
         let access_schema = message
             .access_schema
             .map(|name| judged(AccessSchema::new(&name), "access schema"));
@@ -72,7 +72,7 @@ impl TryFrom<DefinitionMessage> for Definition {
             connector: connector_name(&message.connector)?,
             configuration: judged(Configuration::new(&message.configuration), "configuration")?,
             pool: required(message.pool, "pool")?.try_into()?,
-            intervals: intervals.collect::<Result<_, CodecError>>()?,
+            intervals,
             access_schema: access_schema.transpose()?,
             notifications: message
                 .notifications

@@ -1,7 +1,7 @@
 //! Entities, as records keep them, and the keys of those.
 
 use muster_core::entity::{
-    Alert, Collection, Completion, Connector, EntityKey, Execution, Integration, Phase, Runner, Trouble,
+    Alert, Collection, Completion, Connector, EntityKey, Execution, Integration, PerDataType, Phase, Runner, Trouble,
 };
 use muster_core::ledger::Entity;
 use muster_core::planted;
@@ -173,7 +173,7 @@ impl From<&Integration> for IntegrationMessage {
                 skipped: collection.skipped.as_ref().map(Into::into),
                 cursor: collection.cursor.as_ref().map(cursor_text),
                 completed: collection.completed.as_ref().map(Into::into),
-                trouble: collection.trouble.as_ref().map(Into::into),
+                trouble: collection.trouble.as_deref().map(Into::into),
             });
         Self {
             id: Some(IdMessage::new(integration.id.0)),
@@ -197,10 +197,10 @@ impl TryFrom<IntegrationMessage> for Integration {
     type Error = CodecError;
 
     fn try_from(message: IntegrationMessage) -> Result<Self, CodecError> {
-        let collections = message.collections.into_iter().map(|message| {
-            let data_type = data_type(&message.data_type)?;
-            Ok((data_type, message.try_into()?))
-        });
+        let mut collections = PerDataType::with_capacity(message.collections.len());
+        for message in message.collections {
+            collections.insert(data_type(&message.data_type)?, message.try_into()?);
+        }
         let status_since = Stamp::from_millis(message.status_since_ms.unwrap_or(message.updated_ms));
         let quiet = Alert::Quiet { since: status_since };
         Ok(Self {
@@ -214,7 +214,7 @@ impl TryFrom<IntegrationMessage> for Integration {
             created: Stamp::from_millis(message.created_ms),
             updated: Stamp::from_millis(message.updated_ms),
             request: message.request.map(TryInto::try_into).transpose()?,
-            collections: collections.collect::<Result<_, CodecError>>()?,
+            collections,
             window: window(&message.window),
             alert: message.alert.map_or(Ok(quiet), TryInto::try_into)?,
         })
@@ -232,7 +232,10 @@ impl TryFrom<CollectionMessage> for Collection {
             skipped: message.skipped.map(TryInto::try_into).transpose()?,
             cursor: cursor(message.cursor)?,
             completed: message.completed.map(TryInto::try_into).transpose()?,
-            trouble: message.trouble.map(TryInto::try_into).transpose()?,
+            trouble: message
+                .trouble
+                .map(|trouble| trouble.try_into().map(Box::new))
+                .transpose()?,
         })
     }
 }

@@ -101,7 +101,8 @@ fn definition() -> Definition {
             (data_type(), Interval::HOUR),
             ("software".parse().unwrap(), Interval::DAY),
         ]
-        .into(),
+        .into_iter()
+        .collect(),
         notifications: Notifications {
             enabled: true,
             recipients: vec![address()],
@@ -417,12 +418,12 @@ pub(crate) fn entities() -> Vec<Entity> {
             counts_before: Some(Counts { records: 3, bytes: 4 }),
             warning: Some(Warning::ZeroRecords { before: 1 }),
         }),
-        trouble: Some(Trouble {
+        trouble: Some(Box::new(Trouble {
             execution: execution(8),
             since: at(9),
             at: at(10),
             failure: failure(),
-        }),
+        })),
     };
     vec![
         Entity::Integration(Integration {
@@ -436,7 +437,7 @@ pub(crate) fn entities() -> Vec<Entity> {
             created: at(1),
             updated: at(2),
             request: Some(request()),
-            collections: [(data_type(), collection)].into(),
+            collections: [(data_type(), collection)].into_iter().collect(),
             window: [(at(5), true), (at(6), false)].into_iter().collect(),
             alert: Alert::Open {
                 incident: INCIDENT,
