@@ -64,6 +64,7 @@ pub struct Histogram {
     /// One for each bound, and one for what is beyond the last.
     counts: Box<[Counter]>,
     sum: Counter,
+    greatest: Counter,
 }
 
 /// A histogram at a moment.
@@ -73,6 +74,8 @@ pub struct Spread {
     pub buckets: Vec<(f64, u64)>,
     /// The sum of all values, in that unit.
     pub sum: f64,
+    /// The greatest value, in that unit; 0 while there is none.
+    pub greatest: f64,
 }
 
 impl Histogram {
@@ -82,6 +85,7 @@ impl Histogram {
             per_unit,
             counts: (0..=bounds.len()).map(|_| Counter::default()).collect(),
             sum: Counter::default(),
+            greatest: Counter::default(),
         }
     }
 
@@ -98,6 +102,7 @@ impl Histogram {
         Spread {
             buckets: bounds.chain([f64::INFINITY]).zip(counts).collect(),
             sum: self.sum.get() as f64 / self.per_unit,
+            greatest: self.greatest.get() as f64 / self.per_unit,
         }
     }
 
@@ -105,6 +110,7 @@ impl Histogram {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         self.counts[bucket].add(times);
         self.sum.add(value.saturating_mul(times));
+        self.greatest.0.fetch_max(value, Ordering::Relaxed);
     }
 
     pub(crate) fn observe_size(&self, size: usize) {
@@ -166,6 +172,8 @@ pub struct Figures {
     pub dispatch: Histogram,
     /// How long a turn of the writer took, in s.
     pub turn: Histogram,
+    /// For how long the writer stopped to copy changed entities for a part of a checkpoint, in s.
+    pub checkpoint: Histogram,
     /// How long the journal took to make a group of batches durable, in s.
     pub flush: Histogram,
     /// How many events were made durable at a time.
@@ -186,6 +194,7 @@ impl Default for Figures {
             in_executing: Histogram::of_times(WORK_US),
             dispatch: Histogram::of_times(MACHINE_US),
             turn: Histogram::of_times(MACHINE_US),
+            checkpoint: Histogram::of_times(MACHINE_US),
             flush: Histogram::of_times(MACHINE_US),
             commit_events: Histogram::new(SIZES, 1.0),
         }
@@ -252,6 +261,7 @@ mod tests {
         assert_eq!(spread.buckets[0], (0.0001, 1));
         assert_eq!(spread.buckets[1], (0.00025, 2));
         assert_eq!(spread.buckets.last(), Some(&(f64::INFINITY, 1)));
+        assert!((spread.greatest - 31.0).abs() < 1e-9, "{spread:?}");
         assert!((spread.sum - 31.000_302).abs() < 1e-9, "{spread:?}");
     }
 }

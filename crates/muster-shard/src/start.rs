@@ -175,8 +175,13 @@ impl WriterLoop {
             if !self.turns.turn(&mut jobs, now) {
                 return;
             }
-            let took = self.clocks.read().moment.since(now.moment);
-            self.turns.writer.figures().turn.observe_time(took);
+            let turned = self.clocks.read().moment;
+            let copied = self.turns.checkpoint(now);
+            let figures = self.turns.writer.figures();
+            figures.turn.observe_time(turned.since(now.moment));
+            if copied {
+                figures.checkpoint.observe_time(self.clocks.read().moment.since(turned));
+            }
         }
     }
 

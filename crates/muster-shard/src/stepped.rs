@@ -85,7 +85,7 @@ impl SteppedShard {
         self.parts.turns.take_waiting(&mut jobs);
         let now = self.parts.turns.now(reading);
         // It says `false` only when the pipeline is closed.
-        let _ = self.parts.turns.turn(&mut jobs, now);
+        let _ = self.parts.turns.turn(&mut jobs, now) && self.parts.turns.checkpoint(now);
     }
 
     /// How long the writer has nothing to do if nobody asks; `None` when nothing is planned.

@@ -59,11 +59,7 @@ impl Turns {
     /// One turn; `false` when the committer has gone, and nobody will be told of it.
     pub(crate) fn turn(&mut self, jobs: &mut Vec<Job>, now: Now) -> bool {
         let batch = self.writer.turn(jobs.drain(..), now, self.hold.why());
-        if batch.weight() > 0 && !self.pipeline.push(batch) {
-            return false;
-        }
-        self.checkpoint(now);
-        true
+        batch.weight() == 0 || self.pipeline.push(batch)
     }
 
     /// How long there is nothing to do if nobody asks; `None` when nothing is planned.
@@ -80,14 +76,17 @@ impl Turns {
         next.map(|wait| wait + Duration::from_millis(1))
     }
 
-    fn checkpoint(&mut self, now: Now) {
+    /// Hands over the next part of a checkpoint, if it is due and the one before is written; whether it did.
+    pub(crate) fn checkpoint(&mut self, now: Now) -> bool {
         if self.writing.load(Ordering::Acquire) {
-            return;
+            return false;
         }
-        if let Some(part) = self.writer.checkpoint(now.stamp) {
-            self.writing.store(true, Ordering::Release);
-            // The queue is empty while nothing is being written, and a keeper that has gone needs no more.
-            let _ = self.checkpoints.try_send(part);
-        }
+        let Some(part) = self.writer.checkpoint(now.stamp) else {
+            return false;
+        };
+        self.writing.store(true, Ordering::Release);
+        // The queue is empty while nothing is being written, and a keeper that has gone needs no more.
+        let _ = self.checkpoints.try_send(part);
+        true
     }
 }

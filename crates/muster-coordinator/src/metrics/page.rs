@@ -267,6 +267,11 @@ impl Moment {
             "How long a turn of the writer takes: whoever asks waits for the turn before.",
             [(NONE, &figures.turn)],
         )?;
+        page.histogram(
+            "muster_writer_checkpoint_seconds",
+            "For how long the writer stops to copy what has changed for a part of a checkpoint.",
+            [(NONE, &figures.checkpoint)],
+        )?;
         page.gauge(
             "muster_writer_jobs_waiting",
             "The jobs that wait for the writer.",
