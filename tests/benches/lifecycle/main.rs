@@ -3,6 +3,8 @@
 //! `docs/benchmarks.md` says what is measured how. This process only conducts: whatever is measured, and whatever makes load, runs in processes of
 //! its own, which are this binary in another role, or the coordinator's. All of them end when their owner drops them.
 
+#![allow(dead_code, reason = "what other benchmarks use of its parts")]
+
 mod arguments;
 mod bare;
 mod child;

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use muster_core::words::Notifications;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -16,7 +17,7 @@ use crate::child::{Child, say};
 use crate::coordinator::Coordinator;
 use crate::progress::{OPEN_MAX, Progress};
 use crate::runner::{DATA_TYPES, RUNNERS};
-use crate::shard::{self, Shard};
+use crate::shard::{self, Ends, Shard};
 
 /// The role of the process that makes the data.
 pub(crate) const ROLE: &str = "fill";
@@ -80,12 +81,14 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
 /// Says when there is enough, and goes on until it is killed.
 async fn fill(shard: &Shard, finished: u64, open: usize) -> Outcome<()> {
     let progress = Arc::new(Progress::default());
-    shard.create(open / DATA_TYPES.len(), "nobody").await?;
-    let busy = shard.create(BUSY, "bench").await?;
+    shard
+        .create(open / DATA_TYPES.len(), "nobody", Notifications::default())
+        .await?;
+    let busy = shard.create(BUSY, "bench", Notifications::default()).await?;
     progress.create((busy.len() * DATA_TYPES.len()) as u64);
     let mut runners = JoinSet::new();
     for n in 0..RUNNERS {
-        runners.spawn(shard::run(shard.handle().clone(), n, Arc::clone(&progress)));
+        runners.spawn(shard::run(shard.handle().clone(), n, Arc::clone(&progress), Ends::Good));
     }
     let mut said = false;
     for integrations in busy.chunks(BATCH).cycle() {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use muster_core::decide::execution::run_now::RunNow;
-use muster_core::decide::execution::{Report, finish::Finish, progress::Start};
+use muster_core::decide::execution::{Report, fail::Fail, finish::Finish, progress::Start};
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::session::check_in::CheckIn;
 use muster_core::decide::{Answer, Assignment, Command, Message};
-use muster_core::entity::{Definition, Profile};
+use muster_core::entity::{Definition, PerDataType, Profile};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
-    Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, Notifications, OrganizationId,
-    Pool, PoolName, Principal, RunnerId, SessionId, Slots,
+    Category, Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, Failure, IntegrationId,
+    Notifications, OrganizationId, Pool, PoolName, Principal, RunnerId, SessionId, Slots,
 };
 use muster_shard::{LandingWork, Options, Outbox, Running, ShardHandle, Started, Turn, start};
 use muster_store::{Location, Store};
@@ -61,27 +61,73 @@ pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Carried> {
 pub(crate) fn play(settings: Settings) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let shard = Shard::open(settings.folder)?;
-    let (began, count, running) =
-        runtime.block_on(load(shard, settings.integrations, settings.settle, settings.window))?;
-    // Returns when the last finished execution is in history.
-    running.join()?;
-    say(&Carried {
-        lifecycles_per_s: count as f64 / began.elapsed().as_secs_f64(),
-    })
+    let loaded = runtime.block_on(async {
+        let integrations = shard
+            .create(settings.integrations, "bench", Notifications::default())
+            .await?;
+        load(&shard, integrations, settings.settle, settings.window, Ends::Good).await
+    })?;
+    say(&loaded.caught_up(shard)?)
 }
 
-async fn load(
-    shard: Shard,
-    integrations: usize,
+/// How executions end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ends {
+    /// All well.
+    Good,
+    /// One of fifty fails; of every tenth integration two of five.
+    Mixed,
+}
+
+impl Ends {
+    fn fails(self, assignment: &Assignment) -> bool {
+        let of_fifty_fail = if assignment.integration.0.is_multiple_of(10) {
+            20
+        } else {
+            1
+        };
+        match self {
+            Self::Good => false,
+            Self::Mixed => assignment.execution.0 % 50 < of_fifty_fail,
+        }
+    }
+}
+
+/// What came of a load.
+pub(crate) struct Loaded {
+    /// When the clock started.
+    pub(crate) began: Instant,
+    /// How many executions have ended since.
+    pub(crate) count: u64,
+}
+
+impl Loaded {
+    /// What the shard has done, once history has all of it.
+    pub(crate) fn caught_up(self, shard: Shard) -> Outcome<Carried> {
+        let Shard { handle, running, .. } = shard;
+        drop(handle);
+        // Returns when the last finished execution is in history.
+        running.join()?;
+        Ok(Carried {
+            lifecycles_per_s: self.count as f64 / self.began.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// Keeps these integrations busy, once their first collections are done.
+pub(crate) async fn load(
+    shard: &Shard,
+    ids: Vec<IntegrationId>,
     settle: Duration,
     window: Duration,
-) -> Outcome<(Instant, u64, Running)> {
+    ends: Ends,
+) -> Outcome<Loaded> {
     let progress = Arc::new(Progress::default());
-    let ids = shard.create(integrations, "bench").await?;
-    progress.create((ids.len() * DATA_TYPES.len()) as u64);
+    let open = shard.handle.turn(|turn| turn.state().ledger().executions().count());
+    progress.create(open.await? as u64);
     let mut runners = JoinSet::new();
     for n in 0..RUNNERS {
-        runners.spawn(run(shard.handle.clone(), n, Arc::clone(&progress)));
+        runners.spawn(run(shard.handle.clone(), n, Arc::clone(&progress), ends));
     }
     progress
         .until("the first collections are done", |progress| progress.open() == 0)
@@ -100,7 +146,7 @@ async fn load(
         .await?;
     let count = progress.finished() - before;
     runners.shutdown().await;
-    Ok((began, count, shard.running))
+    Ok(Loaded { began, count })
 }
 
 /// A shard on a store of its own.
@@ -130,13 +176,25 @@ impl Shard {
         &self.handle
     }
 
+    /// All its integrations.
+    pub(crate) async fn integrations(&self) -> Outcome<Vec<IntegrationId>> {
+        let all = |turn: &mut Turn<'_>| turn.state().ledger().integrations().map(|one| one.id).collect();
+        Ok(self.handle.turn(all).await?)
+    }
+
     /// Creates so many integrations of three data types, served by this pool. They are active, so their first collections are queued.
-    pub(crate) async fn create(&self, count: usize, pool: &str) -> Outcome<Vec<IntegrationId>> {
+    pub(crate) async fn create(
+        &self,
+        count: usize,
+        pool: &str,
+        notifications: Notifications,
+    ) -> Outcome<Vec<IntegrationId>> {
         let mut ids = Vec::with_capacity(count);
         while ids.len() < count {
             let first = ids.len();
-            let definitions: Result<Vec<_>, _> =
-                (first..count.min(first + TURN)).map(|n| definition(n, pool)).collect();
+            let definitions: Result<Vec<_>, _> = (first..count.min(first + TURN))
+                .map(|n| definition(n, pool, notifications.clone()))
+                .collect();
             let definitions = definitions?;
             ids.extend(self.handle.turn(move |turn| create(turn, definitions)).await?);
         }
@@ -194,8 +252,8 @@ fn organization() -> Outcome<OrganizationId> {
     Ok(OrganizationId::new("default")?)
 }
 
-fn definition(n: usize, pool: &str) -> Outcome<Definition> {
-    let mut intervals = std::collections::BTreeMap::new();
+fn definition(n: usize, pool: &str, notifications: Notifications) -> Outcome<Definition> {
+    let mut intervals = PerDataType::new();
     for name in DATA_TYPES {
         intervals.insert(DataType::new(name)?, Interval::MOST);
     }
@@ -206,19 +264,19 @@ fn definition(n: usize, pool: &str) -> Outcome<Definition> {
         configuration: Configuration::new("{}")?,
         pool: Pool::named(&organization()?, &PoolName::new(pool)?),
         intervals,
-        notifications: Notifications::default(),
+        notifications,
     })
 }
 
 /// A runner of the pool `bench` that does what it is assigned in no time, until the shard ends.
-pub(crate) async fn run(handle: ShardHandle, n: u64, progress: Arc<Progress>) {
-    if let Err(error) = work(&handle, n, &progress).await {
+pub(crate) async fn run(handle: ShardHandle, n: u64, progress: Arc<Progress>, ends: Ends) {
+    if let Err(error) = work(&handle, n, &progress, ends).await {
         eprintln!("error: runner {n} has ended: {error}");
         std::process::exit(1);
     }
 }
 
-async fn work(handle: &ShardHandle, n: u64, progress: &Progress) -> Outcome<()> {
+async fn work(handle: &ShardHandle, n: u64, progress: &Progress, ends: Ends) -> Outcome<()> {
     let runner = RunnerId(u128::from(n) + 1);
     let session = SessionId::generate(Stamp::from_millis(1), &mut fastrand::Rng::new());
     let mut outbox: Outbox = handle.open_outbox(session);
@@ -232,7 +290,7 @@ async fn work(handle: &ShardHandle, n: u64, progress: &Progress) -> Outcome<()> 
             Message::Assign(assignment) => Some(*assignment),
             Message::Fence { .. } | Message::Cancel { .. } | Message::CheckInAnew | Message::Close(_) => None,
         });
-        let commands: Vec<Command> = assignments.flat_map(|one| work_off(runner, &one)).collect();
+        let commands: Vec<Command> = assignments.flat_map(|one| work_off(runner, &one, ends)).collect();
         let answers = handle.ask_all(Principal::Runner(runner), commands).await?.await?;
         let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
         progress.fence((answers.len() - accepted) as u64);
@@ -242,7 +300,7 @@ async fn work(handle: &ShardHandle, n: u64, progress: &Progress) -> Outcome<()> 
     Ok(())
 }
 
-fn work_off(runner: RunnerId, assignment: &Assignment) -> [Command; 2] {
+fn work_off(runner: RunnerId, assignment: &Assignment, ends: Ends) -> [Command; 2] {
     let report = Report {
         execution: assignment.execution,
         claim: Claim {
@@ -250,13 +308,20 @@ fn work_off(runner: RunnerId, assignment: &Assignment) -> [Command; 2] {
             attempt: assignment.attempt,
         },
     };
-    let finish = Finish {
-        report,
-        counts: Counts::default(),
-        cursor: None,
-        staged: None,
+    let end = if ends.fails(assignment) {
+        Command::Fail(Fail {
+            report,
+            failure: Failure::new(Category::Permission, "the API answered 403 to GET /v1/devices"),
+        })
+    } else {
+        Command::Finish(Finish {
+            report,
+            counts: Counts::default(),
+            cursor: None,
+            staged: None,
+        })
     };
-    [Command::Start(Start(report)), Command::Finish(finish)]
+    [Command::Start(Start(report)), end]
 }
 
 fn check_in(runner: RunnerId, session: SessionId, n: u64) -> Outcome<CheckIn> {
