@@ -27,6 +27,7 @@ mod network;
 mod reflection;
 mod refusals;
 mod restore;
+mod secrets;
 mod shutdown;
 mod silence;
 mod verify;
