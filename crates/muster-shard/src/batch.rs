@@ -5,7 +5,7 @@ use muster_core::event::Recorded;
 use muster_core::time::Moment;
 use muster_core::words::Sequence;
 
-use crate::watch::Change;
+use crate::watch::Changes;
 
 /// Something that leaves the shard once the batch is durable: an answer to whoever asked.
 pub(crate) type Release = Box<dyn FnOnce() + Send>;
@@ -21,8 +21,8 @@ pub(crate) struct Batch {
     pub(crate) events: Vec<Recorded>,
     pub(crate) releases: Vec<Release>,
     pub(crate) effects: Vec<Effect>,
-    /// For watchers; `None` when nobody watches.
-    pub(crate) changes: Option<Vec<Change>>,
+    /// For watchers.
+    pub(crate) changes: Changes,
 }
 
 impl Batch {

@@ -22,7 +22,7 @@ use crate::line_watch::{LineWatch, LineWatchers};
 use crate::maintain::TAKEN_WITHIN;
 use crate::outbox::{Outbox, Outboxes};
 use crate::tail::Tail;
-use crate::watch::{Change, Watchers};
+use crate::watch::{Change, ExecutionState, IntegrationChanged, Missed, Watchers};
 use crate::writer::{Job, Turn};
 
 /// Why a command had no success.
@@ -209,16 +209,28 @@ impl ShardHandle {
 
     /// Every change of an execution from now on, once it is durable. Whoever reads too slowly is told that it has lagged.
     #[must_use]
-    pub fn watch(&self) -> broadcast::Receiver<Change> {
-        self.watchers.subscribe()
+    pub fn watch_executions(&self) -> broadcast::Receiver<Change<ExecutionState>> {
+        self.watchers.executions.subscribe()
     }
 
     /// The changes of executions of the batches after `told`, oldest first, and every change from now on; `None` when some of them are not known any
     /// more. They are for as long as somebody watches, and a minute after, at most some thousands. To be called after a turn that was begun while the
     /// caller watched: then what was decided before that is known, and what comes after it will be.
     #[must_use]
-    pub fn watch_after(&self, told: Sequence) -> Option<(Vec<Change>, broadcast::Receiver<Change>)> {
-        self.watchers.subscribe_after(told)
+    pub fn watch_executions_after(&self, told: Sequence) -> Option<Missed<ExecutionState>> {
+        self.watchers.executions.subscribe_after(told)
+    }
+
+    /// The same as [`watch_executions`](Self::watch_executions) for integrations.
+    #[must_use]
+    pub fn watch_integrations(&self) -> broadcast::Receiver<Change<IntegrationChanged>> {
+        self.watchers.integrations.subscribe()
+    }
+
+    /// The same as [`watch_executions_after`](Self::watch_executions_after) for integrations.
+    #[must_use]
+    pub fn watch_integrations_after(&self, told: Sequence) -> Option<Missed<IntegrationChanged>> {
+        self.watchers.integrations.subscribe_after(told)
     }
 
     /// Why no new work can be taken: the wall clock is far from the last stamp. `None` while it can.

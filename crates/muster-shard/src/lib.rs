@@ -53,5 +53,5 @@ pub use release::{LandingWork, Note};
 pub use restored::fence_all;
 pub use start::{Running, Started, start};
 pub use verifier::HistoryDamage;
-pub use watch::{Change, ExecutionState};
+pub use watch::{Change, ExecutionState, IntegrationChanged};
 pub use writer::Turn;

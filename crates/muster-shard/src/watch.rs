@@ -1,4 +1,4 @@
-//! What watchers see: every change of an execution, once it is durable.
+//! What watchers see: every change of an execution or an integration, once it is durable.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use muster_core::entity::{Execution, Finished};
 use muster_core::time::Moment;
-use muster_core::words::Sequence;
+use muster_core::words::{IntegrationId, OrganizationId, Sequence};
 use tokio::sync::broadcast;
 
 /// How many changes a watcher may fall behind, or miss while it is away; then it is told that it lagged, and takes a new snapshot.
@@ -21,35 +21,96 @@ pub enum ExecutionState {
     Finished(Arc<Finished>),
 }
 
-/// A change of an execution.
+/// An integration that has changed. What it is now is the ledger's to say: of many changes the last one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct IntegrationChanged {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Which.
+    pub integration: IntegrationId,
+}
+
+/// A change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change<T> {
     /// The batch that it happened in.
     pub sequence: Sequence,
-    /// What the execution is now.
-    pub execution: ExecutionState,
+    /// What has changed.
+    pub what: T,
 }
 
 /// For how long changes are noted after the last watcher has gone: one that lost its connection goes on where it was.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// All watchers, and the newest changes for those that come back.
+/// What was missed, the oldest first, and what follows.
+pub type Missed<T> = (Vec<Change<T>>, broadcast::Receiver<Change<T>>);
+
+/// The changes of a turn; `None` where nobody wants to know.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) executions: Option<Vec<Change<ExecutionState>>>,
+    pub(crate) integrations: Option<Vec<Change<IntegrationChanged>>>,
+}
+
+impl Changes {
+    /// Notes an integration, unless the one that was noted last is the same.
+    pub(crate) fn note_integration(&mut self, sequence: Sequence, what: IntegrationChanged) {
+        if let Some(changes) = &mut self.integrations
+            && changes.last().is_none_or(|last| last.what != what)
+        {
+            changes.push(Change { sequence, what });
+        }
+    }
+}
+
+/// All watchers.
+#[derive(Default)]
 pub(crate) struct Watchers {
-    sender: broadcast::Sender<Change>,
+    pub(crate) executions: WatchersOf<ExecutionState>,
+    pub(crate) integrations: WatchersOf<IntegrationChanged>,
+}
+
+impl Watchers {
+    /// Room for the changes that somebody wants to know.
+    pub(crate) fn wanted(&self, now: Moment) -> Changes {
+        Changes {
+            executions: self.executions.are_there(now).then(Vec::new),
+            integrations: self.integrations.are_there(now).then(Vec::new),
+        }
+    }
+
+    /// Tells what a batch has changed.
+    pub(crate) fn tell(&self, sequence: Sequence, changes: Changes) {
+        self.executions.tell(sequence, changes.executions);
+        self.integrations.tell(sequence, changes.integrations);
+    }
+}
+
+/// The watchers of one kind of things, and the newest changes for those that come back.
+pub(crate) struct WatchersOf<T> {
+    sender: broadcast::Sender<Change<T>>,
     /// When somebody was seen to watch.
     seen: Mutex<Option<Moment>>,
-    recent: Mutex<Recent>,
+    recent: Mutex<Recent<T>>,
 }
 
 /// The newest changes.
-#[derive(Default)]
-struct Recent {
-    changes: VecDeque<Change>,
+struct Recent<T> {
+    changes: VecDeque<Change<T>>,
     /// The batch behind which all changes are there; `None` when none are noted.
     complete_after: Option<Sequence>,
 }
 
-impl Default for Watchers {
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self {
+            changes: VecDeque::new(),
+            complete_after: None,
+        }
+    }
+}
+
+impl<T: Clone> Default for WatchersOf<T> {
     fn default() -> Self {
         Self {
             sender: broadcast::Sender::new(CHANGES_MAX),
@@ -59,13 +120,13 @@ impl Default for Watchers {
     }
 }
 
-impl Watchers {
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Change> {
+impl<T: Clone> WatchersOf<T> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Change<T>> {
         self.sender.subscribe()
     }
 
     /// The changes of the batches after `told`, and all that follow; `None` when some of them are not known any more.
-    pub(crate) fn subscribe_after(&self, told: Sequence) -> Option<(Vec<Change>, broadcast::Receiver<Change>)> {
+    pub(crate) fn subscribe_after(&self, told: Sequence) -> Option<Missed<T>> {
         let recent = lock(&self.recent);
         recent.complete_after.filter(|after| *after <= told)?;
         let missed = recent.changes.iter().filter(|change| change.sequence > told);
@@ -83,7 +144,7 @@ impl Watchers {
     }
 
     /// Tells what a batch has changed; `None`: nobody was there, and nothing was noted.
-    pub(crate) fn tell(&self, sequence: Sequence, changes: Option<Vec<Change>>) {
+    pub(crate) fn tell(&self, sequence: Sequence, changes: Option<Vec<Change<T>>>) {
         let mut recent = lock(&self.recent);
         let Some(changes) = changes else {
             *recent = Recent::default();
@@ -117,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    fn change(sequence: u64) -> Change {
+    fn change(sequence: u64) -> Change<ExecutionState> {
         let organization = OrganizationId::new("default").expect("a name");
         let finished = Finished {
             id: ExecutionId(u128::from(sequence)),
@@ -141,18 +202,18 @@ mod tests {
         };
         Change {
             sequence: Sequence(sequence),
-            execution: ExecutionState::Finished(Arc::new(finished)),
+            what: ExecutionState::Finished(Arc::new(finished)),
         }
     }
 
-    fn missed(watchers: &Watchers, told: u64) -> Option<Vec<u64>> {
+    fn missed(watchers: &WatchersOf<ExecutionState>, told: u64) -> Option<Vec<u64>> {
         let (missed, _) = watchers.subscribe_after(Sequence(told))?;
         Some(missed.iter().map(|change| change.sequence.0).collect())
     }
 
     #[test]
     fn who_comes_back_gets_what_was_missed_or_learns_that_it_is_gone() {
-        let watchers = Watchers::default();
+        let watchers = WatchersOf::default();
         assert_eq!(missed(&watchers, 0), None, "nothing was noted yet");
         for sequence in 5..=7 {
             watchers.tell(Sequence(sequence), Some(vec![change(sequence)]));
@@ -171,7 +232,7 @@ mod tests {
 
     #[test]
     fn only_the_newest_are_kept() {
-        let watchers = Watchers::default();
+        let watchers = WatchersOf::default();
         let last = CHANGES_MAX as u64 + 2;
         for sequence in 1..=last {
             watchers.tell(Sequence(sequence), Some(vec![change(sequence)]));
@@ -182,7 +243,7 @@ mod tests {
 
     #[test]
     fn changes_are_noted_for_a_while_after_the_last_watcher() {
-        let watchers = Watchers::default();
+        let watchers = WatchersOf::<ExecutionState>::default();
         let at = |seconds| Moment::from_start(Duration::from_secs(seconds));
         assert!(!watchers.are_there(at(1)));
         let watcher = watchers.subscribe();

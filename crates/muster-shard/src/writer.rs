@@ -22,7 +22,7 @@ use crate::batch::{Batch, Release};
 use crate::changed::Changed;
 use crate::figures::Figures;
 use crate::tail::Tail;
-use crate::watch::{Change, ExecutionState, Watchers};
+use crate::watch::{Change, Changes, ExecutionState, IntegrationChanged, Watchers};
 
 /// A job for the writer: it asks, reads, or both, and leaves what is released when the turn's batch is durable.
 pub(crate) type Job = Box<dyn FnOnce(&mut Turn<'_>) -> Release + Send>;
@@ -99,7 +99,7 @@ impl Writer {
     /// waits, and what waits is not dispatched.
     pub(crate) fn turn(&mut self, jobs: impl Iterator<Item = Job>, now: Now, held: Option<Arc<str>>) -> Batch {
         let dispatches = held.is_none() && !self.tail.is_full();
-        let is_watched = self.watchers.are_there(now.moment);
+        let changes = self.watchers.wanted(now.moment);
         let mut turn = Turn {
             writer: self,
             now,
@@ -109,7 +109,7 @@ impl Writer {
             sequence: None,
             events: Vec::new(),
             effects: Vec::new(),
-            changes: is_watched.then(Vec::new),
+            changes,
         };
         // What time has brought by itself comes first: whether a threshold has held is not judged with an end that comes now.
         turn.look_at_health();
@@ -233,7 +233,7 @@ pub struct Turn<'a> {
     sequence: Option<Sequence>,
     events: Vec<Recorded>,
     effects: Vec<Effect>,
-    changes: Option<Vec<Change>>,
+    changes: Changes,
 }
 
 impl Turn<'_> {
@@ -333,11 +333,16 @@ impl Turn<'_> {
             by: by.clone(),
             event,
         };
+        if self.changes.integrations.is_some()
+            && let Some(changed) = integration_of(&self.writer.state, &recorded.event)
+        {
+            self.changes.note_integration(sequence, changed);
+        }
         let applied = self.writer.state.apply(Position { sequence, ordinal }, &recorded);
         self.writer.figures.count(self.now.stamp, &recorded.event, &applied);
         let Applied { finished, .. } = applied;
         let (first, second) = recorded.event.entities();
-        self.watch(sequence, &first, finished.as_ref());
+        self.note_execution(sequence, &first, finished.as_ref());
         let changed = &mut self.writer.changed;
         if let Event::ExecutionCreated { execution, .. } = &recorded.event {
             changed.note_created(*execution, sequence);
@@ -355,18 +360,18 @@ impl Turn<'_> {
         self.events.push(recorded);
     }
 
-    fn watch(&mut self, sequence: Sequence, key: &EntityKey, finished: Option<&Finished>) {
-        let (EntityKey::Execution(id), Some(changes)) = (key, &mut self.changes) else {
+    fn note_execution(&mut self, sequence: Sequence, key: &EntityKey, finished: Option<&Finished>) {
+        let (EntityKey::Execution(id), Some(changes)) = (key, &mut self.changes.executions) else {
             return;
         };
-        let execution = match finished {
+        let what = match finished {
             Some(finished) => ExecutionState::Finished(Arc::new(finished.clone())),
             None => match self.writer.state.ledger().execution(*id) {
                 Some(open) => ExecutionState::Open(Box::new(open.clone())),
                 None => return,
             },
         };
-        changes.push(Change { sequence, execution });
+        changes.push(Change { sequence, what });
     }
 
     /// Creates what has fallen due, and makes what has waited long enough for its next attempt ready for it. The coordinator's own commands are never
@@ -429,4 +434,31 @@ impl Turn<'_> {
             self.claims += 1;
         }
     }
+}
+
+/// The integration of which an event, that is not applied yet, changes what is told; `None` when there is none.
+fn integration_of(state: &State, event: &Event) -> Option<IntegrationChanged> {
+    let (organization, integration) = match (event, event.entities()) {
+        (
+            Event::IntegrationCreated {
+                organization,
+                integration,
+                ..
+            }
+            | Event::ExecutionCreated {
+                organization,
+                integration,
+                ..
+            },
+            _,
+        ) => (organization, *integration),
+        (_, (EntityKey::Integration(id), _) | (_, Some(EntityKey::Integration(id)))) => {
+            (&state.ledger().integration(id)?.organization, id)
+        }
+        _ => return None,
+    };
+    Some(IntegrationChanged {
+        organization: organization.clone(),
+        integration,
+    })
 }

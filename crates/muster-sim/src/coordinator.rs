@@ -7,7 +7,7 @@ use muster_core::words::Sequence;
 use muster_landing::Landing;
 use muster_session::runner::StreamEnd;
 use muster_shard::stepped::{CommitStep, SteppedShard};
-use muster_shard::{Change, FatalError, Options, Retention};
+use muster_shard::{Change, ExecutionState, FatalError, Options, Retention};
 use muster_store::{Store, StoreError};
 use tokio::sync::broadcast;
 
@@ -28,7 +28,7 @@ pub struct Coordinator {
     pub publisher: Publisher,
     pub notifier: Notifier,
     /// Somebody who watches.
-    pub watch: broadcast::Receiver<Change>,
+    pub watch: broadcast::Receiver<Change<ExecutionState>>,
     pub began: Millis,
     /// How long the next flush takes; `None`: not decided yet.
     flush_takes: Option<Millis>,
@@ -80,7 +80,7 @@ impl World {
             Err(error) => broken!("the landing does not open: {error}"),
         };
         let head = store.journal().head().sequence;
-        let watch = shard.handle().watch();
+        let watch = shard.handle().watch_executions();
         self.coordinator = Some(Coordinator {
             shard,
             store,

@@ -192,7 +192,7 @@ impl World {
             }
             self.told.watched = change.sequence;
             self.check_told(change.sequence, "a change");
-            if let ExecutionState::Finished(one) = &change.execution {
+            if let ExecutionState::Finished(one) = &change.what {
                 let name = self.trace.name("e", one.id.0);
                 say!(self, "{name} has ended: {:?}", one.outcome);
                 self.note_finished(one);

@@ -6,6 +6,7 @@ mod list;
 pub(super) mod preview;
 mod run;
 mod update;
+mod watch;
 
 use muster_core::decide::integration::{delete::Delete, disable::Disable, enable::Enable};
 use muster_core::decide::{Command, Rejection};
@@ -31,6 +32,8 @@ const TRIES_MAX: usize = 8;
 
 #[tonic::async_trait]
 impl IntegrationService for Services {
+    type WatchIntegrationsStream = watch::Responses;
+
     async fn create_integration(
         &self,
         request: Request<v1::CreateIntegrationRequest>,
@@ -107,6 +110,13 @@ impl IntegrationService for Services {
         Ok(Response::new(
             self.summarize_integrations_of(request.into_inner()).await?,
         ))
+    }
+
+    async fn watch_integrations(
+        &self,
+        request: Request<v1::WatchIntegrationsRequest>,
+    ) -> Result<Response<Self::WatchIntegrationsStream>, Status> {
+        Ok(Response::new(self.watch_integrations_of(request.into_inner()).await?))
     }
 
     async fn batch_run_integrations(

@@ -79,7 +79,7 @@ impl Services {
         self.judge_organization(&name.organization)?;
         let execution = name.execution;
         // Watched before it is looked at, so that its end is not missed.
-        let changes = self.shard.watch();
+        let changes = self.shard.watch_executions();
         let appended = self.shard.watch_log_lines(execution);
         let end = match self.find_execution(name).await? {
             Found::Open(_) => End::Open(Changes {
@@ -186,7 +186,7 @@ impl Tail {
 
 /// The changes of executions, of which some may have been missed.
 struct Changes {
-    receiver: broadcast::Receiver<Change>,
+    receiver: broadcast::Receiver<Change<ExecutionState>>,
     missed: bool,
 }
 
@@ -205,7 +205,7 @@ impl Changes {
             }
             match self.receiver.recv().await {
                 Ok(Change {
-                    execution: ExecutionState::Finished(finished),
+                    what: ExecutionState::Finished(finished),
                     ..
                 }) if finished.id == execution => {
                     return Ok(());

@@ -26,6 +26,9 @@ const TOKEN_CHARS_MAX: usize = 2_048;
 
 const KEY_BYTES: usize = 32;
 
+/// The position of a watch's message after which nothing can go on but with a snapshot. No batch has this number.
+pub(crate) const NOWHERE: Sequence = Sequence(u64::MAX);
+
 /// What tokens are sealed with. Cheap to clone.
 #[derive(Clone)]
 pub struct TokenKey(Hmac<Sha256>);

@@ -16,4 +16,5 @@ mod runners;
 mod served;
 mod streams;
 mod uploads;
-mod watching;
+mod watching_executions;
+mod watching_integrations;

@@ -11,7 +11,7 @@ use crate::rig::{PATIENCE, Runner, begin, create, definition, end, finished, org
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_goes_from_created_to_completed_and_is_watched() {
     let (handle, running) = begin(Store::open(&Location::Memory).expect("a new store"));
-    let mut changes = handle.watch();
+    let mut changes = handle.watch_executions();
     let integration = create(&handle, "here").await;
     let mut runner = Runner::check_in(&handle, 1).await;
     let assignment = runner.assigned().await;
@@ -27,7 +27,7 @@ async fn an_execution_goes_from_created_to_completed_and_is_watched() {
             .await
             .expect("four changes")
             .expect("no lag");
-        seen.push(match change.execution {
+        seen.push(match change.what {
             ExecutionState::Open(open) => open.status(),
             ExecutionState::Finished(finished) => finished.status(),
         });

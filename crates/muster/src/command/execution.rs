@@ -1,7 +1,7 @@
 //! `muster execution`: the collections that there are, were, and go on.
 
 mod cancel;
-mod list;
+pub mod list;
 pub mod live;
 mod show;
 mod watch;

@@ -20,13 +20,10 @@ use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::execution::{self, Open};
 use crate::wire::name::{self, Scope};
-use crate::wire::token::Query;
+use crate::wire::token::{NOWHERE, Query};
 
 /// How many ids of open executions are read in one turn.
 const IDS_MAX: usize = 1_000;
-
-/// The token of a message after which nothing can go on but with a snapshot. No batch has this number.
-const NOWHERE: Sequence = Sequence(u64::MAX);
 
 type Responses = BoxStream<'static, Result<v1::WatchExecutionsResponse, Status>>;
 
@@ -43,7 +40,7 @@ impl Services {
             .map_err(|_| ServiceError::Token("resume_token"))?;
         let told = told.filter(|told| *told != NOWHERE);
         // Before anything is read, so that no change falls between what is read and the first that comes.
-        let changes = self.shard.watch();
+        let changes = self.shard.watch_executions();
         let wanted = scope.clone();
         let head = self
             .shard
@@ -61,7 +58,7 @@ impl Services {
             })
             .await??;
         let told = told.filter(|told| *told <= head);
-        let missed = told.and_then(|told| Some((told, self.shard.watch_after(told)?)));
+        let missed = told.and_then(|told| Some((told, self.shard.watch_executions_after(told)?)));
         let (step, complete, missed, changes) = match missed {
             Some((told, (missed, changes))) => (Step::Follow, told, missed, changes),
             // Nothing has happened since: the caller knows all that there is.
@@ -89,8 +86,8 @@ struct Watch {
     scope: Scope,
     query: Query,
     /// What has happened while the caller was away, and is not told yet.
-    missed: VecDeque<Change>,
-    changes: broadcast::Receiver<Change>,
+    missed: VecDeque<Change<ExecutionState>>,
+    changes: broadcast::Receiver<Change<ExecutionState>>,
     step: Step,
     known: Known,
     /// Up to which batch every change was told.
@@ -135,11 +132,11 @@ impl Known {
         }
     }
 
-    fn has(&mut self, change: &Change) -> bool {
+    fn has(&mut self, change: &Change<ExecutionState>) -> bool {
         if change.sequence > self.last_read {
             self.newer.clear();
         }
-        let read = self.newer.get(&id_of(&change.execution)).copied().unwrap_or_default();
+        let read = self.newer.get(&id_of(&change.what)).copied().unwrap_or_default();
         change.sequence <= self.all.max(read)
     }
 }
@@ -267,20 +264,20 @@ impl Watch {
 
     /// Some changes are gone: what is open is told anew.
     fn lag(&mut self) -> Result<(), ServiceError> {
-        self.changes = self.services.shard.watch();
+        self.changes = self.services.shard.watch_executions();
         self.tell(NOWHERE, Kind::Lagged(v1::WatchLagged {}));
         self.step = Step::Begin;
         Ok(())
     }
 
-    async fn tell_changes(&mut self, changes: Vec<Change>) -> Result<(), ServiceError> {
+    async fn tell_changes(&mut self, changes: Vec<Change<ExecutionState>>) -> Result<(), ServiceError> {
         let Some(newest) = changes.last().map(|change| change.sequence) else {
             return Ok(());
         };
         let wanted: Vec<ExecutionState> = changes
             .into_iter()
-            .filter(|change| is_in(&self.scope, &change.execution) && !self.known.has(change))
-            .map(|change| change.execution)
+            .filter(|change| is_in(&self.scope, &change.what) && !self.known.has(change))
+            .map(|change| change.what)
             .collect();
         let progress = self.services.progress.clone();
         let (head, told) = self
@@ -375,7 +372,7 @@ mod tests {
 
     use super::*;
 
-    fn change(sequence: u64, id: u128) -> Change {
+    fn change(sequence: u64, id: u128) -> Change<ExecutionState> {
         let organization = OrganizationId::new("default").expect("a name");
         let finished = Finished {
             id: ExecutionId(id),
@@ -399,7 +396,7 @@ mod tests {
         };
         Change {
             sequence: Sequence(sequence),
-            execution: ExecutionState::Finished(Arc::new(finished)),
+            what: ExecutionState::Finished(Arc::new(finished)),
         }
     }
 

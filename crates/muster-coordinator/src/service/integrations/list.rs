@@ -17,7 +17,7 @@ use crate::wire::page::{PAGE_SIZE_MAX, order_by, page_size};
 use crate::wire::token::{ForeignToken, Query};
 
 /// The most bytes of configurations in a page, so that its message stays below the 4 MiB that clients take by default.
-const PAGE_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// In which order they come: one for each index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -109,7 +109,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
 }
 
 /// How long the collection itself took, or has taken so far; [`time::NONE`] before it began.
-fn took(execution: &Execution, now: &Timestamp) -> String {
+pub fn took(execution: &Execution, now: &Timestamp) -> String {
     let end = execution.end_time.as_ref().unwrap_or(now);
     match &execution.start_time {
         Some(start) => time::length(time::between(start, end)),

@@ -1,18 +1,23 @@
 //! `muster integration show`.
 
-use muster_proto::v1::{CollectionSchedule, ConfigurationStatus, ExecutionStatus, Integration};
+use muster_proto::v1::{CollectionSchedule, ConfigurationStatus, Execution, ExecutionStatus, Integration};
 use prost_types::Timestamp;
 
 use super::{Named, id};
 use crate::command::Session;
+use crate::command::execution::{list::took, live::records};
 use crate::configuration::from_wire;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::list;
 use crate::names;
 use crate::output::json::Json;
 use crate::output::table::{Cell, Column, Facts, Table};
 use crate::output::text::clean;
 use crate::output::{time, words};
+
+/// How many of its newest executions are shown.
+const EXECUTIONS_SHOWN: usize = 10;
 
 /// Show an integration: how it is, what it collects, and how that goes
 #[derive(Debug, clap::Args)]
@@ -68,7 +73,39 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         output.line("")?;
         output.line(format!("{}: {failure}", clean(data_type)))?;
     }
+    let newest = list::executions(client, &integration.name, EXECUTIONS_SHOWN, "").await?;
+    if !newest.items.is_empty() {
+        output.line("")?;
+        output.table(&log(&newest.items, &now))?;
+    }
     Ok(exit(&integration))
+}
+
+/// Its newest executions, with what went wrong.
+fn log(executions: &[Execution], now: &Timestamp) -> Table {
+    let mut table = Table::new([
+        Column::text("NEWEST", names::SHORT_ID_CHARS),
+        Column::text("DATA TYPE", 12),
+        Column::text("STATUS", 9),
+        Column::number("RECORDS", 10),
+        Column::text("CREATED", 10),
+        Column::text("TOOK", 14),
+        Column::text("WHY", 40),
+    ]);
+    for execution in executions {
+        let failure = execution.failure.as_ref().map(|failure| failure.message.as_str());
+        let warning = execution.warning.as_ref().map(|warning| warning.message.as_str());
+        table.row([
+            names::short_id(&execution.name).into(),
+            execution.data_type.as_str().into(),
+            words::execution(execution.status()).into(),
+            records(execution).into(),
+            time::relative(execution.create_time.as_ref(), now).into(),
+            took(execution, now).into(),
+            failure.or(warning).unwrap_or_default().into(),
+        ]);
+    }
+    table
 }
 
 fn exit(integration: &Integration) -> Exit {
