@@ -171,6 +171,15 @@ fn page<T: Clone>(all: &[T], size: i32, token: &str) -> (Vec<T>, String) {
 
 #[tonic::async_trait]
 impl IntegrationService for Services {
+    type WatchIntegrationsStream = Streamed<WatchIntegrationsResponse>;
+
+    async fn watch_integrations(
+        &self,
+        _: Request<WatchIntegrationsRequest>,
+    ) -> Result<Response<Self::WatchIntegrationsStream>, Status> {
+        Err(Status::unimplemented("the command line does not call it"))
+    }
+
     async fn create_integration(
         &self,
         request: Request<CreateIntegrationRequest>,

@@ -396,7 +396,7 @@ async fn references_to_secrets_lead_where_a_runner_finds_them() {
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "{\"id\":1}\n"), "{}", ran.stderr);
     let elsewhere = home.path().join("runner");
     fs::create_dir_all(elsewhere.join("secrets")).expect("made");
-    fs::write(elsewhere.join("secrets/crm"), "wrong").expect("written");
+    fs::write(elsewhere.join("secrets/crm"), "hunter3").expect("written");
     let text = format!(
         "data_folder = \"{}\"\n\n[exec.crm]\nprogram = \"{}\"\n",
         elsewhere.display(),

@@ -88,6 +88,7 @@ const ROWS: &[(&str, Sent)] = &[
     ("a page token of another order", List(r#"{"pageToken": "<page>", "orderBy": "display_name"}"#)),
     ("a page token of another list", Executions(r#"{"pageToken": "<page>"}"#)),
     ("a forged token of a watch", Call("ExecutionService/WatchExecutions", r#"{"parent": "organizations/default", "resumeToken": "AgGTax4AAHAAgAAAAAAAAAQ"}"#)),
+    ("a forged token of a watch of integrations", Call("IntegrationService/WatchIntegrations", r#"{"parent": "organizations/default", "resumeToken": "AgGTax4AAHAAgAAAAAAAAAQ"}"#)),
     // Filters and orders.
     ("a filter that does not parse", Executions(r#"{"filter": "status = ERROR AND (pool = "}"#)),
     ("a filter by what is no field", Executions(r#"{"filter": "sttaus = ERROR"}"#)),
