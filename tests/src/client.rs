@@ -171,7 +171,9 @@ impl Client {
         self.channel.clone()
     }
 
-    fn integrations(&self) -> IntegrationServiceClient<Channel> {
+    /// The service of integrations, for calls that are not below.
+    #[must_use]
+    pub fn integrations(&self) -> IntegrationServiceClient<Channel> {
         IntegrationServiceClient::new(self.channel())
     }
 
@@ -209,6 +211,26 @@ impl Client {
         };
         let ran = self.integrations().run_integration(request).await?;
         Ok(ran.into_inner().executions)
+    }
+
+    /// Lets a runner check an integration, and waits for the end of that.
+    ///
+    /// # Errors
+    /// As above; so does a runner that gives no answer.
+    pub async fn check(&self, name: &str) -> Result<v1::CheckEnded, Status> {
+        let request = v1::CheckIntegrationRequest {
+            name: name.to_owned(),
+            ..Default::default()
+        };
+        let mut events = self.integrations().check_integration(request).await?.into_inner();
+        loop {
+            let event = events.message().await?.and_then(|message| message.event);
+            match event {
+                Some(v1::check_integration_response::Event::Ended(ended)) => return Ok(ended),
+                Some(v1::check_integration_response::Event::Begun(_)) => {}
+                None => return Err(Status::data_loss("the stream has ended before the check has")),
+            }
+        }
     }
 
     /// Calls an integration otherwise.

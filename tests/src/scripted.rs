@@ -190,6 +190,15 @@ impl ScriptedRunner {
         self.sender.send(message).await.expect("the stream goes on");
     }
 
+    /// Says anything.
+    ///
+    /// # Panics
+    /// When the stream has ended.
+    pub async fn say(&self, kind: runner_message::Kind) {
+        let message = v1::RunnerMessage { kind: Some(kind) };
+        self.sender.send(message).await.expect("the stream goes on");
+    }
+
     /// Has a line kept with the execution of this work.
     ///
     /// # Panics

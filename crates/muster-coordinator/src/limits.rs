@@ -202,7 +202,7 @@ fn weight(message: &v1::RunnerMessage) -> u32 {
     let items = match &message.kind {
         Some(Kind::Reports(reports)) => reports.reports.len(),
         Some(Kind::LogLines(said)) => said.attempts.iter().map(|attempt| attempt.lines.len().max(1)).sum(),
-        Some(Kind::Hello(_) | Kind::Heartbeat(_) | Kind::Drain(_)) | None => 1,
+        Some(Kind::Hello(_) | Kind::Heartbeat(_) | Kind::Drain(_) | Kind::CheckResult(_)) | None => 1,
     };
     u32::try_from(items.max(1)).unwrap_or(u32::MAX)
 }

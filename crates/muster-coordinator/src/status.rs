@@ -6,7 +6,6 @@ mod reason;
 use std::time::Duration;
 
 use muster_core::decide::Rejection;
-use muster_core::time::Stamp;
 use muster_core::words::{ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, RunnerId};
 use muster_proto::v1::ErrorReason;
 use muster_shard::{AskError, ClockFault, ShardError};
@@ -16,6 +15,7 @@ use tonic_types::{FieldViolation, StatusExt as _};
 use crate::disks::Shortage;
 use crate::landing::LandingError;
 use crate::wire::FieldFault;
+use crate::wire::time::text as time;
 
 pub(crate) use self::bare::{explained, legible};
 pub(crate) use self::reason::{code_of_reason, name_of_reason, reason_of_rejection};
@@ -93,6 +93,9 @@ pub enum ServiceError {
     /// The execution cannot be canceled any more.
     #[error("the execution {0} has ended, so it cannot be canceled")]
     ExecutionEnded(ExecutionId),
+    /// The runner that was asked has not said how a check ended.
+    #[error("{0}: nothing is known of the source, so check again")]
+    CheckUnanswered(String),
     /// There is no mail server.
     #[error("{0}")]
     MailNotConfigured(String),
@@ -167,6 +170,7 @@ impl ServiceError {
             Self::RecordsNotFound { .. } => ErrorReason::RecordsNotFound,
             Self::EtagMismatch(_) => ErrorReason::EtagMismatch,
             Self::ExecutionEnded(_) => ErrorReason::ExecutionEnded,
+            Self::CheckUnanswered(_) => ErrorReason::CheckUnanswered,
             Self::MailNotConfigured(_) => ErrorReason::MailNotConfigured,
             Self::MailNotSent(_) => ErrorReason::MailNotSent,
             Self::Limit(_) => ErrorReason::LimitReached,
@@ -289,16 +293,6 @@ pub(crate) fn refusal(reason: ErrorReason, message: impl Into<String>) -> Status
         message: message.into(),
     }
     .into()
-}
-
-/// A time as people and programs write it: `2026-11-25T08:00:00Z`.
-fn time(stamp: Stamp) -> String {
-    let millis = i64::try_from(stamp.millis()).ok();
-    let time = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-    time.map_or_else(
-        || format!("{} ms after 1970", stamp.millis()),
-        |time| format!("{time:.0}"),
-    )
 }
 
 fn way_out(fault: ClockFault) -> &'static str {

@@ -7,7 +7,7 @@ pub(crate) mod connector;
 pub(crate) mod definition;
 pub(crate) mod etag;
 pub(crate) mod execution;
-mod failure;
+pub(crate) mod failure;
 mod fault;
 pub(crate) mod filter;
 pub(crate) mod incident;
@@ -18,7 +18,7 @@ pub(crate) mod notifications;
 pub(crate) mod page;
 pub(crate) mod runner;
 mod shown;
-mod time;
+pub(crate) mod time;
 pub(crate) mod token;
 pub(crate) mod verify;
 

@@ -5,6 +5,7 @@
 //! [`execution::cancel`].
 
 mod answer;
+pub mod check;
 pub mod execution;
 pub mod incident;
 pub mod integration;
@@ -16,7 +17,7 @@ use crate::state::State;
 use crate::time::Now;
 use crate::words::Principal;
 
-pub use answer::{Answer, Assignment, CloseReason, Effect, Message, Rejection, Welcome, Work};
+pub use answer::{Answer, Assignment, CheckEnd, CheckOrder, CloseReason, Effect, Message, Rejection, Welcome, Work};
 
 /// What is asked of a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +30,18 @@ pub enum Command {
     EnableIntegration(integration::enable::Enable),
     /// See [`integration::disable`].
     DisableIntegration(integration::disable::Disable),
+    /// See [`integration::pause`].
+    PauseIntegration(integration::pause::Pause),
+    /// See [`integration::pause`].
+    ResumeIntegration(integration::pause::Resume),
     /// See [`integration::delete`].
     DeleteIntegration(integration::delete::Delete),
+    /// See [`check::begin`].
+    Check(check::begin::Check),
+    /// See [`check::report`].
+    ReportCheck(check::report::ReportCheck),
+    /// See [`check::give_up`].
+    GiveUpCheck(check::give_up::GiveUpCheck),
     /// See [`execution::fall_due`].
     FallDue(execution::fall_due::FallDue),
     /// See [`execution::run_now`].
@@ -128,7 +139,12 @@ pub fn decide(
         Command::UpdateIntegration(command) => command.decide(state, now),
         Command::EnableIntegration(command) => command.decide(state, now, chance),
         Command::DisableIntegration(command) => command.decide(state, by),
+        Command::PauseIntegration(command) => command.decide(state, now),
+        Command::ResumeIntegration(command) => command.decide(state, now),
         Command::DeleteIntegration(command) => command.decide(state, by, now),
+        Command::Check(command) => command.decide(state, now, chance),
+        Command::ReportCheck(command) => Ok(command.decide(state, now)),
+        Command::GiveUpCheck(command) => Ok(command.decide(state)),
         Command::FallDue(command) => Ok(command.decide(state, now, chance)),
         Command::RunNow(command) => command.decide(state, by, now, chance),
         Command::Claim(command) => Ok(command.decide(state)),

@@ -11,7 +11,7 @@ pub use execution::{Execution, Finished, Phase};
 pub use incident::{
     Cause, Channel, Closed, Closing, Delivery, DeliveryState, ErrorSeen, Evidence, Incident, Notice, NoticeKind,
 };
-pub use integration::{Alert, Collection, Completion, Definition, Integration, PerDataType, Trouble};
+pub use integration::{Alert, Checked, Collection, Completion, Definition, Integration, PerDataType, Trouble};
 pub use runner::{Profile, Runner};
 
 use crate::words::{ExecutionId, IncidentId, IntegrationId, RunnerId};

@@ -64,6 +64,26 @@ pub enum Event {
         /// Which.
         integration: IntegrationId,
     },
+    /// The schedule of an integration rests until a time, or goes on.
+    IntegrationPaused {
+        /// Which.
+        integration: IntegrationId,
+        /// Until when. The time of the event itself means that it goes on.
+        until: Stamp,
+        /// Its upcoming collections: the first nominal times that are not before that. What lies before them is skipped, and this is its record.
+        next: BTreeMap<DataType, Stamp>,
+    },
+    /// A runner has checked whether the source of an integration can be read.
+    IntegrationChecked {
+        /// Which.
+        integration: IntegrationId,
+        /// Which of its configurations: always the one that was current.
+        revision: Revision,
+        /// By which runner.
+        runner: RunnerId,
+        /// Why it cannot; `None` when it can.
+        failure: Option<Failure>,
+    },
     /// An integration is gone.
     IntegrationDeleted {
         /// Which.
@@ -277,6 +297,8 @@ impl Event {
             | Self::IntegrationUpdated { integration, .. }
             | Self::IntegrationEnabled { integration, .. }
             | Self::IntegrationDisabled { integration }
+            | Self::IntegrationPaused { integration, .. }
+            | Self::IntegrationChecked { integration, .. }
             | Self::IntegrationDeleted { integration }
             | Self::ScheduleAdvanced { integration, .. } => (EntityKey::Integration(*integration), None),
             Self::ExecutionCreated { execution, .. }

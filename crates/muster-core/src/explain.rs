@@ -237,7 +237,7 @@ fn away(state: &State, claim: Claim, now: Now) -> Option<Why> {
     ))
 }
 
-fn name(state: &State, id: RunnerId) -> String {
+pub(crate) fn name(state: &State, id: RunnerId) -> String {
     state
         .ledger()
         .runner(id)

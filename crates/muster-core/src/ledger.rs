@@ -250,6 +250,8 @@ impl Ledger {
             Event::IntegrationUpdated { integration, .. }
             | Event::IntegrationEnabled { integration, .. }
             | Event::IntegrationDisabled { integration }
+            | Event::IntegrationPaused { integration, .. }
+            | Event::IntegrationChecked { integration, .. }
             | Event::ThresholdReached { integration }
             | Event::ThresholdLeft { integration }
             | Event::ScheduleAdvanced { integration, .. } => {

@@ -52,6 +52,26 @@ pub const PLANTS: &[(&str, &str)] = &[
     ("request-forgotten", "a repeated request makes a second integration"),
     ("trouble-stays", "a good end leaves the integration in Error"),
     (
+        "failing-check-stays",
+        "a good end leaves the integration in Error by a check that failed before",
+    ),
+    (
+        "check-of-old-revision-counts",
+        "the result of a check counts though the configuration is another by now",
+    ),
+    (
+        "check-result-of-another-runner-taken",
+        "whoever knows a check's id may say how it ended",
+    ),
+    (
+        "lost-check-counts",
+        "a runner that is lost while it checks makes the integration an Error",
+    ),
+    (
+        "pause-ignored",
+        "a pause leaves the upcoming collections where they are",
+    ),
+    (
         "replay-applies-twice",
         "an event is applied to an entity that contains it",
     ),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use crate::index::Lane;
 use crate::planted;
 use crate::time::{Moment, Stamp};
-use crate::words::{Attempt, ConnectorName, ExecutionId, Pool, RunnerId, SessionId, Slots};
+use crate::words::{
+    Attempt, CheckId, ConnectorName, ExecutionId, IntegrationId, Pool, Revision, RunnerId, SessionId, Slots,
+};
 
 /// The time limits of the check-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Limits {
     pub lease_grace: Duration,
     /// How long a runner has to confirm an assignment.
     pub confirm: Duration,
+    /// How long a check may take. The coordinator waits for its result for [`Self::lease_grace`] longer.
+    pub check: Duration,
 }
 
 impl Default for Limits {
@@ -27,12 +31,31 @@ impl Default for Limits {
             lease: Duration::from_secs(60),
             lease_grace: Duration::from_secs(5),
             confirm: Duration::from_secs(10),
+            check: Duration::from_secs(60),
         }
     }
 }
 
 /// Withdrawn assignments in a row after which a runner gets no more until it checks in anew.
 pub const WITHDRAWALS_MAX: u32 = 3;
+
+/// The most checks that a runner has at a time. They take no slots, so something else must keep them from being many.
+pub const CHECKS_MAX: usize = 4;
+
+/// A check of an integration that a runner was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Which integration.
+    pub integration: IntegrationId,
+    /// Which of its configurations.
+    pub revision: Revision,
+    /// Who was asked.
+    pub runner: RunnerId,
+    /// On which session: the result comes on it, or never.
+    pub session: SessionId,
+    /// When it was asked for.
+    pub began: Moment,
+}
 
 /// A runner that has a session, had one within the lease, or may have one that this process does not know of yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +83,16 @@ pub struct Presence {
 }
 
 impl Presence {
+    /// Whether it takes something new now, slots aside.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.session.is_some() && !self.draining && self.withdrawals < WITHDRAWALS_MAX
+    }
+
     /// How many more executions it can take now.
     #[must_use]
     pub fn free(&self) -> u32 {
-        let open = self.session.is_some() && !self.draining && self.withdrawals < WITHDRAWALS_MAX;
-        if open {
+        if self.is_open() {
             let slots = self.slots.0 + u32::from(planted!("one-slot-too-many"));
             slots.saturating_sub(self.held)
         } else {
@@ -123,6 +151,10 @@ pub enum RosterChange {
     Confirmed(RunnerId),
     /// An assignment was withdrawn from a runner.
     Withdrawn(RunnerId),
+    /// A runner was asked for a check.
+    CheckBegan(CheckId, Check),
+    /// A check is over.
+    CheckEnded(CheckId),
 }
 
 /// Who is there.
@@ -137,6 +169,10 @@ pub struct Roster {
     /// When each assignment must be confirmed.
     confirmations: BTreeSet<(Moment, ExecutionId)>,
     unconfirmed: BTreeMap<ExecutionId, (Attempt, Moment)>,
+    /// The checks under way, each with when it is given up.
+    checks: BTreeMap<CheckId, (Check, Moment)>,
+    checks_of: BTreeSet<(RunnerId, CheckId)>,
+    check_deadlines: BTreeSet<(Moment, CheckId)>,
     limits: Limits,
 }
 
@@ -215,12 +251,34 @@ impl Roster {
         self.unconfirmed.contains_key(&execution)
     }
 
+    /// A check that is under way; `None` when it is over, or never was.
+    #[must_use]
+    pub fn check(&self, check: CheckId) -> Option<&Check> {
+        self.checks.get(&check).map(|(check, _)| check)
+    }
+
+    /// The checks under way at a runner.
+    pub fn checks_of(&self, runner: RunnerId) -> impl Iterator<Item = CheckId> {
+        self.checks_of
+            .range((runner, CheckId(0))..)
+            .take_while(move |(of, _)| *of == runner)
+            .map(|(_, check)| *check)
+    }
+
+    /// The check that is to be given up first, if its time has come.
+    #[must_use]
+    pub fn first_overdue_check(&self, now: Moment) -> Option<CheckId> {
+        let (at, check) = self.check_deadlines.first()?;
+        (*at <= now).then_some(*check)
+    }
+
     /// When the roster's next deadline passes; `None` when there is none.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         let lease = self.leases.first().map(|(at, _)| *at);
         let confirmation = self.confirmations.first().map(|(at, _)| *at);
-        lease.into_iter().chain(confirmation).min()
+        let check = self.check_deadlines.first().map(|(at, _)| *at);
+        lease.into_iter().chain(confirmation).chain(check).min()
     }
 
     /// When the lease of a runner that was heard at `heard` is over, as the coordinator judges it.
@@ -305,6 +363,18 @@ impl Roster {
                 }
             }
             RosterChange::Withdrawn(runner) => self.change(runner, |presence| presence.withdrawals += 1),
+            RosterChange::CheckBegan(id, check) => {
+                let deadline = now.after(self.limits.check + self.limits.lease_grace);
+                self.checks_of.insert((check.runner, id));
+                self.check_deadlines.insert((deadline, id));
+                self.checks.insert(id, (check, deadline));
+            }
+            RosterChange::CheckEnded(id) => {
+                if let Some((check, deadline)) = self.checks.remove(&id) {
+                    self.checks_of.remove(&(check.runner, id));
+                    self.check_deadlines.remove(&(deadline, id));
+                }
+            }
         }
     }
 

@@ -16,7 +16,7 @@ mod status;
 pub use claim::{Attempt, Claim, Revision, Sequence, Slots, Staged, StagedId};
 pub use configuration::{Configuration, ConfigurationError};
 pub use failure::{Category, Failure};
-pub use id::{ExecutionId, IdError, IncidentId, IntegrationId, RequestId, RunnerId, SessionId};
+pub use id::{CheckId, ExecutionId, IdError, IncidentId, IntegrationId, RequestId, RunnerId, SessionId};
 pub use log_line::{LogLevel, LogLine, LogSource};
 pub use name::{
     AccessSchema, ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, Pool, PoolName,

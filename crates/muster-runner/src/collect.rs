@@ -1,5 +1,5 @@
 //! Runs a connector on a thread of its own, so that one that panics, hangs or blocks hurts nothing but its own
-//! execution.
+//! execution or check.
 //!
 //! A task of the runtime would not do: a connector that blocks in it takes one of a few worker threads, and a few such
 //! connectors take the heartbeats with them.
@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use muster_connector::secret::{Places, Resolved, resolve};
+use muster_connector::secret::{Places, resolve};
 use muster_connector::{Collection, Connector, Done, Redactor, Sink, run};
 use muster_core::words::{Category, ConnectorName, Failure};
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -58,16 +59,19 @@ impl Drop for Place {
     }
 }
 
-/// A collection that runs. Dropping it gives it up: it ends as soon as it waits for something.
+/// A collection that runs.
+pub(crate) type Collecting = Running<Done>;
+
+/// What a connector does on a thread: a collection, or a check. Dropping it gives it up: it ends as soon as it waits for something.
 #[derive(Debug)]
-pub(crate) struct Collecting {
+pub(crate) struct Running<T> {
     stop: CancellationToken,
     give_up: CancellationToken,
     /// `None` once it has said something.
-    ended: Option<oneshot::Receiver<Result<Done, Failure>>>,
+    ended: Option<oneshot::Receiver<Result<T, Failure>>>,
 }
 
-impl Drop for Collecting {
+impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         self.stop.cancel();
         self.give_up.cancel();
@@ -95,9 +99,47 @@ impl Threads {
         collection: Collection,
         sink: Sink,
     ) -> Result<Collecting, Failure> {
+        let Collection {
+            config,
+            data_type,
+            cursor,
+        } = collection;
+        let stop = sink.cancellation();
+        self.run(connector, config, stop, |connector, config, redactor| async move {
+            let collection = Collection {
+                config,
+                data_type,
+                cursor,
+            };
+            run(connector.as_ref(), &collection, sink.with_redactor(redactor)).await
+        })
+    }
+
+    /// Begins a check: whether the source can be read with this configuration.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start).
+    pub(crate) fn check(&self, connector: Arc<dyn Connector>, config: Value) -> Result<Running<()>, Failure> {
+        let stop = CancellationToken::new();
+        self.run(connector, config, stop, |connector, config, redactor| async move {
+            let checked = match connector.spec().validate(&config) {
+                Ok(()) => connector.check(&config).await,
+                Err(unfit) => Err(unfit.into()),
+            };
+            checked.map_err(|failure| redactor.failure(failure))
+        })
+    }
+
+    /// Runs some work of a connector on a thread, with the secrets in the place of the references to them.
+    fn run<T: Send + 'static, W: Future<Output = Result<T, Failure>>>(
+        &self,
+        connector: Arc<dyn Connector>,
+        config: Value,
+        stop: CancellationToken,
+        work: impl FnOnce(Arc<dyn Connector>, Value, Redactor) -> W + Send + 'static,
+    ) -> Result<Running<T>, Failure> {
         let name = connector.spec().name.clone();
         let place = self.place(&name)?;
-        let collecting_stop = sink.cancellation();
         let give_up = CancellationToken::new();
         let given_up = give_up.clone();
         let (sender, ended) = oneshot::channel();
@@ -108,23 +150,20 @@ impl Threads {
             let _place = place;
             // Out here, since a panic may tell a secret, too.
             let redactor = OnceLock::new();
-            let collect = async {
+            let working = async {
                 // Here, since a secret's file may lie on a disk that blocks.
-                let collection = match with_secrets(connector.as_ref(), collection, &secrets) {
-                    Ok((collection, of_its_secrets)) => {
-                        redactor.get_or_init(|| of_its_secrets);
-                        collection
-                    }
-                    Err(failure) => return Some(Err(failure)),
+                let resolved = match resolve(&connector.spec().config_schema, &config, &secrets) {
+                    Ok(resolved) => resolved,
+                    Err(error) => return Some(Err(error.into())),
                 };
-                let sink = sink.with_redactor(redactor.get().cloned().unwrap_or_default());
+                let redactor = redactor.get_or_init(|| resolved.redactor).clone();
                 tokio::select! {
                     biased;
                     () = given_up.cancelled() => None,
-                    result = run(connector.as_ref(), &collection, sink) => Some(result),
+                    result = work(connector, resolved.config, redactor) => Some(result),
                 }
             };
-            let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(collect.instrument(span))));
+            let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(working.instrument(span))));
             let result = result.unwrap_or_else(|payload| {
                 let failure = panicked(payload.as_ref());
                 Some(Err(redactor.get().map_or(failure.clone(), |it| it.failure(failure))))
@@ -143,8 +182,8 @@ impl Threads {
             )
             .with_remedy("raise the limit of threads on the runner's host, or give the runner fewer slots")
         })?;
-        Ok(Collecting {
-            stop: collecting_stop,
+        Ok(Running {
+            stop,
             give_up,
             ended: Some(ended),
         })
@@ -173,10 +212,10 @@ impl Threads {
     }
 }
 
-impl Collecting {
-    /// The collection's own end. Safe to cancel; to be called once.
-    pub(crate) async fn ended(&mut self) -> Result<Done, Failure> {
-        let silent = || Failure::new(Category::Connector, "the collection has ended without a word");
+impl<T> Running<T> {
+    /// Its own end. Safe to cancel; to be called once.
+    pub(crate) async fn ended(&mut self) -> Result<T, Failure> {
+        let silent = || Failure::new(Category::Connector, "the connector has ended without a word");
         let Some(ended) = &mut self.ended else {
             return Err(silent());
         };
@@ -186,7 +225,7 @@ impl Collecting {
         result.unwrap_or_else(|_| Err(silent()))
     }
 
-    /// Ends the collection: tells it to stop, and drops it where it waits when it does not within a second. One that
+    /// Ends it: tells it to stop, and drops it where it waits when it does not within a second. One that
     /// blocks its thread is left behind, and its result is lost.
     pub(crate) async fn halt(mut self) {
         self.stop.cancel();
@@ -199,17 +238,6 @@ impl Collecting {
             tracing::warn!("the connector blocks its thread and cannot be ended: it is left behind");
         }
     }
-}
-
-/// The collection with its secrets in the place of the references to them: only the connector gets these. With it comes what takes them out of all that
-/// the connector says.
-fn with_secrets(
-    connector: &dyn Connector,
-    collection: Collection,
-    secrets: &Places,
-) -> Result<(Collection, Redactor), Failure> {
-    let Resolved { config, redactor } = resolve(&connector.spec().config_schema, &collection.config, secrets)?;
-    Ok((Collection { config, ..collection }, redactor))
 }
 
 fn panicked(payload: &(dyn Any + Send)) -> Failure {
@@ -225,7 +253,7 @@ fn panicked(payload: &(dyn Any + Send)) -> Failure {
 mod tests {
     use muster_connector::{BoxFuture, DataType, DataTypeSpec, End, Spec, sink};
     use muster_core::time::Interval;
-    use serde_json::{Value, json};
+    use serde_json::json;
     use std::sync::Condvar;
 
     use super::*;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use muster_connector::secret::Places;
-use muster_connector::{Collection, Items, SinkItem, sink};
+use muster_connector::{Collection, Connector, Items, SinkItem, sink};
 use muster_connectors::Registry;
 use muster_core::decide::Work;
-use muster_core::words::{Category, Counts, Cursor, Failure, LogLevel, LogSource};
+use muster_core::words::{
+    AccessSchema, Category, Configuration, ConnectorName, Counts, Cursor, Failure, LogLevel, LogSource,
+};
 use muster_process::Tasks;
 use muster_session::wire::Task;
+use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
@@ -94,19 +96,19 @@ impl Drop for Executor {
 
 impl Executor {
     /// An executor with this many slots, and where its news comes out. `time_limit` holds for executions that have no
-    /// shorter one of their own; references to secrets lead to `secrets`.
+    /// shorter one of their own.
     pub(crate) fn new(
         connectors: Registry,
         uploads: Uploads,
         slots: u32,
         time_limit: Duration,
-        secrets: Places,
+        threads: Threads,
         tasks: Tasks,
     ) -> (Self, mpsc::Receiver<News>) {
         let (news, receiver) = mpsc::channel(NEWS_WAITING_MAX);
         let bench = Bench {
             connectors,
-            threads: Threads::new(slots as usize, secrets),
+            threads,
             uploads,
             slots: Semaphore::new(slots as usize),
             slots_count: slots,
@@ -220,33 +222,12 @@ impl Bench {
 
     fn begin(&self, task: Task) -> Result<(Collecting, Items), Failure> {
         let assignment = task.assignment;
-        let connector = self.connectors.get(&assignment.connector).ok_or_else(|| {
-            Failure::new(
-                Category::Configuration,
-                format!(
-                    "this runner's own configuration does not allow the connector `{}`",
-                    assignment.connector
-                ),
-            )
-            .with_remedy(
-                "add it to `connectors` in the runner's configuration, or choose a pool whose runners allow it",
-            )
-        })?;
-        if let Some(access_schema) = &assignment.access_schema {
-            return Err(Failure::new(
-                Category::Configuration,
-                format!(
-                    "the connector `{}` has no access schema `{access_schema}`",
-                    assignment.connector
-                ),
-            ));
-        }
-        let config = serde_json::from_str(assignment.configuration.as_str()).map_err(|error| {
-            Failure::new(
-                Category::Configuration,
-                format!("the integration's configuration is no JSON: {error}"),
-            )
-        })?;
+        let (connector, config) = prepare(
+            &self.connectors,
+            &assignment.connector,
+            assignment.access_schema.as_ref(),
+            &assignment.configuration,
+        )?;
         let collection = Collection {
             config,
             data_type: assignment.data_type,
@@ -322,6 +303,35 @@ impl Bench {
         // Nobody listens once the runner has given up its work, and then this does not count.
         let _ = self.news.send(News { work, what }).await;
     }
+}
+
+/// What an execution or a check is carried out with: the connector, if this runner may run it, and what that is told.
+pub(crate) fn prepare(
+    connectors: &Registry,
+    name: &ConnectorName,
+    access_schema: Option<&AccessSchema>,
+    configuration: &Configuration,
+) -> Result<(Arc<dyn Connector>, Value), Failure> {
+    let connector = connectors.get(name).ok_or_else(|| {
+        Failure::new(
+            Category::Configuration,
+            format!("this runner's own configuration does not allow the connector `{name}`"),
+        )
+        .with_remedy("add it to `connectors` in the runner's configuration, or choose a pool whose runners allow it")
+    })?;
+    if let Some(access_schema) = access_schema {
+        return Err(Failure::new(
+            Category::Configuration,
+            format!("the connector `{name}` has no access schema `{access_schema}`"),
+        ));
+    }
+    let config = serde_json::from_str(configuration.as_str()).map_err(|error| {
+        Failure::new(
+            Category::Configuration,
+            format!("the integration's configuration is no JSON: {error}"),
+        )
+    })?;
+    Ok((connector, config))
 }
 
 /// Why the upload has ended before its time; waits for ever when there is none.

@@ -16,10 +16,11 @@
 //! ```
 //!
 //! Whether and when to check in, what is held and what must be reported is the session's to know
-//! ([`muster_session::runner`]); the `link` drives it, the `executor` carries out what it says, the `spool` keeps what
+//! ([`muster_session::runner`]); the `link` drives it, the `executor` carries out what it says, the `checker` beside it what is to be checked, the `spool` keeps what
 //! it could not hand over.
 
 mod check_in;
+mod checker;
 mod collect;
 pub mod config;
 mod durable;

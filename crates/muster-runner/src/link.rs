@@ -19,6 +19,7 @@ use tonic::{Code, Status};
 use tracing::Span;
 
 use crate::check_in::{End, Event, Stream};
+use crate::checker::{Checked, Checker};
 use crate::executor::{Collected, Executor, News, What};
 use crate::spans::Spans;
 use crate::spool::{Kept, Spool};
@@ -83,6 +84,8 @@ pub(crate) struct Link {
     pub(crate) endpoint: Endpoint,
     pub(crate) executor: Executor,
     pub(crate) news: mpsc::Receiver<News>,
+    pub(crate) checker: Checker,
+    pub(crate) checked: mpsc::Receiver<Checked>,
     pub(crate) spool: Spool,
     pub(crate) checked_in: watch::Sender<bool>,
     pub(crate) clock: Clock,
@@ -98,6 +101,7 @@ enum Happened {
     Stream(Event),
     Room(mpsc::OwnedPermit<v1::RunnerMessage>),
     News(News),
+    Checked(Checked),
     Time,
     Stop,
     DrainOver,
@@ -117,6 +121,10 @@ impl Link {
                 Happened::Stream(event) => self.stream_event(event),
                 Happened::Room(room) => self.send(room),
                 Happened::News(news) => self.take_news(news),
+                Happened::Checked(Checked { check, failure }) => {
+                    self.checker.forget(check);
+                    self.end.checked(check, failure);
+                }
                 Happened::Time => {
                     self.end.tick(self.clock.now());
                     match self.stream.as_ref().map(Stream::room_now) {
@@ -158,6 +166,7 @@ impl Link {
             () = at(drain_until) => Happened::DrainOver,
             () = at(deadline) => Happened::Time,
             happened = stream_side(&mut self.stream, has_to_send) => happened,
+            Some(checked) = self.checked.recv() => Happened::Checked(checked),
             Some(news) = self.news.recv() => Happened::News(news),
         }
     }
@@ -197,6 +206,8 @@ impl Link {
                     self.executor.start(*task, &span);
                 }
                 RunnerOutput::Stop { work, why } => self.stop(work, why),
+                RunnerOutput::Check(order) => self.checker.start(*order),
+                RunnerOutput::StopCheck(check) => self.checker.stop(check),
                 RunnerOutput::Spool(report) => keep.push(report),
                 RunnerOutput::Unspool { work, accepted } => {
                     if !accepted {

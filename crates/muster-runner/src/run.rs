@@ -17,6 +17,8 @@ use tokio::sync::watch;
 use tonic::transport::Endpoint;
 use tracing::Instrument;
 
+use crate::checker::Checker;
+use crate::collect::Threads;
 use crate::config::{Config, hostname};
 use crate::error::RunnerError;
 use crate::executor::Executor;
@@ -73,12 +75,14 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let uploads = Uploads::new(&endpoint, folder.runner(), is_checked_in, tasks.clone());
     let slots = config.slots.0;
     let secrets = secrets::places(Some(&config.data_folder));
+    let threads = Threads::new(slots as usize, secrets);
+    let (checker, checked) = Checker::new(config.connectors.clone(), threads.clone(), tasks.clone());
     let (executor, news) = Executor::new(
         config.connectors,
         uploads,
         slots,
         config.time_limit,
-        secrets,
+        threads,
         tasks.clone(),
     );
     let link = Link {
@@ -86,6 +90,8 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         endpoint,
         executor,
         news,
+        checker,
+        checked,
         spool,
         checked_in,
         clock,

@@ -11,12 +11,15 @@ mod reports;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use muster_core::decide::check::report::ReportCheck;
 use muster_core::decide::execution::fail::Fail;
 use muster_core::decide::session::presence::{Disconnect, Drain, Hear};
-use muster_core::decide::{self, Answer, Assignment, Command, Message, Rejection, Work};
+use muster_core::decide::{self, Answer, Assignment, CheckOrder, Command, Message, Rejection, Work};
 use muster_core::planted;
 use muster_core::time::{Moment, Now};
-use muster_core::words::{Category, Counts, Cursor, Failure, OrganizationId, Principal, RunnerId, SessionId, Staged};
+use muster_core::words::{
+    Category, CheckId, Counts, Cursor, Failure, OrganizationId, Principal, RunnerId, SessionId, Staged,
+};
 use muster_proto::v1;
 use v1::runner_message::Kind;
 
@@ -45,6 +48,8 @@ enum Asked {
     CheckIn,
     Presence,
     Report(Work, v1::ReportKind),
+    /// How a check has ended. Nobody is told whether that counts.
+    CheckResult,
     /// The end's own word on an assignment that cannot be sent.
     Unsendable,
 }
@@ -156,6 +161,11 @@ impl CoordinatorEnd {
             Some(Kind::LogLines(lines)) => self
                 .take_log_lines(lines, now)
                 .map_err(|error| error.under("log_lines"))?,
+            Some(Kind::CheckResult(result)) => {
+                let (check, failure) =
+                    wire::check_result_from_wire(result).map_err(|error| error.under("check_result"))?;
+                self.report_check(runner, check, failure);
+            }
             Some(Kind::Drain(v1::Drain {})) => {
                 let session = self.session;
                 self.ask(Command::Drain(Drain { runner, session }), Asked::Presence);
@@ -174,7 +184,8 @@ impl CoordinatorEnd {
         match asked {
             Asked::CheckIn => match answer {
                 Ok(Answer::Welcome(welcome)) => self.welcome(welcome, now),
-                Ok(Answer::Done | Answer::Integration(_) | Answer::Executions(_)) | Err(_) => {
+                Ok(Answer::Done | Answer::Integration(_) | Answer::Executions(_) | Answer::Checking { .. })
+                | Err(_) => {
                     self.close(Ending::Internal);
                 }
             },
@@ -185,7 +196,7 @@ impl CoordinatorEnd {
                 }
             }
             Asked::Report(work, kind) => self.answer_report(work, kind, answer),
-            Asked::Unsendable => {}
+            Asked::CheckResult | Asked::Unsendable => {}
         }
     }
 
@@ -224,6 +235,7 @@ impl CoordinatorEnd {
                 self.outbox.fence((execution, attempt), v1::FenceReason::Withdrawn);
             }
             Message::Cancel { execution, attempt } => self.outbox.cancel((execution, attempt)),
+            Message::Check(order) => self.check(*order),
             Message::CheckInAnew => self.reconnect(v1::ReconnectReason::Unconfirmed, None),
             Message::Close(decide::CloseReason::Superseded) => self.close(Ending::Superseded),
             Message::Close(decide::CloseReason::Lapsed) => self.close(Ending::Lapsed),
@@ -386,6 +398,29 @@ impl CoordinatorEnd {
                 self.ask(Command::Fail(Fail { report, failure }), Asked::Unsendable);
             }
         }
+    }
+
+    fn check(&mut self, order: CheckOrder) {
+        let check = order.check;
+        match wire::check_to_wire(order) {
+            Ok(order) => self.outbox.check(order),
+            Err(error) => {
+                // No runner could ever be told, so it ends here, with a cause that a person can mend.
+                let Some(runner) = self.runner else { return };
+                let message = format!("the configuration cannot be sent to a runner: {error}");
+                self.report_check(runner, check, Some(Failure::new(Category::Configuration, message)));
+            }
+        }
+    }
+
+    fn report_check(&mut self, runner: RunnerId, check: CheckId, failure: Option<Failure>) {
+        let command = ReportCheck {
+            runner,
+            session: self.session,
+            check,
+            failure,
+        };
+        self.ask(Command::ReportCheck(command), Asked::CheckResult);
     }
 
     fn ask(&mut self, command: Command, asked: Asked) {

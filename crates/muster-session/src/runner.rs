@@ -12,13 +12,13 @@ mod output;
 mod receive;
 mod send;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use muster_core::decide::Work;
 use muster_core::planted;
 use muster_core::time::{Moment, Now};
-use muster_core::words::{Category, Counts, Cursor, Failure, LogLevel, LogSource};
+use muster_core::words::{Category, CheckId, Counts, Cursor, Failure, LogLevel, LogSource};
 use muster_proto::v1;
 use v1::coordinator_message::Kind;
 
@@ -59,6 +59,10 @@ pub struct RunnerEnd {
     log_due: bool,
     /// Whether the lines that were logged before the next reports have been sent.
     lines_went_first: bool,
+    /// The checks that this stream has brought and that go on.
+    checks: BTreeSet<CheckId>,
+    /// How others have ended, to be sent.
+    check_results: VecDeque<v1::CheckResult>,
     outputs: VecDeque<RunnerOutput>,
     listed: Vec<Work>,
     draining: bool,
@@ -96,6 +100,8 @@ impl RunnerEnd {
             log_from: now.moment,
             log_due: false,
             lines_went_first: false,
+            checks: BTreeSet::new(),
+            check_results: VecDeque::new(),
             outputs: VecDeque::from([RunnerOutput::Connect]),
             listed: Vec::new(),
             draining: false,
@@ -184,21 +190,17 @@ impl RunnerEnd {
     /// The work has failed.
     ///
     /// Returns whether the result still counts; `false` when the work was stopped in between.
-    pub fn failed(&mut self, work: Work, mut failure: Failure) -> bool {
-        match failure.category {
-            // These are the coordinator's to say, which would refuse them for ever.
-            Category::RunnerLost | Category::Canceled => failure.category = Category::Connector,
-            Category::Permission
-            | Category::Configuration
-            | Category::Communication
-            | Category::Connector
-            | Category::Timeout
-            | Category::Landing => {}
+    pub fn failed(&mut self, work: Work, failure: Failure) -> bool {
+        self.finish(work, wire::failed(work, &sayable(failure)))
+    }
+
+    /// A check has ended: the source can be read, or cannot. Nothing is said of one that was stopped in between.
+    pub fn checked(&mut self, check: CheckId, failure: Option<Failure>) {
+        if self.checks.remove(&check) {
+            let failure = failure.map(sayable);
+            self.check_results
+                .push_back(wire::check_result_to_wire(check, failure.as_ref()));
         }
-        if failure.message.is_empty() {
-            "the connector gave no reason".clone_into(&mut failure.message);
-        }
-        self.finish(work, wire::failed(work, &failure))
     }
 
     /// Something was said about work in hand. Lines that do not fit into the queue are counted, and the count is sent.
@@ -221,7 +223,8 @@ impl RunnerEnd {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let told = !self.drain_unsent || !self.is_checked_in();
-        self.draining && told && self.hand.running_count() == 0 && self.hand.spooled_count() == 0
+        let checked = self.checks.is_empty() && self.check_results.is_empty();
+        self.draining && told && checked && self.hand.running_count() == 0 && self.hand.spooled_count() == 0
     }
 
     /// Whether the runner is checked in now.
@@ -316,7 +319,7 @@ impl RunnerEnd {
             Link::Greeting { said_hello, .. } => !said_hello,
             Link::Up { .. } => {
                 let due = self.heartbeat_due || self.progress_due || self.drain_unsent;
-                due || !self.unsent.is_empty() || self.logs_now()
+                due || !self.unsent.is_empty() || !self.check_results.is_empty() || self.logs_now()
             }
         }
     }
@@ -324,7 +327,7 @@ impl RunnerEnd {
     /// How much waits to be sent.
     #[must_use]
     pub fn in_hand(&self) -> usize {
-        self.unsent.len() + self.progress.len() + self.log_lines.len()
+        self.unsent.len() + self.progress.len() + self.log_lines.len() + self.check_results.len()
     }
 
     /// Whether log lines are to go out now: those that came one by one have been gathered for long enough, so many wait that nothing is won by
@@ -405,9 +408,31 @@ impl RunnerEnd {
     fn leave(&mut self, until: Moment) {
         self.link = Link::Away { until };
         self.unsent.clear();
+        for check in std::mem::take(&mut self.checks) {
+            self.outputs.push_back(RunnerOutput::StopCheck(check));
+        }
+        self.check_results.clear();
         self.heartbeat_due = false;
         self.progress_due = false;
         self.log_due = false;
         self.lines_went_first = false;
     }
+}
+
+/// The failure as a runner may say it.
+fn sayable(mut failure: Failure) -> Failure {
+    match failure.category {
+        // These are the coordinator's to say, which would refuse them for ever.
+        Category::RunnerLost | Category::Canceled => failure.category = Category::Connector,
+        Category::Permission
+        | Category::Configuration
+        | Category::Communication
+        | Category::Connector
+        | Category::Timeout
+        | Category::Landing => {}
+    }
+    if failure.message.is_empty() {
+        "the connector gave no reason".clone_into(&mut failure.message);
+    }
+    failure
 }

@@ -4,6 +4,7 @@
 //! error names the field and what was expected of it.
 
 mod assignment;
+mod check;
 mod failure;
 mod hello;
 mod json;
@@ -21,6 +22,7 @@ use muster_proto::v1;
 use crate::error::ProtocolError;
 
 pub use assignment::{Task, assignment_to_wire, task_from_wire};
+pub use check::{check_from_wire, check_to_wire};
 pub use failure::{failure_from_wire, failure_to_wire};
 pub use hello::{CONNECTORS_MAX, HELD_MAX, SLOTS_MAX, check_in_from_wire};
 pub use json::{JsonError, json_from_struct, struct_from_json};
@@ -28,6 +30,7 @@ pub use log_lines::{log_line_to_wire, log_lines_from_wire};
 pub use report::{REPORTS_MAX, work_of_report};
 pub use specification::{specification_from_json, specification_to_json};
 
+pub(crate) use check::{check_id_from_wire, check_result_from_wire, check_result_to_wire};
 pub(crate) use report::{Said, accepted, completed, failed, progress, report_from_wire, started};
 
 /// The work that 16 bytes and a number name.

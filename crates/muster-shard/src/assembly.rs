@@ -7,6 +7,7 @@ use muster_core::state::State;
 use muster_store::Store;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::checks::Checks;
 use crate::clock::{Clock, Reading};
 use crate::committer::{Committer, Durable};
 use crate::error::FatalError;
@@ -91,6 +92,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     let pipeline = Arc::new(Pipeline::default());
     let durable = Arc::new(Durable::new(recovered.head));
     let outboxes = Arc::new(Outboxes::default());
+    let checks = Arc::new(Checks::default());
     let wake = Arc::new(Notify::new());
     let deliver = Arc::new(Notify::new());
     let writing = Arc::new(AtomicBool::new(false));
@@ -101,6 +103,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         pipeline: Arc::clone(&pipeline),
         durable: Arc::clone(&durable),
         outboxes: Arc::clone(&outboxes),
+        checks: Arc::clone(&checks),
         watchers: Arc::clone(&watchers),
         landing,
         notes,
@@ -124,7 +127,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         jobs,
         (store, reads),
         history_is_whole,
-        outboxes,
+        (outboxes, checks),
         (watchers, deliver),
         (clock.face(), Arc::clone(&hold)),
         (figures, tail),

@@ -13,6 +13,7 @@ use muster_store::{Store, StoreError};
 use tokio::sync::{Notify, mpsc};
 
 use crate::batch::Batch;
+use crate::checks::Checks;
 use crate::clock::Clocks;
 use crate::figures::Figures;
 use crate::outbox::Outboxes;
@@ -58,6 +59,7 @@ pub(crate) struct Committer {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) durable: Arc<Durable>,
     pub(crate) outboxes: Arc<Outboxes>,
+    pub(crate) checks: Arc<Checks>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) landing: mpsc::Sender<LandingWork>,
     pub(crate) notes: mpsc::Sender<Note>,
@@ -114,6 +116,7 @@ impl Committer {
     /// Tells everybody that no batch will follow. What has gathered is dropped.
     pub(crate) fn end(&self) {
         self.pipeline.abandon();
+        self.checks.abandon();
         self.durable.end();
     }
 
@@ -171,6 +174,7 @@ impl Committer {
                 Effect::Publish { execution, .. } => self.land(LandingWork::Publish(execution)),
                 Effect::Deliver if planted!("outbox-not-announced") => {}
                 Effect::Deliver => self.deliver.notify_one(),
+                Effect::CheckEnded { check, end } => self.checks.tell(check, end),
                 Effect::Discard { execution, attempt } => self.land(LandingWork::Discard(execution, attempt)),
                 Effect::Note {
                     execution,

@@ -14,6 +14,7 @@ use muster_store::{Store, StoreError};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::assembly::Reads;
+use crate::checks::Checks;
 use crate::clock::{ClockFault, Face};
 use crate::error::ShardError;
 use crate::figures::Figures;
@@ -82,6 +83,7 @@ pub struct ShardHandle {
     /// Whether history holds all that a stop had cut off.
     history_is_whole: watch::Receiver<bool>,
     outboxes: Arc<Outboxes>,
+    checks: Arc<Checks>,
     watchers: Arc<Watchers>,
     line_watchers: Arc<LineWatchers>,
     clock: Arc<Face>,
@@ -110,7 +112,7 @@ impl ShardHandle {
         jobs: mpsc::Sender<Job>,
         (store, reads): (Store, Reads),
         history_is_whole: watch::Receiver<bool>,
-        outboxes: Arc<Outboxes>,
+        (outboxes, checks): (Arc<Outboxes>, Arc<Checks>),
         (watchers, deliver): (Arc<Watchers>, Arc<Notify>),
         (clock, hold): (Arc<Face>, Arc<Hold>),
         (figures, tail): (Arc<Figures>, Arc<Tail>),
@@ -121,6 +123,7 @@ impl ShardHandle {
             reads,
             history_is_whole,
             outboxes,
+            checks,
             watchers,
             line_watchers: Arc::default(),
             clock,
@@ -205,6 +208,12 @@ impl ShardHandle {
     /// Closes a session's queue.
     pub fn close_outbox(&self, session: SessionId) {
         self.outboxes.close(session);
+    }
+
+    /// Who waits for the ends of checks.
+    #[must_use]
+    pub fn checks(&self) -> Arc<Checks> {
+        Arc::clone(&self.checks)
     }
 
     /// Every change of an execution from now on, once it is durable. Whoever reads too slowly is told that it has lagged.
@@ -444,7 +453,7 @@ mod tests {
             jobs,
             (store, Reads::OnThePool),
             history_is_whole,
-            Arc::default(),
+            (Arc::default(), Arc::default()),
             (Arc::default(), Arc::default()),
             (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),
             (Arc::default(), Arc::default()),

@@ -20,6 +20,7 @@
 mod assembly;
 mod batch;
 mod changed;
+mod checks;
 mod clock;
 mod committer;
 mod error;
@@ -42,6 +43,7 @@ mod verifier;
 mod watch;
 mod writer;
 
+pub use checks::{Checks, Ending};
 pub use clock::{AHEAD_MAX, ClockFault};
 pub use error::{FatalError, ShardError};
 pub use handle::{Answered, AskError, Kept, Page, Posted, ShardHandle};

@@ -211,7 +211,7 @@ mod tests {
             mpsc::channel(1).0,
             (store, Reads::OnThePool),
             watch::channel(true).1,
-            Arc::default(),
+            (Arc::default(), Arc::default()),
             (Arc::default(), Arc::default()),
             (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),
             (Arc::default(), Arc::default()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::decide::check::give_up::GiveUpCheck;
 use muster_core::decide::execution::fall_due::FallDue;
 use muster_core::decide::incident::{forget::Forget, review::Review};
 use muster_core::decide::session::{lapse::Lapse, withdraw::Withdraw};
@@ -388,7 +389,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes back what lapsed leases held, and what nobody has confirmed in time.
+    /// Takes back what lapsed leases held, and what nobody has confirmed in time, and gives up checks that nobody has answered.
     fn let_deadlines_pass(&mut self) {
         let by = Principal::Coordinator;
         let now = self.now;
@@ -403,6 +404,12 @@ impl Turn<'_> {
                 break;
             };
             let _ = self.ask(&by, Command::Withdraw(Withdraw { execution, attempt }));
+        }
+        for _ in 0..STEPS_MAX {
+            let Some(check) = self.state().roster().first_overdue_check(now.moment) else {
+                break;
+            };
+            let _ = self.ask(&by, Command::GiveUpCheck(GiveUpCheck { check }));
         }
     }
 

@@ -42,6 +42,7 @@ impl World {
         if live {
             for recorded in &events {
                 self.check_event(recorded);
+                self.check_checked(sequence, recorded);
             }
         }
         let trace = &mut self.trace;
@@ -162,7 +163,7 @@ impl World {
                     }
                 }
             }
-            Some(Kind::Heartbeat(_) | Kind::LogLines(_) | Kind::Drain(_)) | None => {}
+            Some(Kind::Heartbeat(_) | Kind::LogLines(_) | Kind::Drain(_) | Kind::CheckResult(_)) | None => {}
         }
     }
 

@@ -138,6 +138,7 @@ impl World {
     }
 
     fn check_end(&mut self) {
+        self.check_nobody_waits();
         self.check_landed();
         self.check_facts();
         // A last cut of the power: nothing is lost by it, and the next start sweeps what is left of failed attempts.

@@ -35,6 +35,7 @@ const FAULTS: &[(u32, &str)] = &[
     (3, "a stream becomes slow"),
     (4, "a runner is cut off"),
     (3, "a stream is told to come anew"),
+    (4, "a check's result is said by another, or again"),
     (2, "the landing fails"),
     (2, "the landing is slow"),
     (1, "the mail server is down"),
@@ -125,6 +126,7 @@ impl World {
                 let by = self.chance.i64(-4_000_000..4_000_000);
                 self.step_runner_clock(which, by);
             }
+            "a check's result is said by another, or again" => return self.say_check_again(which),
             "a runner's disk is full" => self.runners[which].disk_full = true,
             "a runner is removed" => {
                 let left = self.runners.iter().filter(|runner| !runner.gone).count();

@@ -8,12 +8,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use muster_core::decide::execution::Report;
 use muster_core::decide::execution::landing::{Landed, Unlandable};
 use muster_core::decide::incident::deliver::Deliver;
-use muster_core::decide::{self, Command};
+use muster_core::decide::{self, CheckEnd, Command};
 use muster_core::index::Outgoing;
-use muster_core::words::{Attempt, ExecutionId, Principal, Staged};
+use muster_core::words::{Attempt, CheckId, ExecutionId, Principal, Staged};
 use muster_landing::{Destination, Landing, PublishError};
 use muster_session::coordinator::Ended;
-use muster_shard::{AskError, LandingWork, ShardError, ShardHandle};
+use muster_shard::{AskError, Ending, LandingWork, ShardError, ShardHandle};
 
 use crate::agenda::Millis;
 use crate::mail::Outbox;
@@ -42,6 +42,7 @@ pub enum Work {
         inbox: Inbox,
     },
     Operate(u64, Said),
+    AwaitCheck(CheckId, Ending),
     /// Wait until something new is in the outbox.
     AwaitOutbox,
     LookThroughOutbox,
@@ -62,6 +63,7 @@ pub enum Done {
         taken: Result<Taken, Refused>,
     },
     Operated(u64, Box<Heard>),
+    Checked(CheckId, CheckEnd),
     OutboxFilled,
     Outbox(Outbox),
     Delivered(Outgoing),
@@ -164,6 +166,12 @@ impl World {
                     Err(_) => Done::Stopped,
                 }
             }),
+            Work::AwaitCheck(check, ending) => Box::pin(async move {
+                match ending.await {
+                    Ok(end) => Done::Checked(check, end),
+                    Err(_) => Done::Stopped,
+                }
+            }),
             Work::AwaitOutbox => Box::pin(async move {
                 handle.outbox_filled().await;
                 Done::OutboxFilled
@@ -263,6 +271,7 @@ impl World {
                 task,
                 taken,
             } => self.uploaded(runner, life, task, taken),
+            Done::Checked(check, end) => self.check_told_end(check, &end),
             Done::Operated(id, heard) => self.operated(id, *heard),
             Done::OutboxFilled => {
                 self.wake(Due::Notify, 0);

@@ -15,6 +15,7 @@
 
 mod agenda;
 mod check;
+mod checks;
 mod clock;
 mod coordinator;
 pub mod coverage;

@@ -61,6 +61,7 @@ impl World {
                     reports.collect::<Vec<_>>().join(", ")
                 }
                 Some(v1::runner_message::Kind::LogLines(_)) => "log lines".to_owned(),
+                Some(v1::runner_message::Kind::CheckResult(_)) => "check result".to_owned(),
                 Some(v1::runner_message::Kind::Drain(_)) => "drain".to_owned(),
                 Some(v1::runner_message::Kind::Heartbeat(_)) | None => return,
             };
@@ -93,6 +94,7 @@ impl World {
                 format!("cancels {}", cancels.collect::<Vec<_>>().join(", "))
             }
             Some(Kind::Assignments(_) | Kind::Heartbeat(_)) | None => return,
+            Some(Kind::Check(_)) => "check".to_owned(),
             Some(Kind::Welcome(_)) => "welcome".to_owned(),
             Some(Kind::Reconnect(_)) => "reconnect".to_owned(),
         };

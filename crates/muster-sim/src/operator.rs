@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::decide::check::begin::Check;
 use muster_core::decide::execution::{cancel::Cancel, run_now::RunNow};
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::integration::delete::Delete;
 use muster_core::decide::integration::disable::Disable;
 use muster_core::decide::integration::enable::Enable;
+use muster_core::decide::integration::pause::{Pause, Resume};
 use muster_core::decide::integration::update::Update;
 use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::{Definition, Finished, PerDataType};
@@ -17,7 +19,7 @@ use muster_core::words::{
     Configuration, ConnectorName, DataType, DisplayName, EmailAddress, Enablement, ExecutionId, IntegrationId,
     Notifications, OrganizationId, Percent, Pool, PoolName, Principal, Request, RequestId, Sequence,
 };
-use muster_shard::{ShardError, ShardHandle};
+use muster_shard::{Ending, ShardError, ShardHandle};
 
 use crate::jobs::Work;
 use crate::mail::MOVED_AWAY;
@@ -38,7 +40,7 @@ pub enum Said {
 /// What somebody hears.
 #[derive(Debug)]
 pub enum Heard {
-    Answer(Result<Answer, Rejection>, Sequence),
+    Answer(Result<Answer, Rejection>, Sequence, Option<Ending>),
     Page(Vec<Arc<Finished>>),
 }
 
@@ -46,12 +48,17 @@ pub enum Heard {
 pub async fn ask(shard: &ShardHandle, said: Said) -> Result<Heard, ShardError> {
     match said {
         Said::Ask(by, command) => {
+            let checks = shard.checks();
             let asked = shard.turn(move |turn| {
                 let answer = turn.ask(&by, *command);
-                (answer, turn.sequence())
+                let ending = match &answer {
+                    Ok(Answer::Checking { check, .. }) => Some(checks.wait_for(*check)),
+                    Ok(_) | Err(_) => None,
+                };
+                (answer, turn.sequence(), ending)
             });
-            let (answer, sequence) = asked.await?;
-            Ok(Heard::Answer(answer, sequence))
+            let (answer, sequence, ending) = asked.await?;
+            Ok(Heard::Answer(answer, sequence, ending))
         }
         Said::Page(integration, _) => {
             let page = shard.finished_page(integration, None, 1_000).await?;
@@ -116,7 +123,7 @@ impl World {
             by = organization(if name == "acme" { "globex" } else { "acme" });
             self.trace.count("somebody reaches for another organization's");
         }
-        let command = match self.chance.u32(0..100) {
+        let command = match self.chance.u32(0..114) {
             0..30 => Command::RunNow(RunNow {
                 organization: by.clone(),
                 integration,
@@ -158,12 +165,47 @@ impl World {
                 integration,
                 version: self.some_version(integration),
             }),
+            100..108 => Command::Check(Check {
+                organization: by.clone(),
+                integration,
+            }),
+            108..112 => Command::PauseIntegration(Pause {
+                organization: by.clone(),
+                integration,
+                until: self.last_stamp.after(Duration::from_secs(self.chance.u64(1..2_400))),
+            }),
+            112.. => Command::ResumeIntegration(Resume {
+                organization: by.clone(),
+                integration,
+            }),
             _ => {
                 let ended = self.told.ended_of(integration);
                 return self.say(Said::Page(integration, ended));
             }
         };
+        let is_check = matches!(command, Command::Check(_));
         self.say(Said::Ask(principal(&by), Box::new(command)));
+        // Whoever checks sees what is wrong, and mends it before the answer is there.
+        if is_check && self.chance.u32(0..4) == 0 {
+            self.reconfigure(&own, integration);
+        }
+    }
+
+    fn reconfigure(&mut self, own: &OrganizationId, integration: IntegrationId) {
+        let Some(found) = self.spec.integrations.get(&integration) else {
+            return;
+        };
+        self.operators.names += 1;
+        let update = Update {
+            organization: own.clone(),
+            integration,
+            definition: Definition {
+                configuration: configuration(own, self.operators.names),
+                ..found.definition.clone()
+            },
+            version: None,
+        };
+        self.say(Said::Ask(principal(own), Box::new(Command::UpdateIntegration(update))));
     }
 
     fn create(&mut self, own: &OrganizationId) {
@@ -323,10 +365,17 @@ impl World {
             return;
         };
         match (said, heard) {
-            (Said::Ask(by, command), Heard::Answer(answer, sequence)) => {
+            (Said::Ask(by, command), Heard::Answer(answer, sequence, ending)) => {
                 self.check_told(sequence, "an operator's answer");
                 match answer {
-                    Ok(answer) => self.note_told(&by, &command, &answer),
+                    Ok(answer) => {
+                        self.note_told(&by, &command, &answer);
+                        if let (Command::Check(asked), Answer::Checking { check, .. }, Some(ending)) =
+                            (&*command, &answer, ending)
+                        {
+                            self.await_check(*check, asked.integration, ending);
+                        }
+                    }
                     Err(rejection) => self.check_rejected(&command, &rejection),
                 }
             }
@@ -337,6 +386,7 @@ impl World {
 
     /// The process has ended, and nobody hears anything of it.
     pub(crate) fn operators_lose_the_coordinator(&mut self) {
+        self.forget_waiting();
         for said in std::mem::take(&mut self.operators.pending).into_values() {
             if let Said::Ask(_, command) = &said
                 && matches!(**command, Command::CreateIntegration(_))

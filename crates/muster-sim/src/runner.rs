@@ -10,6 +10,7 @@ use muster_session::runner::{RunnerEnd, RunnerOutput, RunnerProfile, StreamEnd};
 use muster_session::wire;
 
 use crate::agenda::Millis;
+use crate::checks::Checking;
 use crate::clock::Clock;
 use crate::network::Item;
 use crate::trace::{broken, say};
@@ -44,6 +45,7 @@ pub struct Runner {
     /// Its disk takes nothing.
     pub disk_full: bool,
     pub tasks: BTreeMap<Work, Task>,
+    pub checking: Checking,
     pub next_task: u64,
     leaving: bool,
     /// When this process heard the coordinator last, by its own clock.
@@ -133,6 +135,7 @@ impl World {
             removed: Vec::new(),
             disk_full: false,
             tasks: BTreeMap::new(),
+            checking: Checking::new(),
             next_task: 1,
             leaving: false,
             heard_coordinator: None,
@@ -170,6 +173,7 @@ impl World {
         runner.leaving = false;
         runner.paused_until = 0;
         let tasks = std::mem::take(&mut runner.tasks);
+        runner.checking.clear();
         if how == Stops::Lost {
             for (work, report) in std::mem::take(&mut runner.removed) {
                 if self.chance.bool() {
@@ -296,6 +300,13 @@ impl World {
                     match self.runners[which].tasks.remove(&work) {
                         Some(task) => task.cut(),
                         None => broken!("{runner} stops {work:?}, which does not run"),
+                    }
+                }
+                RunnerOutput::Check(order) => self.begin_check(which, &order),
+                RunnerOutput::StopCheck(check) => {
+                    self.trace.count("a check is stopped");
+                    if self.runners[which].checking.remove(&check).is_none() {
+                        broken!("{check} is stopped, and does not run");
                     }
                 }
                 RunnerOutput::Spool(report) => {
@@ -453,7 +464,8 @@ fn given_up(message: &v1::CoordinatorMessage, tasks: &BTreeMap<Work, Task>) -> V
                 .filter_map(|one| named(&one.execution_id, one.attempt))
                 .collect()
         }
-        Some(Kind::Acks(_) | Kind::Assignments(_) | Kind::Heartbeat(_) | Kind::Reconnect(_)) | None => Vec::new(),
+        Some(Kind::Acks(_) | Kind::Assignments(_) | Kind::Check(_) | Kind::Heartbeat(_) | Kind::Reconnect(_))
+        | None => Vec::new(),
     }
 }
 

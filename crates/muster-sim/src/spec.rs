@@ -99,6 +99,10 @@ pub struct Integration {
     pub deleted: bool,
     pub collections: BTreeMap<DataType, Collection>,
     pub health: health::Health,
+    /// Until when its schedule rests, or did.
+    pub paused_until: Stamp,
+    /// Whether its newest check failed, and nothing newer says otherwise.
+    pub check_fails: bool,
     /// The batch of the newest change by a person.
     pub changed: Sequence,
 }
@@ -167,6 +171,7 @@ impl Spec {
             | Event::IntegrationUpdated { .. }
             | Event::IntegrationEnabled { .. }
             | Event::IntegrationDisabled { .. }
+            | Event::IntegrationPaused { .. }
             | Event::IntegrationDeleted { .. } => {
                 must(matches!(by, Principal::Operator(_)), || {
                     "only a person changes integrations".to_owned()
@@ -177,6 +182,25 @@ impl Spec {
                     self.closing = self.closing.filter(|closing| *closing != id);
                 }
                 Ok(seen)
+            }
+            Event::IntegrationChecked {
+                integration,
+                revision,
+                runner,
+                failure,
+            } => {
+                must(*by == Principal::Runner(*runner), || "somebody else checks".to_owned())?;
+                let current = self.existing(*integration)?.revision;
+                must(*revision == current, || {
+                    format!("the configuration is {current} by now, so this says nothing of it")
+                })?;
+                if let Some(one) = self.integrations.get_mut(integration) {
+                    one.check_fails = failure.is_some();
+                }
+                Ok(match failure {
+                    Some(_) => "integration checked: fails",
+                    None => "integration checked",
+                })
             }
             Event::ScheduleAdvanced {
                 integration,
@@ -260,6 +284,8 @@ impl Spec {
                     deleted: false,
                     collections: BTreeMap::new(),
                     health: health::Health::created(at),
+                    paused_until: Stamp::default(),
+                    check_fails: false,
                     changed: sequence,
                 };
                 made.set_intervals(&definition.intervals);
@@ -297,10 +323,13 @@ impl Spec {
                     }
                 }
                 let one = self.changing(*id, sequence)?;
+                one.check_fails &= one.revision == *revision;
                 one.revision = *revision;
                 one.definition = definition.clone();
                 one.set_intervals(&definition.intervals);
-                one.set_next(*id, next, at, true)?;
+                let rests = one.paused_until > at;
+                let after = if rests { schedule::before(one.paused_until) } else { at };
+                one.set_next(*id, next, after, true)?;
                 Ok("integration updated")
             }
             Event::IntegrationEnabled { integration: id, next } => {
@@ -309,6 +338,7 @@ impl Spec {
                 })?;
                 let one = self.changing(*id, sequence)?;
                 one.enablement = Enablement::Enabled;
+                one.check_fails = false;
                 one.set_next(*id, next, at, false)?;
                 Ok("integration enabled")
             }
@@ -323,10 +353,29 @@ impl Spec {
                 }
                 let one = self.changing(*id, sequence)?;
                 one.enablement = Enablement::Disabled;
+                one.paused_until = Stamp::default();
                 one.collections
                     .values_mut()
                     .for_each(|collection| collection.next = None);
                 Ok("integration disabled")
+            }
+            Event::IntegrationPaused {
+                integration: id,
+                until,
+                next,
+            } => {
+                must(self.existing(*id)?.enablement == Enablement::Enabled, || {
+                    "it is not enabled, and rests anyway".to_owned()
+                })?;
+                must(*until >= at, || "it was to rest until a time that is past".to_owned())?;
+                let one = self.changing(*id, sequence)?;
+                one.paused_until = *until;
+                one.set_next(*id, next, schedule::before(*until), false)?;
+                Ok(if *until > at {
+                    "integration paused"
+                } else {
+                    "integration resumed"
+                })
             }
             Event::IntegrationDeleted { integration: id } => {
                 for (_, open) in self.open_of(*id) {

@@ -75,7 +75,11 @@ impl World {
                 self.told.versions.entry(*id).or_insert(1);
             }
             (
-                Command::UpdateIntegration(_) | Command::EnableIntegration(_) | Command::DisableIntegration(_),
+                Command::UpdateIntegration(_)
+                | Command::EnableIntegration(_)
+                | Command::DisableIntegration(_)
+                | Command::PauseIntegration(_)
+                | Command::ResumeIntegration(_),
                 Answer::Integration(id),
             ) => {
                 let version = self.spec.integrations.get(id).map_or(0, |one| one.version);
@@ -98,6 +102,7 @@ impl World {
                     self.told.executions.insert(*id);
                 }
             }
+            (Command::Check(_), Answer::Checking { .. }) => {}
             (Command::Cancel(cancel), Answer::Done) => {
                 self.told.canceled.insert(cancel.execution);
             }
@@ -112,6 +117,14 @@ impl World {
             (Command::UpdateIntegration(_), Rejection::Stale { .. } | Rejection::NameTaken { .. }) => true,
             (Command::DeleteIntegration(_), Rejection::Stale { .. }) => true,
             (Command::RunNow(_), Rejection::NotEnabled(_)) => true,
+            (
+                Command::PauseIntegration(_) | Command::ResumeIntegration(_),
+                Rejection::NotEnabled(_) | Rejection::PauseOutOfBounds { .. },
+            ) => true,
+            (Command::Check(_), Rejection::NoRunner { .. } | Rejection::ChecksFull { .. }) => {
+                self.trace.count("a check is refused");
+                true
+            }
             (Command::Cancel(cancel), Rejection::NotOpen(_)) => self
                 .spec
                 .executions
@@ -237,6 +250,7 @@ impl World {
                     }
                 }
             }
+            Some(Kind::Check(check)) => self.note_check_asked(which, check),
             Some(Kind::Welcome(_) | Kind::Heartbeat(_) | Kind::Reconnect(_)) | None => {}
         }
     }
@@ -435,6 +449,9 @@ fn organization_of(command: &Command) -> Option<&muster_core::words::Organizatio
         Command::UpdateIntegration(it) => Some(&it.organization),
         Command::EnableIntegration(it) => Some(&it.organization),
         Command::DisableIntegration(it) => Some(&it.organization),
+        Command::PauseIntegration(it) => Some(&it.organization),
+        Command::ResumeIntegration(it) => Some(&it.organization),
+        Command::Check(it) => Some(&it.organization),
         Command::DeleteIntegration(it) => Some(&it.organization),
         Command::RunNow(it) => Some(&it.organization),
         _ => None,

@@ -9,6 +9,7 @@ use muster_core::time::{Now, Stamp};
 use muster_core::words::{ExecutionId, RunnerId, Sequence, SessionId};
 
 use crate::agenda::{Agenda, Millis};
+use crate::checks::Checks;
 use crate::clock::Clock;
 use crate::coordinator::Coordinator;
 use crate::disk::Disk;
@@ -59,6 +60,8 @@ pub enum Due {
     Boot(usize),
     /// The next step of a runner's work.
     Work(usize, u64),
+    /// Checks of a runner end.
+    Checked(usize),
     /// An operator does something.
     Operate,
     /// Something goes wrong.
@@ -104,6 +107,7 @@ pub struct World {
     pub(crate) landing_slow: bool,
     pub(crate) mail: Mail,
     pub(crate) operators: Operators,
+    pub(crate) checks: Checks,
     /// The journal as it was appended, from its first batch on.
     pub(crate) journal: Vec<(Sequence, Vec<Recorded>)>,
     /// For batches that are not known to be durable: how many writes there had been when each was appended.
@@ -156,6 +160,7 @@ impl World {
             landing_slow: false,
             mail: Mail::default(),
             operators: Operators::default(),
+            checks: Checks::default(),
             journal: Vec::new(),
             appended: VecDeque::new(),
             durable: Sequence(0),
@@ -225,6 +230,7 @@ impl World {
             Due::Dial(which) => self.dialled(which),
             Due::Boot(which) => self.boot(which),
             Due::Work(which, task) => self.work(which, task),
+            Due::Checked(which) => self.end_checks(which),
             Due::Operate => self.operate(),
             Due::Fault => self.go_wrong(),
         }

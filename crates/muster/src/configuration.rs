@@ -294,7 +294,7 @@ impl FromStr for Every {
 }
 
 /// Numbers with their units, the sum of which is the interval: `90s`, `15m`, `1h30m`, `7d`.
-fn parse_interval(text: &str) -> Result<Duration, String> {
+pub fn parse_interval(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no interval: it must be such as `90s`, `15m`, `1h30m` or `7d`");
     let mut rest = text;
     let mut seconds = 0_u64;

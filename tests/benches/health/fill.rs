@@ -170,5 +170,7 @@ fn integration(n: usize, now: Stamp, chance: &mut fastrand::Rng) -> Outcome<Inte
         alert: Alert::Quiet {
             since: before(24 * hour),
         },
+        paused_until: None,
+        checked: None,
     })
 }

@@ -103,7 +103,7 @@ fn take(message: v1::CoordinatorMessage, shared: &Shared, reports: &mut Vec<v1::
             shared.progress.finish(finished as u64);
         }
         Some(Kind::Fences(v1::Fences { fences })) => shared.progress.fence(fences.len() as u64),
-        Some(Kind::Heartbeat(_) | Kind::Cancels(_)) | None => {}
+        Some(Kind::Heartbeat(_) | Kind::Cancels(_) | Kind::Check(_)) | None => {}
         Some(Kind::Reconnect(_)) => return Err("the coordinator wants it to check in anew".into()),
     }
     Ok(())

@@ -288,7 +288,11 @@ async fn work(handle: &ShardHandle, n: u64, progress: &Progress, ends: Ends) -> 
         }
         let assignments = messages.into_iter().filter_map(|message| match message {
             Message::Assign(assignment) => Some(*assignment),
-            Message::Fence { .. } | Message::Cancel { .. } | Message::CheckInAnew | Message::Close(_) => None,
+            Message::Fence { .. }
+            | Message::Cancel { .. }
+            | Message::Check(_)
+            | Message::CheckInAnew
+            | Message::Close(_) => None,
         });
         let commands: Vec<Command> = assignments.flat_map(|one| work_off(runner, &one, ends)).collect();
         let answers = handle.ask_all(Principal::Runner(runner), commands).await?.await?;

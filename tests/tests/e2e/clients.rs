@@ -38,6 +38,9 @@ async fn a_runner_of_a_hundred_lines_of_python_lives_a_runners_life() {
     assert_eq!(records.len(), 12_345);
     assert_eq!(records[12_344], serde_json::json!({"number": 12_344}));
 
+    let checked = client.check(&integration.name).await.expect("it answers");
+    assert_eq!(checked.failure, None);
+
     // It comes back by itself, and is given work again.
     world.coordinator.kill_9();
     world.coordinator.restart().await;

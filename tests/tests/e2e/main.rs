@@ -5,6 +5,7 @@ mod alerts;
 mod api_page;
 mod backup;
 mod bad_input;
+mod checks;
 mod clients;
 mod competition;
 mod configuration;

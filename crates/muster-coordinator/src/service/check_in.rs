@@ -181,7 +181,9 @@ impl CheckIn {
                     .map_or_else(String::new, |host| host.hostname.clone()),
             ),
             Some(Kind::Heartbeat(_)) => None,
-            Some(Kind::Reports(_) | Kind::LogLines(_) | Kind::Drain(_)) | None => return self.receive(message),
+            Some(Kind::Reports(_) | Kind::LogLines(_) | Kind::Drain(_) | Kind::CheckResult(_)) | None => {
+                return self.receive(message);
+            }
         };
         self.receive(message)?;
         if let Some(runner) = self.end.runner() {

@@ -1,17 +1,21 @@
 //! `IntegrationService`: what is collected, from where, how often, and by which runners.
 
+mod check;
 mod create;
 mod judge;
 mod list;
+mod pause;
 pub(super) mod preview;
 mod run;
 mod update;
 mod watch;
 
+use futures_util::stream::BoxStream;
 use muster_core::decide::integration::{delete::Delete, disable::Disable, enable::Enable};
 use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Integration;
 use muster_core::health::Conditions;
+use muster_core::index::Lane;
 use muster_core::state::State;
 use muster_core::time::Now;
 use muster_core::words::{ConfigurationStatus, Enablement, IntegrationId, OrganizationId, Principal};
@@ -33,6 +37,7 @@ const TRIES_MAX: usize = 8;
 #[tonic::async_trait]
 impl IntegrationService for Services {
     type WatchIntegrationsStream = watch::Responses;
+    type CheckIntegrationStream = BoxStream<'static, Result<v1::CheckIntegrationResponse, Status>>;
 
     async fn create_integration(
         &self,
@@ -92,6 +97,36 @@ impl IntegrationService for Services {
         let by = principal(&request);
         Ok(Response::new(
             self.disable_integration_of(by, request.into_inner()).await?,
+        ))
+    }
+
+    async fn pause_integration(
+        &self,
+        request: Request<v1::PauseIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.pause_integration_of(by, request.into_inner()).await?,
+        ))
+    }
+
+    async fn resume_integration(
+        &self,
+        request: Request<v1::ResumeIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.resume_integration_of(by, request.into_inner()).await?,
+        ))
+    }
+
+    async fn check_integration(
+        &self,
+        request: Request<v1::CheckIntegrationRequest>,
+    ) -> Result<Response<Self::CheckIntegrationStream>, Status> {
+        let by = principal(&request);
+        Ok(Response::new(
+            self.check_integration_of(by, request.into_inner()).await?,
         ))
     }
 
@@ -200,17 +235,31 @@ impl Services {
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, id) = name::integration("name", &request.name)?;
         self.judge_organization(&organization)?;
-        let guard = Guard::of(&request.etag);
+        let command = Command::DisableIntegration(Disable {
+            organization: organization.clone(),
+            integration: id,
+        });
+        let change = Change {
+            guard: Guard::of(&request.etag),
+            validate_only: request.validate_only,
+        };
+        self.change_integration(by, (organization, id), command, change).await
+    }
+
+    /// Asks a command that changes an integration, and answers with what has become of it, or would.
+    async fn change_integration(
+        &self,
+        by: Principal,
+        (organization, id): (OrganizationId, IntegrationId),
+        command: Command,
+        Change { guard, validate_only }: Change,
+    ) -> Result<v1::Integration, ServiceError> {
         let told: Result<Told, ServiceError> = self
             .shard
             .turn(move |turn| {
                 let now = find(turn.state(), &organization, id)?;
                 judge_guard(now, guard)?;
-                let command = Command::DisableIntegration(Disable {
-                    organization: organization.clone(),
-                    integration: id,
-                });
-                if request.validate_only {
+                if validate_only {
                     return preview(turn, &by, command, Some(now));
                 }
                 asked(turn, &by, command, &organization, id)
@@ -262,6 +311,13 @@ impl Services {
     }
 }
 
+/// How a command is asked.
+struct Change {
+    guard: Guard,
+    /// Only asks what would become of it.
+    validate_only: bool,
+}
+
 /// The integration of this id, if it belongs to the organization: a foreign one and a missing one give the same answer.
 fn find<'a>(state: &'a State, organization: &OrganizationId, id: IntegrationId) -> Result<&'a Integration, Rejection> {
     let found = state
@@ -290,6 +346,12 @@ fn told_with(conditions: &mut Conditions<'_>, state: &State, integration: &Integ
         .index()
         .open_of(integration.id)
         .filter_map(|id| state.ledger().execution(id));
+    let checked = integration.checked.as_ref();
+    let checked_by = checked.and_then(|checked| conditions.state().ledger().runner(checked.runner));
+    let no_runner = conditions.no_runner(Lane {
+        pool: integration.definition.pool.clone(),
+        connector: integration.definition.connector.clone(),
+    });
     Told {
         integration: integration.clone(),
         conditions: conditions.of(integration),
@@ -299,6 +361,12 @@ fn told_with(conditions: &mut Conditions<'_>, state: &State, integration: &Integ
         tally: integration
             .window
             .tally(now.stamp, integration.definition.notifications.window),
+        checked_by: checked_by.map(|runner| runner.profile.display_name.to_string()),
+        no_runner: no_runner.map(|(why, step)| match step {
+            Some(step) => format!("{why}: {step}"),
+            None => why,
+        }),
+        now: now.stamp,
     }
 }
 

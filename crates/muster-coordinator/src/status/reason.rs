@@ -39,6 +39,9 @@ pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
         Rejection::NoDataTypes | Rejection::NotCollected { .. } | Rejection::ConnectorFixed { .. } => {
             ErrorReason::InvalidField
         }
+        Rejection::PauseOutOfBounds { .. } => ErrorReason::InvalidField,
+        Rejection::NoRunner { .. } => ErrorReason::NoRunner,
+        Rejection::ChecksFull { .. } => ErrorReason::LimitReached,
         Rejection::Stale { .. } => ErrorReason::EtagMismatch,
         Rejection::NotEnabled(_) => ErrorReason::IntegrationDisabled,
         Rejection::Committed(_) => ErrorReason::ExecutionEnded,
@@ -55,10 +58,13 @@ pub(super) fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> 
         Rejection::NoDataTypes => Some("integration.data_types"),
         Rejection::ConnectorFixed { .. } => Some("integration.connector"),
         Rejection::NotCollected { .. } => Some("data_types"),
+        Rejection::PauseOutOfBounds { .. } => Some("until"),
         Rejection::IntegrationNotFound(_)
         | Rejection::NotOpen(_)
         | Rejection::Stale { .. }
         | Rejection::NotEnabled(_)
+        | Rejection::NoRunner { .. }
+        | Rejection::ChecksFull { .. }
         | Rejection::Committed(_)
         | Rejection::Fenced { .. }
         | Rejection::SessionOver(_) => None,
@@ -85,13 +91,15 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         ErrorReason::EtagMismatch
         | ErrorReason::SessionSuperseded
         | ErrorReason::SessionLapsed
-        | ErrorReason::AttemptFenced => Code::Aborted,
+        | ErrorReason::AttemptFenced
+        | ErrorReason::CheckUnanswered => Code::Aborted,
         ErrorReason::RequestIdReused | ErrorReason::NameTaken => Code::AlreadyExists,
         ErrorReason::IntegrationDisabled
         | ErrorReason::ExecutionEnded
         | ErrorReason::ConnectorUnknown
         | ErrorReason::MailNotConfigured
         | ErrorReason::MailNotSent
+        | ErrorReason::NoRunner
         | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
         ErrorReason::CallUnknown => Code::Unimplemented,
         ErrorReason::LimitReached

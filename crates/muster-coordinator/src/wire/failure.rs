@@ -5,7 +5,7 @@ use muster_proto::v1;
 use muster_session::wire::failure_to_wire;
 
 /// A failure, always with what to do next.
-pub(super) fn failure(failure: &Failure) -> v1::Failure {
+pub(crate) fn failure(failure: &Failure) -> v1::Failure {
     v1::Failure {
         remedy: failure.remedy().to_owned(),
         ..failure_to_wire(failure)

@@ -2,6 +2,7 @@
 
 use muster_core::entity::{Alert, Collection, Integration};
 use muster_core::health::{Condition, Tally};
+use muster_core::time::Stamp;
 use muster_core::words::{ConfigurationStatus, DataType, Enablement, ExecutionId, ExecutionStatus};
 use muster_proto::v1;
 use muster_session::wire::{JsonError, struct_from_json};
@@ -12,7 +13,7 @@ use super::failure::{counts, failure, warning};
 use super::incident::error_rate;
 use super::name;
 use super::notifications;
-use super::time::{duration, timestamp};
+use super::time::{duration, text, timestamp};
 
 /// An integration, as an answer tells it.
 #[derive(Debug, Clone)]
@@ -24,6 +25,12 @@ pub(crate) struct Told {
     pub(crate) conditions: Vec<Condition>,
     /// How its executions have ended within the window of its notifications, as of now.
     pub(crate) tally: Tally,
+    /// What a person calls the runner that has checked it last; `None` where nobody knows it any more, or it was not checked.
+    pub(crate) checked_by: Option<String>,
+    /// Why no runner that is there could serve it, and what to do about it, in a sentence; `None` when one could.
+    pub(crate) no_runner: Option<String>,
+    /// When this is told.
+    pub(crate) now: Stamp,
 }
 
 /// # Errors
@@ -31,7 +38,7 @@ pub(crate) struct Told {
 pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
     let Told { integration, .. } = told;
     let definition = &integration.definition;
-    let (status_message, status_remedy) = said(integration);
+    let (status_message, status_remedy) = said(told);
     let collections = integration.collections.iter();
     Ok(v1::Integration {
         name: name::of_integration(&integration.organization, integration.id),
@@ -62,6 +69,14 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
             Alert::Open { incident, .. } => name::of_incident(&integration.organization, incident),
             Alert::Quiet { .. } | Alert::Reached { .. } => String::new(),
         },
+        pause_end_time: integration.pause(told.now).map(timestamp),
+        last_check: integration.checked.as_ref().map(|checked| v1::IntegrationCheck {
+            end_time: Some(timestamp(checked.at)),
+            runner: name::of_runner(&integration.organization, checked.runner),
+            runner_display_name: told.checked_by.clone().unwrap_or_default(),
+            revision: checked.revision.0,
+            failure: checked.failure.as_ref().map(failure),
+        }),
     })
 }
 
@@ -94,6 +109,7 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
         last_counts: completed.map(|one| counts(one.counts)),
         previous_counts: completed.and_then(|one| one.counts_before).map(counts),
         no_collection_reason: no_collection_reason(integration.enablement).to_owned(),
+        next_collection_note: collection.next.map_or_else(String::new, |_| next_collection_note(told)),
         last_warning: warned.and_then(|completed| completed.warning).map(warning),
     }
 }
@@ -105,6 +121,17 @@ fn no_collection_reason(enablement: Enablement) -> &'static str {
         Enablement::Disabled => "it was switched off by a person",
         Enablement::Enabled => "",
     }
+}
+
+/// What there is to know of the upcoming collections; empty where there is nothing to say.
+fn next_collection_note(told: &Told) -> String {
+    let pause = told.integration.pause(told.now).map(paused);
+    let notes: Vec<String> = pause.into_iter().chain(told.no_runner.clone()).collect();
+    notes.join("; ")
+}
+
+fn paused(until: Stamp) -> String {
+    format!("paused until {}", text(until))
 }
 
 fn condition(condition: &Condition) -> v1::IntegrationCondition {
@@ -122,7 +149,8 @@ fn condition(condition: &Condition) -> v1::IntegrationCondition {
 }
 
 /// Why its status is so, and what to do about it; empty where there is nothing to say.
-fn said(integration: &Integration) -> (String, String) {
+fn said(told: &Told) -> (String, String) {
+    let integration = &told.integration;
     match integration.enablement {
         Enablement::Draft => (
             "saved as a draft, and not activated so far".to_owned(),
@@ -132,13 +160,17 @@ fn said(integration: &Integration) -> (String, String) {
             "switched off by a person".to_owned(),
             "enable it when it is to collect".to_owned(),
         ),
-        Enablement::Enabled => match integration.trouble() {
-            Some((data_type, trouble)) => {
-                let category = trouble.failure.category.as_str();
-                let message = format!("`{data_type}`: {category}: {}", trouble.failure.message);
-                (message, trouble.failure.remedy().to_owned())
+        Enablement::Enabled => match integration.failure() {
+            Some((data_type, failure)) => {
+                let category = failure.category.as_str();
+                let of = data_type.map_or_else(|| "check".to_owned(), |data_type| format!("`{data_type}`"));
+                let message = format!("{of}: {category}: {}", failure.message);
+                (message, failure.remedy().to_owned())
             }
-            None => (warned(integration).unwrap_or_default(), String::new()),
+            None => {
+                let pause = integration.pause(told.now).map(paused);
+                (pause.or_else(|| warned(integration)).unwrap_or_default(), String::new())
+            }
         },
     }
 }

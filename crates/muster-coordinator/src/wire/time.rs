@@ -14,6 +14,35 @@ pub(super) fn timestamp(stamp: Stamp) -> prost_types::Timestamp {
     }
 }
 
+/// A time as people and programs write it: `2026-11-25T08:00:00Z`.
+pub(crate) fn text(stamp: Stamp) -> String {
+    let millis = i64::try_from(stamp.millis()).ok();
+    let time = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    time.map_or_else(
+        || format!("{} ms after 1970", stamp.millis()),
+        |time| format!("{time:.0}"),
+    )
+}
+
+/// A time that a caller must give. What is before 1970 is 1970, and parts of a millisecond are cut.
+pub(crate) fn stamp(field: &str, time: Option<prost_types::Timestamp>) -> Result<Stamp, FieldFault> {
+    let time = time.ok_or_else(|| FieldFault::new(field, "is missing: give a time such as 2026-11-25T08:00:00Z"))?;
+    let nanos = u64::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    let nanos = nanos.ok_or_else(|| FieldFault::new(field, "is no time: its nanoseconds must be below a second"))?;
+    let seconds = u64::try_from(time.seconds).unwrap_or(0);
+    Ok(Stamp::from_millis(
+        seconds.saturating_mul(1_000).saturating_add(nanos / 1_000_000),
+    ))
+}
+
+/// A span to the millisecond.
+pub(crate) fn span(span: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(span.subsec_millis()).unwrap_or(0) * 1_000_000,
+    }
+}
+
 pub(super) fn duration(interval: Interval) -> prost_types::Duration {
     whole_seconds(interval.length())
 }

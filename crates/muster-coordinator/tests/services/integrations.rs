@@ -1,6 +1,7 @@
 //! `IntegrationService`.
 
 mod change;
+mod check;
 mod create;
 mod list;
 mod run;

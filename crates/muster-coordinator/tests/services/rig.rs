@@ -8,10 +8,11 @@ use std::time::Duration;
 use muster_coordinator::disks::Disks;
 use muster_coordinator::landing::{Destination, Landing};
 use muster_coordinator::service::{Services, explain_errors};
+use muster_core::decide::check::report::ReportCheck;
 use muster_core::decide::execution::landing::Landed;
 use muster_core::decide::execution::{Report, fail, finish, progress};
 use muster_core::decide::session::check_in::CheckIn;
-use muster_core::decide::{Assignment, Command, Message};
+use muster_core::decide::{Assignment, CheckOrder, Command, Message};
 use muster_core::entity::{Offer, Profile};
 use muster_core::time::Stamp;
 use muster_core::words::{
@@ -323,6 +324,33 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// The next check that it is asked for. Other messages are passed over.
+    pub async fn asked_to_check(&mut self) -> CheckOrder {
+        loop {
+            let told = tokio::time::timeout(PATIENCE, self.outbox.recv())
+                .await
+                .expect("a message in time");
+            for message in told.expect("the session goes on") {
+                match message {
+                    Message::Check(order) => return *order,
+                    Message::Assign(assignment) => self.waiting.push_back(*assignment),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Says how a check has ended.
+    pub async fn checked(&self, order: &CheckOrder, failure: Option<Failure>) {
+        let report = ReportCheck {
+            runner: self.id,
+            session: self.session,
+            check: order.check,
+            failure,
+        };
+        self.says(Command::ReportCheck(report)).await;
     }
 
     fn report(&self, assignment: &Assignment) -> Report {

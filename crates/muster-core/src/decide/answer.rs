@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::words::{
-    AccessSchema, Attempt, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId,
-    IntegrationId, LogLevel, OrganizationId, Revision, RunnerId, SessionId, Staged,
+    AccessSchema, Attempt, CheckId, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId,
+    Failure, IntegrationId, LogLevel, OrganizationId, PoolName, Revision, RunnerId, SessionId, Staged,
 };
 
 /// What the asker is told.
@@ -19,6 +19,13 @@ pub enum Answer {
     Executions(Vec<ExecutionId>),
     /// The runner is welcome.
     Welcome(Welcome),
+    /// A runner is asked to check. How that ends is told by [`Effect::CheckEnded`].
+    Checking {
+        /// The check that has begun.
+        check: CheckId,
+        /// Who was asked.
+        runner: RunnerId,
+    },
 }
 
 /// Names the work of one attempt on an execution.
@@ -65,12 +72,38 @@ pub enum Effect {
     },
     /// The outbox has something to send.
     Deliver,
+    /// A check is over, for whoever waits for it.
+    CheckEnded {
+        /// Which.
+        check: CheckId,
+        /// How.
+        end: CheckEnd,
+    },
     /// The landing forgets what an attempt may have staged.
     Discard {
         /// Of which execution.
         execution: ExecutionId,
         /// Which attempt.
         attempt: Attempt,
+    },
+}
+
+/// How a check has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckEnd {
+    /// The runner has said whether the source can be read.
+    Reported {
+        /// Why it cannot; `None` when it can.
+        failure: Option<Failure>,
+        /// How long it took, from the asking to the answer.
+        took: Duration,
+        /// Whether the configuration has been changed in between, or the integration is gone: then the answer is not kept.
+        outdated: bool,
+    },
+    /// The runner has not said anything, which says nothing about the source.
+    Unanswered {
+        /// Why, as a clause.
+        why: String,
     },
 }
 
@@ -93,6 +126,8 @@ pub enum Message {
         /// Which attempt.
         attempt: Attempt,
     },
+    /// Check whether a source can be read.
+    Check(Box<CheckOrder>),
     /// It has not confirmed what it was assigned, and gets nothing more before it has checked in anew.
     CheckInAnew,
     /// This session is over.
@@ -131,6 +166,27 @@ pub struct Assignment {
     pub revision: Revision,
     /// Where it goes on; `None` for from the beginning.
     pub cursor: Option<Cursor>,
+}
+
+/// All that a runner needs to check whether a source can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckOrder {
+    /// Which check.
+    pub check: CheckId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Of which integration.
+    pub integration: IntegrationId,
+    /// By which connector.
+    pub connector: ConnectorName,
+    /// In which of the connector's ways it is configured; `None` for a connector with one way.
+    pub access_schema: Option<AccessSchema>,
+    /// What the connector is told.
+    pub configuration: Configuration,
+    /// Which configuration that is.
+    pub revision: Revision,
+    /// How long it may take.
+    pub time_limit: Duration,
 }
 
 /// Why a command is refused.
@@ -180,6 +236,28 @@ pub enum Rejection {
     /// It is switched off.
     #[error("the integration {0} is not enabled, so it collects nothing: enable it first")]
     NotEnabled(IntegrationId),
+    /// It cannot rest until then.
+    #[error("an integration can be paused until a time that is to come, within the next {} days", max.as_secs() / 86_400)]
+    PauseOutOfBounds {
+        /// For how long at the most.
+        max: Duration,
+    },
+    /// Nobody could check it, however long it waited.
+    #[error("{why}{}", next_step.iter().map(|step| format!(": {step}")).collect::<String>())]
+    NoRunner {
+        /// Why, as a clause.
+        why: String,
+        /// What a person does next.
+        next_step: Option<String>,
+    },
+    /// Those who could check it have enough to check.
+    #[error("all runners of pool `{pool}` that could check it have {max} checks under way each: try again in a minute")]
+    ChecksFull {
+        /// Whose runners.
+        pool: PoolName,
+        /// How many checks each has at the most.
+        max: usize,
+    },
     /// Its connector cannot be changed.
     #[error(
         "the connector of the integration {integration} is `{connector}`, and does not change: create another integration"

@@ -4,6 +4,7 @@ pub mod create;
 pub mod delete;
 pub mod disable;
 pub mod enable;
+pub mod pause;
 pub mod update;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use crate::entity::{Definition, Integration, PerDataType};
 use crate::planted;
 use crate::schedule::Grid;
 use crate::state::State;
-use crate::time::{Interval, Now, Stamp};
+use crate::time::{Interval, Stamp};
 use crate::words::{DataType, IntegrationId, OrganizationId};
 
 /// The integration of this id, if it belongs to the organization. A foreign one and a missing one give the same answer.
@@ -48,10 +49,10 @@ fn judge(
     }
 }
 
-/// The upcoming collections of an integration whose schedule begins now.
-fn first_times(id: IntegrationId, intervals: &PerDataType<Interval>, now: Now) -> BTreeMap<DataType, Stamp> {
+/// The upcoming collections of an integration whose schedule begins after `after`.
+fn first_times(id: IntegrationId, intervals: &PerDataType<Interval>, after: Stamp) -> BTreeMap<DataType, Stamp> {
     intervals
         .iter()
-        .map(|(data_type, interval)| (data_type.clone(), Grid::of(id, *interval).next_after(now.stamp)))
+        .map(|(data_type, interval)| (data_type.clone(), Grid::of(id, *interval).next_after(after)))
         .collect()
 }

@@ -159,6 +159,8 @@ impl Execution {
             | Event::IntegrationUpdated { .. }
             | Event::IntegrationEnabled { .. }
             | Event::IntegrationDisabled { .. }
+            | Event::IntegrationPaused { .. }
+            | Event::IntegrationChecked { .. }
             | Event::IntegrationDeleted { .. }
             | Event::ScheduleAdvanced { .. }
             | Event::ExecutionCreated { .. }

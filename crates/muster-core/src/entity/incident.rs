@@ -249,6 +249,8 @@ impl Incident {
             | Event::IntegrationUpdated { .. }
             | Event::IntegrationEnabled { .. }
             | Event::IntegrationDisabled { .. }
+            | Event::IntegrationPaused { .. }
+            | Event::IntegrationChecked { .. }
             | Event::IntegrationDeleted { .. }
             | Event::ThresholdReached { .. }
             | Event::ThresholdLeft { .. }

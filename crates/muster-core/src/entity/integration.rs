@@ -12,7 +12,7 @@ use crate::time::{Interval, Stamp};
 use crate::words::{
     AccessSchema, Category, Configuration, ConfigurationStatus, ConnectorName, Counts, Cursor, DataType, DisplayName,
     Enablement, ExecutionId, Failure, IncidentId, IntegrationId, Notifications, OrganizationId, Pool, Request,
-    Revision, Warning,
+    Revision, RunnerId, Warning,
 };
 
 /// Something for each of a few data types, in their order. Not a tree: the least leaf of one takes the place of eleven, and there are a million integrations.
@@ -63,6 +63,30 @@ pub struct Trouble {
     pub at: Stamp,
     /// Why.
     pub failure: Failure,
+}
+
+/// The newest check of an integration by a runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// When its result came.
+    pub at: Stamp,
+    /// By which runner.
+    pub runner: RunnerId,
+    /// Of which configuration.
+    pub revision: Revision,
+    /// Why the source could not be read; `None` when it could.
+    pub failure: Option<Failure>,
+    /// Since when checks fail and nothing else has shown that the source can be read; `None` when this counts for nothing any more: an execution has
+    /// completed since, the configuration is another, or the integration was switched on anew.
+    pub failing_since: Option<Stamp>,
+}
+
+impl Checked {
+    /// What it says against the source, as long as that counts.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Failure> {
+        self.failure.as_ref().filter(|_| self.failing_since.is_some())
+    }
 }
 
 /// Where an integration stands between its error rate and the people who want to know of it.
@@ -135,26 +159,44 @@ pub struct Integration {
     pub window: Window,
     /// Where its error notifications stand.
     pub alert: Alert,
+    /// Until when its schedule rests, or has rested last; `None` if it never did since it was switched on.
+    pub paused_until: Option<Stamp>,
+    /// The newest check by a runner; `None` if there was none.
+    pub checked: Option<Box<Checked>>,
 }
 
 impl Integration {
-    /// Its status, as a person sees it: Disabled, or Error while any data type is in trouble, or Active.
+    /// Its status, as a person sees it: Disabled, or Error while any data type is in trouble or the newest check says so, or Active.
     #[must_use]
     pub fn status(&self) -> ConfigurationStatus {
         match self.enablement {
             Enablement::Draft | Enablement::Disabled => ConfigurationStatus::Disabled,
-            Enablement::Enabled if self.trouble().is_some() => ConfigurationStatus::Error,
+            Enablement::Enabled if self.failure().is_some() => ConfigurationStatus::Error,
             Enablement::Enabled => ConfigurationStatus::Active,
         }
     }
 
-    /// The newest trouble of its data types; `None` if all is well.
+    /// The newest failure that makes it an Error, and of which data type it is: `None` for that of a check. `None` if all is well.
     #[must_use]
-    pub fn trouble(&self) -> Option<(&DataType, &Trouble)> {
-        self.collections
-            .iter()
-            .filter_map(|(data_type, collection)| Some((data_type, collection.trouble.as_deref()?)))
-            .max_by_key(|(_, trouble)| trouble.at)
+    pub fn failure(&self) -> Option<(Option<&DataType>, &Failure)> {
+        let newest = self.failures().max_by_key(|(at, ..)| *at);
+        newest.map(|(_, data_type, failure)| (data_type, failure))
+    }
+
+    /// All failures that make it an Error, each with when it happened and of which data type it is: `None` for that of a check.
+    pub fn failures(&self) -> impl Iterator<Item = (Stamp, Option<&DataType>, &Failure)> {
+        let troubles = self.collections.iter().filter_map(|(data_type, collection)| {
+            let trouble = collection.trouble.as_ref()?;
+            Some((trouble.at, Some(data_type), &trouble.failure))
+        });
+        let checked = self.checked.iter();
+        troubles.chain(checked.filter_map(|checked| Some((checked.at, None, checked.trouble()?))))
+    }
+
+    /// Until when its schedule rests; `None` while it does not.
+    #[must_use]
+    pub fn pause(&self, now: Stamp) -> Option<Stamp> {
+        self.paused_until.filter(|until| *until > now)
     }
 
     /// The first of its upcoming collections; `None` while there are none.
@@ -205,6 +247,8 @@ impl Integration {
             collections,
             window: Window::default(),
             alert: Alert::Quiet { since: at },
+            paused_until: None,
+            checked: None,
         })
     }
 
@@ -226,18 +270,41 @@ impl Integration {
                 ..
             } => {
                 self.update(definition, next);
-                self.revision = *revision;
+                if self.revision != *revision {
+                    self.revision = *revision;
+                    self.let_check_count_no_more();
+                }
                 self.changed(at);
             }
             Event::IntegrationEnabled { next, .. } => {
                 self.enablement = Enablement::Enabled;
-                for (data_type, collection) in &mut self.collections {
-                    collection.next = next.get(data_type).copied();
-                }
+                self.reschedule(next);
+                self.let_check_count_no_more();
                 self.changed(at);
+            }
+            Event::IntegrationPaused { until, next, .. } => {
+                self.paused_until = Some(*until);
+                self.reschedule(next);
+                self.changed(at);
+            }
+            Event::IntegrationChecked {
+                revision,
+                runner,
+                failure,
+                ..
+            } => {
+                let before = self.checked.as_ref().and_then(|checked| checked.failing_since);
+                self.checked = Some(Box::new(Checked {
+                    at,
+                    runner: *runner,
+                    revision: *revision,
+                    failure: failure.clone(),
+                    failing_since: failure.as_ref().map(|_| before.unwrap_or(at)),
+                }));
             }
             Event::IntegrationDisabled { .. } => {
                 self.enablement = Enablement::Disabled;
+                self.paused_until = None;
                 for (_, collection) in &mut self.collections {
                     collection.next = None;
                 }
@@ -262,6 +329,7 @@ impl Integration {
                 ..
             } => {
                 self.window.push(at, false);
+                self.let_check_count_no_more();
                 if let Some(collection) = self.collections.get_mut(data_type) {
                     if cursor.is_some() {
                         collection.cursor.clone_from(cursor);
@@ -326,6 +394,21 @@ impl Integration {
     fn changed(&mut self, at: Stamp) {
         self.updated = at;
         self.version += 1;
+    }
+
+    fn reschedule(&mut self, next: &BTreeMap<DataType, Stamp>) {
+        for (data_type, collection) in &mut self.collections {
+            collection.next = next.get(data_type).copied();
+        }
+    }
+
+    /// Something newer than the newest check says how the source is, or the check was of something else.
+    fn let_check_count_no_more(&mut self) {
+        if let Some(checked) = &mut self.checked
+            && !planted!("failing-check-stays")
+        {
+            checked.failing_since = None;
+        }
     }
 
     fn update(&mut self, definition: &Definition, next: &BTreeMap<DataType, Stamp>) {

@@ -73,6 +73,20 @@ impl<'a> Conditions<'a> {
         }
     }
 
+    /// Why no runner that is there could serve an integration of this pool and connector, and what a person does about it; `None` when one could.
+    pub fn no_runner(&mut self, lane: Lane) -> Option<(String, Option<String>)> {
+        let found = self.no_runner.entry(lane);
+        found
+            .or_insert_with_key(|lane| no_runner(self.state, lane, self.now))
+            .clone()
+    }
+
+    /// What they are found in.
+    #[must_use]
+    pub fn state(&self) -> &'a State {
+        self.state
+    }
+
     /// Those of this integration, at most one of each kind; none of one that is not enabled.
     #[must_use]
     pub fn of(&mut self, integration: &Integration) -> Vec<Condition> {
@@ -107,11 +121,7 @@ impl<'a> Conditions<'a> {
             |execution| matches!(execution.phase, Phase::Created { not_before } if not_before.is_none_or(|at| at <= now)),
         );
         queued.find_map(|execution| {
-            let lane = index::lane(execution);
-            let found = self.no_runner.entry(lane);
-            let (why, remedy) = found
-                .or_insert_with_key(|lane| no_runner(self.state, lane, self.now))
-                .clone()?;
+            let (why, remedy) = self.no_runner(index::lane(execution))?;
             Some(Condition::WaitingForRunner { why, remedy })
         })
     }
@@ -121,6 +131,8 @@ impl<'a> Conditions<'a> {
 fn stale_since(integration: &Integration, collection: &Collection, now: Stamp) -> Option<Stamp> {
     let completed = collection.completed.as_ref().map(|completed| completed.at);
     let since = completed.unwrap_or(integration.updated);
+    // What a person lets rest is not stale, and has two intervals from when it goes on.
+    let since = since.max(integration.paused_until.unwrap_or_default());
     let patience = collection.interval.length() * STALE_AFTER_INTERVALS;
     (since.after(patience) <= now).then_some(since)
 }

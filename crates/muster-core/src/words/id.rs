@@ -86,6 +86,10 @@ id!(
     IncidentId
 );
 id!(
+    /// Names a check of an integration: it is told to whoever waits for it, and kept nowhere.
+    CheckId
+);
+id!(
     /// Names a request: any UUID that its caller has chosen, which says nothing about time.
     RequestId
 );

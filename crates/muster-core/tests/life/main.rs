@@ -1,6 +1,7 @@
 //! The life of executions under any sequence of commands from two runners, people and time.
 
 mod alerts;
+mod checks;
 mod conditions;
 mod explanations;
 mod model;

@@ -4,23 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use muster_core::alert;
+use muster_core::decide::check::{begin, give_up, report};
 use muster_core::decide::execution::Report;
 use muster_core::decide::execution::retry::FAILURES_MAX;
 use muster_core::decide::incident::deliver::Tried;
 use muster_core::decide::integration::create::Create;
-use muster_core::decide::{Answer, Command, Decision, Effect, Message, Rejection, Work, decide};
+use muster_core::decide::{Answer, CheckEnd, Command, Decision, Effect, Message, Rejection, Work, decide};
 use muster_core::dispatch;
 use muster_core::entity::{Alert, Cause, DeliveryState, EntityKey, Finished, Phase, Profile};
 use muster_core::event::{Event, Recorded};
 use muster_core::health::{Tally, Window};
 use muster_core::ledger::{Entity, Ledger, Position};
-use muster_core::roster::Limits;
+use muster_core::roster::{CHECKS_MAX, Limits};
 use muster_core::state::State;
 use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
-    Attempt, Category, Claim, Configuration, ConnectorName, DataType, DisplayName, EmailAddress, ExecutionId,
-    ExecutionStatus, IntegrationId, Notifications, OrganizationId, Outcome, Pool, PoolName, Principal, RunnerId,
-    Sequence, SessionId, Slots,
+    Attempt, Category, CheckId, Claim, Configuration, ConfigurationStatus, ConnectorName, DataType, DisplayName,
+    EmailAddress, Enablement, ExecutionId, ExecutionStatus, Failure, IntegrationId, Notifications, OrganizationId,
+    Origin, Outcome, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Slots,
 };
 
 /// What a runner of the model knows: exactly what it was told.
@@ -29,6 +30,8 @@ pub struct Runner {
     pub session: Option<SessionId>,
     pub work: BTreeSet<Work>,
     pub past: BTreeSet<Work>,
+    /// The checks that it was asked for, the newest last.
+    pub checks: Vec<CheckId>,
 }
 
 #[derive(Clone)]
@@ -49,6 +52,12 @@ pub struct Model {
     changed: BTreeMap<EntityKey, Sequence>,
     trimmed: Sequence,
     backup: Option<Box<Model>>,
+    /// Whom the checks under way were asked of.
+    pub checks: BTreeMap<CheckId, (RunnerId, SessionId)>,
+    /// How checks have ended, the newest last.
+    pub checked: Vec<CheckEnd>,
+    /// The integrations against which the newest check speaks, as the journal tells it.
+    check_fails: BTreeSet<IntegrationId>,
     /// What runners have or had from before the newest restore. None of it may be believed any more.
     undone: BTreeSet<Work>,
 }
@@ -71,7 +80,7 @@ pub fn definition(name: u32, data_types: usize, minutes: u64) -> muster_core::en
         display_name: DisplayName::new(&format!("source {name}")).expect("a name"),
         connector: ConnectorName::new("host").expect("a name"),
         access_schema: None,
-        configuration: Configuration::new("{}").expect("small"),
+        configuration: Configuration::new(&format!(r#"{{"n":{}}}"#, name % 2)).expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
         intervals: (0..data_types.clamp(1, 3)).map(|n| (data_type(n), interval)).collect(),
         notifications: notifications(name),
@@ -115,6 +124,9 @@ impl Model {
             trimmed: Sequence(0),
             backup: None,
             undone: BTreeSet::new(),
+            checks: BTreeMap::new(),
+            checked: Vec::new(),
+            check_fails: BTreeSet::new(),
         }
     }
 
@@ -144,6 +156,8 @@ impl Model {
                 event,
             };
             self.count_failures(&recorded);
+            self.follow_checks(&recorded);
+            self.judge_pause(&recorded);
             if let Some(finished) = self.state.apply(position, &recorded).finished {
                 self.check_end(&finished);
                 let before = self.finished.insert(finished.id, finished);
@@ -209,6 +223,60 @@ impl Model {
         assert!(*counted <= FAILURES_MAX, "nothing is tried for ever: {recorded:?}");
     }
 
+    /// What the newest check says against an integration, told anew from the events.
+    fn follow_checks(&mut self, recorded: &Recorded) {
+        let ledger = self.state.ledger();
+        match &recorded.event {
+            Event::IntegrationChecked {
+                integration,
+                revision,
+                runner,
+                failure,
+            } => {
+                let current = ledger.integration(*integration).map(|one| one.revision);
+                assert_eq!(
+                    current,
+                    Some(*revision),
+                    "only the current configuration's check counts"
+                );
+                assert_eq!(recorded.by, Principal::Runner(*runner), "a runner speaks for itself");
+                if failure.is_some() {
+                    self.check_fails.insert(*integration);
+                } else {
+                    self.check_fails.remove(integration);
+                }
+            }
+            Event::IntegrationUpdated {
+                integration, revision, ..
+            } if ledger
+                .integration(*integration)
+                .is_some_and(|one| one.revision == *revision) => {}
+            Event::IntegrationUpdated { integration, .. }
+            | Event::ExecutionCompleted { integration, .. }
+            | Event::IntegrationEnabled { integration, .. }
+            | Event::IntegrationDeleted { integration } => {
+                self.check_fails.remove(integration);
+            }
+            _ => {}
+        }
+    }
+
+    /// No schedule goes on while it rests.
+    fn judge_pause(&self, recorded: &Recorded) {
+        let (Event::ExecutionCreated {
+            integration,
+            origin: Origin::Schedule { .. },
+            ..
+        }
+        | Event::ScheduleAdvanced { integration, .. }) = &recorded.event
+        else {
+            return;
+        };
+        let found = self.state.ledger().integration(*integration);
+        let pause = found.and_then(|one| one.pause(recorded.at));
+        assert_eq!(pause, None, "a schedule goes on though it rests: {recorded:?}");
+    }
+
     fn check_end(&self, finished: &Finished) {
         if self.committed.contains(&finished.id) {
             let kept = match &finished.outcome {
@@ -244,12 +312,21 @@ impl Model {
                         told.work.remove(&(execution, attempt));
                         told.past.insert((execution, attempt));
                     }
+                    Message::Check(order) => {
+                        assert!(told.checks.len() < 1_000, "nobody is asked for ever");
+                        told.checks.push(order.check);
+                        self.checks.insert(order.check, (runner, session));
+                    }
                     Message::CheckInAnew => {}
                     Message::Close(_) => told.session = None,
                 }
             }
             Effect::Publish { execution, .. } => {
                 self.publishing.insert(execution);
+            }
+            Effect::CheckEnded { check, end } => {
+                assert!(self.checks.remove(&check).is_some(), "a check ends once: {end:?}");
+                self.checked.push(end);
             }
             Effect::Discard { .. } | Effect::Note { .. } | Effect::Deliver => {}
         }
@@ -270,6 +347,10 @@ impl Model {
         while let Some((execution, attempt)) = self.state.roster().first_unconfirmed(self.now.moment) {
             let command = muster_core::decide::session::withdraw::Withdraw { execution, attempt };
             self.ask(&by, Command::Withdraw(command)).expect("never refused");
+        }
+        while let Some(check) = self.state.roster().first_overdue_check(self.now.moment) {
+            self.ask(&by, Command::GiveUpCheck(give_up::GiveUpCheck { check }))
+                .expect("never refused");
         }
         let mut steps = 0;
         while let Some(integration) = self.state.index().alerts().first_look(self.now.stamp) {
@@ -337,6 +418,51 @@ impl Model {
             };
             let _ = self.ask(&Principal::Coordinator, command);
         }
+    }
+
+    /// A person asks for a check.
+    pub fn ask_check(&mut self, integration: IntegrationId) -> Result<CheckId, Rejection> {
+        let command = Command::Check(begin::Check {
+            organization: organization(),
+            integration,
+        });
+        match self.ask(&Principal::local(), command)? {
+            Answer::Checking { check, runner } => {
+                let asked = self.checks.get(&check).map(|(runner, _)| *runner);
+                assert_eq!(asked, Some(runner), "who is named is asked");
+                Ok(check)
+            }
+            other => panic!("a check begins: {other:?}"),
+        }
+    }
+
+    /// A runner says how a check has ended, so many times. Only what it was asked for in this session counts, and once.
+    pub fn report_check(&mut self, which: usize, check: CheckId, failure: Option<Failure>, times: usize) {
+        let runner = runner_id(which);
+        let Some(session) = self.runners[which].session else {
+            return;
+        };
+        let counts = self.checks.get(&check) == Some(&(runner, session));
+        let before = (self.checked.len(), self.head);
+        for _ in 0..times {
+            let command = report::ReportCheck {
+                runner,
+                session,
+                check,
+                failure: failure.clone(),
+            };
+            self.ask(&Principal::Runner(runner), Command::ReportCheck(command))
+                .expect("never refused");
+        }
+        assert_eq!(
+            self.checked.len(),
+            before.0 + usize::from(counts && times > 0),
+            "it is told once"
+        );
+        assert!(
+            counts || self.head == before.1,
+            "what nobody has asked for changes nothing"
+        );
     }
 
     pub fn check_in(&mut self, which: usize, forgets: bool) {
@@ -449,6 +575,7 @@ impl Model {
         for runner in &mut self.runners {
             runner.session = None;
         }
+        self.checks.clear();
         self.publishing = self.state.index().landing().collect();
         self.check();
     }
@@ -560,6 +687,7 @@ impl Model {
     fn check(&mut self) {
         self.state.assert_invariants();
         self.check_health();
+        self.check_checks();
         for execution in self.state.ledger().executions() {
             let (status, attempt) = (execution.status(), execution.attempt);
             assert!(!self.finished.contains_key(&execution.id), "what has ended stays so");
@@ -573,6 +701,37 @@ impl Model {
             self.seen.insert(execution.id, (status, attempt));
             if let Phase::Pending(claim) | Phase::Executing(claim) = &execution.phase {
                 assert_eq!(claim.attempt, execution.attempt, "the newest attempt holds it");
+            }
+        }
+    }
+
+    /// Whoever waits for a check waits for one that is under way, nobody has too many, and an integration is as its newest check says.
+    fn check_checks(&self) {
+        let roster = self.state.roster();
+        for (check, (runner, session)) in &self.checks {
+            let found = roster.check(*check).map(|one| (one.runner, one.session));
+            assert_eq!(found, Some((*runner, *session)), "somebody waits for ever");
+            let there = roster.presence(*runner).and_then(|presence| presence.session);
+            assert_eq!(there, Some(*session), "a check ends with its session");
+        }
+        for which in 0..2 {
+            let count = roster.checks_of(runner_id(which)).count();
+            assert!(count <= CHECKS_MAX, "{count} checks at one runner");
+        }
+        for integration in self.state.ledger().integrations() {
+            let fails = self.check_fails.contains(&integration.id);
+            let said = integration.checked.as_ref().and_then(|checked| checked.trouble());
+            assert_eq!(said.is_some(), fails, "what the newest check says: {integration:?}");
+            let troubled = integration.collections.values().any(|one| one.trouble.is_some());
+            let expected = match integration.enablement {
+                Enablement::Draft | Enablement::Disabled => ConfigurationStatus::Disabled,
+                Enablement::Enabled if fails || troubled => ConfigurationStatus::Error,
+                Enablement::Enabled => ConfigurationStatus::Active,
+            };
+            assert_eq!(integration.status(), expected, "{integration:?}");
+            if let Some(until) = integration.pause(self.now.stamp) {
+                let nexts = || integration.collections.values().map(|one| one.next);
+                assert!(nexts().all(|next| next >= Some(until)), "it rests: {integration:?}");
             }
         }
     }
@@ -654,10 +813,16 @@ impl Model {
             }
             self.publish(false);
             while self.mail(Tried::Accepted, 1) {}
+            for which in 0..2 {
+                for check in std::mem::take(&mut self.runners[which].checks) {
+                    self.report_check(which, check, None, 1);
+                }
+            }
             let mail_waits = !self.state.index().alerts().outbox().is_empty();
             if self.state.ledger().executions().next().is_none() && !mail_waits {
                 let open = self.state.index().alerts().open_count();
                 assert_eq!(open, 0, "an incident ends with its integration");
+                assert!(self.checks.is_empty(), "every check ends: {:?}", self.checks);
                 return;
             }
         }

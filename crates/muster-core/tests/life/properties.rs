@@ -5,7 +5,7 @@ use std::time::Duration;
 use muster_core::decide::Command;
 use muster_core::decide::execution::{cancel, fail, progress, run_now};
 use muster_core::decide::incident::deliver::Tried;
-use muster_core::decide::integration::{create, delete, disable, enable, update};
+use muster_core::decide::integration::{create, delete, disable, enable, pause, update};
 use muster_core::decide::session::presence;
 use muster_core::dispatch;
 use muster_core::words::{Category, ExecutionId, Failure, IntegrationId, Principal, Request, RequestId};
@@ -34,6 +34,19 @@ enum Step {
     RunNow {
         which: usize,
         data_type: Option<usize>,
+    },
+    Pause {
+        which: usize,
+        minutes: u64,
+    },
+    Resume(usize),
+    Check(usize),
+    Checked {
+        runner: usize,
+        which: usize,
+        by_other: bool,
+        fails: bool,
+        times: usize,
     },
     Cancel(usize),
     Pass(u64),
@@ -97,6 +110,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..4).prop_map(Step::Delete),
         2 => (0_usize..4, prop::option::of(0_usize..3))
             .prop_map(|(which, data_type)| Step::RunNow { which, data_type }),
+        1 => (0_usize..4, 0_u64..3_000).prop_map(|(which, minutes)| Step::Pause { which, minutes }),
+        1 => (0_usize..4).prop_map(Step::Resume),
+        3 => (0_usize..4).prop_map(Step::Check),
+        3 => (runner.clone(), 0_usize..3, prop::bool::weighted(0.2), any::<bool>(), 1_usize..3)
+            .prop_map(|(runner, which, by_other, fails, times)| Step::Checked { runner, which, by_other, fails, times }),
         1 => (0_usize..8).prop_map(Step::Cancel),
         4 => prop_oneof![0_u64..2_000, 2_000_u64..70_000, 70_000_u64..40_000_000].prop_map(Step::Pass),
         4 => Just(Step::Tick),
@@ -191,6 +209,37 @@ fn take(model: &mut Model, step: Step) {
                 data_types,
             };
             let _ = model.ask(&person, Command::RunNow(command));
+        }
+        Step::Pause { which, minutes } => {
+            let command = pause::Pause {
+                organization,
+                integration: integration(model, which),
+                until: model.now.stamp.after(Duration::from_secs(60 * minutes)),
+            };
+            let _ = model.ask(&person, Command::PauseIntegration(command));
+        }
+        Step::Resume(which) => {
+            let command = pause::Resume {
+                organization,
+                integration: integration(model, which),
+            };
+            let _ = model.ask(&person, Command::ResumeIntegration(command));
+        }
+        Step::Check(which) => {
+            let _ = model.ask_check(integration(model, which));
+        }
+        Step::Checked {
+            runner,
+            which,
+            by_other,
+            fails,
+            times,
+        } => {
+            if let Some(check) = model.runners[runner].checks.iter().rev().nth(which).copied() {
+                let failure = fails.then(|| Failure::new(Category::Permission, "403"));
+                let by = if by_other { 1 - runner } else { runner };
+                model.report_check(by, check, failure, times);
+            }
         }
         Step::Cancel(which) => {
             let execution = model

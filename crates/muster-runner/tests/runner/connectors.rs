@@ -25,6 +25,8 @@ pub struct Test {
 pub struct Controls {
     /// How many collections run.
     pub running: watch::Sender<usize>,
+    /// How many checks run.
+    pub checking: watch::Sender<usize>,
     /// How many records were given to sinks.
     pub given: watch::Sender<u64>,
     /// Lets those go on that wait.
@@ -37,6 +39,7 @@ impl Controls {
     pub fn new() -> Self {
         Self {
             running: watch::Sender::new(0),
+            checking: watch::Sender::new(0),
             given: watch::Sender::new(0),
             go_on: CancellationToken::new(),
             unblock: Arc::default(),
@@ -50,10 +53,19 @@ impl Controls {
 
     /// Waits until this many collections run.
     pub async fn running(&self, count: usize) {
-        let mut running = self.running.subscribe();
+        Self::reached(&self.running, count).await;
+    }
+
+    /// Waits until this many checks run.
+    pub async fn checking(&self, count: usize) {
+        Self::reached(&self.checking, count).await;
+    }
+
+    async fn reached(of: &watch::Sender<usize>, count: usize) {
+        let mut running = of.subscribe();
         let reached = tokio::time::timeout(crate::coordinator::LIMIT, running.wait_for(|running| *running == count));
         let reached = reached.await.is_ok();
-        assert!(reached, "{} run, and not {count}", *self.running.borrow());
+        assert!(reached, "{} run, and not {count}", *of.borrow());
     }
 }
 
@@ -108,8 +120,26 @@ impl Connector for Test {
         &self.spec
     }
 
-    fn check<'a>(&'a self, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async { Ok(()) })
+    fn check<'a>(&'a self, config: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            self.controls.checking.send_modify(|checking| *checking += 1);
+            let _checking = Running(self.controls.checking.clone());
+            match config["do"].as_str().unwrap_or_default() {
+                "panic" => panic!("no such column: {}", "serial"),
+                "hang" => std::future::pending().await,
+                "wait" => {
+                    self.controls.go_on.cancelled().await;
+                    Ok(())
+                }
+                "use the token" if config["token"] == TOKEN => Ok(()),
+                "tell the token" => Err(Failure::new(
+                    Category::Permission,
+                    format!("401 for {}", config["token"]),
+                )),
+                "records" => Ok(()),
+                other => Err(Failure::new(Category::Configuration, format!("cannot `{other}`"))),
+            }
+        })
     }
 
     fn collect<'a>(&'a self, collection: &'a Collection, sink: &'a mut Sink) -> BoxFuture<'a, Result<End, Failure>> {

@@ -75,6 +75,7 @@ pub struct Session {
     incoming: Streaming<v1::RunnerMessage>,
     outgoing: mpsc::Sender<Result<v1::CoordinatorMessage, Status>>,
     waiting: VecDeque<v1::Report>,
+    checked: VecDeque<v1::CheckResult>,
     /// The log lines so far.
     pub log: Vec<String>,
     /// Whether a drain has come.
@@ -172,6 +173,31 @@ impl Session {
         };
         let assignments = vec![assignment];
         self.say(Say::Assignments(v1::Assignments { assignments })).await;
+    }
+
+    /// Asks for a check by the connector `test`, which does what `config` says.
+    pub async fn check(&mut self, id: u8, limit: Duration, config: Value) {
+        let check = v1::Check {
+            check_id: vec![id; 16].into(),
+            integration: INTEGRATION.to_owned(),
+            connector: "test".to_owned(),
+            configuration: Some(struct_from_json(&config.to_string()).expect("an object")),
+            configuration_revision: 1,
+            time_limit: Some(limit.try_into().expect("short")),
+            ..v1::Check::default()
+        };
+        self.say(Say::Check(check)).await;
+    }
+
+    /// How the next check has ended.
+    pub async fn checked(&mut self) -> (u8, Option<v1::Failure>) {
+        loop {
+            if let Some(result) = self.checked.pop_front() {
+                return (result.check_id[0], result.failure);
+            }
+            let message = self.message().await.expect("the runner's half is closed");
+            self.take(message);
+        }
     }
 
     pub async fn ack(&mut self, work: Work) {
@@ -294,6 +320,7 @@ impl Session {
             Said::Hello(_) => panic!("a second hello"),
             Said::Heartbeat(_) => {}
             Said::Reports(reports) => self.waiting.extend(reports.reports),
+            Said::CheckResult(result) => self.checked.push_back(result),
             Said::LogLines(lines) => {
                 let lines = lines.attempts.into_iter().flat_map(|attempt| attempt.lines);
                 self.log.extend(lines.map(|line| line.message));
@@ -331,6 +358,7 @@ impl RunnerService for Service {
             incoming: request.into_inner(),
             outgoing,
             waiting: VecDeque::new(),
+            checked: VecDeque::new(),
             log: Vec::new(),
             draining: false,
         };

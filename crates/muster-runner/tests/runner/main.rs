@@ -1,5 +1,6 @@
 //! A whole runner against a coordinator that does what each test says.
 
+mod checks;
 mod connectors;
 mod coordinator;
 mod drain;

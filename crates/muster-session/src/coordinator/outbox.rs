@@ -22,6 +22,7 @@ pub(super) struct Outbox {
     fences: BTreeMap<Work, v1::FenceReason>,
     cancels: BTreeSet<Work>,
     assignments: VecDeque<(Work, v1::Assignment)>,
+    checks: VecDeque<v1::Check>,
     reconnect: Option<v1::Reconnect>,
 }
 
@@ -52,13 +53,17 @@ impl Outbox {
         self.assignments.push_back((work, assignment));
     }
 
+    pub(super) fn check(&mut self, check: v1::Check) {
+        self.checks.push_back(check);
+    }
+
     pub(super) fn reconnect(&mut self, reconnect: v1::Reconnect) {
         self.reconnect = Some(reconnect);
     }
 
     /// How many items wait.
     pub(super) fn len(&self) -> usize {
-        self.acks.len() + self.fences.len() + self.cancels.len() + self.assignments.len()
+        self.acks.len() + self.fences.len() + self.cancels.len() + self.assignments.len() + self.checks.len()
     }
 
     pub(super) fn has_to_send(&self) -> bool {
@@ -80,6 +85,8 @@ impl Outbox {
             Kind::Cancels(self.next_cancels())
         } else if !self.assignments.is_empty() {
             Kind::Assignments(self.next_assignments())
+        } else if let Some(check) = self.checks.pop_front() {
+            Kind::Check(check)
         } else {
             Kind::Reconnect(self.reconnect.take()?)
         };

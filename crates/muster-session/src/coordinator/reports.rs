@@ -83,6 +83,9 @@ impl CoordinatorEnd {
                 | Rejection::NoDataTypes
                 | Rejection::NotCollected { .. }
                 | Rejection::NotEnabled(_)
+                | Rejection::PauseOutOfBounds { .. }
+                | Rejection::NoRunner { .. }
+                | Rejection::ChecksFull { .. }
                 | Rejection::ConnectorFixed { .. }
                 | Rejection::Committed(_)
                 | Rejection::SessionOver(_),

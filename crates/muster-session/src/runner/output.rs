@@ -1,7 +1,7 @@
 //! What a runner is, and what its end asks of it.
 
-use muster_core::decide::Work;
-use muster_core::words::{RunnerId, SessionId};
+use muster_core::decide::{CheckOrder, Work};
+use muster_core::words::{CheckId, RunnerId, SessionId};
 use muster_proto::v1;
 
 use crate::wire::Task;
@@ -53,6 +53,10 @@ pub enum RunnerOutput {
         /// Why.
         why: StopReason,
     },
+    /// Check this, beside all slots, and say to [`checked`](super::RunnerEnd::checked) how it ended. It has a time limit.
+    Check(Box<CheckOrder>),
+    /// Stop this check: its stream is over, and nobody waits for it.
+    StopCheck(CheckId),
     /// Keep this result over restarts, until it is unspooled.
     Spool(v1::Report),
     /// Remove this result from the spool.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muster_core::decide::Work;
 use muster_core::planted;
+use muster_core::roster::CHECKS_MAX;
 use muster_core::time::Now;
 use muster_core::words::{Category, Failure, SessionId};
 use muster_proto::v1;
@@ -106,6 +107,7 @@ impl RunnerEnd {
                     self.forget(work, StopReason::Canceled);
                 }
             }
+            Some(Kind::Check(check)) => self.take_check(check).map_err(|error| error.under("check"))?,
             Some(Kind::Reconnect(reconnect)) => {
                 let delay = wire::span("delay", reconnect.delay).map_err(|error| error.under("reconnect"))?;
                 let jitter = self.wait(now.moment);
@@ -149,6 +151,22 @@ impl RunnerEnd {
             Err(error) => {
                 let message = format!("the runner does not understand its assignment: {error}");
                 self.failed(work, Failure::new(Category::Configuration, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// A coordinator never asks for more than [`CHECKS_MAX`] at a time: what is more, or asked for twice, is not begun.
+    fn take_check(&mut self, check: v1::Check) -> Result<(), ProtocolError> {
+        let id = wire::check_id_from_wire(&check.check_id)?;
+        if self.checks.len() >= CHECKS_MAX || !self.checks.insert(id) {
+            return Ok(());
+        }
+        match wire::check_from_wire(check) {
+            Ok(order) => self.outputs.push_back(RunnerOutput::Check(Box::new(order))),
+            Err(error) => {
+                let message = format!("the runner does not understand what it is to check: {error}");
+                self.checked(id, Some(Failure::new(Category::Configuration, message)));
             }
         }
         Ok(())

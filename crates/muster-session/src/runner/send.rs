@@ -39,6 +39,9 @@ impl RunnerEnd {
             return Some(lines);
         }
         self.lines_went_first = false;
+        if let Some(result) = self.check_results.pop_front() {
+            return Some(Kind::CheckResult(result));
+        }
         if let Some(reports) = self.next_reports(now.moment) {
             return Some(Kind::Reports(reports));
         }

@@ -81,7 +81,7 @@ pub fn task_from_wire(assignment: v1::Assignment) -> Result<Task, ProtocolError>
     })
 }
 
-fn integration_from_wire(name: &str) -> Result<(OrganizationId, IntegrationId), ProtocolError> {
+pub(super) fn integration_from_wire(name: &str) -> Result<(OrganizationId, IntegrationId), ProtocolError> {
     let wrong = || {
         ProtocolError::field(
             "integration",

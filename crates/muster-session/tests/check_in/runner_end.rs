@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_core::decide::Work;
 use muster_core::time::Moment;
-use muster_core::words::{Category, Counts, Failure, LogLevel, LogSource, SessionId};
+use muster_core::words::{Category, CheckId, Counts, Failure, LogLevel, LogSource, SessionId};
 use muster_proto::v1;
 use muster_session::ProtocolError;
 use muster_session::runner::{GiveUpReason, IgnoreReason, RunnerEnd, RunnerOutput, StopReason, StreamEnd};
@@ -561,4 +561,66 @@ fn old_messages_do_not_bring_back_the_lease_of_a_process_that_was_stopped() {
     let why = StopReason::LeaseLost;
     let work = work(1, 1);
     assert_eq!(outputs(&mut end), [RunnerOutput::Stop { work, why }]);
+}
+
+fn check(id: u8) -> v1::CoordinatorMessage {
+    from_coordinator(v1::coordinator_message::Kind::Check(v1::Check {
+        check_id: vec![id; 16].into(),
+        integration: "organizations/acme/integrations/00000000-0000-0000-0000-000000000003".to_owned(),
+        connector: "host".to_owned(),
+        configuration_revision: 1,
+        time_limit: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+        ..v1::Check::default()
+    }))
+}
+
+#[test]
+fn a_check_is_begun_once_and_a_fifth_not_at_all() {
+    let mut end = up();
+    for id in [1, 1, 2, 3, 4, 5] {
+        end.receive(check(id), at(0)).expect("a good check");
+    }
+    let begun = outputs(&mut end);
+    assert_eq!(begun.len(), 4, "{begun:?}");
+    let failure = Failure::new(Category::RunnerLost, "");
+    for _ in 0..2 {
+        end.checked(CheckId::from_bytes([1; 16]), Some(failure.clone()));
+    }
+    let said = sent(&mut end, 1);
+    let [Kind::CheckResult(result)] = &said[..] else {
+        panic!("one result: {said:?}")
+    };
+    assert_eq!(result.check_id[..], [1; 16]);
+    let failure = result.failure.as_ref().expect("it failed");
+    assert_eq!(
+        failure.category(),
+        v1::ErrorCategory::Connector,
+        "what is not its own to say"
+    );
+    assert!(!failure.message.is_empty());
+}
+
+#[test]
+fn a_check_that_is_not_understood_is_answered_and_one_without_an_id_is_a_breach() {
+    let mut end = up();
+    let mut unclear = check(1);
+    let Some(v1::coordinator_message::Kind::Check(it)) = &mut unclear.kind else {
+        panic!("it is one")
+    };
+    it.connector = "LDAP".to_owned();
+    end.receive(unclear, at(0)).expect("it says which");
+    assert!(outputs(&mut end).is_empty());
+    let said = sent(&mut end, 1);
+    let [
+        Kind::CheckResult(v1::CheckResult {
+            failure: Some(failure), ..
+        }),
+    ] = &said[..]
+    else {
+        panic!("it failed: {said:?}")
+    };
+    assert!(failure.message.contains("check: connector: "), "{}", failure.message);
+    let nameless = v1::coordinator_message::Kind::Check(v1::Check::default());
+    end.receive(from_coordinator(nameless), at(0))
+        .expect_err("it cannot be answered");
 }

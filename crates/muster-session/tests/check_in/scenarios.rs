@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use muster_core::decide::CheckEnd;
 use muster_core::entity::Phase;
 use muster_core::words::{Category, Outcome};
 
@@ -260,4 +261,59 @@ fn a_network_that_stands_still_for_a_while_excludes_nobody_for_ever() {
     }
     world.pass(20_000);
     world.heal(Duration::from_secs(2 * 60));
+}
+
+#[test]
+fn a_check_goes_to_a_runner_and_its_result_back_beside_full_slots() {
+    let mut world = busy(1);
+    world.ask_check(0);
+    world.settle();
+    assert_eq!(world.checking(0), 1);
+    world.checked(0, true);
+    world.settle();
+    let ends: Vec<_> = world.checks.values().collect();
+    let [
+        Some(CheckEnd::Reported {
+            failure: Some(failure), ..
+        }),
+    ] = &ends[..]
+    else {
+        panic!("it is told: {ends:?}")
+    };
+    assert_eq!(failure.category, Category::Permission);
+    world.heal(BOUND);
+}
+
+#[test]
+fn a_check_ends_with_its_stream_at_both_ends() {
+    let mut world = busy(1);
+    world.ask_check(0);
+    world.settle();
+    world.break_stream(0);
+    assert_eq!(world.checking(0), 0, "nobody waits for it");
+    world.settle();
+    let ends: Vec<_> = world.checks.values().collect();
+    assert!(matches!(ends[..], [Some(CheckEnd::Unanswered { .. })]), "{ends:?}");
+    world.heal(BOUND);
+}
+
+#[test]
+fn a_drained_runner_says_how_its_check_has_ended_before_it_leaves() {
+    let mut world = busy(1);
+    world.ask_check(0);
+    world.settle();
+    for task in 0..2 {
+        world.work(0, task, Step::Complete { records: 0 });
+    }
+    world.drain(0);
+    world.settle();
+    assert!(!world.is_idle(0));
+    world.checked(0, false);
+    world.settle();
+    assert!(
+        world
+            .checks
+            .values()
+            .all(|end| matches!(end, Some(CheckEnd::Reported { failure: None, .. })))
+    );
 }

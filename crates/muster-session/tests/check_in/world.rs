@@ -9,21 +9,24 @@ mod shard;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use muster_core::decide::check::begin::Check;
+use muster_core::decide::check::give_up::GiveUpCheck;
 use muster_core::decide::execution::landing::Landed;
 use muster_core::decide::execution::{Report, cancel, run_now};
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::session::{lapse::Lapse, withdraw::Withdraw};
-use muster_core::decide::{Answer, Command, Decision, Effect, Rejection, Work, decide};
+use muster_core::decide::{Answer, CheckEnd, Command, Decision, Effect, Rejection, Work, decide};
 use muster_core::dispatch;
 use muster_core::entity::{Definition, Finished, Phase};
 use muster_core::event::Recorded;
 use muster_core::ledger::{Ledger, Position};
-use muster_core::roster::Limits;
+use muster_core::roster::{CHECKS_MAX, Limits};
 use muster_core::state::State;
 use muster_core::time::{Interval, Now};
 use muster_core::words::{
-    Category, Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, ExecutionId, Failure, IntegrationId,
-    LogLevel, LogSource, Notifications, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Staged, StagedId,
+    Category, CheckId, Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, ExecutionId, Failure,
+    IntegrationId, LogLevel, LogSource, Notifications, Pool, PoolName, Principal, RunnerId, Sequence, SessionId,
+    Staged, StagedId,
 };
 use muster_proto::v1;
 use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended};
@@ -68,6 +71,7 @@ struct Runner {
     stream: Option<u64>,
     disk: BTreeMap<Work, v1::Report>,
     tasks: BTreeMap<Work, bool>,
+    checking: BTreeSet<CheckId>,
     gone: bool,
 }
 
@@ -90,6 +94,8 @@ pub(crate) struct World {
     pub refuse_connections: bool,
     pub ignored: usize,
     pub lines_kept: u64,
+    /// The checks that people have asked for since the coordinator started, and how they ended.
+    pub checks: BTreeMap<CheckId, Option<CheckEnd>>,
 }
 
 impl World {
@@ -118,6 +124,7 @@ impl World {
             refuse_connections: false,
             ignored: 0,
             lines_kept: 0,
+            checks: BTreeMap::new(),
         };
         for n in 0..3 {
             world.create(n);
@@ -180,6 +187,39 @@ impl World {
         let _ = self.decide(&Principal::local(), Command::Cancel(command));
     }
 
+    /// A person asks for a check, if anybody can do it.
+    pub fn ask_check(&mut self, which: usize) {
+        let integration = self.integrations[which % self.integrations.len()];
+        let command = Check {
+            organization: organization(),
+            integration,
+        };
+        // It is told to a runner before the answer is there.
+        let before = self.checks.len();
+        match self.decide(&Principal::local(), Command::Check(command)) {
+            Ok(Answer::Checking { check, .. }) => {
+                self.checks.insert(check, None);
+            }
+            Ok(other) => panic!("a check begins: {other:?}"),
+            Err(_) => assert_eq!(self.checks.len(), before),
+        }
+    }
+
+    /// A runner ends one of its checks.
+    pub fn checked(&mut self, which: usize, fails: bool) {
+        let runner = &mut self.runners[which];
+        if let Some(check) = runner.checking.pop_first() {
+            let failure = fails.then(|| Failure::new(Category::Permission, "no"));
+            runner.end.checked(check, failure);
+        }
+        self.runner_outputs(which);
+    }
+
+    /// The checks that a runner carries out.
+    pub fn checking(&self, which: usize) -> usize {
+        self.runners[which].checking.len()
+    }
+
     /// Both ends learn that the runner's stream has broken; what is under way is lost.
     pub fn break_stream(&mut self, which: usize) {
         let now = self.now();
@@ -229,6 +269,7 @@ impl World {
             self.runner_outputs(which);
         }
         self.streams.clear();
+        self.checks.clear();
         self.state = State::starting(self.state.ledger().clone(), self.limits, now);
         self.publishing = self.state.index().landing().collect();
         self.state.assert_invariants();
@@ -357,9 +398,12 @@ impl World {
                 for task in 0..self.runners[which].tasks.len() {
                     self.work(which, task, Step::Complete { records: 3 });
                 }
+                self.checked(which, false);
             }
             self.settle();
-            let all_ended = self.open_count() == 0;
+            let checked =
+                self.checks.values().all(Option::is_some) && self.runners.iter().all(|one| one.checking.is_empty());
+            let all_ended = self.open_count() == 0 && checked;
             if all_ended
                 && self
                     .runners
@@ -382,7 +426,8 @@ impl World {
             .iter()
             .map(|one| one.disk.keys().collect::<Vec<_>>())
             .collect();
-        panic!("after every fault has healed something is left: {left:?}, in the spools {spools:?}");
+        let checks = &self.checks;
+        panic!("after every fault has healed something is left: {left:?}, in the spools {spools:?}, checks {checks:?}");
     }
 }
 
@@ -406,6 +451,7 @@ fn runner(which: usize, disk: BTreeMap<Work, v1::Report>, chance: fastrand::Rng,
         stream: None,
         disk,
         tasks: BTreeMap::new(),
+        checking: BTreeSet::new(),
         gone: false,
     }
 }

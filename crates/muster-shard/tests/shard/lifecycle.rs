@@ -1,10 +1,12 @@
 //! The life of an execution through the threads.
 
+use muster_core::decide::check::{begin as begin_check, report};
 use muster_core::decide::execution::run_now;
-use muster_core::decide::{Answer, Command, Rejection};
-use muster_core::words::{ExecutionStatus, Outcome, Principal};
+use muster_core::decide::{Answer, CheckEnd, Command, Message, Rejection};
+use muster_core::words::{Category, ExecutionStatus, Failure, Outcome, Principal};
 use muster_shard::{AskError, ExecutionState};
 use muster_store::{Location, Store};
+use tokio::time::timeout;
 
 use crate::rig::{PATIENCE, Runner, begin, create, definition, end, finished, organization};
 
@@ -102,4 +104,62 @@ async fn many_callers_are_all_served_and_each_execution_completes_once() {
         assert!(matches!(ended[0].outcome, Outcome::Completed { .. }));
     }
     end(handle, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_check_hears_how_it_ended_or_that_the_shard_has_stopped() {
+    let (handle, running) = begin(Store::open(&Location::Memory).expect("a new store"));
+    let integration = create(&handle, "source").await;
+    let mut runner = Runner::check_in(&handle, 1).await;
+    let mut asked = Vec::new();
+    for _ in 0..2 {
+        let checks = handle.checks();
+        let begun = handle.turn(move |turn| {
+            let organization = organization();
+            let command = Command::Check(begin_check::Check {
+                organization,
+                integration,
+            });
+            match turn.ask(&Principal::local(), command) {
+                Ok(Answer::Checking { check, .. }) => (check, checks.wait_for(check)),
+                other => panic!("a check begins: {other:?}"),
+            }
+        });
+        asked.push(begun.await.expect("it runs"));
+    }
+    let (second, never) = asked.pop().expect("two");
+    let (first, ending) = asked.pop().expect("two");
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let checks = runner.told().await.into_iter().filter_map(|message| match message {
+            Message::Check(order) => Some(order.check),
+            _ => None,
+        });
+        told.extend(checks);
+    }
+    assert_eq!(told, [first, second]);
+    let failure = Some(Failure::new(Category::Permission, "403"));
+    let report = Command::ReportCheck(report::ReportCheck {
+        runner: runner.id,
+        session: runner.session,
+        check: first,
+        failure: failure.clone(),
+    });
+    handle
+        .ask(Principal::Runner(runner.id), report)
+        .await
+        .expect("never refused");
+    let told = timeout(PATIENCE, ending).await.expect("it is told").expect("it runs");
+    assert!(
+        matches!(&told, CheckEnd::Reported { failure: told, .. } if *told == failure),
+        "{told:?}"
+    );
+    let kept = handle.turn(move |turn| turn.state().ledger().integration(integration).cloned());
+    let kept = kept.await.expect("it runs").expect("it is there");
+    assert_eq!(kept.checked.expect("it is kept").failure, failure);
+
+    drop(runner);
+    end(handle, running).await;
+    let stopped = timeout(PATIENCE, never).await.expect("nobody waits for ever");
+    assert!(stopped.is_err(), "{stopped:?}");
 }

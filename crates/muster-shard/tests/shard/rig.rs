@@ -78,6 +78,7 @@ pub async fn try_create(handle: &ShardHandle, name: &str) -> Option<IntegrationI
 
 pub struct Runner {
     pub id: RunnerId,
+    pub session: SessionId,
     outbox: Outbox,
 }
 
@@ -111,7 +112,7 @@ impl Runner {
             .await
             .expect("welcome");
         assert!(matches!(answer, Answer::Welcome(_)), "{answer:?}");
-        Self { id, outbox }
+        Self { id, session, outbox }
     }
 
     /// The next messages.

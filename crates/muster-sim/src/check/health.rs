@@ -4,6 +4,7 @@ use muster_core::entity::Alert;
 use muster_core::health::Window;
 use muster_core::ledger::Ledger;
 use muster_core::time::Stamp;
+use muster_core::words::{ConfigurationStatus, Enablement};
 
 use crate::spec::health::Alarm;
 use crate::trace::broken;
@@ -51,6 +52,15 @@ impl World {
             }
             if integration.version != wanted.version || integration.enablement != wanted.enablement {
                 broken!("{integration:?} was to be {wanted:?}");
+            }
+            let fails = wanted.check_fails || wanted.collections.values().any(|one| one.trouble.is_some());
+            let status = match wanted.enablement {
+                Enablement::Draft | Enablement::Disabled => ConfigurationStatus::Disabled,
+                Enablement::Enabled if fails => ConfigurationStatus::Error,
+                Enablement::Enabled => ConfigurationStatus::Active,
+            };
+            if integration.status() != status {
+                broken!("{integration:?} was to be {status:?}: {wanted:?}");
             }
             for (data_type, collection) in &integration.collections {
                 let wanted = &wanted.collections[data_type];

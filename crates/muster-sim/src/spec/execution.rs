@@ -302,6 +302,7 @@ impl Spec {
         cursor: Option<&muster_core::words::Cursor>,
     ) -> Option<Warning> {
         let owner = self.integrations.get_mut(&integration).filter(|one| !one.deleted)?;
+        owner.check_fails = false;
         let collection = owner.collections.get_mut(data_type)?;
         let before = collection.completed.map_or(0, |counts| counts.records);
         let warns = counts.records * 2 < before && collection.cursor.is_none();

@@ -36,12 +36,12 @@ impl Integration {
         }
     }
 
-    /// Takes in the upcoming collections. Those of unchanged intervals stay if `keeps`; a new one is the first on the grid after `at`.
+    /// Takes in the upcoming collections. Those of unchanged intervals stay if `keeps`; a new one is the first on the grid after `after`.
     pub(super) fn set_next(
         &mut self,
         id: IntegrationId,
         next: &BTreeMap<DataType, Stamp>,
-        at: Stamp,
+        after: Stamp,
         keeps: bool,
     ) -> Result<(), Broken> {
         if self.enablement != Enablement::Enabled {
@@ -49,7 +49,7 @@ impl Integration {
         }
         for (data_type, collection) in &mut self.collections {
             let kept = collection.next.filter(|_| keeps);
-            let wanted = kept.unwrap_or_else(|| first_after(id, collection.interval, at));
+            let wanted = kept.unwrap_or_else(|| first_after(id, collection.interval, after));
             let given = next.get(data_type).copied();
             must(given == Some(wanted), || {
                 format!("the upcoming collection of {data_type} was to be {wanted:?}, not {given:?}")
@@ -58,6 +58,11 @@ impl Integration {
         }
         Ok(())
     }
+}
+
+/// The last moment before a time.
+pub(super) fn before(time: Stamp) -> Stamp {
+    Stamp::from_millis(time.millis().saturating_sub(1))
 }
 
 /// The first time on the integration's grid after `at`.

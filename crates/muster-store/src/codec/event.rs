@@ -55,7 +55,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36"
     )]
     event: Option<EventKind>,
 }
@@ -117,6 +117,10 @@ enum EventKind {
     /// Its id.
     #[prost(message, tag = "34")]
     IncidentForgotten(IdMessage),
+    #[prost(message, tag = "35")]
+    IntegrationPaused(IntegrationPaused),
+    #[prost(message, tag = "36")]
+    IntegrationChecked(IntegrationChecked),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -215,6 +219,29 @@ struct IntegrationEnabled {
     integration: Option<IdMessage>,
     #[prost(message, repeated, tag = "2")]
     next: Vec<UpcomingMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IntegrationPaused {
+    #[prost(message, optional, tag = "1")]
+    integration: Option<IdMessage>,
+    #[prost(uint64, tag = "2")]
+    until_ms: u64,
+    #[prost(message, repeated, tag = "3")]
+    next: Vec<UpcomingMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct IntegrationChecked {
+    #[prost(message, optional, tag = "1")]
+    integration: Option<IdMessage>,
+    #[prost(uint32, tag = "2")]
+    revision: u32,
+    #[prost(message, optional, tag = "3")]
+    runner: Option<IdMessage>,
+    /// Absent: the source can be read.
+    #[prost(message, optional, tag = "4")]
+    failure: Option<FailureMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -442,6 +469,26 @@ impl From<&Event> for EventKind {
                 next: upcoming(next),
             }),
             Event::IntegrationDisabled { integration } => Self::IntegrationDisabled(IdMessage::new(integration.0)),
+            Event::IntegrationPaused {
+                integration,
+                until,
+                next,
+            } => Self::IntegrationPaused(IntegrationPaused {
+                integration: integration_id(*integration),
+                until_ms: until.millis(),
+                next: upcoming(next),
+            }),
+            Event::IntegrationChecked {
+                integration,
+                revision,
+                runner,
+                failure,
+            } => Self::IntegrationChecked(IntegrationChecked {
+                integration: integration_id(*integration),
+                revision: revision.0,
+                runner: Some(IdMessage::new(runner.0)),
+                failure: failure.as_ref().map(Into::into),
+            }),
             Event::IntegrationDeleted { integration } => Self::IntegrationDeleted(IdMessage::new(integration.0)),
             Event::ScheduleAdvanced {
                 integration,
@@ -648,6 +695,17 @@ impl TryFrom<EventKind> for Event {
             EventKind::IntegrationEnabled(message) => Self::IntegrationEnabled {
                 integration: integration(message.integration)?,
                 next: upcoming_back(message.next)?,
+            },
+            EventKind::IntegrationPaused(message) => Self::IntegrationPaused {
+                integration: integration(message.integration)?,
+                until: Stamp::from_millis(message.until_ms),
+                next: upcoming_back(message.next)?,
+            },
+            EventKind::IntegrationChecked(message) => Self::IntegrationChecked {
+                integration: integration(message.integration)?,
+                revision: Revision(message.revision),
+                runner: id(message.runner, RunnerId, "runner")?,
+                failure: message.failure.map(TryInto::try_into).transpose()?,
             },
             EventKind::IntegrationDisabled(message) => Self::IntegrationDisabled {
                 integration: IntegrationId(message.id()),

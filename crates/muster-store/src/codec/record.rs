@@ -1,7 +1,8 @@
 //! Entities, as records keep them, and the keys of those.
 
 use muster_core::entity::{
-    Alert, Collection, Completion, Connector, EntityKey, Execution, Integration, PerDataType, Phase, Runner, Trouble,
+    Alert, Checked, Collection, Completion, Connector, EntityKey, Execution, Integration, PerDataType, Phase, Runner,
+    Trouble,
 };
 use muster_core::ledger::Entity;
 use muster_core::planted;
@@ -112,6 +113,26 @@ struct IntegrationMessage {
     /// Absent: nothing is to be told.
     #[prost(message, optional, tag = "13")]
     alert: Option<AlertMessage>,
+    /// Absent: it never rested.
+    #[prost(uint64, optional, tag = "14")]
+    paused_until_ms: Option<u64>,
+    /// Absent: no runner has checked it.
+    #[prost(message, optional, tag = "15")]
+    checked: Option<CheckedMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct CheckedMessage {
+    #[prost(uint64, tag = "1")]
+    at_ms: u64,
+    #[prost(message, optional, tag = "2")]
+    runner: Option<IdMessage>,
+    #[prost(uint32, tag = "3")]
+    revision: u32,
+    #[prost(message, optional, tag = "4")]
+    failure: Option<FailureMessage>,
+    #[prost(uint64, optional, tag = "5")]
+    failing_since_ms: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -189,6 +210,8 @@ impl From<&Integration> for IntegrationMessage {
             request: integration.request.as_ref().map(Into::into),
             window: window_ends(&integration.window),
             alert: Some((&integration.alert).into()),
+            paused_until_ms: integration.paused_until.map(Stamp::millis),
+            checked: integration.checked.as_deref().map(Into::into),
         }
     }
 }
@@ -217,6 +240,34 @@ impl TryFrom<IntegrationMessage> for Integration {
             collections,
             window: window(&message.window),
             alert: message.alert.map_or(Ok(quiet), TryInto::try_into)?,
+            paused_until: message.paused_until_ms.map(Stamp::from_millis),
+            checked: message.checked.map(TryInto::try_into).transpose()?.map(Box::new),
+        })
+    }
+}
+
+impl From<&Checked> for CheckedMessage {
+    fn from(checked: &Checked) -> Self {
+        Self {
+            at_ms: checked.at.millis(),
+            runner: Some(IdMessage::new(checked.runner.0)),
+            revision: checked.revision.0,
+            failure: checked.failure.as_ref().map(Into::into),
+            failing_since_ms: checked.failing_since.map(Stamp::millis),
+        }
+    }
+}
+
+impl TryFrom<CheckedMessage> for Checked {
+    type Error = CodecError;
+
+    fn try_from(message: CheckedMessage) -> Result<Self, CodecError> {
+        Ok(Self {
+            at: Stamp::from_millis(message.at_ms),
+            runner: id(message.runner, RunnerId, "runner")?,
+            revision: Revision(message.revision),
+            failure: message.failure.map(TryInto::try_into).transpose()?,
+            failing_since: message.failing_since_ms.map(Stamp::from_millis),
         })
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use muster_core::entity::{
-    Alert, Cause, Channel, Closed, Closing, Collection, Completion, Connector, ConnectorKey, Definition, Delivery,
-    DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, Notice, NoticeKind, Offer, Phase,
-    Profile, Runner, Trouble,
+    Alert, Cause, Channel, Checked, Closed, Closing, Collection, Completion, Connector, ConnectorKey, Definition,
+    Delivery, DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, Notice, NoticeKind,
+    Offer, Phase, Profile, Runner, Trouble,
 };
 use muster_core::event::{Event, Recorded};
 use muster_core::health::Tally;
@@ -337,6 +337,17 @@ pub(crate) fn events() -> Vec<Recorded> {
             channels: Vec::new(),
         },
         Event::IncidentForgotten { incident: INCIDENT },
+        Event::IntegrationChecked {
+            integration: INTEGRATION,
+            revision: Revision(1),
+            runner: RUNNER,
+            failure: Some(failure()),
+        },
+        Event::IntegrationPaused {
+            integration: integration(1),
+            until: at(90_000),
+            next: [(data_type(), at(95_000))].into(),
+        },
         Event::IntegrationDisabled {
             integration: integration(1),
         },
@@ -443,6 +454,14 @@ pub(crate) fn entities() -> Vec<Entity> {
                 incident: INCIDENT,
                 told: at(12),
             },
+            paused_until: Some(at(90_000)),
+            checked: Some(Box::new(Checked {
+                at: at(13),
+                runner: RUNNER,
+                revision: Revision(4),
+                failure: Some(failure()),
+                failing_since: Some(at(11)),
+            })),
         }),
         open_execution(11, Phase::Created { not_before: None }),
         open_execution(

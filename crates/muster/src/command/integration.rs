@@ -1,10 +1,12 @@
 //! `muster integration`: what is collected, from where, how often, by which runners.
 
+mod check;
 mod create;
 mod delete;
 mod fit;
 mod list;
 mod notified;
+mod pause;
 mod run;
 mod show;
 mod switch;
@@ -46,6 +48,13 @@ Examples:
 Examples:
   muster integration disable laptops")]
     Disable(Named),
+    Pause(pause::Args),
+    /// Let the schedule of a paused integration go on
+    #[command(after_help = "\
+Examples:
+  muster integration resume laptops")]
+    Resume(Named),
+    Check(check::Args),
     Run(run::Args),
     #[command(visible_alias = "rm")]
     Delete(delete::Args),
@@ -68,6 +77,9 @@ pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error>
         Command::Update(args) => update::run(*args, session).await,
         Command::Enable(named) => switch::enable(named, session).await,
         Command::Disable(named) => switch::disable(named, session).await,
+        Command::Pause(args) => pause::run(args, session).await,
+        Command::Resume(named) => pause::resume(named, session).await,
+        Command::Check(args) => check::run(args, session).await,
         Command::Run(args) => run::run(args, session).await,
         Command::Delete(args) => delete::run(args, session).await,
     }

@@ -117,6 +117,8 @@ impl Refusal {
             | ErrorReason::ShuttingDown
             | ErrorReason::LandingUnavailable
             | ErrorReason::RateLimited => "try again in a moment",
+            ErrorReason::NoRunner => "muster runner list",
+            ErrorReason::CheckUnanswered => "run the command again",
             ErrorReason::MailNotConfigured | ErrorReason::MailNotSent => {
                 "mend the coordinator's `smtp` settings, or what the mail server says, and run the command again"
             }

@@ -51,6 +51,8 @@ pub struct State {
     pub watches: VecDeque<Script<WatchExecutionsResponse>>,
     pub tails: VecDeque<Script<TailLogLinesResponse>>,
     pub records: VecDeque<Script<ReadRecordsResponse>>,
+    pub checks: VecDeque<Script<CheckIntegrationResponse>>,
+    pub paused: Vec<PauseIntegrationRequest>,
     pub created: Vec<CreateIntegrationRequest>,
     pub updated: Vec<UpdateIntegrationRequest>,
     pub ran: Vec<RunIntegrationRequest>,
@@ -261,6 +263,39 @@ impl IntegrationService for Services {
         find(&self.open("DisableIntegration")?.integrations, "integration", |one| {
             one.name == name
         })
+    }
+
+    async fn pause_integration(
+        &self,
+        request: Request<PauseIntegrationRequest>,
+    ) -> Result<Response<Integration>, Status> {
+        let mut state = self.open("PauseIntegration")?;
+        let request = request.into_inner();
+        state.paused.push(request.clone());
+        let found = find(&state.integrations, "integration", |one| one.name == request.name)?;
+        Ok(Response::new(Integration {
+            pause_end_time: request.until,
+            ..found.into_inner()
+        }))
+    }
+
+    async fn resume_integration(
+        &self,
+        request: Request<ResumeIntegrationRequest>,
+    ) -> Result<Response<Integration>, Status> {
+        let name = request.into_inner().name;
+        find(&self.open("ResumeIntegration")?.integrations, "integration", |one| {
+            one.name == name
+        })
+    }
+
+    type CheckIntegrationStream = Streamed<CheckIntegrationResponse>;
+
+    async fn check_integration(
+        &self,
+        _request: Request<CheckIntegrationRequest>,
+    ) -> Result<Response<Self::CheckIntegrationStream>, Status> {
+        Ok(play(&mut self.open("CheckIntegration")?.checks))
     }
 
     async fn run_integration(

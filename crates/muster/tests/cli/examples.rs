@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::alerts::incident;
+use crate::checks::checks;
 use crate::command::{PATIENCE, run_in};
 use crate::coordinator::{Coordinator, End, Script, State};
 use crate::things::*;
@@ -108,6 +109,7 @@ fn state() -> State {
                 end: End::Well,
             })
             .collect(),
+        checks: (0..8).map(|_| checks(None)).collect(),
         watches: (0..8)
             .map(|_| Script {
                 messages: vec![WatchExecutionsResponse {

@@ -1,6 +1,7 @@
 //! The real `muster` binary against a coordinator in memory: what an operator reads, and with which code it ends.
 
 mod alerts;
+mod checks;
 mod command;
 mod contexts;
 mod coordinator;

@@ -45,13 +45,13 @@ async fn coordinator(watches: Vec<Script<WatchExecutionsResponse>>) -> Coordinat
 }
 
 /// A command that goes on, read line by line.
-struct Running {
+pub struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("it is piped");
         Self {
@@ -60,7 +60,7 @@ impl Running {
         }
     }
 
-    async fn line(&mut self) -> String {
+    pub async fn line(&mut self) -> String {
         let line = timeout(PATIENCE, self.lines.next_line()).await;
         line.expect("a line in time")
             .expect("it can be read")
@@ -73,7 +73,7 @@ impl Running {
     }
 
     /// Sends the signal of Ctrl-C, and gives the code and what was said on standard error.
-    async fn interrupt(mut self) -> (Option<i32>, String) {
+    pub async fn interrupt(mut self) -> (Option<i32>, String) {
         let pid = self.child.id().expect("it runs").to_string();
         let sent = Command::new("kill")
             .args(["-INT", &pid])

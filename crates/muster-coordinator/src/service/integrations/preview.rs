@@ -3,12 +3,13 @@
 use muster_core::decide::{Answer, Command, Decision, Rejection, decide};
 use muster_core::entity::Integration;
 use muster_core::event::Recorded;
+use muster_core::health::Conditions;
 use muster_core::ledger::{Entity, Ledger, Position};
 use muster_core::state::State;
 use muster_core::words::{Principal, Sequence};
 use muster_shard::Turn;
 
-use super::told;
+use super::told_with;
 use crate::status::ServiceError;
 use crate::wire::integration::Told;
 
@@ -37,7 +38,7 @@ pub(super) fn preview(
     let id = match (before, &decision.answer) {
         (Some(before), _) => before.id,
         (None, Answer::Integration(id)) => *id,
-        (None, Answer::Done | Answer::Executions(_) | Answer::Welcome(_)) => {
+        (None, Answer::Done | Answer::Executions(_) | Answer::Welcome(_) | Answer::Checking { .. }) => {
             return Err(ServiceError::internal(
                 "the creation of an integration has answered with something else",
             ));
@@ -71,5 +72,6 @@ pub(super) fn preview(
     }
     let after = copy.ledger().integration(id);
     let after = after.ok_or_else(|| ServiceError::internal("a command about an integration has left none"))?;
-    Ok(told(&copy, after, now))
+    // How its runners are, and who has checked it, is not in the copy.
+    Ok(told_with(&mut Conditions::new(state, now), &copy, after, now))
 }

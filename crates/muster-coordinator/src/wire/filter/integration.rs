@@ -76,8 +76,8 @@ impl IntegrationFilter {
                 Term::Pool(is) => is.holds(is.value == definition.pool.name.as_str()),
                 Term::DataTypes(is) => is.holds(integration.collections.keys().any(|one| is.value == one.as_str())),
                 Term::Category(is) => {
-                    let mut troubles = integration.collections.values().filter_map(|one| one.trouble.as_ref());
-                    is.holds(troubles.any(|trouble| trouble.failure.category == is.value))
+                    let mut failures = integration.failures();
+                    is.holds(failures.any(|(.., failure)| failure.category == is.value))
                 }
                 Term::Created(when) => when.holds(Some(integration.created)),
                 Term::Updated(when) => when.holds(Some(integration.updated)),

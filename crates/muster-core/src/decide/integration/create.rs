@@ -44,7 +44,7 @@ impl Create {
         } else {
             (
                 Enablement::Enabled,
-                super::first_times(id, &self.definition.intervals, now),
+                super::first_times(id, &self.definition.intervals, now.stamp),
             )
         };
         events.push(Event::IntegrationCreated {

@@ -91,7 +91,7 @@ impl Update {
     }
 }
 
-/// The upcoming collections after the change: those of unchanged intervals stay as they are.
+/// The upcoming collections after the change: those of unchanged intervals stay as they are, and none lies in a pause.
 fn next_times(integration: &Integration, definition: &Definition, now: Now) -> BTreeMap<DataType, Stamp> {
     match integration.enablement {
         Enablement::Draft | Enablement::Disabled => BTreeMap::new(),
@@ -106,7 +106,8 @@ fn next_times(integration: &Integration, definition: &Definition, now: Now) -> B
                         collection.interval == *interval || planted!("changed-interval-keeps-its-time")
                     })
                     .and_then(|collection| collection.next);
-                let next = kept.unwrap_or_else(|| Grid::of(integration.id, *interval).next_after(now.stamp));
+                let after = super::pause::rests_through(integration, now.stamp);
+                let next = kept.unwrap_or_else(|| Grid::of(integration.id, *interval).next_after(after));
                 (data_type.clone(), next)
             })
             .collect(),

@@ -1,5 +1,6 @@
 //! A runner opens its stream.
 
+use crate::decide::check;
 use crate::decide::session::{lose, withdraw};
 use crate::decide::{Answer, CloseReason, Decision, Effect, Message, Rejection, Welcome, Work};
 use crate::entity::{ConnectorKey, Offer, Phase, Profile};
@@ -35,6 +36,7 @@ impl CheckIn {
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
         let mut decision = Decision::nothing();
         self.supersede(state, &mut decision);
+        check::lose(state, self.runner, "has checked in anew", &mut decision);
         self.introduce(state, &mut decision);
         let (resumed, fenced) = self.sort_running(state);
         for id in state.index().held_by(self.runner) {

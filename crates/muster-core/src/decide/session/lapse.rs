@@ -1,5 +1,6 @@
 //! A runner was not heard for longer than its lease.
 
+use crate::decide::check;
 use crate::decide::session::lose;
 use crate::decide::{CloseReason, Decision, Effect, Message};
 use crate::event::Event;
@@ -31,6 +32,7 @@ impl Lapse {
                 lose(state, execution, self.why(state), now, chance, &mut decision);
             }
         }
+        check::lose(state, self.runner, "was not heard any more", &mut decision);
         decision.events.push(Event::RunnerLeft {
             runner: self.runner,
             last_heard: presence.heard_at,

@@ -1,5 +1,6 @@
 //! A runner is heard, says that it will leave, or its stream ends.
 
+use crate::decide::check;
 use crate::decide::session::withdraw;
 use crate::decide::{Decision, Effect, Message, Rejection};
 use crate::entity::Phase;
@@ -91,18 +92,18 @@ impl Disconnect {
         let Some(presence) = state.roster().presence(self.runner) else {
             return Decision::nothing();
         };
+        let mut decision = Decision::nothing();
+        check::lose(state, self.runner, "lost its connection, or ended,", &mut decision);
         if presence.draining && presence.held == 0 {
-            Decision {
-                events: vec![Event::RunnerLeft {
-                    runner: self.runner,
-                    last_heard: presence.heard_at,
-                }],
-                roster: vec![RosterChange::Removed(self.runner)],
-                ..Decision::default()
-            }
+            decision.events.push(Event::RunnerLeft {
+                runner: self.runner,
+                last_heard: presence.heard_at,
+            });
+            decision.roster.push(RosterChange::Removed(self.runner));
         } else {
-            Decision::roster(RosterChange::Disconnected(self.runner))
+            decision.roster.push(RosterChange::Disconnected(self.runner));
         }
+        decision
     }
 }
 

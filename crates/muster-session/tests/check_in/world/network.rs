@@ -267,6 +267,15 @@ impl World {
                     assert!(self.runners[which].disk.remove(&work).is_some(), "it was on the disk");
                     self.results.insert((which, work), Some(accepted));
                 }
+                RunnerOutput::Check(order) => {
+                    let checking = &mut self.runners[which].checking;
+                    assert!(checking.insert(order.check), "a check is begun once");
+                    assert!(checking.len() <= CHECKS_MAX, "never more than there may be");
+                }
+                RunnerOutput::StopCheck(check) => {
+                    let had = self.runners[which].checking.remove(&check);
+                    assert!(had, "only what runs is stopped: {check:?}");
+                }
                 RunnerOutput::Ignored { .. } => self.ignored += 1,
             }
         }

@@ -53,6 +53,10 @@ impl World {
             Effect::Publish { execution, .. } => {
                 self.publishing.insert(execution);
             }
+            Effect::CheckEnded { check, end } => {
+                let before = self.checks.insert(check, Some(end));
+                assert!(matches!(before, Some(None)), "a check ends once: {before:?}");
+            }
             Effect::Note { .. } | Effect::Deliver => {}
             Effect::Discard { execution, attempt } => {
                 self.landing.remove(&(execution, attempt));
@@ -66,6 +70,10 @@ impl World {
         self.state.end_back_offs(now.stamp);
         while let Some(runner) = self.state.roster().first_lease(now.moment) {
             self.decide(&by, Command::Lapse(Lapse { runner }))
+                .expect("never refused");
+        }
+        while let Some(check) = self.state.roster().first_overdue_check(now.moment) {
+            self.decide(&by, Command::GiveUpCheck(GiveUpCheck { check }))
                 .expect("never refused");
         }
         while let Some((execution, attempt)) = self.state.roster().first_unconfirmed(now.moment) {

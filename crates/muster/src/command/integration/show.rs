@@ -53,6 +53,8 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     facts.add("why", &integration.status_message);
     facts.add("next step", &integration.status_remedy);
     facts.add("collects", words::enablement(integration.enablement()));
+    facts.add("paused until", paused(&integration));
+    facts.add_lines("last check", last_check(&integration, &now));
     facts.add("connector", &integration.connector);
     facts.add("access schema", &integration.access_schema);
     facts.add("pool", &integration.pool);
@@ -69,6 +71,9 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     }
     output.line("")?;
     output.table(&schedule(&integration, &now))?;
+    for note in upcoming(&integration) {
+        output.line(format!("next: {note}"))?;
+    }
     for (data_type, failure) in integration.data_types.iter().filter_map(failure) {
         output.line("")?;
         output.line(format!("{}: {failure}", clean(data_type)))?;
@@ -106,6 +111,64 @@ fn log(executions: &[Execution], now: &Timestamp) -> Table {
         ]);
     }
     table
+}
+
+/// Until when its schedule rests; empty while it does not.
+fn paused(integration: &Integration) -> String {
+    let until = integration.pause_end_time.as_ref();
+    until.map_or_else(String::new, |until| time::exact(Some(until)))
+}
+
+/// How the newest check ended, when, and by which runner; empty where there was none.
+fn last_check(integration: &Integration, now: &Timestamp) -> Vec<String> {
+    let Some(check) = &integration.last_check else {
+        return Vec::new();
+    };
+    let when = time::relative(check.end_time.as_ref(), now);
+    let by = match clean(&check.runner_display_name) {
+        unknown if unknown.is_empty() => names::id(&check.runner).to_owned(),
+        known => format!("`{known}`"),
+    };
+    let of = if check.revision == integration.revision {
+        String::new()
+    } else {
+        format!(", of revision {}", check.revision)
+    };
+    match &check.failure {
+        None => vec![format!("good ({when}, by {by}{of})")],
+        Some(failure) => {
+            let category = words::category(failure.category());
+            vec![
+                format!("failed ({when}, by {by}{of})"),
+                format!("{category}: {}", clean(&failure.message)),
+                clean(&failure.remedy),
+            ]
+        }
+    }
+}
+
+/// What there is to know of the upcoming collections, or why there are none: once where it is the same of all.
+fn upcoming(integration: &Integration) -> Vec<String> {
+    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    for one in &integration.data_types {
+        let notes = [&one.no_collection_reason, &one.next_collection_note];
+        for note in notes.into_iter().filter(|note| !note.is_empty()) {
+            let note = clean(note);
+            match said.iter_mut().find(|(other, _)| *other == note) {
+                Some((_, data_types)) => data_types.push(&one.data_type),
+                None => said.push((note, vec![&one.data_type])),
+            }
+        }
+    }
+    let count = integration.data_types.len();
+    let said = said.into_iter().map(|(note, data_types)| {
+        if data_types.len() == count {
+            note
+        } else {
+            format!("{}: {note}", data_types.join(", "))
+        }
+    });
+    said.collect()
 }
 
 fn exit(integration: &Integration) -> Exit {

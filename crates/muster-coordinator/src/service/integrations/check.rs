@@ -1,0 +1,86 @@
+//! A check of an integration: whom it was asked of, and then how it ended, told while it happens.
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use muster_core::decide::check::begin::Check;
+use muster_core::decide::{Answer, CheckEnd, Command};
+use muster_core::words::Principal;
+use muster_proto::v1;
+use muster_proto::v1::check_integration_response::Event;
+use muster_shard::Ending;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::{find, judge_guard};
+use crate::service::Services;
+use crate::status::ServiceError;
+use crate::wire::etag::Guard;
+use crate::wire::{failure, name, time};
+
+impl Services {
+    pub(super) async fn check_integration_of(
+        &self,
+        by: Principal,
+        request: v1::CheckIntegrationRequest,
+    ) -> Result<BoxStream<'static, Result<v1::CheckIntegrationResponse, Status>>, ServiceError> {
+        let (organization, integration) = name::integration("name", &request.name)?;
+        self.judge_organization(&organization)?;
+        self.judge_ready()?;
+        let guard = Guard::of(&request.etag);
+        let checks = self.shard.checks();
+        let begun: Result<(v1::CheckBegun, Ending), ServiceError> = self
+            .shard
+            .turn(move |turn| {
+                let found = find(turn.state(), &organization, integration)?;
+                judge_guard(found, guard)?;
+                let revision = found.revision.0;
+                let command = Command::Check(Check {
+                    organization: organization.clone(),
+                    integration,
+                });
+                let Answer::Checking { check, runner } = turn.ask(&by, command)? else {
+                    return Err(ServiceError::internal("a check has answered with something else"));
+                };
+                let ending = checks.wait_for(check);
+                let state = turn.state();
+                let known = state.ledger().runner(runner);
+                let begun = v1::CheckBegun {
+                    runner: name::of_runner(&organization, runner),
+                    runner_display_name: known.map_or_else(String::new, |one| one.profile.display_name.to_string()),
+                    revision,
+                    time_limit: Some(time::span(state.roster().limits().check)),
+                };
+                Ok((begun, ending))
+            })
+            .await?;
+        let (begun, ending) = begun?;
+        let stop = self.tasks.token();
+        let begun = stream::once(async move { Ok(response(Event::Begun(begun))) });
+        let ended = stream::once(async move { Ok(response(Event::Ended(ended(ending, stop).await?))) });
+        Ok(begun.chain(ended).boxed())
+    }
+}
+
+fn response(event: Event) -> v1::CheckIntegrationResponse {
+    v1::CheckIntegrationResponse { event: Some(event) }
+}
+
+/// Waits for the end of a check.
+async fn ended(ending: Ending, stop: CancellationToken) -> Result<v1::CheckEnded, ServiceError> {
+    let end = tokio::select! {
+        end = ending => end?,
+        () = stop.cancelled() => return Err(ServiceError::ShuttingDown),
+    };
+    match end {
+        CheckEnd::Reported {
+            failure,
+            took,
+            outdated,
+        } => Ok(v1::CheckEnded {
+            failure: failure.as_ref().map(failure::failure),
+            duration: Some(time::span(took)),
+            outdated,
+        }),
+        CheckEnd::Unanswered { why } => Err(ServiceError::CheckUnanswered(why)),
+    }
+}
