@@ -3,6 +3,7 @@
 mod cancel;
 mod list;
 mod records;
+mod summarize;
 mod watch;
 
 use std::sync::Arc;
@@ -39,6 +40,13 @@ impl ExecutionService for Services {
         request: Request<v1::ListExecutionsRequest>,
     ) -> Result<Response<v1::ListExecutionsResponse>, Status> {
         Ok(Response::new(self.list_executions_of(request.into_inner()).await?))
+    }
+
+    async fn summarize_executions(
+        &self,
+        request: Request<v1::SummarizeExecutionsRequest>,
+    ) -> Result<Response<v1::SummarizeExecutionsResponse>, Status> {
+        Ok(Response::new(self.summarize_executions_of(request.into_inner()).await?))
     }
 
     async fn cancel_execution(

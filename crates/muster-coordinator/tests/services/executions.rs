@@ -330,3 +330,51 @@ async fn records_are_read_once_they_are_visible() {
     let answer = rig.executions().read_records(request).await.map(|_| ());
     assert_refused(answer, Code::NotFound, "RECORDS_NOT_FOUND", None);
 }
+
+#[tokio::test]
+async fn an_integrations_executions_are_counted_by_status() {
+    let rig = Rig::with_connector().await;
+    let integration = rig.create("Counted").await;
+    let counts = async |parent: &str| {
+        let parent = parent.to_owned();
+        let answer = rig
+            .executions()
+            .summarize_executions(v1::SummarizeExecutionsRequest { parent })
+            .await;
+        let counts = answer.map(tonic::Response::into_inner);
+        counts.map(|counts| {
+            [
+                counts.created_count,
+                counts.pending_count,
+                counts.executing_count,
+                counts.completed_count,
+                counts.error_count,
+            ]
+        })
+    };
+    let own = async || counts(&integration.name).await.expect("it is counted");
+    assert_eq!(own().await, [1, 0, 0, 0, 0]);
+    let first = integration.data_types[0].open_execution.clone();
+    cancel(&rig, &first).await.expect("it is open");
+    assert_eq!(own().await, [0; 5], "one that was canceled counts nowhere");
+
+    let mut runner = Runner::check_in(&rig.shard, "hq", 1).await;
+    rig.run(&integration.name).await;
+    let assignment = runner.assigned().await;
+    assert_eq!(own().await, [0, 1, 0, 0, 0]);
+    runner.start(&assignment).await;
+    assert_eq!(own().await, [0, 0, 1, 0, 0]);
+    runner.finish_without_records(&assignment).await;
+    assert_eq!(own().await, [0, 0, 0, 1, 0]);
+    rig.run(&integration.name).await;
+    let assignment = runner.assigned().await;
+    runner.start(&assignment).await;
+    runner.fail(&assignment, Category::Permission).await;
+    rig.create("Another").await;
+    assert_eq!(own().await, [0, 0, 0, 1, 1]);
+
+    let nobody = format!("{ORGANIZATION}/integrations/{NOBODY}");
+    assert_refused(counts(&nobody).await, Code::NotFound, "INTEGRATION_NOT_FOUND", None);
+    let all = counts(&format!("{ORGANIZATION}/integrations/-")).await;
+    assert_refused(all, Code::InvalidArgument, "INVALID_FIELD", Some("parent"));
+}

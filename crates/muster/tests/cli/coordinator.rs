@@ -344,6 +344,13 @@ impl ExecutionService for Services {
         })
     }
 
+    async fn summarize_executions(
+        &self,
+        _: Request<SummarizeExecutionsRequest>,
+    ) -> Result<Response<SummarizeExecutionsResponse>, Status> {
+        Err(Status::unimplemented("the command line does not call it"))
+    }
+
     async fn list_executions(
         &self,
         request: Request<ListExecutionsRequest>,
