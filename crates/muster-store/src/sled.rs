@@ -25,7 +25,7 @@ use crate::precedence::Precedence;
 const FLUSH_EVERY_MS: u64 = 500;
 
 /// How much of the trees sled keeps in memory, in bytes.
-const CACHE_BYTES: u64 = 512 * 1024 * 1024;
+const CACHE_BYTES: u64 = 128 * 1024 * 1024;
 
 /// How long closing waits for sled's thread. It never ends if it has panicked over a damaged page, and a process must
 /// be able to stop all the same.

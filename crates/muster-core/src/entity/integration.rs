@@ -121,7 +121,7 @@ pub struct Collection {
     /// The upcoming collection; `None` while the integration is not enabled.
     pub next: Option<Stamp>,
     /// The newest times that had no execution of their own; `None` if there were none.
-    pub skipped: Option<Skip>,
+    pub skipped: Option<Box<Skip>>,
     /// Where the next collection goes on; `None` for from the beginning.
     pub cursor: Option<Cursor>,
     /// The newest good end; `None` if there was none.
@@ -152,7 +152,7 @@ pub struct Integration {
     /// When a person changed it last.
     pub updated: Stamp,
     /// The request that made it; `None` when its caller gave no id.
-    pub request: Option<Request>,
+    pub request: Option<Box<Request>>,
     /// Its data types.
     pub collections: PerDataType<Collection>,
     /// How its executions of the last 24 hours ended, of all data types.
@@ -243,7 +243,7 @@ impl Integration {
             status_since: at,
             created: at,
             updated: at,
-            request: *request,
+            request: request.map(Box::new),
             collections,
             window: Window::default(),
             alert: Alert::Quiet { since: at },
@@ -316,7 +316,7 @@ impl Integration {
                 if let Some(collection) = self.collections.get_mut(data_type) {
                     collection.next = Some(*next);
                     if skip.is_some() {
-                        collection.skipped.clone_from(skip);
+                        collection.skipped = skip.map(Box::new);
                     }
                 }
             }

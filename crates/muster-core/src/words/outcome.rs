@@ -15,7 +15,7 @@ pub struct Counts {
 
 /// Where an incremental collection goes on: opaque text that only the connector reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor(String);
+pub struct Cursor(Box<str>);
 
 /// A cursor that is too long to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ impl Cursor {
         if text.len() > Self::BYTES_MAX {
             return Err(CursorError { bytes: text.len() });
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// The connector's text.

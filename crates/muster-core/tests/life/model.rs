@@ -178,11 +178,11 @@ impl Model {
     /// A person creates an integration. The same request makes no second one for as long as the first is there.
     pub fn create(&mut self, command: Create) {
         let remembered = self.state.ledger().integrations().find(|one| {
-            let ids = (one.request, command.request);
+            let ids = (one.request.as_deref().copied(), command.request);
             matches!(ids, (Some(made), Some(asked)) if made.id == asked.id)
         });
         let expected = remembered.map(|one| {
-            if one.request == command.request {
+            if one.request.as_deref() == command.request.as_ref() {
                 Ok(Answer::Integration(one.id))
             } else {
                 Err(Rejection::RequestReused { integration: one.id })

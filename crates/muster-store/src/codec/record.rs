@@ -191,7 +191,7 @@ impl From<&Integration> for IntegrationMessage {
                 interval_s: collection.interval.length().as_secs(),
                 schedule: collection.schedule.0,
                 next_ms: collection.next.map(Stamp::millis),
-                skipped: collection.skipped.as_ref().map(Into::into),
+                skipped: collection.skipped.as_deref().map(Into::into),
                 cursor: collection.cursor.as_ref().map(cursor_text),
                 completed: collection.completed.as_ref().map(Into::into),
                 trouble: collection.trouble.as_deref().map(Into::into),
@@ -207,7 +207,7 @@ impl From<&Integration> for IntegrationMessage {
             updated_ms: integration.updated.millis(),
             collections: collections.collect(),
             status_since_ms: Some(integration.status_since.millis()),
-            request: integration.request.as_ref().map(Into::into),
+            request: integration.request.as_deref().map(Into::into),
             window: window_ends(&integration.window),
             alert: Some((&integration.alert).into()),
             paused_until_ms: integration.paused_until.map(Stamp::millis),
@@ -236,7 +236,10 @@ impl TryFrom<IntegrationMessage> for Integration {
             status_since,
             created: Stamp::from_millis(message.created_ms),
             updated: Stamp::from_millis(message.updated_ms),
-            request: message.request.map(TryInto::try_into).transpose()?,
+            request: message
+                .request
+                .map(|request| request.try_into().map(Box::new))
+                .transpose()?,
             collections,
             window: window(&message.window),
             alert: message.alert.map_or(Ok(quiet), TryInto::try_into)?,
@@ -280,7 +283,7 @@ impl TryFrom<CollectionMessage> for Collection {
             interval: interval(message.interval_s)?,
             schedule: Revision(message.schedule),
             next: message.next_ms.map(Stamp::from_millis),
-            skipped: message.skipped.map(TryInto::try_into).transpose()?,
+            skipped: message.skipped.map(|skip| skip.try_into().map(Box::new)).transpose()?,
             cursor: cursor(message.cursor)?,
             completed: message.completed.map(TryInto::try_into).transpose()?,
             trouble: message

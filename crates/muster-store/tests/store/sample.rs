@@ -420,7 +420,7 @@ pub(crate) fn entities() -> Vec<Entity> {
         interval: Interval::new(Duration::from_secs(90)).unwrap(),
         schedule: Revision(3),
         next: Some(at(60_000)),
-        skipped: Some(skip(SkipReason::Missed)),
+        skipped: Some(Box::new(skip(SkipReason::Missed))),
         cursor: Some(Cursor::new("page=9").unwrap()),
         completed: Some(Completion {
             execution: execution(7),
@@ -447,7 +447,7 @@ pub(crate) fn entities() -> Vec<Entity> {
             status_since: at(3),
             created: at(1),
             updated: at(2),
-            request: Some(request()),
+            request: Some(Box::new(request())),
             collections: [(data_type(), collection)].into_iter().collect(),
             window: [(at(5), true), (at(6), false)].into_iter().collect(),
             alert: Alert::Open {

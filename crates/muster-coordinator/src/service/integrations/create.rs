@@ -64,7 +64,7 @@ impl Services {
         let found = self.shard.turn(move |turn| {
             let id = turn.state().index().requested(&organization, request.id)?;
             let made = turn.state().ledger().integration(id)?;
-            (made.request == Some(request)).then(|| told(turn.state(), made, turn.now()))
+            (made.request.as_deref() == Some(&request)).then(|| told(turn.state(), made, turn.now()))
         });
         Ok(found.await?)
     }

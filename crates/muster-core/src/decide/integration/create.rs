@@ -78,7 +78,12 @@ impl Create {
 
     /// What follows when an integration remembers this request's id.
     fn repeat(&self, state: &State, made: IntegrationId) -> Result<Decision, Rejection> {
-        if state.ledger().integration(made).and_then(|made| made.request) != self.request {
+        if state
+            .ledger()
+            .integration(made)
+            .and_then(|made| made.request.as_deref().copied())
+            != self.request
+        {
             return Err(Rejection::RequestReused { integration: made });
         }
         Ok(Decision {
