@@ -5,6 +5,8 @@ Nothing but Python's standard library is needed. docs/own-connector.md goes thro
 """
 
 import json
+import socket
+import ssl
 import sys
 import urllib.error
 import urllib.parse
@@ -61,9 +63,9 @@ PATHS = {"device": "devices", "user": "users"}
 class Failure(Exception):
     """Why it cannot go on, as people are told: the category says who can mend it."""
 
-    def __init__(self, category, message, remedy=None):
+    def __init__(self, category, message, remedy=None, reason=None):
         super().__init__(message)
-        self.error = {"category": category, "message": message, "remedy": remedy}
+        self.error = {"category": category, "message": message, "remedy": remedy, "reason": reason}
 
 
 def say(kind, value):
@@ -79,21 +81,36 @@ def get(config, path, **query):
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
+        # What there is to do about these people are told by the runner: it knows what the permission is for.
         if error.code in (401, 403):
-            raise Failure(
-                "permission",
-                f"the API answers {error.code} to GET /{path}",
-                "give the token the scope inventory.read, or make a new one",
-            ) from error
+            reason = {401: {"bad_credentials": "token"}, 403: {"missing_permission": "inventory.read"}}[error.code]
+            raise Failure("permission", f"the API answers {error.code} to GET /{path}", reason=reason) from error
         if error.code == 404:
             raise Failure("configuration", f"the API has no /{path}", "correct `url`") from error
         raise Failure("communication", f"the API answers {error.code} to GET /{path}") from error
     except TimeoutError as error:
         raise Failure("timeout", f"the API did not answer GET /{path} within 30 s") from error
     except urllib.error.URLError as error:
-        raise Failure("communication", f"{config['url']} cannot be reached: {error.reason}") from error
+        message = f"{config['url']} cannot be reached: {error.reason}"
+        raise Failure("communication", message, reason=why(error.reason, config["url"])) from error
     except ValueError as error:
         raise Failure("connector", f"the API's answer to GET /{path} is no JSON: {error}") from error
+
+
+def why(error, url):
+    """What exactly has failed, as far as it can be told."""
+    host = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
+    match error:
+        case socket.gaierror():
+            return {"name_resolution": host}
+        case ConnectionRefusedError():
+            return {"refused": host}
+        case ssl.SSLCertVerificationError():
+            return {"untrusted": host}
+        case TimeoutError():
+            return {"connect_timeout": host}
+        case _:
+            return None
 
 
 def check(config):

@@ -24,6 +24,7 @@
 //! ```
 
 pub mod conformance;
+mod connection;
 mod connector;
 mod key;
 pub mod redact;
@@ -33,12 +34,16 @@ mod sink;
 mod spec;
 mod validate;
 
+pub use connection::{NamingIssuers, UntrustedBy, connection_failure};
 pub use connector::{BoxFuture, Collection, Connector, End};
 pub use key::{KeyFault, judge_key};
-pub use muster_core::words::{Category, ConnectorName, Counts, Cursor, DataType, Failure, LogLevel};
+pub use muster_core::remedy;
+pub use muster_core::words::{
+    Category, ConnectorName, Counts, Cursor, DataType, Failure, LogLevel, Permission, Reason, ReasonKind,
+};
 pub use redact::Redactor;
 pub use run::{Done, run};
 pub use sink::{CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, Items, RECORD_BYTES_MAX, Sink, SinkItem, Stop, sink};
-pub use spec::{DataTypeSpec, Permission, Spec};
+pub use spec::{DataTypeSpec, Spec};
 pub use tokio_util::sync::CancellationToken;
 pub use validate::{FAULTS_MAX, Fault, Invalid, judge_schema, validate};

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
-use muster_core::words::Failure;
+use muster_core::words::{Failure, Reason};
 use serde_json::Value;
 
 use self::view::{CUT, View};
@@ -113,7 +113,14 @@ impl Redactor {
         if self.secrets.is_none() {
             return failure;
         }
-        let redacted = Failure::new(failure.category, self.redact_own(failure.message));
+        let mut redacted = Failure::new(failure.category, self.redact_own(failure.message));
+        if let Some(reason) = failure.reason {
+            let mut told = Reason::new(reason.kind, self.redact(&reason.subject));
+            if let Some(issuer) = &reason.issuer {
+                told = told.with_issuer(self.redact(issuer));
+            }
+            redacted = redacted.with_reason(told);
+        }
         match failure.remedy {
             Some(remedy) => redacted.with_remedy(self.redact_own(remedy)),
             None => redacted,

@@ -1,7 +1,7 @@
 //! What a connector says about itself.
 
 use muster_core::time::Interval;
-use muster_core::words::{ConnectorName, DataType};
+use muster_core::words::{ConnectorName, DataType, Permission};
 use serde_json::Value;
 
 use crate::{Invalid, validate};
@@ -54,17 +54,4 @@ pub struct DataTypeSpec {
     pub primary_key: Vec<String>,
     /// Whether a collection with a cursor sends only what has changed since. `false`: every collection is a full picture.
     pub incremental: bool,
-}
-
-/// Something that the source must or may grant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permission {
-    /// What it is called at the source: `read /etc/shadow`.
-    pub name: String,
-    /// What it is for, as a person would ask: `to tell which accounts are locked`.
-    pub purpose: String,
-    /// Whether collecting fails without it. `false`: without it some fields are null.
-    pub required: bool,
-    /// The data types that use it.
-    pub data_types: Vec<DataType>,
 }

@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let host = Host::new();
     let (done, printed) = tokio::join!(run(&host, &collection, sink), print);
     printed?;
-    let done = done.map_err(|failure| format!("{}: {}", failure.message, failure.remedy()))?;
+    let done = done.map_err(|failure| format!("{}: {}", failure.message, muster_connector::remedy::alone(&failure)))?;
     eprintln!("{} records, {} bytes", done.counts.records, done.counts.bytes);
     Ok(())
 }

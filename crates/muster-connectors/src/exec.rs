@@ -25,6 +25,7 @@ mod spec;
 mod tail;
 mod writers;
 
+use muster_connector::remedy;
 use muster_connector::{BoxFuture, Collection, Connector, ConnectorName, End, Failure, Sink, Spec};
 use serde_json::Value;
 
@@ -44,7 +45,7 @@ pub struct Exec {
 
 /// Why a program is no connector.
 #[derive(Debug, thiserror::Error)]
-#[error("the program of `[exec.{name}]` does not say what it is: {}; {}", .failure.message, .failure.remedy())]
+#[error("the program of `[exec.{name}]` does not say what it is: {}; {}", .failure.message, remedy::alone(.failure))]
 pub struct StartError {
     /// The connector's name.
     pub name: ConnectorName,

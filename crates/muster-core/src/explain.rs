@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::entity::{Execution, Phase, Runner};
 use crate::index::{self, Lane};
+use crate::remedy;
 use crate::roster::WITHDRAWALS_MAX;
 use crate::state::State;
 use crate::time::{Now, Stamp};
@@ -27,7 +28,9 @@ pub struct Explanation {
 pub fn explain(state: &State, execution: &Execution, now: Now, held: Option<&str>) -> Explanation {
     let status = execution.status();
     let (why, next_step) = match &execution.phase {
-        Phase::Created { not_before: Some(at) } if *at > now.stamp => backing_off(execution, at.since(now.stamp)),
+        Phase::Created { not_before: Some(at) } if *at > now.stamp => {
+            backing_off(state, execution, at.since(now.stamp))
+        }
         Phase::Created { .. } => held.map_or_else(|| queued(state, execution, now), waits_for_the_coordinator),
         Phase::Pending(claim) => pending(state, *claim, now),
         Phase::Executing(claim) => executing(state, *claim, now),
@@ -74,7 +77,7 @@ pub(crate) fn no_runner(state: &State, lane: &Lane, now: Now) -> Option<Why> {
     None
 }
 
-fn backing_off(execution: &Execution, wait: Duration) -> Why {
+fn backing_off(state: &State, execution: &Execution, wait: Duration) -> Why {
     let failures = execution.failures;
     let mut why = format!("it is tried again in {}, after {failures} failed attempt", short(wait));
     if failures != 1 {
@@ -84,13 +87,7 @@ fn backing_off(execution: &Execution, wait: Duration) -> Why {
         // Writing into a `String` does not fail.
         let _ = write!(why, " ({}: {})", failure.category.as_str(), failure.message);
     }
-    (
-        why,
-        execution
-            .last_failure
-            .as_ref()
-            .map(|failure| failure.remedy().to_owned()),
-    )
+    (why, remedy::of_open(state, execution))
 }
 
 fn waits_for_the_coordinator(held: &str) -> Why {

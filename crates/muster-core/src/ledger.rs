@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::entity::{
-    Cause, Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Phase, Runner,
+    Cause, Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Offer, Phase, Runner,
 };
 use crate::event::{Event, Recorded};
 use crate::planted;
-use crate::words::{Attempt, ExecutionId, IncidentId, IntegrationId, Outcome, RunnerId, Sequence};
+use crate::words::{
+    Attempt, ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, Outcome, RunnerId, Sequence,
+};
 
 /// The place of an event in the journal: its batch, and its place in that batch from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -105,6 +107,18 @@ impl Ledger {
     #[must_use]
     pub fn connector(&self, key: &ConnectorKey) -> Option<&Connector> {
         self.connectors.get(key).map(|stamped| &stamped.entity)
+    }
+
+    /// What an organization's runners say of a connector, or else the hosted ones.
+    #[must_use]
+    pub fn offer(&self, organization: &OrganizationId, name: &ConnectorName) -> Option<&Offer> {
+        let owners = [Some(organization.clone()), None];
+        let mut keys = owners.into_iter().map(|owner| ConnectorKey {
+            organization: owner,
+            name: name.clone(),
+        });
+        keys.find_map(|key| self.connector(&key))
+            .map(|connector| &connector.offer)
     }
 
     /// The incident of this id.

@@ -17,6 +17,7 @@ pub mod health;
 pub mod index;
 pub mod ledger;
 pub mod plant;
+pub mod remedy;
 pub mod roster;
 pub mod schedule;
 pub mod state;

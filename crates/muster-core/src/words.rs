@@ -9,7 +9,9 @@ mod name;
 mod notifications;
 mod outcome;
 pub(crate) mod percent;
+mod permission;
 mod principal;
+mod reason;
 mod request;
 mod status;
 
@@ -24,6 +26,8 @@ pub use name::{
 pub use notifications::{EmailAddress, EmailAddressError, Notifications, NotificationsError};
 pub use outcome::{Counts, Cursor, CursorError, Outcome, Warning};
 pub use percent::{Percent, PercentError};
+pub use permission::Permission;
 pub use principal::Principal;
+pub use reason::{Reason, ReasonKind};
 pub use request::Request;
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};

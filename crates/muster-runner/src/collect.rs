@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use muster_connector::secret::{Places, resolve};
 use muster_connector::{Collection, Connector, Done, Redactor, Sink, run};
-use muster_core::words::{Category, ConnectorName, Failure};
+use muster_core::words::{Category, ConnectorName, Failure, Reason, ReasonKind};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -246,7 +246,10 @@ fn panicked(payload: &(dyn Any + Send)) -> Failure {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let message = text.unwrap_or("it gave no message");
-    Failure::new(Category::Connector, format!("the connector has panicked: {message}"))
+    Failure::because(
+        Reason::new(ReasonKind::Panicked, ""),
+        format!("the connector has panicked: {message}"),
+    )
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use muster_connector::{Collection, Connector, Items, SinkItem, sink};
 use muster_connectors::Registry;
 use muster_core::decide::Work;
 use muster_core::words::{
-    AccessSchema, Category, Configuration, ConnectorName, Counts, Cursor, Failure, LogLevel, LogSource,
+    AccessSchema, Category, Configuration, ConnectorName, Counts, Cursor, Failure, LogLevel, LogSource, Reason,
+    ReasonKind,
 };
 use muster_process::Tasks;
 use muster_session::wire::Task;
@@ -345,8 +346,6 @@ async fn broken(upload: &mut Option<Upload>) -> UploadError {
 fn overdue(limit: Duration) -> Failure {
     let limit =
         jiff::SignedDuration::try_from(limit).map_or_else(|_| format!("{limit:?}"), |limit| format!("{limit:#}"));
-    Failure::new(
-        Category::Timeout,
-        format!("the collection took longer than {limit}, and was stopped"),
-    )
+    let message = format!("the collection took longer than {limit}, and was stopped");
+    Failure::because(Reason::new(ReasonKind::TimeLimit, limit), message)
 }

@@ -133,6 +133,7 @@ impl Source {
                 category: v1::ErrorCategory::Permission.into(),
                 message: "the API answered 403 to GET /v1/devices".to_owned(),
                 remedy: "give the token the scope `devices.read`".to_owned(),
+                reason: None,
             })
         } else {
             work.completed(None)

@@ -220,6 +220,7 @@ fn result(check_id: &Bytes, message: &str) -> Kind {
             category: ErrorCategory::Permission.into(),
             message: message.to_owned(),
             remedy: message.to_owned(),
+            reason: None,
         }),
     })
 }

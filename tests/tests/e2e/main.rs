@@ -27,6 +27,7 @@ mod metrics;
 mod network;
 mod reflection;
 mod refusals;
+mod remedies;
 mod restore;
 mod secrets;
 mod shutdown;

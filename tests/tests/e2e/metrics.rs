@@ -90,6 +90,7 @@ async fn the_figures_add_up_to_what_has_happened() {
         category: v1::ErrorCategory::Permission.into(),
         message: "403".to_owned(),
         remedy: String::new(),
+        reason: None,
     };
     runner.report(vec![refused.report(Kind::Failed(failure))]).await;
     runner.ack(&refused, ReportKind::Finished).await;

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use muster_core::words::Category;
+use muster_core::words::ReasonKind;
 use proptest::prelude::*;
 
 use super::*;
@@ -245,10 +245,13 @@ fn what_no_utf8_makes_of_a_secret_is_found() {
 
 #[test]
 fn a_failure_tells_none_in_any_of_its_texts() {
-    let failure = Failure::new(Category::Permission, "401 for hunter22").with_remedy("renew `hunter22`");
+    let reason = Reason::new(ReasonKind::BadCredentials, "token hunter22").with_issuer("hunter22");
+    let failure = Failure::because(reason, "401 for hunter22").with_remedy("renew `hunter22`");
     let redacted = Redactor::new(["hunter22"]).failure(failure);
     assert_eq!(redacted.message, "401 for [redacted]");
-    assert_eq!(redacted.remedy(), "renew `[redacted]`");
+    assert_eq!(redacted.remedy.as_deref(), Some("renew `[redacted]`"));
+    let reason = Reason::new(ReasonKind::BadCredentials, "token [redacted]").with_issuer("[redacted]");
+    assert_eq!(redacted.reason.as_deref(), Some(&reason));
 }
 
 #[test]

@@ -92,6 +92,7 @@ async fn answer(launch: &Launch, request: &Request<'_>, within: Duration) -> Res
         let failure = program.failure(format_args!("the program did not answer `{command}` within {limit}"));
         Err(Failure {
             category: Category::Timeout,
+            reason: None,
             ..failure
         })
     })?;
@@ -184,10 +185,10 @@ fn judge_end(program: &Conversation<'_>, last: Option<Last>, exit: &str) -> Resu
         // It knows better than its exit code why it failed.
         Some(Last::Error(error)) => Err(error.into()),
         Some(last) if program.exited_well() => Ok(last),
-        Some(Last::End(_) | Last::Spec(_)) => Err(program.failure(format_args!(
+        Some(Last::End(_) | Last::Spec(_)) => Err(program.ended_badly(format_args!(
             "the program {exit}, although it had said that it ended well"
         ))),
-        None => Err(program.failure(format_args!("the program {exit}, without a word on how it ended"))),
+        None => Err(program.ended_badly(format_args!("the program {exit}, without a word on how it ended"))),
     }
 }
 

@@ -5,13 +5,13 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::time::Duration;
 
-use muster_connector::{CancellationToken, Category, Failure, Stop};
+use muster_connector::{CancellationToken, Category, Failure, Reason, Stop};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStderr, ChildStdout};
 use tokio::time::{Instant, sleep_until};
 
 use super::lines::{Lines, Next};
-use super::process::{Pipes, Process, in_words};
+use super::process::{Pipes, Process, crash, in_words};
 use super::program::Launch;
 use super::protocol::{self, Line, Message, Request};
 use super::tail::Tail;
@@ -43,6 +43,8 @@ pub(super) struct Conversation<'l> {
     said_last: bool,
     exited: bool,
     exited_well: bool,
+    /// How it ended, if that was not well.
+    crash: Option<Reason>,
     /// When patience ends; `None` while there is nothing to be impatient about.
     deadline: Option<Instant>,
     /// Forks outside of the group that hold the pipes were killed already.
@@ -122,6 +124,7 @@ impl<'l> Conversation<'l> {
             said_last: false,
             exited: false,
             exited_well: false,
+            crash: None,
             deadline: None,
             let_go_before: false,
         })
@@ -250,6 +253,7 @@ impl<'l> Conversation<'l> {
             self.process.end().await
         };
         self.exited_well = status.is_some_and(|status| status.success());
+        self.crash = status.and_then(crash);
         status.map_or_else(|| "did not even end when it was killed".to_owned(), in_words)
     }
 
@@ -261,6 +265,15 @@ impl<'l> Conversation<'l> {
     /// A failure of the connector, with the last that the program wrote on standard error.
     pub(super) fn failure(&self, message: impl std::fmt::Display) -> Failure {
         Failure::new(Category::Connector, format!("{message}{}", self.tail))
+    }
+
+    /// A failure of a program that was ended, with how.
+    pub(super) fn ended_badly(&self, message: impl std::fmt::Display) -> Failure {
+        let failure = self.failure(message);
+        match &self.crash {
+            Some(crash) => failure.with_reason(crash.clone()),
+            None => failure,
+        }
     }
 
     /// A failure of the connector, for the line that was heard last.

@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use muster_connector::{Reason, ReasonKind};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -171,15 +172,25 @@ fn set(id: Pid, resource: Resource, limit: Rlimit) -> io::Result<()> {
     }
 }
 
+/// How a program ended that was not well; `None` when it was.
+pub(super) fn crash(status: ExitStatus) -> Option<Reason> {
+    match (status.code(), status.signal()) {
+        (Some(0), _) | (None, None) => None,
+        (Some(code), _) => Some(Reason::new(ReasonKind::Exited, code.to_string())),
+        (None, Some(_)) => Some(Reason::new(ReasonKind::Killed, signal(status))),
+    }
+}
+
+/// Which signal it was killed by: `9 (SIGKILL)`. The standard library knows the signals' names.
+fn signal(status: ExitStatus) -> String {
+    let told = status.to_string();
+    told.strip_prefix("signal: ").unwrap_or(&told).to_owned()
+}
+
 /// How a program ended, in words: `exited with the code 3`.
 pub(super) fn in_words(status: ExitStatus) -> String {
     if status.signal().is_some() {
-        // The standard library knows the signals' names.
-        let signal = status.to_string();
-        return format!(
-            "was killed by the signal {}",
-            signal.strip_prefix("signal: ").unwrap_or(&signal)
-        );
+        return format!("was killed by the signal {}", signal(status));
     }
     match status.code() {
         Some(0) => "exited well".to_owned(),

@@ -3,10 +3,12 @@
 //! The runner writes one request; the program prints messages, each an object with one field that says what it is. `docs/exec.md` is this
 //! module for people.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_connector::{Category, Cursor, Failure, LogLevel};
-use serde::{Deserialize, Serialize};
+use muster_connector::{Category, Cursor, Failure, LogLevel, Reason, ReasonKind};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -132,6 +134,34 @@ pub(super) struct Error {
     message: String,
     #[serde(default)]
     remedy: Option<String>,
+    #[serde(default, deserialize_with = "reason")]
+    reason: Option<Reason>,
+}
+
+/// `{"missing_permission": "devices.read"}`, or with an `issuer` beside it. Of what this version does not know there is no reason: a program may be
+/// written for a newer one.
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Reason>, D::Error> {
+    const EXPECTED: &str = "a `reason` must be null, or an object with one kind and the text that it is about";
+    let Some(fields) = Option::<BTreeMap<String, Value>>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let mut told = None;
+    let mut issuer = None;
+    for (name, value) in &fields {
+        let Some(text) = value.as_str() else {
+            return Err(D::Error::custom(EXPECTED));
+        };
+        match ReasonKind::of_name(name) {
+            Some(_) if told.is_some() => return Err(D::Error::custom(EXPECTED)),
+            Some(kind) => told = Some(Reason::new(kind, text)),
+            None if name == "issuer" => issuer = Some(text),
+            None => {}
+        }
+    }
+    Ok(match (told, issuer) {
+        (Some(told), Some(issuer)) => Some(told.with_issuer(issuer)),
+        (told, _) => told,
+    })
 }
 
 /// The categories that a program can know of.
@@ -154,7 +184,10 @@ impl From<Error> for Failure {
             ErrorCategory::Connector => Category::Connector,
             ErrorCategory::Timeout => Category::Timeout,
         };
-        let failure = Failure::new(category, error.message);
+        let mut failure = Failure::new(category, error.message);
+        if let Some(reason) = error.reason {
+            failure = failure.with_reason(reason);
+        }
         match error.remedy {
             Some(remedy) => failure.with_remedy(remedy),
             None => failure,
@@ -327,6 +360,55 @@ mod tests {
         };
         let failure = Failure::from(error);
         assert_eq!(failure.category, Category::Permission);
-        assert_eq!(failure.remedy(), "grant devices.read");
+        assert_eq!(failure.remedy.as_deref(), Some("grant devices.read"));
+    }
+
+    fn reason_of(reason: &str) -> Option<Reason> {
+        let line = format!(r#"{{"error":{{"category":"communication","message":"x","reason":{reason}}}}}"#);
+        match read(line.as_bytes()) {
+            Line::Message(Message::Error(error)) => Failure::from(error).reason.map(|reason| *reason),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_reason_is_taken_and_one_that_is_not_known_is_left_out() {
+        let refused = Reason::new(ReasonKind::Refused, "dc1:636");
+        assert_eq!(reason_of(r#"{"refused": "dc1:636"}"#), Some(refused.clone()));
+        assert_eq!(
+            reason_of(r#"{"refused": "dc1:636", "of_the_future": "x"}"#),
+            Some(refused)
+        );
+        let untrusted = Reason::new(ReasonKind::Untrusted, "crm").with_issuer("Corp Proxy CA");
+        assert_eq!(
+            reason_of(r#"{"untrusted": "crm", "issuer": "Corp Proxy CA"}"#),
+            Some(untrusted)
+        );
+        for unknown in [
+            "null",
+            "{}",
+            r#"{"phase_of_the_moon": "full"}"#,
+            r#"{"issuer": "Corp Proxy CA"}"#,
+        ] {
+            assert_eq!(reason_of(unknown), None, "{unknown}");
+        }
+        // Of another category.
+        assert_eq!(reason_of(r#"{"missing_permission": "devices.read"}"#), None);
+    }
+
+    #[test]
+    fn a_reason_of_another_form_is_a_fault() {
+        for wrong in [
+            r#""refused""#,
+            "7",
+            r#"{"refused": 636}"#,
+            r#"{"refused": "a", "tls": "b"}"#,
+        ] {
+            let line = format!(r#"{{"error":{{"category":"communication","message":"x","reason":{wrong}}}}}"#);
+            let Line::Wrong(problem) = read(line.as_bytes()) else {
+                panic!("{wrong} is taken");
+            };
+            assert!(problem.contains("meant as a message `error`"), "{problem}");
+        }
     }
 }

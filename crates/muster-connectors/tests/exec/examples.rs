@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use muster_connector::conformance::{Outcome, Report, Settings, run};
-use muster_connector::{Category, Connector};
+use muster_connector::{Category, Connector, Reason, ReasonKind};
 use muster_connectors::exec::Program;
 use serde_json::json;
 
@@ -53,11 +53,15 @@ async fn the_one_in_python_reads_an_api_page_by_page_and_goes_on_from_its_cursor
             .expect_err("a wrong token");
         assert_eq!(refused.category, Category::Permission);
         assert_eq!(refused.message, "the API answers 401 to GET /devices");
+        let reason = Reason::new(ReasonKind::BadCredentials, "token");
+        assert_eq!(refused.reason.as_deref(), Some(&reason));
         let away = connector
             .check(&json!({"url": "http://127.0.0.1:9", "token": TOKEN}))
             .await
             .expect_err("nobody");
         assert_eq!(away.category, Category::Communication);
+        let reason = Reason::new(ReasonKind::Refused, "127.0.0.1:9");
+        assert_eq!(away.reason.as_deref(), Some(&reason));
         assert_eq!(
             away.message,
             "http://127.0.0.1:9 cannot be reached: [Errno 111] Connection refused"

@@ -83,7 +83,7 @@ async fn the_programs_own_failure_keeps_its_category_and_remedy_whatever_its_exi
     let failure = failure(&program).await;
     assert_eq!(failure.category, Category::Permission);
     assert_eq!(failure.message, "403 for /devices");
-    assert_eq!(failure.remedy(), "grant devices.read");
+    assert_eq!(failure.remedy.as_deref(), Some("grant devices.read"));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 use maud::{DOCTYPE, html};
 use muster_core::entity::{Cause, Closed, Closing, Incident, Notice, NoticeKind};
+use muster_core::remedy;
 use muster_core::time::Stamp;
 use muster_core::words::{EmailAddress, IncidentId};
 use muster_process::config::values::written;
@@ -248,7 +249,7 @@ impl Letterhead {
                 time(error.at),
                 failure.category.as_str(),
                 indented(&failure.message),
-                indented(failure.remedy()),
+                indented(&remedy::alone(failure)),
             );
         }
         if let Some(link) = self.link(letter) {
@@ -283,7 +284,7 @@ impl Letterhead {
                                 li {
                                     b { (error.data_type) } " at " (time(error.at)) ", " (error.failure.category.as_str()) ": "
                                     (error.failure.message)
-                                    br; "What to do: " (error.failure.remedy())
+                                    br; "What to do: " (remedy::alone(&error.failure))
                                     br; small { (execution) }
                                 }
                             }

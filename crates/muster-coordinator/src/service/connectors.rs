@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_core::entity::{ConnectorKey, Offer};
+use muster_core::entity::Offer;
 use muster_core::state::State;
 use muster_core::words::{ConnectorName, OrganizationId, PoolName};
 use muster_proto::v1;
@@ -42,7 +42,7 @@ impl Services {
         let found = self
             .shard
             .turn(move |turn| {
-                let offer = offer(turn.state(), &of, &named)?.clone();
+                let offer = turn.state().ledger().offer(&of, &named)?.clone();
                 let pools = pools(turn.state(), &of, &BTreeSet::from([named]));
                 Some((offer, pools))
             })
@@ -87,17 +87,6 @@ impl Services {
             next_page_token,
         })
     }
-}
-
-/// What an organization's runners say of a connector, or else the hosted ones.
-pub(super) fn offer<'a>(state: &'a State, organization: &OrganizationId, name: &ConnectorName) -> Option<&'a Offer> {
-    let owners = [Some(organization.clone()), None];
-    let mut keys = owners.into_iter().map(|owner| ConnectorKey {
-        organization: owner,
-        name: name.clone(),
-    });
-    keys.find_map(|key| state.ledger().connector(&key))
-        .map(|connector| &connector.offer)
 }
 
 /// All connectors of an organization by name. There are as many as there are kinds of sources.

@@ -6,11 +6,13 @@ mod records;
 mod summarize;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 use muster_core::entity::{Execution, Finished};
 use muster_core::explain::explain;
+use muster_core::remedy;
 use muster_core::words::{ExecutionId, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_proto::v1::execution_service_server::ExecutionService;
@@ -22,6 +24,9 @@ use crate::landing::Destination;
 use crate::status::ServiceError;
 use crate::wire::execution::{self, Open, has_records};
 use crate::wire::name::{self, ExecutionName};
+
+/// The most remedies that are found in a turn of the writer: each looks up three entities and writes a text.
+const REMEDIES_MAX: usize = 100;
 
 #[tonic::async_trait]
 impl ExecutionService for Services {
@@ -95,7 +100,10 @@ impl Services {
         };
         Ok(match self.find_execution(name).await? {
             Found::Open(open) => execution::open(*open),
-            Found::Finished(finished) => self.finished_to_wire(&finished),
+            Found::Finished(finished) => {
+                let mut remedies = self.remedies(vec![Arc::clone(&finished)]).await?;
+                self.finished_to_wire(&finished, remedies.remove(&finished.id))
+            }
         })
     }
 
@@ -149,9 +157,30 @@ impl Services {
             .ok_or(ServiceError::ExecutionNotFound(execution))
     }
 
-    pub(super) fn finished_to_wire(&self, finished: &Finished) -> v1::Execution {
+    /// A finished execution, with what to do about its failure.
+    pub(super) fn finished_to_wire(&self, finished: &Finished, remedy: Option<String>) -> v1::Execution {
         let uri = has_records(finished).then(|| self.landing.uri(&destination(finished)));
-        execution::finished(finished, uri)
+        execution::finished(finished, uri, remedy)
+    }
+
+    /// What to do about the failures of these, as things are now. Those that have not failed are left out.
+    pub(super) async fn remedies(
+        &self,
+        mut finished: Vec<Arc<Finished>>,
+    ) -> Result<BTreeMap<ExecutionId, String>, ServiceError> {
+        finished.retain(|one| one.outcome.failure().is_some());
+        let mut remedies = BTreeMap::new();
+        for some in finished.chunks(REMEDIES_MAX) {
+            let some = some.to_vec();
+            let found = self.shard.turn(move |turn| {
+                let found = some
+                    .iter()
+                    .filter_map(|one| Some((one.id, remedy::of_finished(turn.state(), one)?)));
+                found.collect::<Vec<_>>()
+            });
+            remedies.extend(found.await?);
+        }
+        Ok(remedies)
     }
 }
 
@@ -160,6 +189,7 @@ pub(super) fn opened(turn: &Turn<'_>, execution: &Execution, progress: &Progress
     Open {
         explanation: explain(turn.state(), execution, turn.now(), turn.held()),
         progress: progress.of((execution.id, execution.attempt)),
+        remedy: remedy::of_open(turn.state(), execution),
         execution: execution.clone(),
     }
 }

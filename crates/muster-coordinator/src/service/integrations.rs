@@ -10,15 +10,18 @@ mod run;
 mod update;
 mod watch;
 
+use std::collections::BTreeMap;
+
 use futures_util::stream::BoxStream;
 use muster_core::decide::integration::{delete::Delete, disable::Disable, enable::Enable};
 use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Integration;
 use muster_core::health::Conditions;
 use muster_core::index::Lane;
+use muster_core::remedy;
 use muster_core::state::State;
 use muster_core::time::Now;
-use muster_core::words::{ConfigurationStatus, Enablement, IntegrationId, OrganizationId, Principal};
+use muster_core::words::{ConfigurationStatus, DataType, Enablement, IntegrationId, OrganizationId, Principal};
 use muster_proto::v1;
 use muster_proto::v1::integration_service_server::IntegrationService;
 use muster_shard::Turn;
@@ -367,7 +370,23 @@ fn told_with(conditions: &mut Conditions<'_>, state: &State, integration: &Integ
             None => why,
         }),
         now: now.stamp,
+        remedies: remedies(state, integration),
     }
+}
+
+/// What to do about each data type's trouble, and about that of the newest check.
+fn remedies(state: &State, integration: &Integration) -> BTreeMap<Option<DataType>, String> {
+    let troubled = integration.collections.iter().filter_map(|(data_type, collection)| {
+        let trouble = collection.trouble.as_ref()?;
+        let remedy = remedy::of_trouble(state, integration, data_type, trouble);
+        Some((Some(data_type.clone()), remedy))
+    });
+    let checked = integration
+        .checked
+        .as_ref()
+        .and_then(|checked| checked.failure.as_ref());
+    let checked = checked.map(|failure| (None, remedy::of_check(state, integration, failure)));
+    troubled.chain(checked).collect()
 }
 
 /// Asks a command about an integration, and copies what has become of it.

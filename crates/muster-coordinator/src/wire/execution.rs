@@ -16,6 +16,8 @@ pub(crate) struct Open {
     pub(crate) explanation: Explanation,
     /// How many records the attempt has collected so far; `None` when its runner has not said.
     pub(crate) progress: Option<u64>,
+    /// What to do about its newest failure.
+    pub(crate) remedy: Option<String>,
 }
 
 pub(crate) fn open(open: Open) -> v1::Execution {
@@ -23,6 +25,7 @@ pub(crate) fn open(open: Open) -> v1::Execution {
         execution,
         explanation,
         progress,
+        remedy,
     } = open;
     let organization = &execution.organization;
     let next_attempt = match &execution.phase {
@@ -59,7 +62,7 @@ pub(crate) fn open(open: Open) -> v1::Execution {
         next_attempt_time: next_attempt.map(timestamp),
         progress_records: progress.filter(|_| execution.status() == ExecutionStatus::Executing),
         counts: None,
-        failure: execution.last_failure.as_ref().map(failure),
+        failure: execution.last_failure.as_ref().map(|it| failure(it, remedy)),
         warning: None,
         explanation: Some(v1::Explanation {
             state: explanation.state,
@@ -70,15 +73,15 @@ pub(crate) fn open(open: Open) -> v1::Execution {
     }
 }
 
-/// A finished execution; `landing_uri` is where its records lie, if it has any.
-pub(crate) fn finished(finished: &Finished, landing_uri: Option<String>) -> v1::Execution {
+/// A finished execution; `landing_uri` is where its records lie, if it has any, and `remedy` what to do about its failure.
+pub(crate) fn finished(finished: &Finished, landing_uri: Option<String>, remedy: Option<String>) -> v1::Execution {
     let organization = &finished.organization;
     let (brought, failed, warned) = match &finished.outcome {
         Outcome::Completed {
             counts: brought,
             warning: warned,
         } => (Some(counts(*brought)), None, warned.map(warning)),
-        Outcome::Error(error) => (None, Some(failure(error)), None),
+        Outcome::Error(error) => (None, Some(failure(error, remedy)), None),
     };
     v1::Execution {
         name: name::of_execution(organization, finished.integration, finished.id),

@@ -1,13 +1,14 @@
 //! Failures and warnings, as operators read them.
 
+use muster_core::remedy;
 use muster_core::words::{Counts, Failure, Warning};
 use muster_proto::v1;
 use muster_session::wire::failure_to_wire;
 
-/// A failure, always with what to do next.
-pub(crate) fn failure(failure: &Failure) -> v1::Failure {
+/// A failure, always with what to do next: what was found for it, or else what it says by itself.
+pub(crate) fn failure(failure: &Failure, remedy: Option<String>) -> v1::Failure {
     v1::Failure {
-        remedy: failure.remedy().to_owned(),
+        remedy: remedy.unwrap_or_else(|| remedy::alone(failure)),
         ..failure_to_wire(failure)
     }
 }
@@ -39,7 +40,7 @@ mod tests {
     #[test]
     fn every_category_has_its_name_on_the_wire() {
         for one in Category::ALL {
-            let told = failure(&Failure::new(one, "it is a test"));
+            let told = failure(&Failure::new(one, "it is a test"), None);
             assert_eq!(
                 told.category().as_str_name(),
                 format!("ERROR_CATEGORY_{}", one.as_str().to_uppercase())
@@ -49,7 +50,9 @@ mod tests {
 
     #[test]
     fn an_operator_is_always_told_what_to_do() {
-        let told = failure(&Failure::new(Category::Timeout, "too slow"));
-        assert_eq!(told.remedy, Category::Timeout.remedy());
+        let too_slow = Failure::new(Category::Timeout, "too slow");
+        assert!(!failure(&too_slow, None).remedy.is_empty());
+        let found = Some("ask less of it".to_owned());
+        assert_eq!(failure(&too_slow, found).remedy, "ask less of it");
     }
 }

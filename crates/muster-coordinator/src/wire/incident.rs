@@ -65,7 +65,7 @@ fn error(incident: &Incident, error: &ErrorSeen) -> v1::IncidentError {
         data_type: error.data_type.to_string(),
         execution: name::of_execution(&incident.organization, integration, error.execution),
         end_time: Some(timestamp(error.at)),
-        failure: Some(failure(&error.failure)),
+        failure: Some(failure(&error.failure, None)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Integrations, as answers tell them.
 
+use std::collections::BTreeMap;
+
 use muster_core::entity::{Alert, Collection, Integration};
 use muster_core::health::{Condition, Tally};
 use muster_core::time::Stamp;
@@ -31,6 +33,8 @@ pub(crate) struct Told {
     pub(crate) no_runner: Option<String>,
     /// When this is told.
     pub(crate) now: Stamp,
+    /// What to do about the trouble of each data type that has one, and about that of its check.
+    pub(crate) remedies: BTreeMap<Option<DataType>, String>,
 }
 
 /// # Errors
@@ -75,7 +79,10 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
             runner: name::of_runner(&integration.organization, checked.runner),
             runner_display_name: told.checked_by.clone().unwrap_or_default(),
             revision: checked.revision.0,
-            failure: checked.failure.as_ref().map(failure),
+            failure: checked
+                .failure
+                .as_ref()
+                .map(|it| failure(it, told.remedies.get(&None).cloned())),
         }),
     })
 }
@@ -103,7 +110,10 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
         last_execution: last.map(|(id, ..)| named(id)).unwrap_or_default(),
         last_status: last_status.into(),
         last_end_time: last.map(|(.., at)| timestamp(at)),
-        last_failure: collection.trouble.as_ref().map(|trouble| failure(&trouble.failure)),
+        last_failure: collection
+            .trouble
+            .as_ref()
+            .map(|trouble| failure(&trouble.failure, told.remedies.get(&Some(data_type.clone())).cloned())),
         last_completed_execution: completed.map(|one| named(one.execution)).unwrap_or_default(),
         last_completed_time: completed.map(|one| timestamp(one.at)),
         last_counts: completed.map(|one| counts(one.counts)),
@@ -165,7 +175,10 @@ fn said(told: &Told) -> (String, String) {
                 let category = failure.category.as_str();
                 let of = data_type.map_or_else(|| "check".to_owned(), |data_type| format!("`{data_type}`"));
                 let message = format!("{of}: {category}: {}", failure.message);
-                (message, failure.remedy().to_owned())
+                (
+                    message,
+                    told.remedies.get(&data_type.cloned()).cloned().unwrap_or_default(),
+                )
             }
             None => {
                 let pause = integration.pause(told.now).map(paused);

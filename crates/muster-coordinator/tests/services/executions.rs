@@ -128,15 +128,44 @@ async fn a_failure_is_told_with_its_remedy() {
         (failure.category(), failure.message.as_str()),
         (v1::ErrorCategory::Permission, "dc1 said no")
     );
-    assert!(!failure.remedy.is_empty());
+    let remedy =
+        "grant `read the directory` at the source to the credentials of `Corp`: `ldap` needs it (to find accounts)";
+    assert_eq!(failure.remedy, remedy);
+    let request = v1::ListExecutionsRequest {
+        parent: integration.name.clone(),
+        ..v1::ListExecutionsRequest::default()
+    };
+    let listed = rig
+        .executions()
+        .list_executions(request)
+        .await
+        .expect("they are listed");
+    let listed = listed
+        .into_inner()
+        .executions
+        .into_iter()
+        .find(|one| one.name == failed.name);
+    assert_eq!(
+        listed.and_then(|one| one.failure),
+        Some(failure),
+        "history says the same"
+    );
     let integration = rig.get(&integration.name).await;
     assert_eq!(integration.status(), v1::ConfigurationStatus::Error);
+    assert_eq!(integration.status_remedy, remedy);
+    assert_eq!(
+        integration.data_types[0]
+            .last_failure
+            .as_ref()
+            .map(|it| it.remedy.as_str()),
+        Some(remedy)
+    );
     assert!(
         integration.status_message.contains("`user`: permission: dc1 said no"),
         "{}",
         integration.status_message
     );
-    assert!(integration.status_time.is_some() && !integration.status_remedy.is_empty());
+    assert!(integration.status_time.is_some());
 }
 
 #[tokio::test]

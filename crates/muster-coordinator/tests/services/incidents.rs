@@ -97,7 +97,10 @@ async fn an_incident_is_open_until_the_rate_has_come_down_and_waits_to_be_told_t
     );
     let failure = notice.errors[0].failure.as_ref().expect("it has one");
     assert_eq!(failure.category(), v1::ErrorCategory::Permission);
-    assert!(!failure.remedy.is_empty());
+    assert!(
+        failure.remedy.starts_with("grant `read the directory` at the source"),
+        "{failure:?}"
+    );
     let states: Vec<_> = notice.deliveries.iter().map(v1::NoticeDelivery::state).collect();
     assert_eq!(states, [NoticeDeliveryState::Waiting, NoticeDeliveryState::Waiting]);
     for (filter, count) in [

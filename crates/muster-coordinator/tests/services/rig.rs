@@ -16,8 +16,8 @@ use muster_core::decide::{Assignment, CheckOrder, Command, Message};
 use muster_core::entity::{Offer, Profile};
 use muster_core::time::Stamp;
 use muster_core::words::{
-    Category, Claim, ConnectorName, Counts, DisplayName, Failure, OrganizationId, Pool, PoolName, Principal, RunnerId,
-    SessionId, Slots,
+    Category, Claim, ConnectorName, Counts, DataType, DisplayName, Failure, OrganizationId, Permission, Pool, PoolName,
+    Principal, RunnerId, SessionId, Slots,
 };
 use muster_process::{TaskError, Tasks};
 use muster_proto::v1;
@@ -292,6 +292,12 @@ impl Runner {
                 name: ConnectorName::new("ldap").expect("a name"),
                 version: "1.0.0".into(),
                 specification: SPECIFICATION.into(),
+                permissions: vec![Permission {
+                    name: "read the directory".to_owned(),
+                    purpose: "to find accounts".to_owned(),
+                    required: true,
+                    data_types: vec![DataType::new("user").expect("a name")],
+                }],
             }],
             running: Vec::new(),
             finished: Vec::new(),

@@ -13,7 +13,7 @@ use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::time::Now;
-use crate::words::{Category, Failure, LogLevel};
+use crate::words::{Category, Failure, LogLevel, Reason, ReasonKind};
 
 /// Adds to a decision that an attempt is lost with its runner: that counts as a failure, so that a runner which crashes over an execution does not
 /// do so for ever.
@@ -26,6 +26,10 @@ fn lose(
     decision: &mut Decision,
 ) {
     let failure = Failure::new(Category::RunnerLost, why);
+    let failure = match execution.holder() {
+        Some(claim) => failure.with_reason(Reason::new(ReasonKind::RunnerSilent, claim.runner.to_string())),
+        None => failure,
+    };
     retry::or_fail(state, execution, failure, None, now, chance, decision);
     forget(execution, decision);
 }

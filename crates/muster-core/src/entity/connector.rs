@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use crate::time::Stamp;
-use crate::words::{ConnectorName, OrganizationId};
+use crate::words::{ConnectorName, OrganizationId, Permission};
 
 /// Names a connector among those that one owner's runners offer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,8 @@ pub struct Offer {
     pub version: SmolStr,
     /// Its specification as JSON text: configuration schema, data types, permissions. The core does not read it.
     pub specification: Arc<str>,
+    /// The permissions of the specification, which remedies name.
+    pub permissions: Vec<Permission>,
 }
 
 /// A connector with the newest specification that a runner has offered. It outlives the runner, so that configurations can be judged when none

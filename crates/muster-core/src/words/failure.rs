@@ -1,5 +1,7 @@
 //! Why work on an execution has failed.
 
+use super::Reason;
+
 /// The kind of a failure: it decides whether the work is tried again, and what a person is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Category {
@@ -57,23 +59,6 @@ impl Category {
             Self::Canceled => "canceled",
         }
     }
-
-    /// What a person does about it, where nothing more is known.
-    #[must_use]
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Self::Permission => "verify the credentials and the permissions that the source grants to this integration",
-            Self::Configuration => "correct the integration's configuration, then run it again",
-            Self::Communication => {
-                "check that the runner can reach the source: name resolution, firewall, proxy and TLS"
-            }
-            Self::Connector => "read the execution's log lines and report the fault to the connector's author",
-            Self::Timeout => "check how fast the source answers, or give the runner a longer time-out per execution",
-            Self::RunnerLost => "check the runner's host: its service, memory and connection to the coordinator",
-            Self::Landing => "check the coordinator's landing: its free space, permissions and reachability",
-            Self::Canceled => "nothing: run it again when it is wanted",
-        }
-    }
 }
 
 /// What went wrong, in words for a person.
@@ -83,7 +68,9 @@ pub struct Failure {
     pub category: Category,
     /// What happened, to what: "connection refused by dc1:636". At most [`Failure::MESSAGE_BYTES_MAX`] bytes.
     pub message: String,
-    /// What to do next, where the connector knows better than [`Category::remedy`]; `None` means that the category's text applies.
+    /// What exactly has failed, where somebody knows. Its kind is one of the category's.
+    pub reason: Option<Box<Reason>>,
+    /// What to do next, where the connector knows better than the [catalogue](crate::remedy); `None` means that the catalogue says it.
     pub remedy: Option<String>,
 }
 
@@ -91,14 +78,30 @@ impl Failure {
     /// The most bytes of a message, and of a remedy: a failure is kept in the journal and in history, so it is bounded.
     pub const MESSAGE_BYTES_MAX: usize = 2_048;
 
-    /// A failure with the category's own remedy. A longer message is cut.
+    /// A failure of which nothing more is known. A longer message is cut.
     #[must_use]
     pub fn new(category: Category, message: impl Into<String>) -> Self {
         Self {
             category,
             message: cut(message.into()),
+            reason: None,
             remedy: None,
         }
+    }
+
+    /// A failure of which it is known what exactly has failed. A longer message is cut.
+    #[must_use]
+    pub fn because(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(reason.kind.category(), message).with_reason(reason)
+    }
+
+    /// The same failure with what exactly has failed. A reason of another category is left out: it could only mislead.
+    #[must_use]
+    pub fn with_reason(mut self, reason: Reason) -> Self {
+        if reason.kind.category() == self.category {
+            self.reason = Some(Box::new(reason));
+        }
+        self
     }
 
     /// The same failure with a remedy of its own. A longer one is cut.
@@ -106,12 +109,6 @@ impl Failure {
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(cut(remedy.into()));
         self
-    }
-
-    /// What a person does about it.
-    #[must_use]
-    pub fn remedy(&self) -> &str {
-        self.remedy.as_deref().unwrap_or(self.category.remedy())
     }
 }
 
@@ -127,6 +124,7 @@ fn cut(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::ReasonKind;
 
     #[test]
     fn a_message_is_bounded_at_a_character() {
@@ -136,9 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn the_connectors_remedy_goes_before_the_categorys() {
-        let failure = Failure::new(Category::Permission, "403");
-        assert_eq!(failure.remedy(), Category::Permission.remedy());
-        assert_eq!(failure.with_remedy("grant devices.read").remedy(), "grant devices.read");
+    fn a_reason_of_another_category_is_left_out() {
+        let failure = Failure::new(Category::Timeout, "too slow");
+        let misled = failure.clone().with_reason(Reason::new(ReasonKind::Refused, "dc1:636"));
+        assert_eq!(misled, failure);
+        let because = Failure::because(Reason::new(ReasonKind::Refused, "dc1:636"), "dc1:636 refuses");
+        assert_eq!(because.category, Category::Communication);
+        assert!(because.reason.is_some());
     }
 }

@@ -98,3 +98,14 @@ pub enum Outcome {
     /// It has failed for good.
     Error(Failure),
 }
+
+impl Outcome {
+    /// Why it has failed; `None` when it has not.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Completed { .. } => None,
+            Self::Error(failure) => Some(failure),
+        }
+    }
+}

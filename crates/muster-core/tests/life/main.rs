@@ -7,4 +7,5 @@ mod explanations;
 mod model;
 mod pools;
 mod properties;
+mod remedies;
 mod stuck;

@@ -7,7 +7,9 @@ use muster_core::decide::Work;
 use muster_core::decide::session::check_in::CheckIn;
 use muster_core::entity::{Offer, Profile};
 use muster_core::time::Interval;
-use muster_core::words::{ConnectorName, DataType, DisplayName, Pool, PoolName, RunnerId, SessionId, Slots};
+use muster_core::words::{
+    ConnectorName, DataType, DisplayName, Permission, Pool, PoolName, RunnerId, SessionId, Slots,
+};
 use muster_proto::v1;
 use smol_str::SmolStr;
 
@@ -122,7 +124,19 @@ fn offer(specification: &v1::ConnectorSpecification) -> Result<Offer, ProtocolEr
         name,
         version,
         specification: text.into(),
+        permissions: specification.permissions.iter().map(permission).collect(),
     })
+}
+
+/// What of it has no name that a data type may have is for data types that nobody can collect.
+fn permission(permission: &v1::SourcePermission) -> Permission {
+    let data_types = permission.data_types.iter().filter_map(|name| DataType::new(name).ok());
+    Permission {
+        name: permission.permission.clone(),
+        purpose: permission.purpose.clone(),
+        required: permission.required,
+        data_types: data_types.collect(),
+    }
 }
 
 fn data_types(offered: &[v1::DataTypeSpecification]) -> Result<(), ProtocolError> {

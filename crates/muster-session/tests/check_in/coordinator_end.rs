@@ -371,6 +371,7 @@ fn messages_out_of_order_or_bounds_end_the_stream() {
         category: v1::ErrorCategory::RunnerLost.into(),
         message: "I am lost".to_owned(),
         remedy: String::new(),
+        reason: None,
     };
     let lost = report(work(1, 1), v1::report::Kind::Failed(lost));
     let empty = v1::Report {

@@ -1,7 +1,7 @@
 //! The messages of what is said about integrations, runners and connectors; events and records share them.
 
 use muster_core::entity::{Definition, Offer, PerDataType, Profile};
-use muster_core::words::{AccessSchema, Configuration, DisplayName, Notifications, Slots};
+use muster_core::words::{AccessSchema, Configuration, DisplayName, Notifications, Permission, Slots};
 
 use super::alert::NotificationsMessage;
 use super::word::{PoolMessage, connector_name, data_type, interval, owner};
@@ -138,6 +138,46 @@ pub(super) struct OfferMessage {
     version: String,
     #[prost(string, tag = "3")]
     specification: String,
+    /// Missing in what older versions have written, until a runner offers it again.
+    #[prost(message, repeated, tag = "4")]
+    permissions: Vec<PermissionMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct PermissionMessage {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    purpose: String,
+    #[prost(bool, tag = "3")]
+    required: bool,
+    #[prost(string, repeated, tag = "4")]
+    data_types: Vec<String>,
+}
+
+impl From<&Permission> for PermissionMessage {
+    fn from(permission: &Permission) -> Self {
+        Self {
+            name: permission.name.clone(),
+            purpose: permission.purpose.clone(),
+            required: permission.required,
+            data_types: permission.data_types.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl TryFrom<PermissionMessage> for Permission {
+    type Error = CodecError;
+
+    fn try_from(message: PermissionMessage) -> Result<Self, CodecError> {
+        let data_types = message.data_types.iter().map(|name| data_type(name));
+        Ok(Self {
+            name: message.name,
+            purpose: message.purpose,
+            required: message.required,
+            data_types: data_types.collect::<Result<_, CodecError>>()?,
+        })
+    }
 }
 
 impl From<&Offer> for OfferMessage {
@@ -146,6 +186,7 @@ impl From<&Offer> for OfferMessage {
             name: offer.name.to_string(),
             version: offer.version.to_string(),
             specification: offer.specification.to_string(),
+            permissions: offer.permissions.iter().map(Into::into).collect(),
         }
     }
 }
@@ -158,6 +199,11 @@ impl TryFrom<OfferMessage> for Offer {
             name: connector_name(&message.name)?,
             version: message.version.into(),
             specification: message.specification.into(),
+            permissions: message
+                .permissions
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, CodecError>>()?,
         })
     }
 }

@@ -5,7 +5,8 @@ use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     Attempt, Category, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, Failure, OrganizationId, Origin,
-    Outcome, Pool, PoolName, Principal, Request, RequestId, Revision, RunnerId, Staged, StagedId, Warning,
+    Outcome, Pool, PoolName, Principal, Reason, ReasonKind, Request, RequestId, Revision, RunnerId, Staged, StagedId,
+    Warning,
 };
 use smol_str::SmolStr;
 
@@ -175,6 +176,107 @@ pub(super) struct FailureMessage {
     message: String,
     #[prost(string, optional, tag = "3")]
     remedy: Option<String>,
+    /// Missing in what older versions have written: nobody knew.
+    #[prost(message, optional, tag = "4")]
+    reason: Option<ReasonMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ReasonMessage {
+    #[prost(enumeration = "ReasonKindMessage", tag = "1")]
+    kind: i32,
+    #[prost(string, tag = "2")]
+    subject: String,
+    #[prost(string, optional, tag = "3")]
+    issuer: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+enum ReasonKindMessage {
+    Unspecified = 0,
+    MissingPermission = 1,
+    BadCredentials = 2,
+    NameResolution = 3,
+    Refused = 4,
+    ConnectTimeout = 5,
+    Unreachable = 6,
+    Broken = 7,
+    Untrusted = 8,
+    CertificateExpired = 9,
+    CertificateName = 10,
+    Tls = 11,
+    ProxyRefused = 12,
+    ProxyAuthentication = 13,
+    Exited = 14,
+    Killed = 15,
+    Panicked = 16,
+    TimeLimit = 17,
+    RunnerSilent = 18,
+}
+
+impl From<&Reason> for ReasonMessage {
+    fn from(reason: &Reason) -> Self {
+        let kind = match reason.kind {
+            ReasonKind::MissingPermission => ReasonKindMessage::MissingPermission,
+            ReasonKind::BadCredentials => ReasonKindMessage::BadCredentials,
+            ReasonKind::NameResolution => ReasonKindMessage::NameResolution,
+            ReasonKind::Refused => ReasonKindMessage::Refused,
+            ReasonKind::ConnectTimeout => ReasonKindMessage::ConnectTimeout,
+            ReasonKind::Unreachable => ReasonKindMessage::Unreachable,
+            ReasonKind::Broken => ReasonKindMessage::Broken,
+            ReasonKind::Untrusted => ReasonKindMessage::Untrusted,
+            ReasonKind::CertificateExpired => ReasonKindMessage::CertificateExpired,
+            ReasonKind::CertificateName => ReasonKindMessage::CertificateName,
+            ReasonKind::Tls => ReasonKindMessage::Tls,
+            ReasonKind::ProxyRefused => ReasonKindMessage::ProxyRefused,
+            ReasonKind::ProxyAuthentication => ReasonKindMessage::ProxyAuthentication,
+            ReasonKind::Exited => ReasonKindMessage::Exited,
+            ReasonKind::Killed => ReasonKindMessage::Killed,
+            ReasonKind::Panicked => ReasonKindMessage::Panicked,
+            ReasonKind::TimeLimit => ReasonKindMessage::TimeLimit,
+            ReasonKind::RunnerSilent => ReasonKindMessage::RunnerSilent,
+        };
+        Self {
+            kind: kind.into(),
+            subject: reason.subject.to_string(),
+            issuer: reason.issuer.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl TryFrom<ReasonMessage> for Reason {
+    type Error = CodecError;
+
+    fn try_from(message: ReasonMessage) -> Result<Self, CodecError> {
+        const UNKNOWN: CodecError = CodecError::Unknown("reason of a failure");
+        let kind = match ReasonKindMessage::try_from(message.kind).map_err(|_| UNKNOWN)? {
+            ReasonKindMessage::Unspecified => return Err(UNKNOWN),
+            ReasonKindMessage::MissingPermission => ReasonKind::MissingPermission,
+            ReasonKindMessage::BadCredentials => ReasonKind::BadCredentials,
+            ReasonKindMessage::NameResolution => ReasonKind::NameResolution,
+            ReasonKindMessage::Refused => ReasonKind::Refused,
+            ReasonKindMessage::ConnectTimeout => ReasonKind::ConnectTimeout,
+            ReasonKindMessage::Unreachable => ReasonKind::Unreachable,
+            ReasonKindMessage::Broken => ReasonKind::Broken,
+            ReasonKindMessage::Untrusted => ReasonKind::Untrusted,
+            ReasonKindMessage::CertificateExpired => ReasonKind::CertificateExpired,
+            ReasonKindMessage::CertificateName => ReasonKind::CertificateName,
+            ReasonKindMessage::Tls => ReasonKind::Tls,
+            ReasonKindMessage::ProxyRefused => ReasonKind::ProxyRefused,
+            ReasonKindMessage::ProxyAuthentication => ReasonKind::ProxyAuthentication,
+            ReasonKindMessage::Exited => ReasonKind::Exited,
+            ReasonKindMessage::Killed => ReasonKind::Killed,
+            ReasonKindMessage::Panicked => ReasonKind::Panicked,
+            ReasonKindMessage::TimeLimit => ReasonKind::TimeLimit,
+            ReasonKindMessage::RunnerSilent => ReasonKind::RunnerSilent,
+        };
+        Ok(Self {
+            kind,
+            subject: message.subject.into(),
+            issuer: message.issuer.map(Into::into),
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
@@ -207,6 +309,7 @@ impl From<&Failure> for FailureMessage {
             category: category.into(),
             message: failure.message.clone(),
             remedy: failure.remedy.clone(),
+            reason: failure.reason.as_deref().map(Into::into),
         }
     }
 }
@@ -230,6 +333,7 @@ impl TryFrom<FailureMessage> for Failure {
         Ok(Self {
             category,
             message: message.message,
+            reason: message.reason.map(TryInto::try_into).transpose()?.map(Box::new),
             remedy: message.remedy,
         })
     }

@@ -14,9 +14,10 @@ use muster_core::ledger::Entity;
 use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
-    AccessSchema, Attempt, Category, Claim, Configuration, Counts, Cursor, DataType, EmailAddress, Enablement,
-    ExecutionId, Failure, IncidentId, IntegrationId, LogLevel, LogLine, LogSource, Notifications, Origin, Outcome,
-    Percent, Pool, Principal, Request, RequestId, Revision, RunnerId, Slots, Staged, StagedId, Warning,
+    AccessSchema, Attempt, Claim, Configuration, Counts, Cursor, DataType, EmailAddress, Enablement, ExecutionId,
+    Failure, IncidentId, IntegrationId, LogLevel, LogLine, LogSource, Notifications, Origin, Outcome, Percent,
+    Permission, Pool, Principal, Reason, ReasonKind, Request, RequestId, Revision, RunnerId, Slots, Staged, StagedId,
+    Warning,
 };
 
 pub(crate) const RUNNER: RunnerId = RunnerId(0x0193_0000_0000_7000_8000_0000_0000_00AA);
@@ -69,7 +70,8 @@ fn counts() -> Counts {
 }
 
 fn failure() -> Failure {
-    Failure::new(Category::Communication, "connection refused by dc1:636").with_remedy("open the port")
+    let reason = Reason::new(ReasonKind::Untrusted, "dc1:636").with_issuer("Corp Proxy CA");
+    Failure::because(reason, "connection refused by dc1:636").with_remedy("open the port")
 }
 
 fn staged() -> Staged {
@@ -192,6 +194,12 @@ fn offer() -> Offer {
         name: "ldap".parse().unwrap(),
         version: "1.2.3".into(),
         specification: r#"{"schema":{}}"#.into(),
+        permissions: vec![Permission {
+            name: "devices.read".to_owned(),
+            purpose: "lists devices".to_owned(),
+            required: true,
+            data_types: vec![data_type()],
+        }],
     }
 }
 

@@ -47,6 +47,7 @@ pub fn incident() -> Incident {
             category: ErrorCategory::Permission.into(),
             message: "dc1 said no".to_owned(),
             remedy: "grant it".to_owned(),
+            reason: None,
         }),
         ..Default::default()
     });

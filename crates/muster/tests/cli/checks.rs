@@ -28,6 +28,7 @@ fn refused() -> Failure {
         category: ErrorCategory::Permission.into(),
         message: "403 to GET /v1/devices".to_owned(),
         remedy: "grant devices.read".to_owned(),
+        reason: None,
     }
 }
 

@@ -108,6 +108,7 @@ pub fn failure() -> Failure {
         category: ErrorCategory::Permission.into(),
         message: "cannot read /var/lib/dpkg/status".to_owned(),
         remedy: "grant read access to /var/lib/dpkg".to_owned(),
+        reason: None,
     }
 }
 

@@ -63,6 +63,7 @@ fn reports(work: &Work) -> [(&'static str, v1::Report); 5] {
         category: ErrorCategory::Connector.into(),
         message: "it has failed".to_owned(),
         remedy: String::new(),
+        reason: None,
     };
     [
         ("accepted", work.accepted()),

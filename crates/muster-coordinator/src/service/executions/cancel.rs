@@ -81,7 +81,8 @@ impl Services {
             let execution = name::of_execution(&finished.organization, integration, id);
             tracing::warn!(execution, %error, "the log line of a cancellation could not be kept");
         }
-        Ok(self.finished_to_wire(&finished))
+        // A cancellation asks for nothing that the ledger would know.
+        Ok(self.finished_to_wire(&finished, None))
     }
 }
 

@@ -45,9 +45,14 @@ impl Services {
             None => self.executions_of_all(&scope, &filter, before, size).await?,
         };
         let (page, next) = gathered.page(size);
+        let finished = page.iter().filter_map(|entry| match entry {
+            Entry::Open(_) => None,
+            Entry::Finished(finished) => Some(Arc::clone(finished)),
+        });
+        let mut remedies = self.remedies(finished.collect()).await?;
         let executions = page.into_iter().map(|entry| match entry {
             Entry::Open(open) => execution::open(*open),
-            Entry::Finished(finished) => self.finished_to_wire(&finished),
+            Entry::Finished(finished) => self.finished_to_wire(&finished, remedies.remove(&finished.id)),
         });
         Ok(v1::ListExecutionsResponse {
             executions: executions.collect(),

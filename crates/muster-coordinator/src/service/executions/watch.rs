@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use muster_core::decide::Rejection;
 use muster_core::entity::Execution;
+use muster_core::remedy;
 use muster_core::words::{ExecutionId, IntegrationId, OrganizationId, Sequence};
 use muster_proto::v1;
 use muster_proto::v1::watch_executions_response::Kind;
@@ -286,7 +287,10 @@ impl Watch {
             .turn(move |turn| {
                 let told = wanted.into_iter().map(|state| match state {
                     ExecutionState::Open(open) => Told::Open(Box::new(opened(turn, &open, &progress))),
-                    ExecutionState::Finished(finished) => Told::Finished(finished),
+                    ExecutionState::Finished(finished) => {
+                        let remedy = remedy::of_finished(turn.state(), &finished);
+                        Told::Finished(finished, remedy)
+                    }
                 });
                 (turn.head(), told.collect::<Vec<_>>())
             })
@@ -304,7 +308,7 @@ impl Watch {
         }
         let executions = told.into_iter().map(|told| match told {
             Told::Open(open) => execution::open(*open),
-            Told::Finished(finished) => self.services.finished_to_wire(&finished),
+            Told::Finished(finished, remedy) => self.services.finished_to_wire(&finished, remedy),
         });
         let changes = v1::ExecutionChanges {
             executions: executions.collect(),
@@ -323,7 +327,8 @@ impl Watch {
 
 enum Told {
     Open(Box<Open>),
-    Finished(std::sync::Arc<muster_core::entity::Finished>),
+    /// With what to do about its failure.
+    Finished(std::sync::Arc<muster_core::entity::Finished>, Option<String>),
 }
 
 fn own_open(

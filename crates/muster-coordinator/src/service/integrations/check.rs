@@ -4,10 +4,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use muster_core::decide::check::begin::Check;
 use muster_core::decide::{Answer, CheckEnd, Command};
-use muster_core::words::Principal;
+use muster_core::remedy;
+use muster_core::words::{Failure, IntegrationId, Principal};
 use muster_proto::v1;
 use muster_proto::v1::check_integration_response::Event;
-use muster_shard::Ending;
+use muster_shard::{Ending, ShardHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -28,6 +29,7 @@ impl Services {
         self.judge_ready()?;
         let guard = Guard::of(&request.etag);
         let checks = self.shard.checks();
+        let shard = self.shard.clone();
         let begun: Result<(v1::CheckBegun, Ending), ServiceError> = self
             .shard
             .turn(move |turn| {
@@ -56,7 +58,8 @@ impl Services {
         let (begun, ending) = begun?;
         let stop = self.tasks.token();
         let begun = stream::once(async move { Ok(response(Event::Begun(begun))) });
-        let ended = stream::once(async move { Ok(response(Event::Ended(ended(ending, stop).await?))) });
+        let ended =
+            stream::once(async move { Ok(response(Event::Ended(ended(&shard, integration, ending, stop).await?))) });
         Ok(begun.chain(ended).boxed())
     }
 }
@@ -66,7 +69,12 @@ fn response(event: Event) -> v1::CheckIntegrationResponse {
 }
 
 /// Waits for the end of a check.
-async fn ended(ending: Ending, stop: CancellationToken) -> Result<v1::CheckEnded, ServiceError> {
+async fn ended(
+    shard: &ShardHandle,
+    integration: IntegrationId,
+    ending: Ending,
+    stop: CancellationToken,
+) -> Result<v1::CheckEnded, ServiceError> {
     let end = tokio::select! {
         end = ending => end?,
         () = stop.cancelled() => return Err(ServiceError::ShuttingDown),
@@ -76,11 +84,32 @@ async fn ended(ending: Ending, stop: CancellationToken) -> Result<v1::CheckEnded
             failure,
             took,
             outdated,
-        } => Ok(v1::CheckEnded {
-            failure: failure.as_ref().map(failure::failure),
-            duration: Some(time::span(took)),
-            outdated,
-        }),
+        } => {
+            let failure = match failure {
+                Some(failure) => Some(remedied(shard, integration, failure).await?),
+                None => None,
+            };
+            Ok(v1::CheckEnded {
+                failure,
+                duration: Some(time::span(took)),
+                outdated,
+            })
+        }
         CheckEnd::Unanswered { why } => Err(ServiceError::CheckUnanswered(why)),
     }
+}
+
+/// The failure of a check, with what to do about it.
+async fn remedied(
+    shard: &ShardHandle,
+    integration: IntegrationId,
+    failed: Failure,
+) -> Result<v1::Failure, ServiceError> {
+    let asked = failed.clone();
+    // An integration that was deleted meanwhile is not known any more.
+    let remedy = shard.turn(move |turn| {
+        let integration = turn.state().ledger().integration(integration)?;
+        Some(remedy::of_check(turn.state(), integration, &asked))
+    });
+    Ok(failure::failure(&failed, remedy.await?))
 }

@@ -5,7 +5,7 @@ use muster_core::words::{ConnectorName, OrganizationId, Pool};
 use muster_proto::v1;
 
 use crate::service::Services;
-use crate::service::connectors::{offer, offers};
+use crate::service::connectors::offers;
 use crate::status::ServiceError;
 use crate::wire::definition::{New, intervals, judge_access_schema, judge_configuration, judge_secrets};
 use crate::wire::{FieldFault, connector};
@@ -26,7 +26,7 @@ impl Services {
         let (of, named) = (organization.clone(), connector.clone());
         let found = self
             .shard
-            .turn(move |turn| match offer(turn.state(), &of, &named) {
+            .turn(move |turn| match turn.state().ledger().offer(&of, &named) {
                 Some(offer) => Ok(offer.clone()),
                 None => Err(ServiceError::ConnectorUnknown {
                     known: offers(turn.state(), &of)

@@ -58,6 +58,7 @@ fn sayable(failure: Failure) -> Failure {
     match failure.category {
         Category::RunnerLost | Category::Canceled => Failure {
             category: Category::Connector,
+            reason: None,
             ..failure
         },
         Category::Permission

@@ -6,9 +6,10 @@ use crate::entity::{Alert, Cause, Channel, Closing, ErrorSeen, Evidence, Integra
 use crate::event::Event;
 use crate::health::Window;
 use crate::planted;
+use crate::remedy;
 use crate::state::State;
 use crate::time::Now;
-use crate::words::{IncidentId, IntegrationId};
+use crate::words::{Failure, IncidentId, IntegrationId};
 
 /// Look at an integration, and do what its error rate, its settings and the time ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,38 +33,38 @@ impl Review {
             Some(Verdict::Leave) => Decision::event(Event::ThresholdLeft {
                 integration: integration.id,
             }),
-            Some(Verdict::Open) => open(integration, now, chance),
-            Some(Verdict::Remind) if planted!("reminder-opens-anew") => open(integration, now, chance),
-            Some(Verdict::Remind) => remind(integration, now),
+            Some(Verdict::Open) => open(state, integration, now, chance),
+            Some(Verdict::Remind) if planted!("reminder-opens-anew") => open(state, integration, now, chance),
+            Some(Verdict::Remind) => remind(state, integration, now),
             Some(Verdict::Close(closing)) => {
                 let mut decision = Decision::nothing();
-                close(integration, closing, now, &mut decision);
+                close(state, integration, closing, now, &mut decision);
                 decision
             }
         }
     }
 }
 
-fn open(integration: &Integration, now: Now, chance: &mut fastrand::Rng) -> Decision {
+fn open(state: &State, integration: &Integration, now: Now, chance: &mut fastrand::Rng) -> Decision {
     told(Event::IncidentOpened {
         incident: IncidentId::generate(now.stamp, chance),
         organization: integration.organization.clone(),
         cause: Cause::ErrorRate {
             integration: integration.id,
         },
-        evidence: evidence(integration, now),
+        evidence: evidence(state, integration, now),
         channels: channels(integration),
     })
 }
 
-fn remind(integration: &Integration, now: Now) -> Decision {
+fn remind(state: &State, integration: &Integration, now: Now) -> Decision {
     let Alert::Open { incident, .. } = integration.alert else {
         return Decision::nothing();
     };
     told(Event::IncidentReminded {
         incident,
         integration: integration.id,
-        evidence: evidence(integration, now),
+        evidence: evidence(state, integration, now),
         channels: channels(integration),
     })
 }
@@ -77,7 +78,7 @@ fn told(event: Event) -> Decision {
 }
 
 /// Adds to a decision that the integration's incident is over, if one is open.
-pub(crate) fn close(integration: &Integration, closing: Closing, now: Now, decision: &mut Decision) {
+pub(crate) fn close(state: &State, integration: &Integration, closing: Closing, now: Now, decision: &mut Decision) {
     let Alert::Open { incident, .. } = integration.alert else {
         return;
     };
@@ -91,7 +92,7 @@ pub(crate) fn close(integration: &Integration, closing: Closing, now: Now, decis
         incident,
         integration: integration.id,
         closing,
-        evidence: evidence(integration, now),
+        evidence: evidence(state, integration, now),
         channels,
     });
     decision.effects.push(Effect::Deliver);
@@ -110,7 +111,7 @@ fn channels(integration: &Integration) -> Vec<Channel> {
         .collect()
 }
 
-fn evidence(integration: &Integration, now: Now) -> Evidence {
+fn evidence(state: &State, integration: &Integration, now: Now) -> Evidence {
     let settings = &integration.definition.notifications;
     let counted = if planted!("tally-of-a-day") {
         Window::LENGTH
@@ -126,7 +127,11 @@ fn evidence(integration: &Integration, now: Now) -> Evidence {
                 data_type: data_type.clone(),
                 execution: trouble.execution,
                 at: trouble.at,
-                failure: trouble.failure.clone(),
+                // As it is now: a mail that is sent again must be the same mail.
+                failure: Failure {
+                    remedy: Some(remedy::of_trouble(state, integration, data_type, trouble)),
+                    ..trouble.failure.clone()
+                },
             })
         })
         .collect();

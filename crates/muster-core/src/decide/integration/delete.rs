@@ -47,7 +47,7 @@ impl Delete {
             }
         }
         if !planted!("delete-leaves-incident") {
-            review::close(integration, Closing::Deleted, now, &mut decision);
+            review::close(state, integration, Closing::Deleted, now, &mut decision);
         }
         decision.events.push(Event::IntegrationDeleted {
             integration: integration.id,

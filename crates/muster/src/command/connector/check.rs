@@ -11,8 +11,9 @@ use crate::exit::Exit;
 use crate::judge::judge;
 use crate::output::note;
 use crate::output::text::clean;
+use muster_connector::remedy::{Facts, remedy};
 use muster_connector::secret::{Resolved, SecretError, resolve};
-use muster_connector::{Failure, Spec};
+use muster_connector::{DataType, Failure, Spec};
 
 /// Check from here whether a connector can read its source; no coordinator is asked
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ struct Document<'a> {
 struct FailureDocument<'a> {
     category: &'a str,
     message: &'a str,
-    remedy: &'a str,
+    remedy: String,
 }
 
 /// Checks it.
@@ -70,7 +71,7 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
             failure: failure.map(|failure| FailureDocument {
                 category: failure.category.as_str(),
                 message: &failure.message,
-                remedy: failure.remedy(),
+                remedy: remedy_of(failure, spec, None),
             }),
         })?;
     }
@@ -92,6 +93,7 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
             tell(
                 &format!("connector `{}` cannot read its source from here", spec.name),
                 &failure,
+                &remedy_of(&failure, spec, None),
             );
             Ok(Exit::InError)
         }
@@ -127,11 +129,22 @@ pub fn prepare(
 }
 
 /// Tells a failure of the source, or of the connector.
-pub fn tell(what: &str, failure: &Failure) {
+pub fn tell(what: &str, failure: &Failure, remedy: &str) {
     note(format!(
         "error: {what}: {}: {}",
         failure.category.as_str(),
         clean(&failure.message)
     ));
-    note(format!("next: {}", clean(failure.remedy())));
+    note(format!("next: {}", clean(remedy)));
+}
+
+/// What to do about a failure of a connector that was run here.
+pub fn remedy_of(failure: &Failure, spec: &Spec, data_type: Option<&DataType>) -> String {
+    let facts = Facts {
+        connector: Some(&spec.name),
+        data_type,
+        permissions: &spec.permissions,
+        ..Facts::default()
+    };
+    remedy(failure, &facts)
 }

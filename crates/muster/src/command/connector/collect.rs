@@ -9,7 +9,7 @@ use muster_connector::{
 };
 use muster_process::{TaskError, Tasks};
 
-use super::check::{prepare, tell};
+use super::check::{prepare, remedy_of, tell};
 use super::here::Here;
 use crate::command::Session;
 use crate::command::configured::Configured;
@@ -137,6 +137,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
             tell(
                 &format!("connector `{}` has not collected `{data_type}`", spec.name),
                 &failure,
+                &remedy_of(&failure, spec, Some(&data_type)),
             );
             Ok(Exit::InError)
         }

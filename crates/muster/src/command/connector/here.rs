@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use muster_connector::secret::Places;
-use muster_connector::{Connector, ConnectorName};
+use muster_connector::{Connector, ConnectorName, remedy};
 use muster_connectors::Registry;
 use muster_connectors::exec::{Exec, Launch, Program};
 use muster_process::{config, nearest};
@@ -192,7 +192,7 @@ async fn ask(name: ConnectorName, launch: Launch) -> Result<Arc<dyn Connector>, 
     let started = Exec::start(name, launch).await;
     let started = started.map_err(|error| Error::Connector {
         reason: clean(&error.failure.message),
-        next: clean(error.failure.remedy()),
+        next: clean(&remedy::alone(&error.failure)),
     })?;
     Ok(Arc::new(started))
 }
