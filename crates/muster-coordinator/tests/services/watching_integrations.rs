@@ -130,6 +130,10 @@ async fn listed(rig: &Rig) -> BTreeMap<String, String> {
 fn durable(integration: &v1::Integration) -> String {
     let mut integration = integration.clone();
     integration.conditions.clear();
+    // Like the conditions, this is as of when it is told: it depends on which runners are there.
+    for schedule in &mut integration.data_types {
+        schedule.next_collection_note.clear();
+    }
     format!("{integration:?}")
 }
 
