@@ -52,6 +52,7 @@ pub struct Identity {
     name: String,
     pool: String,
     slots: u32,
+    version: String,
     id: Uuid,
 }
 
@@ -64,12 +65,20 @@ impl ScriptedRunner {
             name: name.to_owned(),
             pool: pool.to_owned(),
             slots,
+            version: "1.0.0".to_owned(),
             id: uuid::Builder::from_random_bytes(chance.u128(..).to_be_bytes()).into_uuid(),
         }
     }
 }
 
 impl Identity {
+    /// The same with another version.
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Self {
+        version.clone_into(&mut self.version);
+        self
+    }
+
     /// Checks in with the coordinator at `url`, with nothing in hand, and keeps the heart beating.
     ///
     /// # Panics
@@ -139,7 +148,7 @@ impl Identity {
                 _ => ORGANIZATION.to_owned(),
             },
             pool: self.pool.clone(),
-            version: "1.0.0".to_owned(),
+            version: self.version.clone(),
             connectors: vec![connector],
             slots: self.slots,
             running: running.iter().map(Work::held).collect(),

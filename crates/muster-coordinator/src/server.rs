@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
@@ -184,6 +185,7 @@ impl Coordinator {
         let disks = Disks::new(folders, self.settings.low_water());
         let options = Options {
             limits: self.settings.limits(),
+            policy: Arc::new(self.settings.policy()),
             retention: self.settings.retention(),
             trust_clock: self.settings.trust_clock,
             held: disks.look(),

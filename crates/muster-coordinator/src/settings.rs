@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use lettre::message::Mailbox;
+use muster_core::alert::Policy;
 use muster_core::roster::Limits;
+use muster_core::words::{EmailAddress, Notifications, Release};
 use muster_process::config::values::{duration_within, number_within};
 use muster_process::config::{self, Found};
 use muster_shard::Retention;
@@ -15,6 +17,7 @@ pub use muster_process::config::values::duration;
 
 pub use crate::mail::server::{MailServer, SmtpTls};
 use crate::server::CoordinatorError;
+use crate::wire::notifications::email_address;
 
 /// The port of the gRPC listener.
 pub const PORT: u16 = 7443;
@@ -30,6 +33,10 @@ const LEASE_MOST: Duration = Duration::from_secs(60 * 60);
 
 /// The longest time to stop: whoever waits longer for a service to end has ended it by force long before.
 const STOP_MOST: Duration = Duration::from_secs(60 * 60);
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The most history: more than any disk of today has.
 const HISTORY_MIB_MAX: u32 = 1 << 30;
@@ -155,6 +162,49 @@ pub struct Settings {
     #[arg(long, env = "MUSTER_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
 
+    /// Who is told by mail that a pool has lost its last runner, that it has one again, and that a runner is outdated: mail addresses. A variable or a flag
+    /// separates them by commas. Without any, `muster alerts` shows it, and nobody gets a mail.
+    #[arg(
+        long,
+        env = "MUSTER_OPERATORS",
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        value_parser = email_address
+    )]
+    pub operators: Vec<EmailAddress>,
+
+    /// How often the operators are told again of a pool that is still offline, 1 min to 720 h; `0s` for never.
+    #[arg(
+        long,
+        env = "MUSTER_OPERATORS_REMINDER",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = reminder
+    )]
+    pub operators_reminder: Duration,
+
+    /// How long a pool that enabled integrations rely on may be without runners before that is told, 1 s to 24 h. It begins when the lease of its last
+    /// runner is over, and anew when the coordinator starts.
+    #[arg(
+        long,
+        env = "MUSTER_POOL_OFFLINE_AFTER",
+        value_name = "DURATION",
+        default_value = "5m",
+        value_parser = duration_within(Duration::from_secs(1)..=DAY)
+    )]
+    pub pool_offline_after: Duration,
+
+    /// How long a runner may be of an older release than the coordinator before that is told, 1 s to 720 h: the time that there is to update the runners
+    /// after the coordinator. Releases differ in the first or the second number of the version.
+    #[arg(
+        long,
+        env = "MUSTER_RUNNER_OUTDATED_AFTER",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = duration_within(Duration::from_secs(1)..=MONTH)
+    )]
+    pub runner_outdated_after: Duration,
+
     /// How long work may take to end at a shutdown, 1 s to 1 h. Give the service manager a longer time than this.
     #[arg(
         long,
@@ -178,6 +228,7 @@ impl config::Settings for Settings {
 
     fn judge(self, found: &mut Found<'_>) -> Option<Self> {
         self.judge_mail(found);
+        self.judge_operators(found);
         Some(self)
     }
 }
@@ -221,6 +272,17 @@ impl Settings {
         }
     }
 
+    /// By the rules for an integration's recipients.
+    fn judge_operators(&self, found: &mut Found<'_>) {
+        let told = Notifications {
+            recipients: self.operators.clone(),
+            ..Notifications::default()
+        };
+        if let Err(fault) = told.judge() {
+            found.fault("operators", fault);
+        }
+    }
+
     /// The settings of a coordinator whose files lie in `data`, all else as by default.
     #[must_use]
     pub fn in_folder(data: PathBuf) -> Self {
@@ -250,8 +312,28 @@ impl Settings {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             lease: self.lease,
+            pool_offline: self.pool_offline_after,
             ..Limits::default()
         }
+    }
+
+    /// What is told of pools and runners, and to whom.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            recipients: self.operators.clone(),
+            reminder: (!self.operators_reminder.is_zero()).then_some(self.operators_reminder),
+            // Of a coordinator whose version nobody understands no runner is too old.
+            release: Release::of(env!("CARGO_PKG_VERSION")).unwrap_or_default(),
+            outdated_after: self.runner_outdated_after,
+        }
+    }
+}
+
+/// How often somebody is told again.
+fn reminder(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        never if never.is_zero() => Ok(never),
+        _ => duration_within(MINUTE..=MONTH)(text),
     }
 }
 
@@ -296,7 +378,16 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_parts() {
         let settings = Settings::in_folder("/data".into());
-        assert_eq!(settings.limits().lease, Limits::default().lease);
+        assert_eq!(settings.limits(), Limits::default());
+        let release = settings.policy().release;
+        assert_eq!(
+            settings.policy(),
+            Policy {
+                release,
+                ..Policy::default()
+            }
+        );
+        assert_ne!(release, Release::default(), "the coordinator knows its own");
         assert_eq!(settings.retention(), Retention::default());
         assert_eq!(settings.landing(), PathBuf::from("/data/landing"));
     }

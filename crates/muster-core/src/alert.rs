@@ -1,7 +1,12 @@
-//! When an incident opens, is told again and closes: the one rule, as a function of an integration and the time.
+//! When an incident opens, is told again and closes: for an integration's error rate the one rule, as a function of the integration and the time; those of
+//! [`pool`]s and [`runner`]s stand beside it.
 //!
 //! It is judged by the state, not by changes: whatever has changed it (an execution's end, an end that slid out of the window, a setting, a switch),
 //! what ought to be follows. [`next_look`] says when it may follow from nothing but time.
+
+mod policy;
+pub mod pool;
+pub mod runner;
 
 use crate::entity::{Alert, Closing, Integration};
 use crate::health::window::slides_out;
@@ -10,7 +15,9 @@ use crate::planted;
 use crate::time::Stamp;
 use crate::words::{Enablement, Notifications};
 
-/// What follows for an integration's alert.
+pub use policy::Policy;
+
+/// What follows for what people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The threshold is reached, and has to hold for a while.

@@ -66,6 +66,8 @@ pub enum Command {
     Fence(execution::fence::Fence),
     /// See [`incident::review`].
     Review(incident::review::Review),
+    /// See [`incident::offline`].
+    Offline(incident::offline::Offline),
     /// See [`incident::deliver`].
     Deliver(incident::deliver::Deliver),
     /// See [`incident::forget`].
@@ -157,6 +159,7 @@ pub fn decide(
         Command::Cancel(command) => command.decide(state, by),
         Command::Fence(command) => Ok(command.decide(state, now)),
         Command::Review(command) => Ok(command.decide(state, now, chance)),
+        Command::Offline(command) => Ok(command.decide(state, now, chance)),
         Command::Deliver(command) => Ok(command.decide(state, now, chance)),
         Command::Forget(command) => Ok(command.decide(state)),
         Command::CheckIn(command) => command.decide(state, now, chance),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::entity::{
-    Cause, Channel, Closing, ConnectorKey, Definition, DeliveryState, EntityKey, Evidence, Offer, Profile,
+    Cause, Channel, Closing, ConnectorKey, Definition, DeliveryState, EntityKey, Evidence, Offer, Outdated, Profile,
 };
 use crate::schedule::Skip;
 use crate::time::Stamp;
@@ -206,6 +206,8 @@ pub enum Event {
         runner: RunnerId,
         /// What it says about itself.
         profile: Profile,
+        /// Whether it is too old; `None` when it is not.
+        outdated: Option<Outdated>,
     },
     /// A runner is not there any more.
     RunnerLeft {
@@ -248,8 +250,8 @@ pub enum Event {
     IncidentReminded {
         /// Which incident.
         incident: IncidentId,
-        /// Of which integration.
-        integration: IntegrationId,
+        /// Of which integration; `None` when it is about no single one.
+        integration: Option<IntegrationId>,
         /// What they are told with.
         evidence: Evidence,
         /// Whom, by what way.
@@ -259,8 +261,8 @@ pub enum Event {
     IncidentClosed {
         /// Which incident.
         incident: IncidentId,
-        /// Of which integration.
-        integration: IntegrationId,
+        /// Of which integration; `None` when it is about no single one.
+        integration: Option<IntegrationId>,
         /// Why.
         closing: Closing,
         /// What they are told with.
@@ -324,20 +326,16 @@ impl Event {
             Self::ThresholdReached { integration } | Self::ThresholdLeft { integration } => {
                 (EntityKey::Integration(*integration), None)
             }
-            Self::IncidentOpened {
-                incident,
-                cause: Cause::ErrorRate { integration },
-                ..
-            }
-            | Self::IncidentReminded {
+            Self::IncidentOpened { incident, cause, .. } => (
+                EntityKey::Incident(*incident),
+                cause.integration().map(EntityKey::Integration),
+            ),
+            Self::IncidentReminded {
                 incident, integration, ..
             }
             | Self::IncidentClosed {
                 incident, integration, ..
-            } => (
-                EntityKey::Incident(*incident),
-                Some(EntityKey::Integration(*integration)),
-            ),
+            } => (EntityKey::Incident(*incident), integration.map(EntityKey::Integration)),
             Self::DeliveryTried { incident, .. } | Self::IncidentForgotten { incident } => {
                 (EntityKey::Incident(*incident), None)
             }

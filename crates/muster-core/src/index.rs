@@ -1,20 +1,25 @@
 //! What is derived from the ledger and never stored: uniqueness, queues, timers, who holds what. Rebuilt after a start.
 
 mod alerts;
+mod pools;
 mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
-use crate::entity::{Execution, Incident, Integration, Phase, Runner};
+use crate::alert::{self, Policy};
+use crate::entity::{Cause, Execution, Incident, Integration, Phase, Runner};
 use crate::ledger::Ledger;
 use crate::planted;
 use crate::time::Stamp;
 use crate::words::{
-    ConfigurationStatus, ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, RequestId, RunnerId,
+    ConfigurationStatus, ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, PoolName,
+    RequestId, RunnerId,
 };
 
-pub use alerts::{Alerts, Outgoing};
+pub use alerts::{Alerts, Open, Outgoing};
+pub use pools::Pools;
 pub use queue::{Head, Queue, Ticket};
 
 /// Names a queue: executions that the same runners may claim.
@@ -52,6 +57,8 @@ impl OpenCounts {
 /// An entity is taken out before an event is applied to it, and put in again after.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Index {
+    /// When pools and runners are looked at depends on it.
+    policy: Arc<Policy>,
     integrations: BTreeMap<OrganizationId, BTreeSet<IntegrationId>>,
     names: BTreeMap<OrganizationId, BTreeMap<String, IntegrationId>>,
     requests: BTreeMap<(OrganizationId, RequestId), IntegrationId>,
@@ -60,6 +67,7 @@ pub struct Index {
     /// Each integration by the first of its upcoming collections: a place for each of them would take as much memory as all other indices.
     due: BTreeSet<(Stamp, IntegrationId)>,
     alerts: Alerts,
+    pools: Pools,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     backing_off: BTreeSet<(Stamp, ExecutionId)>,
     queues: BTreeMap<Lane, Queue>,
@@ -76,8 +84,9 @@ pub struct Index {
 impl Index {
     /// The indices over this ledger, with the back-offs judged at `now`.
     #[must_use]
-    pub fn over(ledger: &Ledger, now: Stamp) -> Self {
+    pub fn over(ledger: &Ledger, policy: Arc<Policy>, now: Stamp) -> Self {
         let mut index = Self {
+            policy,
             ready_until: now,
             ..Self::default()
         };
@@ -93,12 +102,19 @@ impl Index {
         for incident in ledger.incidents() {
             index.put_incident(incident);
         }
+        for runner in ledger.runners() {
+            index.look_at_runner(ledger, runner.id);
+        }
+        let open: Vec<Cause> = index.alerts.all_open().map(|(cause, _)| cause.clone()).collect();
+        for cause in open {
+            index.look_at(ledger, cause);
+        }
         index
     }
 
     /// The same indices made anew, to compare.
     pub(crate) fn anew(&self, ledger: &Ledger) -> Self {
-        Self::over(ledger, self.ready_until)
+        Self::over(ledger, self.policy.clone(), self.ready_until)
     }
 
     /// The integrations of an organization after `after`, oldest first.
@@ -193,6 +209,83 @@ impl Index {
     #[must_use]
     pub fn alerts(&self) -> &Alerts {
         &self.alerts
+    }
+
+    /// Which pools have runners, and who relies on them.
+    #[must_use]
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// What is told of pools and runners, and to whom.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How a pool stands for an organization.
+    #[must_use]
+    pub fn standing(&self, organization: &OrganizationId, pool: &PoolName) -> alert::pool::Standing {
+        let cause = Cause::PoolOffline {
+            organization: organization.clone(),
+            pool: pool.clone(),
+        };
+        let pool = Pool::named(organization, pool);
+        alert::pool::Standing {
+            is_served: self.pools.present(&pool) > 0,
+            is_used: self.pools.users_of(&pool, organization) > 0,
+            told: self.alerts.open(&cause).map(|open| open.told),
+        }
+    }
+
+    /// How many executions of an organization are queued for a pool.
+    #[must_use]
+    pub fn queued_for(&self, pool: &Pool, organization: &OrganizationId) -> usize {
+        let first = Lane {
+            pool: pool.clone(),
+            connector: ConnectorName::least(),
+        };
+        let lanes = self.waiting.range(first..).take_while(|lane| lane.pool == *pool);
+        let queues = lanes.filter_map(|lane| self.queues.get(lane));
+        queues.map(|queue| queue.waiting_of(organization)).sum()
+    }
+
+    /// Something has changed by which it is judged when to look at this cause, which is no integration's.
+    pub(crate) fn look_at(&mut self, ledger: &Ledger, cause: Cause) {
+        let next = match &cause {
+            Cause::ErrorRate { .. } => return,
+            Cause::PoolOffline { organization, pool } => {
+                alert::pool::next_look(self.standing(organization, pool), &self.policy)
+            }
+            Cause::RunnerOutdated { runner } => {
+                let told = self.alerts.open(&cause).map(|open| open.told);
+                let runner = ledger.runner(*runner);
+                runner.and_then(|runner| alert::runner::next_look(runner, told, &self.policy))
+            }
+        };
+        self.alerts.look_at(cause, next);
+    }
+
+    /// A runner has changed.
+    pub(crate) fn look_at_runner(&mut self, ledger: &Ledger, runner: RunnerId) {
+        self.look_at(ledger, Cause::RunnerOutdated { runner });
+    }
+
+    /// Which runners a pool has may have changed.
+    pub(crate) fn look_at_pool(&mut self, ledger: &Ledger, pool: &Pool) {
+        let open: Vec<Cause> = match &pool.organization {
+            Some(organization) => vec![Cause::offline(organization, pool)],
+            // The service's own serves all organizations.
+            None => {
+                let open = self.alerts.all_open().map(|(cause, _)| cause);
+                let of_it =
+                    |cause: &&Cause| matches!(cause, Cause::PoolOffline { pool: name, .. } if *name == pool.name);
+                open.filter(of_it).cloned().collect()
+            }
+        };
+        for cause in open {
+            self.look_at(ledger, cause);
+        }
     }
 
     /// The integrations of an organization that have this status, after `after`, oldest first.
@@ -323,6 +416,7 @@ impl Index {
         self.integrations.entry(organization.clone()).or_default().insert(*id);
         self.put_status(integration);
         self.alerts.look(integration);
+        self.pools.put_integration(integration);
         if let Some(request) = request {
             self.requests.insert((organization.clone(), request.id), *id);
         }
@@ -347,6 +441,7 @@ impl Index {
         }
         self.take_status(integration, integration.status());
         self.alerts.look_away(*id);
+        self.pools.take_integration(integration);
         if let Some(request) = request {
             self.requests.remove(&(organization.clone(), request.id));
         }
@@ -374,10 +469,12 @@ impl Index {
 
     pub(crate) fn put_runner(&mut self, runner: &Runner) {
         self.runners.insert((runner.profile.pool.clone(), runner.id));
+        self.pools.put_runner(runner);
     }
 
     pub(crate) fn take_runner(&mut self, runner: &Runner) {
         self.runners.remove(&(runner.profile.pool.clone(), runner.id));
+        self.pools.take_runner(runner);
     }
 
     pub(crate) fn put_execution(&mut self, execution: &Execution) {

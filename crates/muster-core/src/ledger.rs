@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::entity::{
-    Cause, Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Offer, Phase, Runner,
+    Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Offer, Phase, Runner,
 };
 use crate::event::{Event, Recorded};
 use crate::planted;
@@ -349,7 +349,11 @@ impl Ledger {
                 ended.reported.extend(reported);
                 Some(ended.finish(recorded.at, Outcome::Error(failure.clone())))
             }
-            Event::RunnerCheckedIn { runner, profile } => {
+            Event::RunnerCheckedIn {
+                runner,
+                profile,
+                outdated,
+            } => {
                 let at = recorded.at;
                 let stamped = self.runners.entry(*runner).or_insert_with(|| Stamped {
                     applied: Position::default(),
@@ -359,6 +363,7 @@ impl Ledger {
                         first_seen: at,
                         checked_in: at,
                         left: None,
+                        outdated: *outdated,
                     },
                 });
                 if stamped.applied < position {
@@ -366,6 +371,7 @@ impl Ledger {
                     stamped.entity.profile = profile.clone();
                     stamped.entity.checked_in = at;
                     stamped.entity.left = None;
+                    stamped.entity.outdated = *outdated;
                 }
                 None
             }
@@ -400,8 +406,9 @@ impl Ledger {
                 None
             }
             Event::IncidentOpened { incident, cause, .. } => {
-                let Cause::ErrorRate { integration } = cause;
-                self.apply_to_integration(*integration, position, recorded);
+                if let Some(integration) = cause.integration() {
+                    self.apply_to_integration(integration, position, recorded);
+                }
                 if let Some(entity) = Incident::opened(recorded.at, &recorded.event) {
                     self.incidents.entry(*incident).or_insert(Stamped {
                         applied: position,
@@ -416,7 +423,9 @@ impl Ledger {
             | Event::IncidentClosed {
                 incident, integration, ..
             } => {
-                self.apply_to_integration(*integration, position, recorded);
+                if let Some(integration) = integration {
+                    self.apply_to_integration(*integration, position, recorded);
+                }
                 self.apply_to_incident(*incident, position, recorded);
                 None
             }

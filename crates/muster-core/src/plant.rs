@@ -114,6 +114,17 @@ pub const PLANTS: &[(&str, &str)] = &[
         "look-before-the-jobs",
         "the end that reaches the threshold and the incident are not in one batch",
     ),
+    ("pool-offline-at-once", "a pool is told of when its last runner goes"),
+    (
+        "pool-back-not-seen",
+        "an incident of a pool stays open although a runner is back",
+    ),
+    ("pool-back-not-told", "nobody hears that a pool has a runner again"),
+    (
+        "unused-pool-stays-open",
+        "an incident of a pool that nobody relies on any more stays open",
+    ),
+    ("outdated-at-once", "an old runner is told of when it checks in"),
     (
         "reminder-opens-anew",
         "an incident that is to be told again opens a second time",

@@ -23,6 +23,8 @@ pub struct Limits {
     pub confirm: Duration,
     /// How long a check may take. The coordinator waits for its result for [`Self::lease_grace`] longer.
     pub check: Duration,
+    /// How long a pool may be without runners before people are told.
+    pub pool_offline: Duration,
 }
 
 impl Default for Limits {
@@ -32,6 +34,7 @@ impl Default for Limits {
             lease_grace: Duration::from_secs(5),
             confirm: Duration::from_secs(10),
             check: Duration::from_secs(60),
+            pool_offline: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -155,6 +158,10 @@ pub enum RosterChange {
     CheckBegan(CheckId, Check),
     /// A check is over.
     CheckEnded(CheckId),
+    /// The last runner of a pool is gone.
+    Deserted(Pool),
+    /// A pool has been without runners for longer than it may.
+    Overdue(Pool),
 }
 
 /// Who is there.
@@ -173,6 +180,9 @@ pub struct Roster {
     checks: BTreeMap<CheckId, (Check, Moment)>,
     checks_of: BTreeSet<(RunnerId, CheckId)>,
     check_deadlines: BTreeSet<(Moment, CheckId)>,
+    /// The pools that have had runners and have none: until when that may be, or `None` when it is longer already.
+    deserted: BTreeMap<Pool, Option<Moment>>,
+    desertions: BTreeSet<(Moment, Pool)>,
     limits: Limits,
 }
 
@@ -272,13 +282,28 @@ impl Roster {
         (*at <= now).then_some(*check)
     }
 
+    /// The pool that has been without runners for longest, if for longer than it may.
+    #[must_use]
+    pub fn first_deserted(&self, now: Moment) -> Option<&Pool> {
+        let (_, pool) = self.desertions.first().filter(|(at, _)| *at <= now)?;
+        Some(pool)
+    }
+
+    /// Whether this pool has had runners and has none.
+    #[must_use]
+    pub fn is_deserted(&self, pool: &Pool) -> bool {
+        self.deserted.contains_key(pool)
+    }
+
     /// When the roster's next deadline passes; `None` when there is none.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         let lease = self.leases.first().map(|(at, _)| *at);
         let confirmation = self.confirmations.first().map(|(at, _)| *at);
         let check = self.check_deadlines.first().map(|(at, _)| *at);
-        lease.into_iter().chain(confirmation).chain(check).min()
+        let desertion = self.desertions.first().map(|(at, _)| *at);
+        let deadlines = lease.into_iter().chain(confirmation).chain(check).chain(desertion);
+        deadlines.min()
     }
 
     /// When the lease of a runner that was heard at `heard` is over, as the coordinator judges it.
@@ -306,6 +331,19 @@ impl Roster {
         };
         self.presences.insert(runner, presence);
         self.watch_lease(runner, now);
+    }
+
+    /// A pool of whose runners the ledger says that all have left. Whether that is so still is known a lease after the start.
+    pub(crate) fn expect_nobody(&mut self, pool: Pool, now: Moment) {
+        let at = self.lease_end(now).after(self.limits.pool_offline);
+        self.desert(pool, Some(at));
+    }
+
+    /// Who relies on a pool has changed: if it is without runners for longer than it may, that is looked at once more.
+    pub(crate) fn look_again(&mut self, pool: &Pool) {
+        if let Some(None) = self.deserted.get(pool) {
+            self.desert(pool.clone(), Some(Moment::default()));
+        }
     }
 
     /// Notes how much a runner holds, from the ledger.
@@ -375,6 +413,15 @@ impl Roster {
                     self.check_deadlines.remove(&(deadline, id));
                 }
             }
+            RosterChange::Deserted(pool) => {
+                let span = if planted!("pool-offline-at-once") {
+                    Duration::ZERO
+                } else {
+                    self.limits.pool_offline
+                };
+                self.desert(pool, Some(now.after(span)));
+            }
+            RosterChange::Overdue(pool) => self.desert(pool, None),
         }
     }
 
@@ -393,6 +440,7 @@ impl Roster {
         let superseded = u32::from(before.is_some_and(|presence| presence.session.is_some()));
         let supersessions = before.map_or(0, |presence| presence.supersessions) + superseded;
         let held = before.map_or(0, |presence| presence.held);
+        self.attend(&pool);
         self.change(runner, |presence| presence.session = None);
         self.expect(runner, held, now, at);
         self.change(runner, |presence| {
@@ -402,6 +450,20 @@ impl Roster {
             presence.slots = slots;
             presence.supersessions = supersessions;
         });
+    }
+
+    fn desert(&mut self, pool: Pool, until: Option<Moment>) {
+        self.attend(&pool);
+        if let Some(at) = until {
+            self.desertions.insert((at, pool.clone()));
+        }
+        self.deserted.insert(pool, until);
+    }
+
+    fn attend(&mut self, pool: &Pool) {
+        if let Some(Some(at)) = self.deserted.remove(pool) {
+            self.desertions.remove(&(at, pool.clone()));
+        }
     }
 
     fn watch_lease(&mut self, runner: RunnerId, heard: Moment) {

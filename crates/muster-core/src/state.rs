@@ -1,5 +1,11 @@
 //! All that a decision looks at: the ledger, what is derived from it, and the roster. The one place where an event becomes true.
 
+use std::sync::Arc;
+
+use crate::alert::Policy;
+use crate::decide::Command;
+use crate::decide::incident::offline::Offline;
+use crate::decide::incident::review::Review;
 use crate::entity::{Alert, Cause, EntityKey, Finished, Integration};
 use crate::event::{Event, Recorded};
 use crate::index::Index;
@@ -7,7 +13,7 @@ use crate::ledger::{Ledger, Position};
 use crate::planted;
 use crate::roster::{Limits, Roster, RosterChange};
 use crate::time::{Moment, Now, Stamp};
-use crate::words::{DataType, ExecutionId, ExecutionStatus, IntegrationId};
+use crate::words::{DataType, ExecutionId, ExecutionStatus, IntegrationId, RunnerId};
 
 /// What an event has done to the execution that it concerned.
 #[derive(Debug, Default)]
@@ -29,8 +35,8 @@ pub struct State {
 impl State {
     /// The state of a shard that starts with this ledger: nobody is connected, and the runners that were there get one lease to come back.
     #[must_use]
-    pub fn starting(ledger: Ledger, limits: Limits, now: Now) -> Self {
-        let index = Index::over(&ledger, now.stamp);
+    pub fn starting(ledger: Ledger, limits: Limits, policy: Arc<Policy>, now: Now) -> Self {
+        let index = Index::over(&ledger, policy, now.stamp);
         let mut roster = Roster::new(limits);
         if planted!("nobody-expected") {
             return Self { ledger, index, roster };
@@ -43,6 +49,12 @@ impl State {
             if roster.presence(holder).is_none() {
                 let held = u32::try_from(index.held_count(holder)).unwrap_or(u32::MAX);
                 roster.expect(holder, held, now.moment, now.stamp);
+            }
+        }
+        for runner in ledger.runners() {
+            let pool = &runner.profile.pool;
+            if index.pools().present(pool) == 0 && !roster.is_deserted(pool) {
+                roster.expect_nobody(pool.clone(), now.moment);
             }
         }
         Self { ledger, index, roster }
@@ -86,13 +98,7 @@ impl State {
                 Applied::default()
             }
             (EntityKey::Runner(id), _) => {
-                if let Some(runner) = self.ledger.runner(id) {
-                    self.index.take_runner(runner);
-                }
-                self.ledger.apply(position, recorded);
-                if let Some(runner) = self.ledger.runner(id) {
-                    self.index.put_runner(runner);
-                }
+                self.apply_to_runner(id, position, recorded);
                 Applied::default()
             }
             (EntityKey::Connector(_), _) => {
@@ -100,16 +106,43 @@ impl State {
                 Applied::default()
             }
             (EntityKey::Incident(id), integration) => {
+                let mut cause = None;
                 if let Some(incident) = self.ledger.incident(id) {
+                    cause = Some(incident.cause.clone());
                     self.index.take_incident(incident);
                 }
                 self.apply_with_integration(integration, position, recorded);
+                let cause = cause.or_else(|| Some(self.ledger.incident(id)?.cause.clone()));
                 if let Some(incident) = self.ledger.incident(id) {
                     self.index.put_incident(incident);
+                }
+                if let Some(cause) = cause {
+                    self.index.look_at(&self.ledger, cause);
                 }
                 Applied::default()
             }
         }
+    }
+
+    fn apply_to_runner(&mut self, id: RunnerId, position: Position, recorded: &Recorded) {
+        let mut before = None;
+        if let Some(runner) = self.ledger.runner(id) {
+            before = Some(runner.profile.pool.clone());
+            self.index.take_runner(runner);
+        }
+        self.ledger.apply(position, recorded);
+        if let Some(runner) = self.ledger.runner(id) {
+            self.index.put_runner(runner);
+            let pool = runner.profile.pool.clone();
+            for pool in before
+                .into_iter()
+                .filter(|before| *before != pool)
+                .chain([pool.clone()])
+            {
+                self.index.look_at_pool(&self.ledger, &pool);
+            }
+        }
+        self.index.look_at_runner(&self.ledger, id);
     }
 
     fn apply_to_execution(
@@ -167,12 +200,20 @@ impl State {
             self.index.reschedule(id, before, upcoming(&self.ledger));
             return;
         }
+        let mut relied_on = Vec::new();
         if let Some(integration) = self.ledger.integration(id) {
+            relied_on.push((integration.organization.clone(), integration.definition.pool.clone()));
             self.index.take_integration(integration);
         }
         self.ledger.apply(position, recorded);
         if let Some(integration) = self.ledger.integration(id) {
             self.index.put_integration(integration);
+            self.roster.look_again(&integration.definition.pool);
+            relied_on.push((integration.organization.clone(), integration.definition.pool.clone()));
+        }
+        relied_on.dedup();
+        for (organization, pool) in relied_on {
+            self.index.look_at(&self.ledger, Cause::offline(&organization, &pool));
         }
     }
 
@@ -184,6 +225,16 @@ impl State {
     /// Lets the back-offs that have ended by `now` end.
     pub fn end_back_offs(&mut self, now: Stamp) {
         self.index.end_back_offs(&self.ledger, now);
+    }
+
+    /// What is to be looked at for incidents, if the time of anything has come.
+    #[must_use]
+    pub fn first_review(&self, now: Now) -> Option<Command> {
+        if let Some(cause) = self.index.alerts().first_look(now.stamp) {
+            return Some(Command::Review(Review { cause }));
+        }
+        let pool = self.roster.first_deserted(now.moment)?.clone();
+        Some(Command::Offline(Offline { pool }))
     }
 
     /// When something is to be done next although nobody asks, on each clock; `None` when nothing is planned there.
@@ -226,6 +277,15 @@ impl State {
             }
         }
         broken.extend(self.broken_incidents());
+        for runner in self.ledger.runners() {
+            let pool = &runner.profile.pool;
+            let is_served = self.index.pools().present(pool) > 0;
+            if is_served == self.roster.is_deserted(pool) {
+                broken.push(format!(
+                    "nobody knows until when the pool `{pool}` may be without runners: {runner:?}"
+                ));
+            }
+        }
         for (runner, presence) in self.roster.presences() {
             let held = u32::try_from(self.index.held_count(runner)).unwrap_or(u32::MAX);
             if presence.held != held {
@@ -238,11 +298,18 @@ impl State {
         broken
     }
 
-    /// An open incident and its integration name each other, so that a cause has at most one.
+    /// A cause has at most one open incident, and that of an integration and the integration name each other.
     fn broken_incidents(&self) -> Vec<String> {
-        let open = self.ledger.incidents().filter(|incident| incident.closed.is_none());
-        let unnamed = open.filter(|incident| {
-            let Cause::ErrorRate { integration } = incident.cause;
+        let open = || self.ledger.incidents().filter(|incident| incident.closed.is_none());
+        let second = open().filter(|incident| {
+            let indexed = self.index.alerts().open(&incident.cause);
+            indexed.is_none_or(|open| open.incident != incident.id)
+        });
+        let second = second.map(|incident| format!("there is another open incident of the same cause: {incident:?}"));
+        let unnamed = open().filter(|incident| {
+            let Some(integration) = incident.cause.integration() else {
+                return false;
+            };
             let alert = self.ledger.integration(integration).map(|one| &one.alert);
             !matches!(alert, Some(Alert::Open { incident: named, .. }) if *named == incident.id)
         });
@@ -258,6 +325,6 @@ impl State {
             let (id, alert) = (integration.id, &integration.alert);
             format!("integration {id} has an open incident that is not open: {alert:?}")
         });
-        unnamed.chain(missing).collect()
+        second.chain(unnamed).chain(missing).collect()
     }
 }

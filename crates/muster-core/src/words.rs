@@ -12,6 +12,7 @@ pub(crate) mod percent;
 mod permission;
 mod principal;
 mod reason;
+mod release;
 mod request;
 mod status;
 
@@ -29,5 +30,6 @@ pub use percent::{Percent, PercentError};
 pub use permission::Permission;
 pub use principal::Principal;
 pub use reason::{Reason, ReasonKind};
+pub use release::Release;
 pub use request::Request;
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};

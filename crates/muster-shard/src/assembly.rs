@@ -65,7 +65,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     for (sequence, finished) in recovered.ended {
         tail.push(sequence, finished);
     }
-    let state = State::starting(recovered.ledger, options.limits, now);
+    let state = State::starting(recovered.ledger, options.limits, Arc::clone(&options.policy), now);
     let (landing, landing_work) = mpsc::channel(LANDING_WAITING_MAX);
     let (notes, noted) = mpsc::channel(NOTES_WAITING_MAX);
     for execution in state.index().landing() {

@@ -1,7 +1,9 @@
 //! How a shard behaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::alert::Policy;
 use muster_core::roster::Limits;
 
 /// How a shard behaves.
@@ -9,6 +11,8 @@ use muster_core::roster::Limits;
 pub struct Options {
     /// The time limits of the check-in.
     pub limits: Limits,
+    /// What is told of pools and runners, and to whom.
+    pub policy: Arc<Policy>,
     /// Where chance begins; `None` for somewhere else each time.
     pub seed: Option<u64>,
     /// How long a changed entity may wait for its record. Most executions live less, and so never get one; the journal is replayed over as much at
@@ -47,6 +51,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            policy: Arc::default(),
             seed: None,
             held: None,
             record_after: Duration::from_secs(7),

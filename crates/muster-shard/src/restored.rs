@@ -1,6 +1,7 @@
 //! The first that happens in a store that was made of a backup, before anybody serves it: all that was open when the backup was made is fenced, since what
 //! became of it after that is not known. Why, and how: `muster_core::decide::execution::fence`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::decide::execution::fence::Fence;
@@ -32,7 +33,7 @@ pub fn fence_all(store: &Store, wall: Stamp) -> Result<u64, StoreError> {
         stamp: wall.max(recovered.last_stamp.unwrap_or_default()),
         moment: Moment::from_start(Duration::ZERO),
     };
-    let mut state = State::starting(recovered.ledger, Limits::default(), now);
+    let mut state = State::starting(recovered.ledger, Limits::default(), Arc::default(), now);
     let open: Vec<ExecutionId> = state.ledger().executions().map(|execution| execution.id).collect();
     let by = Principal::Coordinator;
     // Nothing here is left to chance.

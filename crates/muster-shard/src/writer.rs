@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_core::decide::check::give_up::GiveUpCheck;
 use muster_core::decide::execution::fall_due::FallDue;
-use muster_core::decide::incident::{forget::Forget, review::Review};
+use muster_core::decide::incident::forget::Forget;
 use muster_core::decide::session::{lapse::Lapse, withdraw::Withdraw};
 use muster_core::decide::{Answer, Command, Decision, Effect, Rejection, decide};
 use muster_core::dispatch;
@@ -419,10 +419,10 @@ impl Turn<'_> {
         let by = Principal::Coordinator;
         let now = self.now;
         for _ in 0..STEPS_MAX {
-            let Some(integration) = self.state().index().alerts().first_look(now.stamp) else {
+            let Some(review) = self.state().first_review(now) else {
                 break;
             };
-            let _ = self.ask(&by, Command::Review(Review { integration }));
+            let _ = self.ask(&by, review);
         }
         for _ in 0..STEPS_MAX {
             let Some(incident) = self.state().index().alerts().first_forgettable(now.stamp) else {

@@ -1,13 +1,15 @@
 //! What must hold after each step, whatever happens.
 
 mod health;
+mod staff;
 
 use std::time::Duration;
 
+use muster_core::entity::Cause;
 use muster_core::event::{Event, Recorded};
 use muster_core::ledger::{Ledger, Position};
 use muster_core::words::{
-    DataType, ExecutionId, IntegrationId, OrganizationId, Principal, RunnerId, Sequence, SessionId,
+    DataType, ExecutionId, IntegrationId, OrganizationId, Pool, Principal, RunnerId, Sequence, SessionId,
 };
 use muster_landing::Destination;
 use muster_proto::v1;
@@ -21,7 +23,7 @@ use crate::trace::broken;
 use crate::world::World;
 
 /// How long a runner keeps what it holds without being heard, as the coordinator judges it: its lease and the grace.
-const LEASE_MS: Millis = 65_000;
+pub(crate) const LEASE_MS: Millis = 65_000;
 
 /// What may lie between a message and the moment from which the shard counts.
 const HEARD_SLACK_MS: Millis = 6_000;
@@ -54,6 +56,7 @@ impl World {
         if let Err(why) = taken {
             broken!("batch {sequence}: {why}");
         }
+        self.note_pools(&events);
         for (ordinal, recorded) in (0..).zip(&events) {
             self.shadow.apply(Position { sequence, ordinal }, recorded);
         }
@@ -74,6 +77,10 @@ impl World {
                     broken!("the lease of {runner} is said to be over, and it was heard {silent:?} ms ago");
                 }
             }
+            Event::IncidentOpened {
+                cause: Cause::PoolOffline { organization, pool },
+                ..
+            } => self.check_offline(&Pool::named(organization, pool)),
             Event::ExecutionClaimed { execution, claim, .. } => {
                 self.claimed.insert((*execution, claim.attempt), self.now);
             }
@@ -261,6 +268,7 @@ impl World {
                 broken!("the ledger is not the fold of its journal: {what}");
             }
             self.check_health();
+            self.check_pools();
         }
     }
 

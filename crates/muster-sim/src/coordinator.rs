@@ -16,6 +16,7 @@ use crate::files::Opened;
 use crate::jobs::{Publisher, Work};
 use crate::mail::Notifier;
 use crate::network::Item;
+use crate::spec::staff;
 use crate::trace::{broken, say};
 use crate::world::{Due, World};
 
@@ -52,6 +53,7 @@ impl World {
         let reading = self.clock.read(self.now);
         let options = Options {
             seed: Some(self.chance.u64(..)),
+            policy: Arc::new(staff::policy()),
             record_after: Duration::from_millis(self.chance.u64(500..9_000)),
             // However many days go by here, all that has ended is compared at the end.
             retention: Retention {

@@ -30,6 +30,7 @@ impl World {
         let newest = self.coordinator_now().map_or(self.last_stamp, |now| now.stamp);
         self.clock.set_right_after(self.now, newest);
         self.wake(Due::Start, 1_000);
+        self.update_runners();
         for which in 0..self.runners.len() {
             let runner = &mut self.runners[which];
             runner.cut_off_until = 0;

@@ -27,6 +27,7 @@ const FAULTS: &[(u32, &str)] = &[
     (2, "a runner's disk is full"),
     (2, "a runner is removed"),
     (2, "a runner is added"),
+    (1, "a pool loses its runners for long"),
     (6, "a stream breaks"),
     (5, "a stream breaks, and one side learns of it"),
     (4, "a stream goes silent towards the coordinator"),
@@ -135,6 +136,17 @@ impl World {
                 }
                 self.crash_runner(which, Stops::Lost);
                 self.runners[which].gone = true;
+            }
+            "a pool loses its runners for long" => {
+                let pool = self.runners[which].pool();
+                let away = self.chance.u64(200_000..1_500_000);
+                for one in 0..self.runners.len() {
+                    if self.runners[one].pool() == pool && !self.runners[one].gone {
+                        self.crash_runner(one, Stops::Lost);
+                        let more = self.chance.u64(0..120_000);
+                        self.wake(Due::Boot(one), away + more);
+                    }
+                }
             }
             "a runner is added" => {
                 if self.runners.len() >= RUNNERS_MAX {

@@ -13,9 +13,13 @@ use crate::agenda::Millis;
 use crate::checks::Checking;
 use crate::clock::Clock;
 use crate::network::Item;
+use crate::spec::staff::OLD;
 use crate::trace::{broken, say};
 use crate::work::Task;
 use crate::world::{Due, World};
+
+/// A version that is not too old.
+const NEW: &str = "0.1.0";
 
 /// The most that a runner's end may ever have in hand here.
 const IN_HAND_MAX: usize = 2_200;
@@ -53,6 +57,11 @@ pub struct Runner {
 }
 
 impl Runner {
+    /// Which pool it serves, and whose that is.
+    pub fn pool(&self) -> (Option<OrganizationId>, String) {
+        (self.organization.clone(), self.profile.pool.clone())
+    }
+
     /// How much it carries out at the same time.
     pub fn slots(&self) -> usize {
         self.profile.slots as usize
@@ -109,7 +118,12 @@ impl World {
             display_name: name.clone(),
             organization: organization.map_or_else(String::new, |organization| format!("organizations/{organization}")),
             pool: pool.to_owned(),
-            version: "0.1.0".to_owned(),
+            version: if !self.healed && self.chance.u32(0..4) == 0 {
+                OLD
+            } else {
+                NEW
+            }
+            .to_owned(),
             connectors,
             slots: self.chance.u32(1..4),
             host: v1::HostFacts {
@@ -152,6 +166,10 @@ impl World {
             return;
         }
         runner.life += 1;
+        if runner.life > 1 && runner.profile.version == OLD && self.chance.u32(0..3) == 0 {
+            runner.profile.version = NEW.to_owned();
+            self.trace.count("a runner is updated");
+        }
         runner.heard_coordinator = None;
         runner.clock = runner.clock.restarted(now);
         let spooled = runner.spool.values().cloned().collect();
@@ -160,6 +178,16 @@ impl World {
         let (name, spooled) = (runner.name.clone(), runner.spool.len());
         say!(self, "{name}: starts with {spooled} spooled results");
         self.wake(Due::Runner(which), 0);
+    }
+
+    /// Every runner that is too old is updated.
+    pub(crate) fn update_runners(&mut self) {
+        for which in 0..self.runners.len() {
+            if self.runners[which].profile.version == OLD {
+                self.crash_runner(which, Stops::Killed);
+                self.runners[which].profile.version = NEW.to_owned();
+            }
+        }
     }
 
     /// A runner's process ends without any leave.

@@ -5,10 +5,11 @@ mod execution;
 pub mod health;
 mod incident;
 mod schedule;
+pub mod staff;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_core::entity::{Definition, EntityKey, Profile};
+use muster_core::entity::{Definition, EntityKey};
 use muster_core::event::{Event, Recorded};
 use muster_core::schedule::Skip;
 use muster_core::time::{Interval, Stamp};
@@ -112,7 +113,7 @@ pub struct Integration {
 pub struct Spec {
     pub executions: BTreeMap<ExecutionId, Execution>,
     pub integrations: BTreeMap<IntegrationId, Integration>,
-    pub runners: BTreeMap<RunnerId, Profile>,
+    pub runners: BTreeMap<RunnerId, staff::Runner>,
     pub incidents: BTreeMap<IncidentId, incident::Incident>,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     newest: Stamp,
@@ -152,7 +153,8 @@ impl Spec {
                 format!("{id} is still open, though its integration or data type was disabled or removed")
             })?;
         }
-        self.check_told_in_time(self.newest)
+        self.check_told_in_time(self.newest)?;
+        self.check_staff(self.newest)
     }
 
     fn take(&mut self, sequence: Sequence, recorded: &Recorded) -> Result<&'static str, Broken> {
@@ -219,15 +221,19 @@ impl Spec {
             | Event::LandingCommitted { .. }
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. } => self.take_execution(sequence, recorded),
-            Event::RunnerCheckedIn { runner, profile } => {
+            Event::RunnerCheckedIn {
+                runner,
+                profile,
+                outdated,
+            } => {
                 must(*by == Principal::Runner(*runner), || {
                     "somebody else checks it in".to_owned()
                 })?;
-                self.runners.insert(*runner, profile.clone());
+                self.check_in(*runner, profile, *outdated, recorded.at)?;
                 Ok("runner checked in")
             }
-            Event::RunnerLeft { runner, .. } => {
-                must(self.runners.contains_key(runner), || "it never came".to_owned())?;
+            Event::RunnerLeft { runner, last_heard } => {
+                self.leave(*runner, *last_heard)?;
                 match by {
                     Principal::Coordinator => {
                         let held = self

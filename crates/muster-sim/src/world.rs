@@ -6,7 +6,7 @@ use muster_core::decide::Work;
 use muster_core::event::Recorded;
 use muster_core::ledger::Ledger;
 use muster_core::time::{Now, Stamp};
-use muster_core::words::{ExecutionId, RunnerId, Sequence, SessionId};
+use muster_core::words::{ExecutionId, Pool, RunnerId, Sequence, SessionId};
 
 use crate::agenda::{Agenda, Millis};
 use crate::checks::Checks;
@@ -119,6 +119,8 @@ pub struct World {
     pub(crate) told: Told,
     /// When the newest session of each runner was heard last.
     pub(crate) heard: BTreeMap<RunnerId, Millis>,
+    /// Since when each pool that has had runners has none.
+    pub(crate) deserted: BTreeMap<Pool, Millis>,
     /// When each attempt was claimed.
     pub(crate) claimed: BTreeMap<Work, Millis>,
     /// The attempts of which their runners have said anything.
@@ -168,6 +170,7 @@ impl World {
             shadow: Ledger::default(),
             told: Told::default(),
             heard: BTreeMap::new(),
+            deserted: BTreeMap::new(),
             claimed: BTreeMap::new(),
             confirmed: BTreeSet::new(),
             sessions: BTreeMap::new(),

@@ -12,6 +12,7 @@
 mod alert;
 mod description;
 pub(crate) mod event;
+mod evidence;
 pub(crate) mod history;
 pub(crate) mod log_line;
 pub(crate) mod record;

@@ -4,6 +4,7 @@ mod exim;
 mod faults;
 mod kills;
 mod rate;
+mod staff;
 mod trial;
 
 use std::path::Path;

@@ -101,6 +101,10 @@ smtp_tls = \"starttls\"           # default
 #smtp_password_file             # default
 #mail_from                      # default
 #public_url                     # default
+#operators                      # default
+operators_reminder = \"24h\"      # default
+pool_offline_after = \"5m\"       # default
+runner_outdated_after = \"24h\"   # default
 stop_within = \"40s\"             # --stop-within
 log = \"info\"                    # default
 log_format = \"auto\"             # default
@@ -277,13 +281,46 @@ fn switched_on(printed: &str) -> String {
             .strip_prefix('#')
             .filter(|rest| !rest.starts_with([' ', '#']) && !rest.is_empty());
         // A setting without a default has what it is, in capitals.
-        let value = setting.and_then(|setting| Some(setting.split_once(" = \"")?.1.trim_end_matches('"')));
+        let value = setting.and_then(|setting| Some(setting.split_once(" = ")?.1.trim_matches(['[', ']', '"'])));
         let is_placeholder = value.is_some_and(|value| value.chars().all(|c| c.is_ascii_uppercase() || c == ':'));
         let line = setting.filter(|_| !is_placeholder).unwrap_or(line);
         // No connector may be called this.
         format!("{}\n", line.replace("[exec.NAME]", "[exec.crm]"))
     };
     printed.lines().map(line).collect()
+}
+
+fn is_refused(file: &str, fault: &str) {
+    let ended = Folder::with(file).run(Binary::Coordinator, &["--check-config"], &[]);
+    assert_eq!(ended.code, Some(78), "{file}: {}", ended.stdout);
+    assert!(ended.stderr.contains(fault), "{file}: {}", ended.stderr);
+}
+
+#[test]
+fn operators_and_patience_that_cannot_be_are_told() {
+    let many: Vec<String> = (0..21).map(|number| format!("\"a{number}@example.com\"")).collect();
+    for (file, fault) in [
+        (
+            "operators = [\"oncall@example.com\", \"oncall\"]",
+            "`oncall` is not the address of a mailbox",
+        ),
+        (
+            "operators = [\"a@example.com\", \"a@example.com\"]",
+            "`operators`: the recipient a@example.com is named twice",
+        ),
+        (
+            &format!("operators = [{}]", many.join(", ")),
+            "`operators`: there are 21 recipients: at most 20 are told",
+        ),
+        ("operators_reminder = \"30s\"", "must be between 1 min and 720 h"),
+        ("pool_offline_after = \"0s\"", "must be between 1 s and 24 h"),
+        ("runner_outdated_after = \"721h\"", "must be between 1 s and 720 h"),
+    ] {
+        is_refused(file, fault);
+    }
+    let good = "operators = [\"oncall@example.com\"]\noperators_reminder = \"0s\"\n";
+    let ended = Folder::with(good).run(Binary::Coordinator, &["--check-config"], &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
 #[test]
@@ -322,9 +359,7 @@ fn a_mail_server_that_cannot_be_used_is_told_with_what_to_set() {
             "write it like `muster@example.com`",
         ),
     ] {
-        let ended = Folder::with(&file).run(Binary::Coordinator, &["--check-config"], &[]);
-        assert_eq!(ended.code, Some(78), "{file}: {}", ended.stdout);
-        assert!(ended.stderr.contains(fault), "{file}: {}", ended.stderr);
+        is_refused(&file, fault);
     }
     // What is in files is seen at the start, before anything is made.
     let folder = Folder::with(with("smtp_user = \"muster\"\nsmtp_password_file = \"password\""));

@@ -2,4 +2,8 @@
 
 pub mod deliver;
 pub mod forget;
+pub mod offline;
+mod pool;
+pub(crate) mod rate;
 pub mod review;
+mod runner;

@@ -12,8 +12,26 @@ use crate::event::Event;
 use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
-use crate::time::Now;
-use crate::words::{Category, Failure, LogLevel, Reason, ReasonKind};
+use crate::time::{Now, Stamp};
+use crate::words::{Category, Failure, LogLevel, Reason, ReasonKind, RunnerId};
+
+/// Adds to a decision that a runner is not there any more.
+fn leave(state: &State, runner: RunnerId, last_heard: Stamp, decision: &mut Decision) {
+    decision.events.push(Event::RunnerLeft { runner, last_heard });
+    decision.roster.push(RosterChange::Removed(runner));
+    desert(state, runner, decision);
+}
+
+/// Adds to a decision that the pool of a runner has none any more, if that is the last of those that are there.
+fn desert(state: &State, runner: RunnerId, decision: &mut Decision) {
+    let Some(runner) = state.ledger().runner(runner) else {
+        return;
+    };
+    let pool = &runner.profile.pool;
+    if runner.left.is_none() && state.index().pools().present(pool) == 1 {
+        decision.roster.push(RosterChange::Deserted(pool.clone()));
+    }
+}
 
 /// Adds to a decision that an attempt is lost with its runner: that counts as a failure, so that a runner which crashes over an execution does not
 /// do so for ever.

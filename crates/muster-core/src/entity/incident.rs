@@ -1,16 +1,14 @@
 //! An incident: something that goes wrong for a while, whom that is told to, and what became of telling it. The outbox is all that still waits here.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::decide::incident::forget::REMEMBERED;
 use crate::event::Event;
-use crate::health::Tally;
 use crate::planted;
 use crate::time::Stamp;
-use crate::words::{
-    DataType, DisplayName, EmailAddress, ExecutionId, Failure, IncidentId, IntegrationId, OrganizationId, Percent,
-};
+use crate::words::{EmailAddress, IncidentId, IntegrationId, OrganizationId, Pool, PoolName, RunnerId};
+
+use super::Evidence;
 
 /// What goes wrong. Of each there is at most one open incident.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,47 +18,44 @@ pub enum Cause {
         /// Of which integration.
         integration: IntegrationId,
     },
+    /// No runner of a pool is there any more.
+    PoolOffline {
+        /// Whose integrations wait for it.
+        organization: OrganizationId,
+        /// Which pool, as that organization calls it.
+        pool: PoolName,
+    },
+    /// A runner is older than it should be.
+    RunnerOutdated {
+        /// Which.
+        runner: RunnerId,
+    },
 }
 
-/// What an incident is told with: as it was when that was decided, since a mail that is sent again must be the same mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evidence {
-    /// What the integration was called.
-    pub display_name: DisplayName,
-    /// How its executions ended.
-    pub tally: Tally,
-    /// Within which time.
-    pub window: Duration,
-    /// At which error rate the incident opens.
-    pub threshold: Percent,
-    /// Below which it closes.
-    pub recovery: Percent,
-    /// What is wrong, the newest first. At most [`Evidence::ERRORS_MAX`].
-    pub errors: Vec<ErrorSeen>,
-}
+impl Cause {
+    /// The integration that it is about; `None` when it is about no single one.
+    #[must_use]
+    pub fn integration(&self) -> Option<IntegrationId> {
+        match self {
+            Self::ErrorRate { integration } => Some(*integration),
+            Self::PoolOffline { .. } | Self::RunnerOutdated { .. } => None,
+        }
+    }
 
-impl Evidence {
-    /// The most errors that are told.
-    pub const ERRORS_MAX: usize = 3;
-}
-
-/// The newest error of a data type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorSeen {
-    /// Of which data type.
-    pub data_type: DataType,
-    /// In which execution.
-    pub execution: ExecutionId,
-    /// When.
-    pub at: Stamp,
-    /// What.
-    pub failure: Failure,
+    /// That this pool is offline, for this organization.
+    #[must_use]
+    pub fn offline(organization: &OrganizationId, pool: &Pool) -> Self {
+        Self::PoolOffline {
+            organization: organization.clone(),
+            pool: pool.name.clone(),
+        }
+    }
 }
 
 /// Why an incident is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
-    /// The error rate has come down.
+    /// The error rate has come down, a runner of the pool is back, or the runner has another version.
     Recovered,
     /// The integration was disabled.
     Disabled,
@@ -68,6 +63,10 @@ pub enum Closing {
     Deleted,
     /// Its notifications were switched off.
     Muted,
+    /// No enabled integration relies on the pool any more.
+    Unused,
+    /// The runner has not been there for long.
+    Gone,
 }
 
 /// Which of an incident's news is told.
@@ -172,6 +171,12 @@ impl Incident {
     #[must_use]
     pub fn notice(&self, ordinal: u32) -> Option<&Notice> {
         self.notices.iter().find(|notice| notice.ordinal == ordinal)
+    }
+
+    /// When people were told last.
+    #[must_use]
+    pub fn told(&self) -> Stamp {
+        self.notices.back().map_or(self.opened, |newest| newest.at)
     }
 
     /// A delivery by its place in the notice of this ordinal, with that notice, if it is still kept.

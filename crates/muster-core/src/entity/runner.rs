@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use crate::time::Stamp;
-use crate::words::{ConnectorName, DisplayName, OrganizationId, Pool, RunnerId, Slots};
+use crate::words::{ConnectorName, DisplayName, OrganizationId, Pool, Release, RunnerId, Slots};
 
 /// What a runner says about itself when it checks in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,15 @@ pub struct Profile {
     pub connectors: Vec<ConnectorName>,
 }
 
+/// That a runner is older than it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outdated {
+    /// Since which check-in.
+    pub since: Stamp,
+    /// The least release that the coordinator expected at the newest check-in.
+    pub expected: Release,
+}
+
 /// A runner that has checked in at least once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runner {
@@ -37,4 +46,6 @@ pub struct Runner {
     pub checked_in: Stamp,
     /// When it was last heard, if it has left since; `None` while it is there, as far as the ledger knows.
     pub left: Option<Stamp>,
+    /// Whether it was too old at its newest check-in; `None` when it was not.
+    pub outdated: Option<Outdated>,
 }

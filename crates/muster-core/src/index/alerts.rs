@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alert;
-use crate::entity::{Incident, Integration};
+use crate::entity::{Cause, Incident, Integration};
 use crate::planted;
 use crate::time::Stamp;
 use crate::words::{IncidentId, IntegrationId, OrganizationId};
@@ -21,11 +21,25 @@ pub struct Outgoing {
     pub delivery: u32,
 }
 
+/// An open incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// Which.
+    pub incident: IncidentId,
+    /// When people were told last.
+    pub told: Stamp,
+}
+
 /// The indices of incidents.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Alerts {
     looks: BTreeSet<(Stamp, IntegrationId)>,
     look_of: BTreeMap<IntegrationId, Stamp>,
+    /// The open incidents.
+    open: BTreeMap<Cause, Open>,
+    /// When to look at what is no integration's: pools and runners.
+    cause_looks: BTreeSet<(Stamp, Cause)>,
+    cause_look_of: BTreeMap<Cause, Stamp>,
     incidents: BTreeSet<(OrganizationId, IncidentId)>,
     open_counts: BTreeMap<OrganizationId, usize>,
     outbox: BTreeSet<Outgoing>,
@@ -33,11 +47,27 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// The integration that is to be looked at first, if its time has come.
+    /// The cause that is to be looked at first, if its time has come; integrations before all else.
     #[must_use]
-    pub fn first_look(&self, now: Stamp) -> Option<IntegrationId> {
-        let (at, integration) = self.looks.first()?;
-        (*at <= now).then_some(*integration)
+    pub fn first_look(&self, now: Stamp) -> Option<Cause> {
+        let integration = self.looks.first().filter(|(at, _)| *at <= now);
+        if let Some((_, integration)) = integration {
+            let integration = *integration;
+            return Some(Cause::ErrorRate { integration });
+        }
+        let (_, cause) = self.cause_looks.first().filter(|(at, _)| *at <= now)?;
+        Some(cause.clone())
+    }
+
+    /// The open incident of this cause.
+    #[must_use]
+    pub fn open(&self, cause: &Cause) -> Option<Open> {
+        self.open.get(cause).copied()
+    }
+
+    /// The open incidents by cause.
+    pub fn all_open(&self) -> impl Iterator<Item = (&Cause, Open)> {
+        self.open.iter().map(|(cause, open)| (cause, *open))
     }
 
     /// The incident that is to be forgotten first, if its time has come.
@@ -51,8 +81,9 @@ impl Alerts {
     #[must_use]
     pub fn next(&self) -> Option<Stamp> {
         let look = self.looks.first().map(|(at, _)| *at);
+        let cause_look = self.cause_looks.first().map(|(at, _)| *at);
         let forget = self.forgettable.first().map(|(at, _)| *at);
-        look.into_iter().chain(forget).min()
+        look.into_iter().chain(cause_look).chain(forget).min()
     }
 
     /// The incidents of an organization before `before`, newest first.
@@ -103,9 +134,28 @@ impl Alerts {
         }
     }
 
+    /// Plans when to look at what is no integration's; `None` for never.
+    pub(super) fn look_at(&mut self, cause: Cause, next: Option<Stamp>) {
+        if self.cause_look_of.get(&cause).copied() == next {
+            return;
+        }
+        if let Some(at) = self.cause_look_of.remove(&cause) {
+            self.cause_looks.remove(&(at, cause.clone()));
+        }
+        if let Some(at) = next {
+            self.cause_look_of.insert(cause.clone(), at);
+            self.cause_looks.insert((at, cause));
+        }
+    }
+
     pub(super) fn put(&mut self, incident: &Incident) {
         self.incidents.insert((incident.organization.clone(), incident.id));
         if incident.closed.is_none() {
+            let open = Open {
+                incident: incident.id,
+                told: incident.told(),
+            };
+            self.open.insert(incident.cause.clone(), open);
             *self.open_counts.entry(incident.organization.clone()).or_default() += 1;
         }
         self.outbox.extend(outgoing(incident));
@@ -118,6 +168,9 @@ impl Alerts {
 
     pub(super) fn take(&mut self, incident: &Incident) {
         self.incidents.remove(&(incident.organization.clone(), incident.id));
+        if incident.closed.is_none() {
+            self.open.remove(&incident.cause);
+        }
         if incident.closed.is_none()
             && let Some(count) = self.open_counts.get_mut(&incident.organization)
         {

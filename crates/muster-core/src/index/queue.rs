@@ -64,6 +64,12 @@ impl Queue {
             .map_or(0, |line| line.waiting.range(..ticket).take(most).count())
     }
 
+    /// How many of an organization wait.
+    #[must_use]
+    pub fn waiting_of(&self, organization: &OrganizationId) -> usize {
+        self.lines.get(organization).map_or(0, |line| line.waiting.len())
+    }
+
     pub(super) fn enqueue(&mut self, organization: &OrganizationId, ticket: Ticket) {
         self.change(organization, |line| line.waiting.insert(ticket));
     }

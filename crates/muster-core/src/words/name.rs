@@ -147,6 +147,13 @@ impl DataType {
     }
 }
 
+impl ConnectorName {
+    /// A lower bound of all names, for ranges; it is no name itself.
+    pub(crate) fn least() -> Self {
+        Self(SmolStr::new_static(""))
+    }
+}
+
 /// A runner pool and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pool {

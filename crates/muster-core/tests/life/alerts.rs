@@ -6,7 +6,7 @@ use muster_core::decide::Command;
 use muster_core::decide::execution::{fail, run_now};
 use muster_core::decide::incident::deliver::Tried;
 use muster_core::decide::integration::{create, delete, disable, enable, update};
-use muster_core::entity::{Closing, Delivery, DeliveryState, Incident, NoticeKind};
+use muster_core::entity::{Closing, Delivery, DeliveryState, Evidence, Incident, Notice, NoticeKind, RateEvidence};
 use muster_core::health::Window;
 use muster_core::words::{Category, Failure, IntegrationId, Notifications, Percent, Principal};
 
@@ -172,6 +172,13 @@ impl Source {
     }
 }
 
+fn rate(notice: &Notice) -> &RateEvidence {
+    match &notice.evidence {
+        Evidence::ErrorRate(rate) => rate,
+        other => panic!("it is no integration's: {other:?}"),
+    }
+}
+
 use NoticeKind::{Closed, Opened, Reminder};
 
 #[test]
@@ -194,8 +201,8 @@ fn an_incident_opens_at_the_threshold_and_not_before() {
         panic!("301 of 1002 are 30.04 %")
     };
     let notice = &incident.notices[0];
-    assert_eq!(notice.evidence.tally.to_string(), "301 of 1002 failed = 30.03 %");
-    assert_eq!(notice.evidence.errors[0].failure.message, "the API answered 403");
+    assert_eq!(rate(notice).tally.to_string(), "301 of 1002 failed = 30.03 %");
+    assert_eq!(rate(notice).errors[0].failure.message, "the API answered 403");
     assert_eq!(notice.deliveries.len(), 2);
 }
 
@@ -227,7 +234,7 @@ fn a_rate_that_swings_between_recovery_and_threshold_is_told_once() {
         source.run(false);
     }
     assert_eq!(source.told(), [Opened, Closed]);
-    let closed = source.incidents()[0].notices[1].evidence.tally.hundredths();
+    let closed = rate(&source.incidents()[0].notices[1]).tally.hundredths();
     assert!(closed < Some(2_000), "it closes below 20 %: {closed:?}");
     assert_eq!(source.closing(), Some(Closing::Recovered));
 }

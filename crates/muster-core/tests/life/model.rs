@@ -1,9 +1,10 @@
 //! A shard without I/O: it decides, records and applies as the real one does, and checks the invariants after each step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use muster_core::alert;
+use muster_core::alert::{self, Policy};
 use muster_core::decide::check::{begin, give_up, report};
 use muster_core::decide::execution::Report;
 use muster_core::decide::execution::retry::FAILURES_MAX;
@@ -21,8 +22,10 @@ use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
     Attempt, Category, CheckId, Claim, Configuration, ConfigurationStatus, ConnectorName, DataType, DisplayName,
     EmailAddress, Enablement, ExecutionId, ExecutionStatus, Failure, IntegrationId, Notifications, OrganizationId,
-    Origin, Outcome, Pool, PoolName, Principal, RunnerId, Sequence, SessionId, Slots,
+    Origin, Outcome, Pool, PoolName, Principal, Release, RunnerId, Sequence, SessionId, Slots,
 };
+
+use crate::roll::Roll;
 
 /// What a runner of the model knows: exactly what it was told.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +63,7 @@ pub struct Model {
     check_fails: BTreeSet<IntegrationId>,
     /// What runners have or had from before the newest restore. None of it may be believed any more.
     undone: BTreeSet<Work>,
+    roll: Roll,
 }
 
 pub fn organization() -> OrganizationId {
@@ -87,6 +91,15 @@ pub fn definition(name: u32, data_types: usize, minutes: u64) -> muster_core::en
     }
 }
 
+/// One person is told of pools and runners.
+fn policy() -> Arc<Policy> {
+    Arc::new(Policy {
+        recipients: vec![EmailAddress::new("operator@example.com").expect("an address")],
+        release: Release { major: 2, minor: 1 },
+        ..Policy::default()
+    })
+}
+
 /// Some are off, some hold, some look at an hour only.
 fn notifications(name: u32) -> Notifications {
     let address = |text| EmailAddress::new(text).expect("an address");
@@ -107,7 +120,7 @@ impl Model {
             moment: Moment::from_start(Duration::ZERO),
         };
         Self {
-            state: State::starting(Ledger::default(), Limits::default(), now),
+            state: State::starting(Ledger::default(), Limits::default(), policy(), now),
             now,
             chance: fastrand::Rng::with_seed(seed),
             head: Sequence(0),
@@ -127,6 +140,7 @@ impl Model {
             checks: BTreeMap::new(),
             checked: Vec::new(),
             check_fails: BTreeSet::new(),
+            roll: Roll::default(),
         }
     }
 
@@ -158,6 +172,7 @@ impl Model {
             self.count_failures(&recorded);
             self.follow_checks(&recorded);
             self.judge_pause(&recorded);
+            self.roll.take(&recorded, self.state.ledger(), self.now);
             if let Some(finished) = self.state.apply(position, &recorded).finished {
                 self.check_end(&finished);
                 let before = self.finished.insert(finished.id, finished);
@@ -353,9 +368,8 @@ impl Model {
                 .expect("never refused");
         }
         let mut steps = 0;
-        while let Some(integration) = self.state.index().alerts().first_look(self.now.stamp) {
-            let command = muster_core::decide::incident::review::Review { integration };
-            self.ask(&by, Command::Review(command)).expect("never refused");
+        while let Some(review) = self.state.first_review(self.now) {
+            self.ask(&by, review).expect("never refused");
             steps += 1;
             assert!(steps < 100, "a look settles what it was for");
         }
@@ -363,6 +377,7 @@ impl Model {
             let command = muster_core::decide::incident::forget::Forget { incident };
             self.ask(&by, Command::Forget(command)).expect("never refused");
         }
+        self.roll.check(self.state.ledger(), self.now);
         for integration in self.state.ledger().integrations() {
             let verdict = alert::judge(integration, self.now.stamp);
             assert_eq!(verdict, None, "all is as it ought to be: {integration:?}");
@@ -466,6 +481,11 @@ impl Model {
     }
 
     pub fn check_in(&mut self, which: usize, forgets: bool) {
+        self.check_in_as(which, forgets, "hq", "2.1.7");
+    }
+
+    /// A runner checks in to a pool, with a version.
+    pub fn check_in_as(&mut self, which: usize, forgets: bool, pool: &str, version: &str) {
         let session = SessionId(self.chance.u128(..));
         let runner = &mut self.runners[which];
         if forgets {
@@ -479,7 +499,7 @@ impl Model {
             runner.work.iter().copied().partition(|_| chance.u8(0..3) == 0);
         let finished_before = finished.clone();
         let connectors = vec![ConnectorName::new("host").expect("a name")];
-        let pool = Pool::named(&organization(), &PoolName::new("hq").expect("a name"));
+        let pool = Pool::named(&organization(), &PoolName::new(pool).expect("a name"));
         let command = muster_core::decide::session::check_in::CheckIn {
             runner: runner_id(which),
             session,
@@ -487,7 +507,7 @@ impl Model {
                 display_name: DisplayName::new(&format!("hq-{which}")).expect("a name"),
                 organization: Some(organization()),
                 pool,
-                version: "1".into(),
+                version: version.into(),
                 platform: "test".into(),
                 slots: Slots(2),
                 connectors,
@@ -571,7 +591,8 @@ impl Model {
     }
 
     pub fn restart(&mut self) {
-        self.state = State::starting(self.replay_over_records(), Limits::default(), self.now);
+        self.state = State::starting(self.replay_over_records(), Limits::default(), policy(), self.now);
+        self.roll.restart(self.state.ledger(), self.now);
         for runner in &mut self.runners {
             runner.session = None;
         }
@@ -775,9 +796,11 @@ impl Model {
         }
         let open = ledger.incidents().filter(|one| one.closed.is_none());
         for incident in open {
-            let Cause::ErrorRate { integration } = &incident.cause;
+            let Some(integration) = incident.cause.integration() else {
+                continue;
+            };
             assert!(
-                ledger.integration(*integration).is_some(),
+                ledger.integration(integration).is_some(),
                 "it ends with its integration: {incident:?}"
             );
         }
@@ -795,7 +818,7 @@ impl Model {
                 .expect("it is there");
         }
         self.check_in(0, true);
-        self.check_in(1, true);
+        self.check_in_as(1, true, "lab", "2.1.7");
         for _ in 0..200 {
             self.pass(Duration::from_secs(20));
             for which in 0..2 {
@@ -861,7 +884,12 @@ fn records(ledger: &Ledger) -> Vec<(Entity, Sequence)> {
     let executions = ledger.executions().map(|one| EntityKey::Execution(one.id));
     let runners = ledger.runners().map(|one| EntityKey::Runner(one.id));
     let connectors = ledger.connectors().map(|one| EntityKey::Connector(one.key.clone()));
-    let keys = integrations.chain(executions).chain(runners).chain(connectors);
+    let incidents = ledger.incidents().map(|one| EntityKey::Incident(one.id));
+    let keys = integrations
+        .chain(executions)
+        .chain(runners)
+        .chain(connectors)
+        .chain(incidents);
     keys.map(|key| ledger.entity(&key).expect("it was just listed"))
         .collect()
 }

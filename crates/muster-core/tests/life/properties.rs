@@ -8,7 +8,10 @@ use muster_core::decide::incident::deliver::Tried;
 use muster_core::decide::integration::{create, delete, disable, enable, pause, update};
 use muster_core::decide::session::presence;
 use muster_core::dispatch;
-use muster_core::words::{Category, ExecutionId, Failure, IntegrationId, Principal, Request, RequestId};
+use muster_core::entity::Definition;
+use muster_core::words::{
+    Category, ExecutionId, Failure, IntegrationId, Pool, PoolName, Principal, Request, RequestId,
+};
 use proptest::prelude::*;
 
 use crate::model::{Model, data_type, definition, finish, organization, runner_id};
@@ -55,6 +58,8 @@ enum Step {
     CheckIn {
         runner: usize,
         forgets: bool,
+        pool: &'static str,
+        version: &'static str,
     },
     Disconnect(usize),
     Drain(usize),
@@ -96,6 +101,23 @@ fn kind() -> impl Strategy<Value = Kind> {
     ]
 }
 
+/// Some rely on another pool.
+fn wanted(name: u32, data_types: usize, minutes: u64) -> Definition {
+    let mut definition = definition(name, data_types, minutes);
+    if name == 3 {
+        definition.pool = Pool::named(&organization(), &PoolName::new("lab").expect("a name"));
+    }
+    definition
+}
+
+fn pool() -> impl Strategy<Value = &'static str> {
+    prop_oneof![4 => Just("hq"), 1 => Just("lab")]
+}
+
+fn version() -> impl Strategy<Value = &'static str> {
+    prop_oneof![4 => Just("2.1.7"), 2 => Just("2.0.9"), 1 => Just("next")]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let runner = 0_usize..2;
     prop_oneof![
@@ -119,7 +141,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => prop_oneof![0_u64..2_000, 2_000_u64..70_000, 70_000_u64..40_000_000].prop_map(Step::Pass),
         4 => Just(Step::Tick),
         6 => Just(Step::Dispatch),
-        3 => (runner.clone(), any::<bool>()).prop_map(|(runner, forgets)| Step::CheckIn { runner, forgets }),
+        3 => (runner.clone(), any::<bool>(), pool(), version())
+            .prop_map(|(runner, forgets, pool, version)| Step::CheckIn { runner, forgets, pool, version }),
         1 => runner.clone().prop_map(Step::Disconnect),
         1 => runner.clone().prop_map(Step::Drain),
         1 => runner.clone().prop_map(Step::Hear),
@@ -155,7 +178,7 @@ fn take(model: &mut Model, step: Step) {
             request,
         } => model.create(create::Create {
             organization,
-            definition: definition(name, data_types, minutes),
+            definition: wanted(name, data_types, minutes),
             draft,
             request: request.map(|id| Request {
                 id: RequestId(id.into()),
@@ -171,7 +194,7 @@ fn take(model: &mut Model, step: Step) {
             let command = update::Update {
                 organization,
                 integration: integration(model, which),
-                definition: definition(name, data_types, minutes),
+                definition: wanted(name, data_types, minutes),
                 version: None,
             };
             let _ = model.ask(&person, Command::UpdateIntegration(command));
@@ -263,7 +286,12 @@ fn take(model: &mut Model, step: Step) {
             model.dispatch();
             assert_eq!(dispatch::next(&model.state), None, "a plan made twice changes nothing");
         }
-        Step::CheckIn { runner, forgets } => model.check_in(runner, forgets),
+        Step::CheckIn {
+            runner,
+            forgets,
+            pool,
+            version,
+        } => model.check_in_as(runner, forgets, pool, version),
         Step::Disconnect(which) => {
             if let Some(session) = model.runners[which].session.take() {
                 let command = presence::Disconnect {

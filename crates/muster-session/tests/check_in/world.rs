@@ -7,6 +7,7 @@ mod network;
 mod shard;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::decide::check::begin::Check;
@@ -102,7 +103,7 @@ impl World {
     pub fn new(seed: u64, runners: usize) -> Self {
         let mut chance = fastrand::Rng::with_seed(seed);
         let limits = Limits::default();
-        let state = State::starting(Ledger::default(), limits, at(0));
+        let state = State::starting(Ledger::default(), limits, Arc::default(), at(0));
         let runners = (0..runners)
             .map(|n| runner(n, BTreeMap::new(), chance.fork(), at(0)))
             .collect();
@@ -270,7 +271,7 @@ impl World {
         }
         self.streams.clear();
         self.checks.clear();
-        self.state = State::starting(self.state.ledger().clone(), self.limits, now);
+        self.state = State::starting(self.state.ledger().clone(), self.limits, Arc::default(), now);
         self.publishing = self.state.index().landing().collect();
         self.state.assert_invariants();
     }

@@ -205,7 +205,8 @@ impl Spec {
             "only the dispatcher gives work out".to_owned()
         })?;
         let held = self.held().filter(|(_, _, by)| by.runner == claim.runner).count();
-        let profile = self.runners.get(&claim.runner).ok_or("the runner never came")?.clone();
+        let runner = self.runners.get(&claim.runner);
+        let profile = runner.ok_or("the runner never came")?.profile.clone();
         let one = self.open_execution(id)?;
         must(one.stands == Where::Created, || format!("it is {:?}", one.stands))?;
         must(claim.attempt.0 == one.attempt + 1, || {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use muster_core::entity::{Cause, Channel, Closing, DeliveryState, Evidence, NoticeKind};
+use muster_core::entity::{Cause, Channel, Closing, DeliveryState, Evidence, NoticeKind, RateEvidence};
 use muster_core::event::{Event, Recorded};
 use muster_core::time::Stamp;
 use muster_core::words::{Enablement, IncidentId, IntegrationId, Principal};
@@ -28,13 +28,30 @@ pub struct Notice {
 /// An incident, also after it was forgotten.
 #[derive(Debug, Clone)]
 pub struct Incident {
-    pub integration: IntegrationId,
+    pub cause: Cause,
     pub closed: Option<Stamp>,
     pub forgotten: bool,
     pub notices: Vec<Notice>,
 }
 
 impl Incident {
+    /// One that has just opened.
+    pub(super) fn opened(cause: Cause, at: Stamp, channels: &[Channel]) -> Self {
+        let mut opened = Self {
+            cause,
+            closed: None,
+            forgotten: false,
+            notices: Vec::new(),
+        };
+        opened.tell(NoticeKind::Opened, at, channels);
+        opened
+    }
+
+    /// When it was told last.
+    pub(super) fn told(&self) -> Stamp {
+        self.notices.last().map_or(Stamp::default(), |notice| notice.at)
+    }
+
     fn waits(&self) -> bool {
         let mut deliveries = self.notices.iter().flat_map(|notice| &notice.deliveries);
         deliveries.any(|(_, state)| matches!(state, DeliveryState::Waiting { .. }))
@@ -46,7 +63,7 @@ impl Incident {
         over && !self.waits()
     }
 
-    fn tell(&mut self, kind: NoticeKind, at: Stamp, channels: &[Channel]) {
+    pub(super) fn tell(&mut self, kind: NoticeKind, at: Stamp, channels: &[Channel]) {
         let waits = DeliveryState::Waiting { tries: 0, next: at };
         let deliveries = channels.iter().map(|channel| (channel.clone(), waits.clone()));
         self.notices.push(Notice {
@@ -114,10 +131,13 @@ impl Spec {
                 self.set_alarm(*integration, Alarm::Quiet, at);
                 Ok(seen)
             }
+            Event::IncidentOpened { cause, .. } if cause.integration().is_none() => self.open_of_staff(recorded),
+            Event::IncidentReminded { integration: None, .. } => self.remind_of_staff(recorded),
+            Event::IncidentClosed { integration: None, .. } => self.close_of_staff(recorded),
             Event::IncidentOpened { .. } => self.open_incident(recorded),
             Event::IncidentReminded {
                 incident,
-                integration,
+                integration: Some(integration),
                 evidence,
                 channels,
             } => {
@@ -161,7 +181,7 @@ impl Spec {
         let Event::IncidentOpened {
             incident,
             organization,
-            cause: Cause::ErrorRate { integration },
+            cause: cause @ Cause::ErrorRate { integration },
             evidence,
             channels,
         } = &recorded.event
@@ -171,10 +191,7 @@ impl Spec {
         must(!self.incidents.contains_key(incident), || {
             "the id is not new".to_owned()
         })?;
-        let open = self
-            .incidents
-            .values()
-            .find(|one| one.integration == *integration && one.closed.is_none());
+        let open = self.open_incident_of(cause);
         must(open.is_none(), || format!("one is open already: {open:?}"))?;
         let one = self.existing(*integration)?;
         must(one.organization == *organization, || {
@@ -200,13 +217,7 @@ impl Spec {
         must(self.are_told(*integration, channels)?, || {
             "others are to be told".to_owned()
         })?;
-        let mut opened = Incident {
-            integration: *integration,
-            closed: None,
-            forgotten: false,
-            notices: Vec::new(),
-        };
-        opened.tell(NoticeKind::Opened, at, channels);
+        let opened = Incident::opened(cause.clone(), at, channels);
         self.incidents.insert(*incident, opened);
         self.set_alarm(*integration, Alarm::Open(*incident, at), at);
         Ok(if hold.is_zero() {
@@ -220,7 +231,7 @@ impl Spec {
         let at = recorded.at;
         let Event::IncidentClosed {
             incident,
-            integration,
+            integration: Some(integration),
             closing,
             evidence,
             channels,
@@ -242,6 +253,7 @@ impl Spec {
             Closing::Disabled => (!is_enabled, "incident closed: disabled"),
             Closing::Muted => (is_enabled && !one.settings().enabled, "incident closed: muted"),
             Closing::Deleted => (true, "incident closed: deleted"),
+            Closing::Unused | Closing::Gone => (false, "incident closed: no integration's way"),
         };
         must(holds, || format!("it is not: {:?}", one.count(at)))?;
         self.check_evidence(*integration, evidence, at)?;
@@ -299,6 +311,9 @@ impl Spec {
     }
 
     fn check_evidence(&self, id: IntegrationId, told: &Evidence, at: Stamp) -> Result<(), Broken> {
+        let Evidence::ErrorRate(told) = told else {
+            return Err("it is told with something else".to_owned());
+        };
         let one = self.existing(id)?;
         let settings = one.settings();
         let count = one.count(at);
@@ -306,7 +321,7 @@ impl Spec {
         must(tally == count, || format!("{count:?} have ended, of which failed"))?;
         let mut errors: Vec<_> = one.health.errors.iter().collect();
         errors.sort_by_key(|(_, (at, _))| Reverse(*at));
-        errors.truncate(Evidence::ERRORS_MAX);
+        errors.truncate(RateEvidence::ERRORS_MAX);
         let told_errors = told
             .errors
             .iter()
@@ -334,7 +349,7 @@ impl Spec {
         }
     }
 
-    fn incident(&mut self, id: IncidentId) -> Result<&mut Incident, Broken> {
+    pub(super) fn incident(&mut self, id: IncidentId) -> Result<&mut Incident, Broken> {
         let found = self.incidents.get_mut(&id).filter(|one| !one.forgotten);
         found.ok_or_else(|| format!("there is no incident {id}"))
     }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use muster_core::entity::{
-    Alert, Cause, Channel, Closed, Closing, Delivery, DeliveryState, ErrorSeen, Evidence, Incident, Notice, NoticeKind,
+    Alert, Cause, Channel, Closed, Closing, Delivery, DeliveryState, Incident, Notice, NoticeKind,
 };
-use muster_core::health::{Tally, Window};
+use muster_core::health::Window;
 use muster_core::planted;
 use muster_core::time::Stamp;
-use muster_core::words::{DisplayName, EmailAddress, ExecutionId, IncidentId, IntegrationId, Notifications, Percent};
+use muster_core::words::{EmailAddress, IncidentId, IntegrationId, Notifications, Percent, PoolName, RunnerId};
 
-use super::word::{FailureMessage, IdMessage, data_type, id, organization};
+use super::evidence::EvidenceMessage;
+use super::word::{IdMessage, id, organization};
 use super::{CodecError, judged, required};
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -72,7 +73,7 @@ fn address(text: &str) -> Result<EmailAddress, CodecError> {
     judged(EmailAddress::new(text), "e-mail address")
 }
 
-fn percent(hundredths: u32) -> Result<Percent, CodecError> {
+pub(super) fn percent(hundredths: u32) -> Result<Percent, CodecError> {
     judged(Percent::from_hundredths(hundredths), "share")
 }
 
@@ -162,23 +163,41 @@ pub(super) fn incident_id(id: IncidentId) -> Option<IdMessage> {
     Some(IdMessage::new(id.0))
 }
 
-#[derive(Clone, Copy, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct CauseMessage {
-    #[prost(oneof = "CauseKind", tags = "1")]
+    #[prost(oneof = "CauseKind", tags = "1, 2, 3")]
     kind: Option<CauseKind>,
 }
 
-#[derive(Clone, Copy, PartialEq, prost::Oneof)]
+#[derive(Clone, PartialEq, prost::Oneof)]
 enum CauseKind {
     /// Of which integration.
     #[prost(message, tag = "1")]
     ErrorRate(IdMessage),
+    #[prost(message, tag = "2")]
+    PoolOffline(PoolOfflineMessage),
+    /// Which runner.
+    #[prost(message, tag = "3")]
+    RunnerOutdated(IdMessage),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct PoolOfflineMessage {
+    #[prost(string, tag = "1")]
+    organization: String,
+    #[prost(string, tag = "2")]
+    pool: String,
 }
 
 impl From<&Cause> for CauseMessage {
     fn from(cause: &Cause) -> Self {
         let kind = match cause {
             Cause::ErrorRate { integration } => CauseKind::ErrorRate(IdMessage::new(integration.0)),
+            Cause::PoolOffline { organization, pool } => CauseKind::PoolOffline(PoolOfflineMessage {
+                organization: organization.to_string(),
+                pool: pool.to_string(),
+            }),
+            Cause::RunnerOutdated { runner } => CauseKind::RunnerOutdated(IdMessage::new(runner.0)),
         };
         Self { kind: Some(kind) }
     }
@@ -192,85 +211,14 @@ impl TryFrom<CauseMessage> for Cause {
             CauseKind::ErrorRate(integration) => Ok(Self::ErrorRate {
                 integration: id(Some(integration), IntegrationId, "integration")?,
             }),
+            CauseKind::PoolOffline(message) => Ok(Self::PoolOffline {
+                organization: organization(&message.organization)?,
+                pool: judged(PoolName::new(&message.pool), "pool")?,
+            }),
+            CauseKind::RunnerOutdated(runner) => Ok(Self::RunnerOutdated {
+                runner: id(Some(runner), RunnerId, "runner")?,
+            }),
         }
-    }
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct EvidenceMessage {
-    #[prost(string, tag = "1")]
-    display_name: String,
-    #[prost(uint32, tag = "2")]
-    failed: u32,
-    #[prost(uint32, tag = "3")]
-    finished: u32,
-    #[prost(uint64, tag = "4")]
-    window_s: u64,
-    /// In hundredths of a percent.
-    #[prost(uint32, tag = "5")]
-    threshold: u32,
-    /// In hundredths of a percent.
-    #[prost(uint32, tag = "6")]
-    recovery: u32,
-    #[prost(message, repeated, tag = "7")]
-    errors: Vec<ErrorSeenMessage>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct ErrorSeenMessage {
-    #[prost(string, tag = "1")]
-    data_type: String,
-    #[prost(message, optional, tag = "2")]
-    execution: Option<IdMessage>,
-    #[prost(uint64, tag = "3")]
-    at_ms: u64,
-    #[prost(message, optional, tag = "4")]
-    failure: Option<FailureMessage>,
-}
-
-impl From<&Evidence> for EvidenceMessage {
-    fn from(evidence: &Evidence) -> Self {
-        let errors = evidence.errors.iter().map(|error| ErrorSeenMessage {
-            data_type: error.data_type.to_string(),
-            execution: Some(IdMessage::new(error.execution.0)),
-            at_ms: error.at.millis(),
-            failure: Some((&error.failure).into()),
-        });
-        Self {
-            display_name: evidence.display_name.to_string(),
-            failed: evidence.tally.failed,
-            finished: evidence.tally.finished,
-            window_s: evidence.window.as_secs(),
-            threshold: evidence.threshold.hundredths(),
-            recovery: evidence.recovery.hundredths(),
-            errors: errors.collect(),
-        }
-    }
-}
-
-impl TryFrom<EvidenceMessage> for Evidence {
-    type Error = CodecError;
-
-    fn try_from(message: EvidenceMessage) -> Result<Self, CodecError> {
-        let errors = message.errors.into_iter().map(|error| {
-            Ok(ErrorSeen {
-                data_type: data_type(&error.data_type)?,
-                execution: id(error.execution, ExecutionId, "execution")?,
-                at: Stamp::from_millis(error.at_ms),
-                failure: required(error.failure, "failure")?.try_into()?,
-            })
-        });
-        Ok(Self {
-            display_name: judged(DisplayName::new(&message.display_name), "display name")?,
-            tally: Tally {
-                failed: message.failed,
-                finished: message.finished,
-            },
-            window: Duration::from_secs(message.window_s),
-            threshold: percent(message.threshold)?,
-            recovery: percent(message.recovery)?,
-            errors: errors.collect::<Result<_, CodecError>>()?,
-        })
     }
 }
 
@@ -314,6 +262,8 @@ pub(super) enum ClosingMessage {
     Disabled = 2,
     Deleted = 3,
     Muted = 4,
+    Unused = 5,
+    Gone = 6,
 }
 
 impl From<Closing> for ClosingMessage {
@@ -323,6 +273,8 @@ impl From<Closing> for ClosingMessage {
             Closing::Disabled => Self::Disabled,
             Closing::Deleted => Self::Deleted,
             Closing::Muted => Self::Muted,
+            Closing::Unused => Self::Unused,
+            Closing::Gone => Self::Gone,
         }
     }
 }
@@ -336,6 +288,8 @@ pub(super) fn closing(number: i32) -> Result<Closing, CodecError> {
         ClosingMessage::Disabled => Ok(Closing::Disabled),
         ClosingMessage::Deleted => Ok(Closing::Deleted),
         ClosingMessage::Muted => Ok(Closing::Muted),
+        ClosingMessage::Unused => Ok(Closing::Unused),
+        ClosingMessage::Gone => Ok(Closing::Gone),
     }
 }
 

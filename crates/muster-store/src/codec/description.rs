@@ -1,9 +1,11 @@
 //! The messages of what is said about integrations, runners and connectors; events and records share them.
 
-use muster_core::entity::{Definition, Offer, PerDataType, Profile};
+use muster_core::entity::{Definition, Offer, Outdated, PerDataType, Profile};
+use muster_core::time::Stamp;
 use muster_core::words::{AccessSchema, Configuration, DisplayName, Notifications, Permission, Slots};
 
 use super::alert::NotificationsMessage;
+use super::evidence::ReleaseMessage;
 use super::word::{PoolMessage, connector_name, data_type, interval, owner};
 use super::{CodecError, judged, required};
 
@@ -204,6 +206,34 @@ impl TryFrom<OfferMessage> for Offer {
                 .into_iter()
                 .map(TryInto::try_into)
                 .collect::<Result<_, CodecError>>()?,
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(super) struct OutdatedMessage {
+    #[prost(uint64, tag = "1")]
+    since_ms: u64,
+    #[prost(message, optional, tag = "2")]
+    expected: Option<ReleaseMessage>,
+}
+
+impl From<Outdated> for OutdatedMessage {
+    fn from(outdated: Outdated) -> Self {
+        Self {
+            since_ms: outdated.since.millis(),
+            expected: Some(outdated.expected.into()),
+        }
+    }
+}
+
+impl TryFrom<OutdatedMessage> for Outdated {
+    type Error = CodecError;
+
+    fn try_from(message: OutdatedMessage) -> Result<Self, CodecError> {
+        Ok(Self {
+            since: Stamp::from_millis(message.since_ms),
+            expected: required(message.expected, "release")?.into(),
         })
     }
 }

@@ -10,10 +10,9 @@ use muster_core::words::{
 };
 use prost::Message;
 
-use super::alert::{
-    CauseMessage, ChannelMessage, ClosingMessage, DeliveryStateMessage, EvidenceMessage, closing, incident_id,
-};
-use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
+use super::alert::{CauseMessage, ChannelMessage, ClosingMessage, DeliveryStateMessage, closing, incident_id};
+use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
+use super::evidence::EvidenceMessage;
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
     PrincipalMessage, RequestMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text,
@@ -370,6 +369,9 @@ struct RunnerCheckedIn {
     runner: Option<IdMessage>,
     #[prost(message, optional, tag = "2")]
     profile: Option<ProfileMessage>,
+    /// Absent when it is not too old.
+    #[prost(message, optional, tag = "3")]
+    outdated: Option<OutdatedMessage>,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -591,9 +593,14 @@ impl From<&Event> for EventKind {
                 failure: Some(failure.into()),
                 reported: reported.as_ref().map(Into::into),
             }),
-            Event::RunnerCheckedIn { runner, profile } => Self::RunnerCheckedIn(RunnerCheckedIn {
+            Event::RunnerCheckedIn {
+                runner,
+                profile,
+                outdated,
+            } => Self::RunnerCheckedIn(RunnerCheckedIn {
                 runner: Some(IdMessage::new(runner.0)),
                 profile: Some(profile.into()),
+                outdated: outdated.map(Into::into),
             }),
             Event::RunnerLeft { runner, last_heard } => Self::RunnerLeft(RunnerLeft {
                 runner: Some(IdMessage::new(runner.0)),
@@ -626,7 +633,7 @@ impl From<&Event> for EventKind {
                 channels,
             } => Self::IncidentReminded(IncidentReminded {
                 incident: incident_id(*incident),
-                integration: integration_id(*integration),
+                integration: integration.and_then(integration_id),
                 evidence: Some(evidence.into()),
                 channels: channels.iter().map(Into::into).collect(),
             }),
@@ -638,7 +645,7 @@ impl From<&Event> for EventKind {
                 channels,
             } => Self::IncidentClosed(IncidentClosed {
                 incident: incident_id(*incident),
-                integration: integration_id(*integration),
+                integration: integration.and_then(integration_id),
                 closing: ClosingMessage::from(*closing).into(),
                 evidence: Some(evidence.into()),
                 channels: channels.iter().map(Into::into).collect(),
@@ -776,6 +783,7 @@ impl TryFrom<EventKind> for Event {
             EventKind::RunnerCheckedIn(message) => Self::RunnerCheckedIn {
                 runner: id(message.runner, RunnerId, "runner")?,
                 profile: required(message.profile, "profile")?.try_into()?,
+                outdated: message.outdated.map(TryInto::try_into).transpose()?,
             },
             EventKind::RunnerLeft(message) => Self::RunnerLeft {
                 runner: id(message.runner, RunnerId, "runner")?,
@@ -800,13 +808,13 @@ impl TryFrom<EventKind> for Event {
             },
             EventKind::IncidentReminded(message) => Self::IncidentReminded {
                 incident: incident(message.incident)?,
-                integration: integration(message.integration)?,
+                integration: concerned(message.integration)?,
                 evidence: required(message.evidence, "evidence")?.try_into()?,
                 channels: channels(message.channels)?,
             },
             EventKind::IncidentClosed(message) => Self::IncidentClosed {
                 incident: incident(message.incident)?,
-                integration: integration(message.integration)?,
+                integration: concerned(message.integration)?,
                 closing: closing(message.closing)?,
                 evidence: required(message.evidence, "evidence")?.try_into()?,
                 channels: channels(message.channels)?,
@@ -823,6 +831,11 @@ impl TryFrom<EventKind> for Event {
             },
         })
     }
+}
+
+/// The integration that an incident is about, if it is about one.
+fn concerned(message: Option<IdMessage>) -> Result<Option<IntegrationId>, CodecError> {
+    message.map(|message| integration(Some(message))).transpose()
 }
 
 fn channels(messages: Vec<ChannelMessage>) -> Result<Vec<Channel>, CodecError> {

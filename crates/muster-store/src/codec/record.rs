@@ -11,7 +11,7 @@ use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, Revision, R
 use prost::Message;
 
 use super::alert::{AlertMessage, IncidentMessage, window, window_ends};
-use super::description::{DefinitionMessage, OfferMessage, ProfileMessage};
+use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::event::connector_key;
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
@@ -513,6 +513,9 @@ struct RunnerMessage {
     checked_in_ms: u64,
     #[prost(uint64, optional, tag = "5")]
     left_ms: Option<u64>,
+    /// Absent when it is not too old.
+    #[prost(message, optional, tag = "6")]
+    outdated: Option<OutdatedMessage>,
 }
 
 impl From<&Runner> for RunnerMessage {
@@ -523,6 +526,7 @@ impl From<&Runner> for RunnerMessage {
             first_seen_ms: runner.first_seen.millis(),
             checked_in_ms: runner.checked_in.millis(),
             left_ms: runner.left.map(Stamp::millis),
+            outdated: runner.outdated.map(Into::into),
         }
     }
 }
@@ -537,6 +541,7 @@ impl TryFrom<RunnerMessage> for Runner {
             first_seen: Stamp::from_millis(message.first_seen_ms),
             checked_in: Stamp::from_millis(message.checked_in_ms),
             left: message.left_ms.map(Stamp::from_millis),
+            outdated: message.outdated.map(TryInto::try_into).transpose()?,
         })
     }
 }

@@ -131,7 +131,7 @@ pub(super) fn verify_ledger(
         stamp: recovered.last_stamp.unwrap_or_default(),
         moment: Moment::from_start(Duration::ZERO),
     };
-    let state = State::starting(ledger.clone(), Limits::default(), now);
+    let state = State::starting(ledger.clone(), Limits::default(), Arc::default(), now);
     for broken in state.broken_invariants() {
         teller.one_of("invariants", || Finding::fault("ledger", broken))?;
     }

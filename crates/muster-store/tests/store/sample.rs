@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use muster_core::entity::{
     Alert, Cause, Channel, Checked, Closed, Closing, Collection, Completion, Connector, ConnectorKey, Definition,
-    Delivery, DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, Notice, NoticeKind,
-    Offer, Phase, Profile, Runner, Trouble,
+    Delivery, DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, LastRunner, Notice,
+    NoticeKind, Offer, Outdated, Phase, PoolEvidence, Profile, RateEvidence, Runner, RunnerEvidence, Trouble,
 };
 use muster_core::event::{Event, Recorded};
 use muster_core::health::Tally;
@@ -16,14 +16,18 @@ use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     AccessSchema, Attempt, Claim, Configuration, Counts, Cursor, DataType, EmailAddress, Enablement, ExecutionId,
     Failure, IncidentId, IntegrationId, LogLevel, LogLine, LogSource, Notifications, Origin, Outcome, Percent,
-    Permission, Pool, Principal, Reason, ReasonKind, Request, RequestId, Revision, RunnerId, Slots, Staged, StagedId,
-    Warning,
+    Permission, Pool, Principal, Reason, ReasonKind, Release, Request, RequestId, Revision, RunnerId, Slots, Staged,
+    StagedId, Warning,
 };
 
 pub(crate) const RUNNER: RunnerId = RunnerId(0x0193_0000_0000_7000_8000_0000_0000_00AA);
 pub(crate) const INTEGRATION: IntegrationId = IntegrationId(0x0193_0000_0000_7000_8000_0000_0000_00BB);
 
 const INCIDENT: IncidentId = IncidentId(0x0193_0000_0000_7000_8000_0000_0000_00CC);
+const POOL_INCIDENT: IncidentId = IncidentId(0x0193_0000_0000_7000_8000_0000_0000_00CD);
+const RUNNER_INCIDENT: IncidentId = IncidentId(0x0193_0000_0000_7000_8000_0000_0000_00CE);
+
+const RELEASE: Release = Release { major: 0, minor: 2 };
 
 pub(crate) fn at(millis: u64) -> Stamp {
     Stamp::from_millis(1_732_000_000_000 + millis)
@@ -120,7 +124,7 @@ fn address() -> EmailAddress {
 }
 
 fn evidence() -> Evidence {
-    Evidence {
+    Evidence::ErrorRate(RateEvidence {
         display_name: "Corp directory".parse().unwrap(),
         tally: Tally {
             failed: 7,
@@ -135,6 +139,36 @@ fn evidence() -> Evidence {
             at: at(10),
             failure: failure(),
         }],
+    })
+}
+
+fn pool_evidence() -> Evidence {
+    Evidence::PoolOffline(PoolEvidence {
+        pool: "hq".parse().unwrap(),
+        last: Some(LastRunner {
+            runner: RUNNER,
+            display_name: "runner one".parse().unwrap(),
+            heard: at(5),
+        }),
+        integrations: 3,
+        executions: 7,
+    })
+}
+
+fn runner_evidence() -> Evidence {
+    Evidence::RunnerOutdated(RunnerEvidence {
+        display_name: "runner one".parse().unwrap(),
+        pool: "hq".parse().unwrap(),
+        version: "0.1.0".into(),
+        expected: RELEASE,
+        checked_in: at(6),
+    })
+}
+
+fn outdated() -> Outdated {
+    Outdated {
+        since: at(4),
+        expected: RELEASE,
     }
 }
 
@@ -297,6 +331,7 @@ pub(crate) fn events() -> Vec<Recorded> {
         Event::RunnerCheckedIn {
             runner: RUNNER,
             profile: profile(),
+            outdated: Some(outdated()),
         },
         Event::RunnerLeft {
             runner: RUNNER,
@@ -326,7 +361,7 @@ pub(crate) fn events() -> Vec<Recorded> {
         },
         Event::IncidentReminded {
             incident: INCIDENT,
-            integration: INTEGRATION,
+            integration: Some(INTEGRATION),
             evidence: evidence(),
             channels: vec![Channel::Email(address())],
         },
@@ -339,7 +374,7 @@ pub(crate) fn events() -> Vec<Recorded> {
         },
         Event::IncidentClosed {
             incident: INCIDENT,
-            integration: INTEGRATION,
+            integration: Some(INTEGRATION),
             closing: Closing::Muted,
             evidence: evidence(),
             channels: Vec::new(),
@@ -355,6 +390,49 @@ pub(crate) fn events() -> Vec<Recorded> {
             integration: integration(1),
             until: at(90_000),
             next: [(data_type(), at(95_000))].into(),
+        },
+        Event::IncidentOpened {
+            incident: POOL_INCIDENT,
+            organization: "acme".parse().unwrap(),
+            cause: Cause::PoolOffline {
+                organization: "acme".parse().unwrap(),
+                pool: "hq".parse().unwrap(),
+            },
+            evidence: pool_evidence(),
+            channels: vec![Channel::Email(address())],
+        },
+        Event::IncidentReminded {
+            incident: POOL_INCIDENT,
+            integration: None,
+            evidence: pool_evidence(),
+            channels: Vec::new(),
+        },
+        Event::IncidentClosed {
+            incident: POOL_INCIDENT,
+            integration: None,
+            closing: Closing::Unused,
+            evidence: pool_evidence(),
+            channels: Vec::new(),
+        },
+        Event::IncidentForgotten {
+            incident: POOL_INCIDENT,
+        },
+        Event::IncidentOpened {
+            incident: RUNNER_INCIDENT,
+            organization: "acme".parse().unwrap(),
+            cause: Cause::RunnerOutdated { runner: RUNNER },
+            evidence: runner_evidence(),
+            channels: Vec::new(),
+        },
+        Event::IncidentClosed {
+            incident: RUNNER_INCIDENT,
+            integration: None,
+            closing: Closing::Gone,
+            evidence: runner_evidence(),
+            channels: Vec::new(),
+        },
+        Event::IncidentForgotten {
+            incident: RUNNER_INCIDENT,
         },
         Event::IntegrationDisabled {
             integration: integration(1),
@@ -487,6 +565,7 @@ pub(crate) fn entities() -> Vec<Entity> {
             first_seen: at(1),
             checked_in: at(2),
             left: Some(at(3)),
+            outdated: Some(outdated()),
         }),
         Entity::Connector(Connector {
             key: ConnectorKey {

@@ -4,7 +4,9 @@ mod list;
 mod show;
 mod test;
 
-use muster_proto::v1::{IncidentClosing, NoticeDelivery, NoticeDeliveryState, notice_delivery};
+use muster_proto::v1::{
+    Incident, IncidentCause, IncidentClosing, NoticeDelivery, NoticeDeliveryState, notice_delivery,
+};
 
 use super::Session;
 use crate::error::Error;
@@ -45,6 +47,21 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     }
 }
 
+/// What an incident is about, as people call it.
+pub(super) fn about(incident: &Incident) -> String {
+    let called = incident.notices.last().map_or("", |notice| &notice.display_name);
+    match incident.cause() {
+        IncidentCause::PoolOffline => format!("pool {called}"),
+        IncidentCause::RunnerOutdated => format!("runner {called}"),
+        IncidentCause::Unspecified | IncidentCause::ErrorRate => called.to_owned(),
+    }
+}
+
+/// What there is to say of an incident, in a line.
+pub(super) fn what(incident: &Incident) -> &str {
+    incident.notices.last().map_or("", |notice| &notice.summary)
+}
+
 /// To whom a notice goes.
 fn recipient(delivery: &NoticeDelivery) -> String {
     match &delivery.channel {
@@ -71,5 +88,7 @@ fn closing(closing: IncidentClosing) -> &'static str {
         IncidentClosing::Disabled => "the integration was disabled",
         IncidentClosing::Deleted => "the integration was deleted",
         IncidentClosing::Muted => "its notifications were switched off",
+        IncidentClosing::Unused => "no enabled integration relies on the pool any more",
+        IncidentClosing::Gone => "the runner has not been there for long",
     }
 }

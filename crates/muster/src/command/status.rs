@@ -5,7 +5,7 @@ use std::time::Duration;
 use muster_proto::v1::{Incident, Integration, SummarizeIntegrationsRequest, SummarizeIntegrationsResponse};
 use serde::Serialize;
 
-use super::Session;
+use super::{Session, alert};
 use crate::client::Client;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -172,17 +172,15 @@ fn open(incidents: &[Incident]) -> Table {
     let mut table = Table::new([
         Column::text("INCIDENT", names::SHORT_ID_CHARS),
         Column::text("SINCE", 12),
-        Column::text("INTEGRATION", 24),
+        Column::text("ABOUT", 24),
         Column::text("WHAT", 40),
     ]);
     for incident in incidents {
-        let newest = incident.notices.last();
-        let rate = newest.and_then(|notice| notice.error_rate.as_ref());
         table.row([
             names::short_id(&incident.name).into(),
             time::relative(incident.open_time.as_ref(), &now).into(),
-            newest.map_or("", |notice| &notice.display_name).into(),
-            rate.map_or("", |rate| &rate.arithmetic).into(),
+            alert::about(incident).into(),
+            alert::what(incident).into(),
         ]);
     }
     table

@@ -27,8 +27,9 @@ pub fn incident() -> Incident {
         }),
         threshold_percent: 30.0,
         recovery_percent: 12.5,
-        errors: Vec::new(),
+        summary: arithmetic.to_owned(),
         deliveries,
+        ..Default::default()
     };
     let sent = delivery(
         "oncall@example.com",
@@ -63,6 +64,7 @@ pub fn incident() -> Incident {
             opened,
             notice(IncidentNoticeKind::Closed, "3 of 30 failed = 10 %", vec![sent]),
         ],
+        ..Default::default()
     }
 }
 
@@ -84,7 +86,7 @@ async fn incidents_are_listed_and_shown() {
     assert!(rows[0].starts_with("INCIDENT  STATE   SINCE"), "{rows:?}");
     assert!(rows[1].contains("456789ab  closed"), "{rows:?}");
     assert!(
-        rows[1].contains("laptops      3 of 30 failed = 10 %  2 sent, 1 dead"),
+        rows[1].contains("laptops  3 of 30 failed = 10 %  2 sent, 1 dead"),
         "{rows:?}"
     );
     assert_eq!(over.state().listed_incidents[0].filter, "");
@@ -126,6 +128,88 @@ closed  2 h ago  oncall@example.com  sent         250 2.0.0 Ok: queued as 4c1f
     let missing = run(&open.url, &["alerts", "show", "ffff"]).await;
     assert_eq!(missing.code, 1);
     assert!(missing.stderr.contains("muster alerts --all"), "{}", missing.stderr);
+}
+
+#[tokio::test]
+async fn pools_and_runners_are_told_beside_integrations() {
+    let notice = |display_name: &str, summary: &str, remedy: &str| IncidentNotice {
+        kind: IncidentNoticeKind::Opened.into(),
+        notice_time: ago(7_200),
+        display_name: display_name.to_owned(),
+        summary: summary.to_owned(),
+        remedy: remedy.to_owned(),
+        ..Default::default()
+    };
+    let pool = Incident {
+        name: INCIDENT.to_owned(),
+        cause: IncidentCause::PoolOffline.into(),
+        pool: "hq".to_owned(),
+        state: IncidentState::Open.into(),
+        open_time: at(0),
+        notices: vec![IncidentNotice {
+            pool: Some(PoolStanding {
+                last_runner_display_name: "rack-7".to_owned(),
+                last_runner_time: at(0),
+                ..Default::default()
+            }),
+            ..notice("hq", "no runner for 3 integrations", "start another runner")
+        }],
+        ..Default::default()
+    };
+    let runner = Incident {
+        name: INCIDENT.replace("456789ab", "456789ac"),
+        cause: IncidentCause::RunnerOutdated.into(),
+        runner: "organizations/default/runners/01936b1e-0000-7000-8000-00000000bbbb".to_owned(),
+        state: IncidentState::Open.into(),
+        open_time: at(0),
+        notices: vec![IncidentNotice {
+            runner: Some(RunnerVersion {
+                pool: "hq".to_owned(),
+                check_in_time: at(0),
+                ..Default::default()
+            }),
+            ..notice("rack-7", "version 0.0.9, 0.1 is expected", "install release 0.1")
+        }],
+        ..Default::default()
+    };
+    let coordinator = coordinator(vec![pool, runner.clone()]).await;
+    let listed = run(&coordinator.url, &["alerts"]).await;
+    let rows: Vec<_> = listed.stdout.lines().collect();
+    assert!(
+        rows[1].contains("pool hq        no runner for 3 integrations"),
+        "{rows:?}"
+    );
+    assert!(
+        rows[2].contains("runner rack-7  version 0.0.9, 0.1 is expected"),
+        "{rows:?}"
+    );
+    let shown = run(&coordinator.url, &["alerts", "show", "456789ab"]).await;
+    let facts: Vec<_> = shown.stdout.lines().take(7).collect();
+    assert_eq!(
+        facts,
+        [
+            "incident     01936b1e-0000-7000-8000-0123456789ab",
+            "state        open",
+            "pool         hq",
+            "what         no runner for 3 integrations",
+            "last runner  rack-7, heard 2026-11-24 09:12:01 UTC",
+            "what to do   start another runner",
+            "opened       2026-11-24 09:12:01 UTC",
+        ]
+    );
+    let shown = run(&coordinator.url, &["alerts", "show", &runner.name]).await;
+    let facts: Vec<_> = shown.stdout.lines().skip(2).take(6).collect();
+    assert_eq!(
+        facts,
+        [
+            "runner      rack-7",
+            "id          01936b1e-0000-7000-8000-00000000bbbb",
+            "what        version 0.0.9, 0.1 is expected",
+            "serves      pool hq",
+            "checked in  2026-11-24 09:12:01 UTC",
+            "what to do  install release 0.1",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -222,8 +306,8 @@ IN ERROR       SINCE       WHY
 Servers of HQ  10 min ago  `user`: permission: dc1 said no
                            → grant it
 
-INCIDENT  SINCE      INTEGRATION  WHAT
-456789ab  5 min ago  laptops      3 of 30 failed = 10 %
+INCIDENT  SINCE      ABOUT    WHAT
+456789ab  5 min ago  laptops  3 of 30 failed = 10 %
 "
     );
     let told = run(&coordinator.url, &["status", "--output", "json"]).await;

@@ -1,5 +1,7 @@
 //! What a command would lead to: for requests that only ask whether they are in order.
 
+use std::sync::Arc;
+
 use muster_core::decide::{Answer, Command, Decision, Rejection, decide};
 use muster_core::entity::Integration;
 use muster_core::event::Recorded;
@@ -55,7 +57,7 @@ pub(super) fn preview(
             copy.load(Entity::Execution(execution.clone()), Sequence(0));
         }
     }
-    let mut copy = State::starting(copy, *state.roster().limits(), now);
+    let mut copy = State::starting(copy, *state.roster().limits(), Arc::default(), now);
     for (ordinal, event) in (0..).zip(decision.events) {
         let recorded = Recorded {
             at: now.stamp,

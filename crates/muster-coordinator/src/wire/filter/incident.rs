@@ -1,16 +1,22 @@
 //! What incidents can be filtered by.
 
-use muster_core::entity::{Cause, Incident};
+use muster_core::entity::Incident;
 use muster_core::words::IntegrationId;
-use muster_proto::v1::NoticeDeliveryState;
+use muster_proto::v1::{IncidentCause, NoticeDeliveryState};
 
 use super::comparison::{Is, When, one_of};
 use super::{Comparison, Condition, parse};
 use crate::wire::FieldFault;
-use crate::wire::incident::delivery_state;
+use crate::wire::incident::{cause, delivery_state};
 
 /// All that there is, as an error tells it.
-const KNOWN: &[&str] = &["state", "integration", "deliveries", "open_time"];
+const KNOWN: &[&str] = &["state", "cause", "integration", "deliveries", "open_time"];
+
+const CAUSES: [(&str, IncidentCause); 3] = [
+    ("ERROR_RATE", IncidentCause::ErrorRate),
+    ("POOL_OFFLINE", IncidentCause::PoolOffline),
+    ("RUNNER_OUTDATED", IncidentCause::RunnerOutdated),
+];
 
 /// Which incidents are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +25,7 @@ pub(crate) struct IncidentFilter(Condition<Term>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Term {
     Open(Is<bool>),
+    Cause(Is<IncidentCause>),
     Integration(Is<IntegrationId>),
     Deliveries(Is<NoticeDeliveryState>),
     OpenTime(When),
@@ -32,11 +39,11 @@ impl IncidentFilter {
     }
 
     pub(crate) fn takes(&self, incident: &Incident) -> bool {
-        let Cause::ErrorRate { integration } = incident.cause;
         let known = |term: &Term| {
             Some(match term {
                 Term::Open(is) => is.holds(is.value == incident.closed.is_none()),
-                Term::Integration(is) => is.holds(is.value == integration),
+                Term::Cause(is) => is.holds(is.value == cause(&incident.cause)),
+                Term::Integration(is) => is.holds(Some(is.value) == incident.cause.integration()),
                 Term::Deliveries(is) => {
                     let mut deliveries = incident.notices.iter().flat_map(|notice| &notice.deliveries);
                     is.holds(deliveries.any(|one| delivery_state(&one.state) == is.value))
@@ -54,6 +61,7 @@ impl Term {
             "state" => Self::Open(
                 comparison.is(|value| one_of(value, "INCIDENT_STATE_", &[("OPEN", true), ("CLOSED", false)]))?,
             ),
+            "cause" => Self::Cause(comparison.is(|value| one_of(value, "INCIDENT_CAUSE_", &CAUSES))?),
             "integration" => Self::Integration(comparison.is(integration)?),
             "deliveries" => Self::Deliveries(comparison.has(state)?),
             "open_time" => Self::OpenTime(comparison.when()?),

@@ -1,148 +1,46 @@
-//! It is time to look at an integration's error rate.
+//! It is time to look at what people may have to be told of.
 
-use crate::alert::{self, Verdict};
+use crate::decide::incident::{pool, rate, runner};
 use crate::decide::{Decision, Effect};
-use crate::entity::{Alert, Cause, Channel, Closing, ErrorSeen, Evidence, Integration};
+use crate::entity::{Cause, Channel};
 use crate::event::Event;
-use crate::health::Window;
 use crate::planted;
-use crate::remedy;
 use crate::state::State;
 use crate::time::Now;
-use crate::words::{Failure, IncidentId, IntegrationId};
+use crate::words::EmailAddress;
 
-/// Look at an integration, and do what its error rate, its settings and the time ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Look at what may go wrong, and do what its state, the settings and the time ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
-    /// Which.
-    pub integration: IntegrationId,
+    /// What may go wrong.
+    pub cause: Cause,
 }
 
 impl Review {
-    /// What [`alert::due`] says becomes true: nothing when all is as it ought to be.
+    /// What [`alert`](crate::alert) says becomes true: nothing when all is as it ought to be.
     #[must_use]
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Decision {
-        let Some(integration) = state.ledger().integration(self.integration) else {
-            return Decision::nothing();
-        };
-        match alert::due(integration, now.stamp) {
-            None => Decision::nothing(),
-            Some(Verdict::Reach) => Decision::event(Event::ThresholdReached {
-                integration: integration.id,
-            }),
-            Some(Verdict::Leave) => Decision::event(Event::ThresholdLeft {
-                integration: integration.id,
-            }),
-            Some(Verdict::Open) => open(state, integration, now, chance),
-            Some(Verdict::Remind) if planted!("reminder-opens-anew") => open(state, integration, now, chance),
-            Some(Verdict::Remind) => remind(state, integration, now),
-            Some(Verdict::Close(closing)) => {
-                let mut decision = Decision::nothing();
-                close(state, integration, closing, now, &mut decision);
-                decision
-            }
+        match &self.cause {
+            Cause::ErrorRate { integration } => rate::review(state, *integration, now, chance),
+            Cause::PoolOffline { organization, pool } => pool::review(state, organization, pool, now),
+            Cause::RunnerOutdated { runner } => runner::review(state, *runner, now, chance),
         }
     }
 }
 
-fn open(state: &State, integration: &Integration, now: Now, chance: &mut fastrand::Rng) -> Decision {
-    told(Event::IncidentOpened {
-        incident: IncidentId::generate(now.stamp, chance),
-        organization: integration.organization.clone(),
-        cause: Cause::ErrorRate {
-            integration: integration.id,
-        },
-        evidence: evidence(state, integration, now),
-        channels: channels(integration),
-    })
-}
-
-fn remind(state: &State, integration: &Integration, now: Now) -> Decision {
-    let Alert::Open { incident, .. } = integration.alert else {
-        return Decision::nothing();
-    };
-    told(Event::IncidentReminded {
-        incident,
-        integration: integration.id,
-        evidence: evidence(state, integration, now),
-        channels: channels(integration),
-    })
-}
-
-fn told(event: Event) -> Decision {
-    Decision {
-        events: vec![event],
-        effects: vec![Effect::Deliver],
-        ..Decision::default()
-    }
-}
-
-/// Adds to a decision that the integration's incident is over, if one is open.
-pub(crate) fn close(state: &State, integration: &Integration, closing: Closing, now: Now, decision: &mut Decision) {
-    let Alert::Open { incident, .. } = integration.alert else {
-        return;
-    };
-    let channels = match closing {
-        // Who has switched them off wants no mail about it.
-        Closing::Muted => Vec::new(),
-        Closing::Recovered if planted!("closing-not-told") => Vec::new(),
-        Closing::Recovered | Closing::Disabled | Closing::Deleted => channels(integration),
-    };
-    decision.events.push(Event::IncidentClosed {
-        incident,
-        integration: integration.id,
-        closing,
-        evidence: evidence(state, integration, now),
-        channels,
-    });
+/// Adds news of an incident to a decision.
+pub(super) fn tell(event: Event, decision: &mut Decision) {
+    decision.events.push(event);
     decision.effects.push(Effect::Deliver);
 }
 
-fn channels(integration: &Integration) -> Vec<Channel> {
-    let recipients = integration.definition.notifications.recipients.iter();
+/// How these people are told.
+pub(super) fn channels(recipients: &[EmailAddress]) -> Vec<Channel> {
     let told = if planted!("first-recipient-only") {
         1
     } else {
         usize::MAX
     };
-    recipients
-        .take(told)
-        .map(|address| Channel::Email(address.clone()))
-        .collect()
-}
-
-fn evidence(state: &State, integration: &Integration, now: Now) -> Evidence {
-    let settings = &integration.definition.notifications;
-    let counted = if planted!("tally-of-a-day") {
-        Window::LENGTH
-    } else {
-        settings.window
-    };
-    let mut errors: Vec<ErrorSeen> = integration
-        .collections
-        .iter()
-        .filter_map(|(data_type, collection)| {
-            let trouble = collection.trouble.as_ref()?;
-            Some(ErrorSeen {
-                data_type: data_type.clone(),
-                execution: trouble.execution,
-                at: trouble.at,
-                // As it is now: a mail that is sent again must be the same mail.
-                failure: Failure {
-                    remedy: Some(remedy::of_trouble(state, integration, data_type, trouble)),
-                    ..trouble.failure.clone()
-                },
-            })
-        })
-        .collect();
-    errors.sort_by_key(|error| std::cmp::Reverse(error.at));
-    errors.truncate(Evidence::ERRORS_MAX);
-    Evidence {
-        display_name: integration.definition.display_name.clone(),
-        tally: integration.window.tally(now.stamp, counted),
-        window: settings.window,
-        threshold: settings.threshold,
-        recovery: settings.recovery(),
-        errors,
-    }
+    let told = recipients.iter().take(told);
+    told.map(|address| Channel::Email(address.clone())).collect()
 }

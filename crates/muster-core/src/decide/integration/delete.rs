@@ -1,7 +1,7 @@
 //! A person deletes an integration.
 
 use crate::decide::execution::cancel;
-use crate::decide::incident::review;
+use crate::decide::incident::rate;
 use crate::decide::{Decision, Rejection};
 use crate::entity::Closing;
 use crate::event::Event;
@@ -47,7 +47,7 @@ impl Delete {
             }
         }
         if !planted!("delete-leaves-incident") {
-            review::close(state, integration, Closing::Deleted, now, &mut decision);
+            rate::close(state, integration, Closing::Deleted, now, &mut decision);
         }
         decision.events.push(Event::IntegrationDeleted {
             integration: integration.id,

@@ -1,7 +1,8 @@
 //! A runner opens its stream.
 
+use crate::alert::runner;
 use crate::decide::check;
-use crate::decide::session::{lose, withdraw};
+use crate::decide::session::{desert, lose, withdraw};
 use crate::decide::{Answer, CloseReason, Decision, Effect, Message, Rejection, Welcome, Work};
 use crate::entity::{ConnectorKey, Offer, Phase, Profile};
 use crate::event::Event;
@@ -37,7 +38,7 @@ impl CheckIn {
         let mut decision = Decision::nothing();
         self.supersede(state, &mut decision);
         check::lose(state, self.runner, "has checked in anew", &mut decision);
-        self.introduce(state, &mut decision);
+        self.introduce(state, now, &mut decision);
         let (resumed, fenced) = self.sort_running(state);
         for id in state.index().held_by(self.runner) {
             let Some(execution) = state.ledger().execution(id) else {
@@ -98,10 +99,16 @@ impl CheckIn {
         }
     }
 
-    fn introduce(&self, state: &State, decision: &mut Decision) {
+    fn introduce(&self, state: &State, now: Now, decision: &mut Decision) {
+        let known = state.ledger().runner(self.runner);
+        if known.is_some_and(|known| known.profile.pool != self.profile.pool) {
+            desert(state, self.runner, decision);
+        }
+        let before = known.and_then(|known| known.outdated);
         let event = Event::RunnerCheckedIn {
             runner: self.runner,
             profile: self.profile.clone(),
+            outdated: runner::outdated(&self.profile.version, before, state.index().policy(), now.stamp),
         };
         decision.events.push(event);
         for offer in &self.offers {

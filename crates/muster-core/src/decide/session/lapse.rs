@@ -1,9 +1,8 @@
 //! A runner was not heard for longer than its lease.
 
 use crate::decide::check;
-use crate::decide::session::lose;
+use crate::decide::session::{leave, lose};
 use crate::decide::{CloseReason, Decision, Effect, Message};
-use crate::event::Event;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::time::Now;
@@ -33,11 +32,7 @@ impl Lapse {
             }
         }
         check::lose(state, self.runner, "was not heard any more", &mut decision);
-        decision.events.push(Event::RunnerLeft {
-            runner: self.runner,
-            last_heard: presence.heard_at,
-        });
-        decision.roster.push(RosterChange::Removed(self.runner));
+        leave(state, self.runner, presence.heard_at, &mut decision);
         if let Some(session) = presence.session {
             let message = Message::Close(CloseReason::Lapsed);
             decision.effects.push(Effect::Send {

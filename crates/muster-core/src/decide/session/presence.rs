@@ -1,10 +1,9 @@
 //! A runner is heard, says that it will leave, or its stream ends.
 
 use crate::decide::check;
-use crate::decide::session::withdraw;
+use crate::decide::session::{leave, withdraw};
 use crate::decide::{Decision, Effect, Message, Rejection};
 use crate::entity::Phase;
-use crate::event::Event;
 use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
@@ -95,11 +94,7 @@ impl Disconnect {
         let mut decision = Decision::nothing();
         check::lose(state, self.runner, "lost its connection, or ended,", &mut decision);
         if presence.draining && presence.held == 0 {
-            decision.events.push(Event::RunnerLeft {
-                runner: self.runner,
-                last_heard: presence.heard_at,
-            });
-            decision.roster.push(RosterChange::Removed(self.runner));
+            leave(state, self.runner, presence.heard_at, &mut decision);
         } else {
             decision.roster.push(RosterChange::Disconnected(self.runner));
         }

@@ -2,6 +2,7 @@
 
 use muster_proto::v1::{Incident, IncidentState, NoticeDelivery, NoticeDeliveryState};
 
+use super::{about, what};
 use crate::command::{Limit, Session, note_more};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -38,19 +39,17 @@ pub async fn run(which: Which, session: &mut Session) -> Result<Exit, Error> {
         Column::text("INCIDENT", names::SHORT_ID_CHARS),
         Column::text("STATE", 6),
         Column::text("SINCE", 12),
-        Column::text("INTEGRATION", 24),
-        Column::text("WHAT", 28),
+        Column::text("ABOUT", 24),
+        Column::text("WHAT", 32),
         Column::text("TOLD", 30),
     ]);
     for incident in &listed.items {
-        let newest = incident.notices.last();
-        let rate = newest.and_then(|notice| notice.error_rate.as_ref());
         table.row([
             names::short_id(&incident.name).into(),
             state(incident),
             time::relative(incident.open_time.as_ref(), &now).into(),
-            newest.map_or("", |notice| &notice.display_name).into(),
-            rate.map_or("", |rate| &rate.arithmetic).into(),
+            about(incident).into(),
+            what(incident).into(),
             told(incident).into(),
         ]);
     }

@@ -1,9 +1,11 @@
 //! `muster alerts show`.
 
-use muster_proto::v1::{Incident, IncidentNotice, IncidentNoticeKind, IncidentState, NoticeDeliveryState};
+use muster_proto::v1::{
+    Incident, IncidentCause, IncidentNotice, IncidentNoticeKind, IncidentState, NoticeDeliveryState,
+};
 use prost_types::Timestamp;
 
-use super::{closing, delivered, recipient};
+use super::{closing, delivered, recipient, what};
 use crate::command::Session;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -62,7 +64,6 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
 
 fn facts(incident: &Incident, paint: impl Fn(Tone, &str) -> String) -> Facts {
     let newest = incident.notices.last();
-    let rate = newest.and_then(|notice| notice.error_rate.as_ref());
     let state = match incident.state() {
         IncidentState::Open => paint(Tone::Bad, "open"),
         IncidentState::Closed => paint(Tone::Quiet, "closed"),
@@ -71,12 +72,37 @@ fn facts(incident: &Incident, paint: impl Fn(Tone, &str) -> String) -> Facts {
     let mut facts = Facts::default();
     facts.add("incident", names::id(&incident.name));
     facts.add_painted("state", state);
-    facts.add("integration", newest.map_or("", |notice| &notice.display_name));
-    facts.add("id", names::id(&incident.integration));
-    facts.add("what", rate.map_or("", |rate| &rate.arithmetic));
+    let called = newest.map_or("", |notice| &notice.display_name);
+    match incident.cause() {
+        IncidentCause::PoolOffline => facts.add("pool", called),
+        IncidentCause::RunnerOutdated => {
+            facts.add("runner", called);
+            facts.add("id", names::id(&incident.runner));
+        }
+        IncidentCause::Unspecified | IncidentCause::ErrorRate => {
+            facts.add("integration", called);
+            facts.add("id", names::id(&incident.integration));
+        }
+    }
+    facts.add("what", what(incident));
     if let Some(notice) = newest {
-        facts.add("opens at", format!("{} %", notice.threshold_percent));
-        facts.add("closes below", format!("{} %", notice.recovery_percent));
+        if notice.error_rate.is_some() {
+            facts.add("opens at", format!("{} %", notice.threshold_percent));
+            facts.add("closes below", format!("{} %", notice.recovery_percent));
+        }
+        if let Some(pool) = &notice.pool
+            && let Some(heard) = &pool.last_runner_time
+        {
+            let last = &pool.last_runner_display_name;
+            facts.add("last runner", format!("{last}, heard {}", time::exact(Some(heard))));
+        }
+        if let Some(runner) = &notice.runner {
+            facts.add("serves", format!("pool {}", runner.pool));
+            facts.add("checked in", time::exact(runner.check_in_time.as_ref()));
+        }
+        if !notice.remedy.is_empty() {
+            facts.add("what to do", &*notice.remedy);
+        }
     }
     facts.add("opened", time::exact(incident.open_time.as_ref()));
     if let Some(close_time) = &incident.close_time {
