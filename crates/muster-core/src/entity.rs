@@ -1,5 +1,6 @@
 //! The entities of the ledger. Each has its own `apply`, which reads the event and itself and nothing else.
 
+mod checked;
 mod connector;
 mod evidence;
 mod execution;
@@ -7,11 +8,12 @@ mod incident;
 mod integration;
 mod runner;
 
+pub use checked::Checked;
 pub use connector::{Connector, ConnectorKey, Offer};
 pub use evidence::{ErrorSeen, Evidence, LastRunner, PoolEvidence, RateEvidence, RunnerEvidence};
 pub use execution::{Execution, Finished, Phase};
 pub use incident::{Cause, Channel, Closed, Closing, Delivery, DeliveryState, Incident, Notice, NoticeKind};
-pub use integration::{Alert, Checked, Collection, Completion, Definition, Integration, PerDataType, Trouble};
+pub use integration::{Alert, Collection, Completion, Definition, Integration, PerDataType, Trouble};
 pub use runner::{Outdated, Profile, Runner};
 
 use crate::words::{ExecutionId, IncidentId, IntegrationId, RunnerId};

@@ -1,5 +1,7 @@
 //! What is true now and not durable: which runners are connected, what they have room for, and the deadlines on the monotonic clock.
 
+mod checks;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -8,9 +10,9 @@ use std::time::Duration;
 use crate::index::Lane;
 use crate::planted;
 use crate::time::{Moment, Stamp};
-use crate::words::{
-    Attempt, CheckId, ConnectorName, ExecutionId, IntegrationId, Pool, Revision, RunnerId, SessionId, Slots,
-};
+use crate::words::{Attempt, CheckId, ConnectorName, ExecutionId, Pool, RunnerId, SessionId, Slots};
+
+pub use checks::{CHECKS_MAX, Check, Checks};
 
 /// The time limits of the check-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,24 +43,6 @@ impl Default for Limits {
 
 /// Withdrawn assignments in a row after which a runner gets no more until it checks in anew.
 pub const WITHDRAWALS_MAX: u32 = 3;
-
-/// The most checks that a runner has at a time. They take no slots, so something else must keep them from being many.
-pub const CHECKS_MAX: usize = 4;
-
-/// A check of an integration that a runner was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// Which integration.
-    pub integration: IntegrationId,
-    /// Which of its configurations.
-    pub revision: Revision,
-    /// Who was asked.
-    pub runner: RunnerId,
-    /// On which session: the result comes on it, or never.
-    pub session: SessionId,
-    /// When it was asked for.
-    pub began: Moment,
-}
 
 /// A runner that has a session, had one within the lease, or may have one that this process does not know of yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,10 +160,7 @@ pub struct Roster {
     /// When each assignment must be confirmed.
     confirmations: BTreeSet<(Moment, ExecutionId)>,
     unconfirmed: BTreeMap<ExecutionId, (Attempt, Moment)>,
-    /// The checks under way, each with when it is given up.
-    checks: BTreeMap<CheckId, (Check, Moment)>,
-    checks_of: BTreeSet<(RunnerId, CheckId)>,
-    check_deadlines: BTreeSet<(Moment, CheckId)>,
+    checks: Checks,
     /// The pools that have had runners and have none: until when that may be, or `None` when it is longer already.
     deserted: BTreeMap<Pool, Option<Moment>>,
     desertions: BTreeSet<(Moment, Pool)>,
@@ -261,25 +242,10 @@ impl Roster {
         self.unconfirmed.contains_key(&execution)
     }
 
-    /// A check that is under way; `None` when it is over, or never was.
+    /// The checks under way.
     #[must_use]
-    pub fn check(&self, check: CheckId) -> Option<&Check> {
-        self.checks.get(&check).map(|(check, _)| check)
-    }
-
-    /// The checks under way at a runner.
-    pub fn checks_of(&self, runner: RunnerId) -> impl Iterator<Item = CheckId> {
-        self.checks_of
-            .range((runner, CheckId(0))..)
-            .take_while(move |(of, _)| *of == runner)
-            .map(|(_, check)| *check)
-    }
-
-    /// The check that is to be given up first, if its time has come.
-    #[must_use]
-    pub fn first_overdue_check(&self, now: Moment) -> Option<CheckId> {
-        let (at, check) = self.check_deadlines.first()?;
-        (*at <= now).then_some(*check)
+    pub fn checks(&self) -> &Checks {
+        &self.checks
     }
 
     /// The pool that has been without runners for longest, if for longer than it may.
@@ -300,7 +266,7 @@ impl Roster {
     pub fn next_deadline(&self) -> Option<Moment> {
         let lease = self.leases.first().map(|(at, _)| *at);
         let confirmation = self.confirmations.first().map(|(at, _)| *at);
-        let check = self.check_deadlines.first().map(|(at, _)| *at);
+        let check = self.checks.next_deadline();
         let desertion = self.desertions.first().map(|(at, _)| *at);
         let deadlines = lease.into_iter().chain(confirmation).chain(check).chain(desertion);
         deadlines.min()
@@ -403,16 +369,9 @@ impl Roster {
             RosterChange::Withdrawn(runner) => self.change(runner, |presence| presence.withdrawals += 1),
             RosterChange::CheckBegan(id, check) => {
                 let deadline = now.after(self.limits.check + self.limits.lease_grace);
-                self.checks_of.insert((check.runner, id));
-                self.check_deadlines.insert((deadline, id));
-                self.checks.insert(id, (check, deadline));
+                self.checks.begin(id, check, deadline);
             }
-            RosterChange::CheckEnded(id) => {
-                if let Some((check, deadline)) = self.checks.remove(&id) {
-                    self.checks_of.remove(&(check.runner, id));
-                    self.check_deadlines.remove(&(deadline, id));
-                }
-            }
+            RosterChange::CheckEnded(id) => self.checks.end(id),
             RosterChange::Deserted(pool) => {
                 let span = if planted!("pool-offline-at-once") {
                     Duration::ZERO

@@ -406,7 +406,7 @@ impl Turn<'_> {
             let _ = self.ask(&by, Command::Withdraw(Withdraw { execution, attempt }));
         }
         for _ in 0..STEPS_MAX {
-            let Some(check) = self.state().roster().first_overdue_check(now.moment) else {
+            let Some(check) = self.state().roster().checks().first_overdue(now.moment) else {
                 break;
             };
             let _ = self.ask(&by, Command::GiveUpCheck(GiveUpCheck { check }));

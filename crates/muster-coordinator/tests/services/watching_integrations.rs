@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use muster_core::decide::Command;
 use muster_core::decide::integration::{disable::Disable, enable::Enable};
-use muster_core::words::{Category, Principal};
+use muster_core::words::{Category, Failure, Principal};
 use muster_proto::v1;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::watch_integrations_response::Kind;
@@ -332,4 +333,36 @@ async fn a_watch_is_refused_or_ended_with_a_reason() {
         .await
         .expect("it ends in time");
     assert_refused(last, Code::Unavailable, "SHUTTING_DOWN", None);
+}
+
+#[tokio::test]
+async fn a_failing_check_and_a_pause_are_told() {
+    let rig = Rig::with_connector().await;
+    let made = rig.create("Corp").await;
+    let mut runner = Runner::check_in(&rig.services.shard, "hq", 1).await;
+    let mut mirror = Mirror::open(&rig).await;
+    mirror.until(|seen| seen.integrations.contains_key(&made.name)).await;
+
+    let request = v1::CheckIntegrationRequest {
+        name: made.name.clone(),
+        ..Default::default()
+    };
+    let events = rig.integrations().check_integration(request).await;
+    let _events = events.expect("somebody is asked");
+    let order = runner.asked_to_check().await;
+    let failure = Failure::new(Category::Permission, "dc1 said no");
+    runner.checked(&order, Some(failure)).await;
+    let is_in_error = |seen: &Mirror| seen.integrations[&made.name].status() == v1::ConfigurationStatus::Error;
+    mirror.until(is_in_error).await;
+
+    let end = SystemTime::now() + Duration::from_secs(3_600);
+    let request = v1::PauseIntegrationRequest {
+        name: made.name.clone(),
+        until: Some(end.into()),
+        ..Default::default()
+    };
+    rig.integrations().pause_integration(request).await.expect("it rests");
+    mirror
+        .until(|seen| seen.integrations[&made.name].pause_end_time.is_some())
+        .await;
 }

@@ -17,10 +17,8 @@ use crate::words::{Category, CheckId, Failure, RunnerId};
 
 /// Adds to a decision that all checks of a runner end without an answer, since its session does. That says nothing about their sources.
 pub(super) fn lose(state: &State, runner: RunnerId, what: &str, decision: &mut Decision) {
-    for id in state.roster().checks_of(runner) {
-        if let Some(check) = state.roster().check(id) {
-            leave_unanswered(state, id, check, what, decision);
-        }
+    for (id, check) in state.roster().checks().of(runner) {
+        leave_unanswered(state, id, check, what, decision);
     }
 }
 

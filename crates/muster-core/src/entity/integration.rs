@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use litemap::LiteMap;
 
+use crate::entity::Checked;
 use crate::event::Event;
 use crate::health::Window;
 use crate::planted;
@@ -12,7 +13,7 @@ use crate::time::{Interval, Stamp};
 use crate::words::{
     AccessSchema, Category, Configuration, ConfigurationStatus, ConnectorName, Counts, Cursor, DataType, DisplayName,
     Enablement, ExecutionId, Failure, IncidentId, IntegrationId, Notifications, OrganizationId, Pool, Request,
-    Revision, RunnerId, Warning,
+    Revision, Warning,
 };
 
 /// Something for each of a few data types, in their order. Not a tree: the least leaf of one takes the place of eleven, and there are a million integrations.
@@ -63,30 +64,6 @@ pub struct Trouble {
     pub at: Stamp,
     /// Why.
     pub failure: Failure,
-}
-
-/// The newest check of an integration by a runner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    /// When its result came.
-    pub at: Stamp,
-    /// By which runner.
-    pub runner: RunnerId,
-    /// Of which configuration.
-    pub revision: Revision,
-    /// Why the source could not be read; `None` when it could.
-    pub failure: Option<Failure>,
-    /// Since when checks fail and nothing else has shown that the source can be read; `None` when this counts for nothing any more: an execution has
-    /// completed since, the configuration is another, or the integration was switched on anew.
-    pub failing_since: Option<Stamp>,
-}
-
-impl Checked {
-    /// What it says against the source, as long as that counts.
-    #[must_use]
-    pub fn trouble(&self) -> Option<&Failure> {
-        self.failure.as_ref().filter(|_| self.failing_since.is_some())
-    }
 }
 
 /// Where an integration stands between its error rate and the people who want to know of it.

@@ -251,7 +251,7 @@ fn checks_are_spread_and_bounded() {
         model.ask_check(id).expect("there is room");
     }
     for which in 0..2 {
-        assert_eq!(model.state.roster().checks_of(runner_id(which)).count(), CHECKS_MAX);
+        assert_eq!(model.state.roster().checks().of(runner_id(which)).count(), CHECKS_MAX);
     }
     let full = model.ask_check(id).expect_err("enough is enough");
     assert!(matches!(full, Rejection::ChecksFull { .. }), "{full}");

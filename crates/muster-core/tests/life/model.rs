@@ -363,7 +363,7 @@ impl Model {
             let command = muster_core::decide::session::withdraw::Withdraw { execution, attempt };
             self.ask(&by, Command::Withdraw(command)).expect("never refused");
         }
-        while let Some(check) = self.state.roster().first_overdue_check(self.now.moment) {
+        while let Some(check) = self.state.roster().checks().first_overdue(self.now.moment) {
             self.ask(&by, Command::GiveUpCheck(give_up::GiveUpCheck { check }))
                 .expect("never refused");
         }
@@ -730,13 +730,13 @@ impl Model {
     fn check_checks(&self) {
         let roster = self.state.roster();
         for (check, (runner, session)) in &self.checks {
-            let found = roster.check(*check).map(|one| (one.runner, one.session));
+            let found = roster.checks().get(*check).map(|one| (one.runner, one.session));
             assert_eq!(found, Some((*runner, *session)), "somebody waits for ever");
             let there = roster.presence(*runner).and_then(|presence| presence.session);
             assert_eq!(there, Some(*session), "a check ends with its session");
         }
         for which in 0..2 {
-            let count = roster.checks_of(runner_id(which)).count();
+            let count = roster.checks().of(runner_id(which)).count();
             assert!(count <= CHECKS_MAX, "{count} checks at one runner");
         }
         for integration in self.state.ledger().integrations() {

@@ -79,7 +79,7 @@ fn choose(state: &State, lane: &Lane) -> Option<(RunnerId, SessionId)> {
     let runners = state.index().runners_of(&lane.pool).take(LOOKED_AT_MAX);
     let able = runners.filter_map(|runner| {
         let presence = roster.presence(runner).filter(|presence| presence.is_open())?;
-        let checks = roster.checks_of(runner).count();
+        let checks = roster.checks().of(runner).count();
         let can = presence.connectors.contains(&lane.connector) && checks < CHECKS_MAX;
         can.then_some((checks, Reverse(presence.free()), runner, presence.session?))
     });

@@ -17,7 +17,7 @@ impl GiveUpCheck {
     #[must_use]
     pub fn decide(self, state: &State) -> Decision {
         let mut decision = Decision::nothing();
-        if let Some(check) = state.roster().check(self.check) {
+        if let Some(check) = state.roster().checks().get(self.check) {
             let limits = state.roster().limits();
             let what = format!("was silent for {} s", (limits.check + limits.lease_grace).as_secs());
             leave_unanswered(state, self.check, check, &what, &mut decision);

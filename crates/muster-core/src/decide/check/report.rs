@@ -30,7 +30,7 @@ impl ReportCheck {
             let crate::roster::Check { runner, session, .. } = *asked;
             (*runner, *session) == (self.runner, self.session) || planted!("check-result-of-another-runner-taken")
         };
-        let Some(check) = state.roster().check(self.check).filter(asked) else {
+        let Some(check) = state.roster().checks().get(self.check).filter(asked) else {
             return Decision::nothing();
         };
         let current = state.ledger().integration(check.integration);

@@ -72,7 +72,7 @@ impl World {
             self.decide(&by, Command::Lapse(Lapse { runner }))
                 .expect("never refused");
         }
-        while let Some(check) = self.state.roster().first_overdue_check(now.moment) {
+        while let Some(check) = self.state.roster().checks().first_overdue(now.moment) {
             self.decide(&by, Command::GiveUpCheck(GiveUpCheck { check }))
                 .expect("never refused");
         }
