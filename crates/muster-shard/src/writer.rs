@@ -418,6 +418,8 @@ impl Turn<'_> {
     fn look_at_health(&mut self) {
         let by = Principal::Coordinator;
         let now = self.now;
+        // How much is queued is told with an incident.
+        self.writer.state.end_back_offs(now.stamp);
         for _ in 0..STEPS_MAX {
             let Some(review) = self.state().first_review(now) else {
                 break;
