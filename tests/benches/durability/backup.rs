@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::arguments::Scale;
 use crate::child::Child;
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Turns};
 use crate::load::{Paced, ROLE, Saturated, Settings};
 
 /// With backups and without.
@@ -30,6 +30,10 @@ pub(crate) struct Backup {
     pub(crate) paced: Paced,
     /// And with.
     pub(crate) paced_with: Paced,
+    /// The turns of the writer meanwhile, without.
+    pub(crate) turns: Turns,
+    /// And with.
+    pub(crate) turns_with: Turns,
 }
 
 pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Backup> {
@@ -57,10 +61,13 @@ pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Ba
         pace: Some(without_per_s / 2.0),
         ..settings
     };
+    let begin = coordinator.turns()?;
     let paced = Child::play(ROLE, &half)?.hear()?;
+    let between = coordinator.turns()?;
     let again = Backups::begin(binary, &data, &coordinator, &file)?;
     let paced_with = Child::play(ROLE, &half)?.hear();
     again.end()?;
+    let end = coordinator.turns()?;
     coordinator.stop()?;
     Ok(Backup {
         without_per_s,
@@ -70,6 +77,8 @@ pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Ba
         bytes: std::fs::metadata(&file)?.len(),
         paced,
         paced_with: paced_with?,
+        turns: between.since(begin),
+        turns_with: end.since(between),
     })
 }
 

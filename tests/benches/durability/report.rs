@@ -24,7 +24,7 @@ impl Figures {
     pub(crate) fn print(&self) -> Outcome<()> {
         let (backup, verify, simulator) = (self.backup, self.verify, self.simulator);
         #[rustfmt::skip] // One figure a line, so that they can be compared.
-        let rows: [(&str, &str, Option<f64>); 16] = [
+        let rows: [(&str, &str, Option<f64>); 19] = [
             ("throughput_ratio_backup", "of the lifecycles/s without backups, while backups are made without a pause", backup.map(|one| one.with_per_s / one.without_per_s)),
             ("acknowledged_per_s", "lifecycles/s without backups", backup.map(|one| one.without_per_s)),
             ("acknowledged_per_s_backup", "lifecycles/s meanwhile", backup.map(|one| one.with_per_s)),
@@ -35,6 +35,9 @@ impl Figures {
             ("assign_max_ms", "the same, the longest", backup.map(|one| one.paced.most_ms)),
             ("assign_p99_ms_backup", "the same with backups, p99", backup.map(|one| one.paced_with.p99_ms)),
             ("assign_max_ms_backup", "the same, the longest", backup.map(|one| one.paced_with.most_ms)),
+            ("writer_turns_backup", "turns of the writer meanwhile", backup.map(|one| one.turns_with.all as f64)),
+            ("writer_turns_over_50_ms", "of its turns without backups, those that took longer than 50 ms", backup.map(|one| one.turns.long as f64)),
+            ("writer_turns_over_50_ms_backup", "of its turns with backups", backup.map(|one| one.turns_with.long as f64)),
             ("restart_after_kill_s", "s to serve again after kill -9 under load", verify.map(|one| one.restart_s)),
             ("verify_s", "s to verify all that is kept", verify.map(|one| one.verify_s)),
             ("backup_s", "s to back it up while nobody serves it", verify.map(|one| one.backup_s)),

@@ -1,7 +1,8 @@
 //! The coordinator's real binary: built, started, stopped.
 
 use std::ffi::{OsStr, OsString};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -38,10 +39,29 @@ pub(crate) fn build(package: &str) -> Outcome<PathBuf> {
     }
 }
 
+/// Turns of the writer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turns {
+    pub(crate) all: u64,
+    /// Those that took longer than 50 ms.
+    pub(crate) long: u64,
+}
+
+impl Turns {
+    /// Those of them that were not among the earlier ones.
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            all: self.all - earlier.all,
+            long: self.long - earlier.long,
+        }
+    }
+}
+
 /// A coordinator that serves.
 pub(crate) struct Coordinator {
     child: Child,
     pub(crate) address: SocketAddr,
+    http: SocketAddr,
     /// How long it took from the start of its process until its health check said SERVING.
     pub(crate) started_in: Duration,
 }
@@ -49,13 +69,13 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     /// Starts one on this folder, and waits until it serves.
     pub(crate) fn start(binary: &Path, data: &Path) -> Outcome<Self> {
-        let address = free_address()?;
-        let listen = address.to_string();
+        let (address, http) = (free_address()?, free_address()?);
+        let (listen, http_listen) = (address.to_string(), http.to_string());
         let arguments: [&OsStr; 8] = [
             "--listen".as_ref(),
             listen.as_ref(),
             "--http-listen".as_ref(),
-            "127.0.0.1:0".as_ref(),
+            http_listen.as_ref(),
             "--data".as_ref(),
             data.as_ref(),
             // What history has to catch up with must not be cut off: how long it takes is measured.
@@ -77,6 +97,7 @@ impl Coordinator {
         Ok(Self {
             child,
             address,
+            http,
             started_in: start.elapsed(),
         })
     }
@@ -84,6 +105,24 @@ impl Coordinator {
     /// Stops it in order; returns how long that took.
     pub(crate) fn stop(self) -> Outcome<Duration> {
         self.child.stop()
+    }
+
+    /// How many turns its writer has made so far, and how many of them took longer than 50 ms.
+    pub(crate) fn turns(&self) -> Outcome<Turns> {
+        let mut connection = TcpStream::connect(self.http)?;
+        connection.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+        let mut page = String::new();
+        connection.read_to_string(&mut page)?;
+        let figure = |name: &str| -> Outcome<u64> {
+            let line = page.lines().find_map(|line| line.strip_prefix(name));
+            Ok(line
+                .ok_or_else(|| format!("`{name}` is not in /metrics"))?
+                .trim()
+                .parse()?)
+        };
+        let all = figure("muster_writer_turn_seconds_count")?;
+        let short = figure("muster_writer_turn_seconds_bucket{le=\"0.05\"}")?;
+        Ok(Turns { all, long: all - short })
     }
 
     /// Its memory that is in RAM, in bytes.
