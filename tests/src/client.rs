@@ -14,6 +14,9 @@ use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::wait::{LIMIT, eventually};
 
@@ -163,6 +166,18 @@ impl Client {
                 .connect_timeout(CONNECT_WITHIN)
                 .connect_lazy(),
         }
+    }
+
+    /// How this part of the coordinator is, by `grpc.health.v1`.
+    ///
+    /// # Panics
+    /// When it is not told.
+    pub async fn health_of(&self, part: &str) -> ServingStatus {
+        let service = part.to_owned();
+        let asked = HealthClient::new(self.channel())
+            .check(HealthCheckRequest { service })
+            .await;
+        asked.expect("it is told").into_inner().status()
     }
 
     /// The connection, for clients of other services.

@@ -11,7 +11,7 @@ use muster_failpoint::failpoint;
 use muster_process::Tasks;
 use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
-use muster_shard::{FatalError, LandingWork, Options, Running, ShardError, Started};
+use muster_shard::{FatalError, LandingWork, Options, Running, ShardError, ShardHandle, Started};
 use muster_store::{Location, Store, StoreError};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -62,6 +62,12 @@ const HISTORY: &str = "muster.history";
 
 /// The name under which it tells whether the disks have room for new work.
 const DISKS: &str = "muster.disks";
+
+/// The name under which it tells whether the wall clock may stamp what is new.
+const CLOCK: &str = "muster.clock";
+
+/// How often the clock is looked at for that.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the coordinator cannot start, or has ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -217,7 +223,11 @@ impl Coordinator {
             "health of history",
             tell_health(health.clone(), HISTORY, history_damage),
         ));
-        drop(tasks.spawn("health of the disks", tell_health(health, DISKS, disks.watch())));
+        drop(tasks.spawn("health of the disks", tell_health(health.clone(), DISKS, disks.watch())));
+        drop(tasks.spawn(
+            "health of the clock",
+            tell_clock(health, services.shard.clone(), tasks.token()),
+        ));
         drop(tasks.spawn("disks", disks.keep_looking(services.shard.clone(), tasks.token())));
         let looking = stuck::keep_looking(services.shard.clone(), metrics.clone(), tasks.token());
         drop(tasks.spawn("stuck executions", looking));
@@ -355,6 +365,24 @@ async fn tell_health<T: Send + Sync>(health: HealthReporter, part: &str, mut fau
         };
         health.set_service_status(part, status).await;
         if fault.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The same of the wall clock, which nobody tells of: it is looked at.
+async fn tell_clock(health: HealthReporter, shard: ShardHandle, stop: CancellationToken) {
+    loop {
+        let status = match shard.clock_fault() {
+            None => ServingStatus::Serving,
+            Some(_) => ServingStatus::NotServing,
+        };
+        health.set_service_status(CLOCK, status).await;
+        if stop
+            .run_until_cancelled(tokio::time::sleep(CLOCK_EVERY))
+            .await
+            .is_none()
+        {
             return;
         }
     }

@@ -11,9 +11,7 @@ use muster_tests::{
     passwd_of, published,
 };
 use tonic::Code;
-use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::health_client::HealthClient;
 
 /// More than a store and its landing need here, in MiB.
 const DISK_MIB: u32 = 96;
@@ -58,7 +56,7 @@ async fn below_the_low_water_mark_what_runs_ends_and_nothing_new_begins() {
     let work = runner.begin_assigned().await;
     let queued = client.create_soon(&Wanted::new("queued", CONNECTOR)).await;
     let waits = client.open_execution(&queued.name).await;
-    assert_eq!(health_of_disks(&client).await, ServingStatus::Serving);
+    assert_eq!(client.health_of("muster.disks").await, ServingStatus::Serving);
 
     let filler = world.coordinator.disk().fill((LOW_WATER_MIB - 2) * MIB);
     until_disks_are(&client, ServingStatus::NotServing).await;
@@ -243,17 +241,9 @@ impl Ring {
     }
 }
 
-async fn health_of_disks(client: &Client) -> ServingStatus {
-    let mut health = HealthClient::new(client.channel());
-    let request = HealthCheckRequest {
-        service: "muster.disks".to_owned(),
-    };
-    health.check(request).await.expect("it is told").into_inner().status()
-}
-
 async fn until_disks_are(client: &Client, wanted: ServingStatus) {
     eventually("the health of the disks", LIMIT, async || {
-        let found = health_of_disks(client).await;
+        let found = client.health_of("muster.disks").await;
         if found == wanted {
             Ok(())
         } else {

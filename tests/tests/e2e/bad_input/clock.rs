@@ -8,6 +8,7 @@ use muster_tests::{
     CONNECTOR, Client, Coordinator, LIMIT, Process, ScriptedRunner, Wanted, eventually, free_address, http,
 };
 use tonic::Status;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use super::told::{Told, status_text};
 
@@ -150,11 +151,13 @@ async fn a_clock_that_has_gone_back_by_ten_years_is_named_and_nothing_new_is_sta
     let (status, why) = now.readiness().await;
     assert_eq!((status, why.trim_end()), (503, now.refused().await.message()));
     assert!(why.contains("the clock of its machine says"), "{why}");
+    until_clock_is(&now, ServingStatus::NotServing).await;
 
     // Whoever sets it right goes on where it was.
     machine.set("+10y");
     told.add("its log, once it is right", &logged(&mut now, READY_AGAIN).await);
     assert_eq!(now.readiness().await.0, 200);
+    until_clock_is(&now, ServingStatus::Serving).await;
     let _runner = ScriptedRunner::named("else", "default", 1).check_in(&now.url).await;
     now.client().create_soon(&Wanted::new("new", CONNECTOR)).await;
     now.stop().await;
@@ -213,6 +216,19 @@ async fn a_clock_that_goes_ahead_by_ten_years_is_named_and_ends_and_stamps_nothi
         .expect("it is ready");
     rested.stop().await;
     told.is_as_reviewed("clock_ahead");
+}
+
+/// Waits until its health says so of its clock.
+async fn until_clock_is(running: &Running, wanted: ServingStatus) {
+    eventually("the health of the clock", LIMIT, async || {
+        let found = running.client().health_of("muster.clock").await;
+        if found == wanted {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
+    })
+    .await;
 }
 
 /// Waits until it has noticed that its clock is wrong.
