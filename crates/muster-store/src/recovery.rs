@@ -59,12 +59,16 @@ impl Store {
         let inner = &*self.inner;
         let mut ledger = Ledger::default();
         let mut newest_record = Sequence(0);
-        let mut recorded = Vec::new();
+        // Of integrations, which are the most, the bare ids: what is freed here stays with the process.
+        let (mut integrations, mut recorded) = (Vec::new(), Vec::new());
         let tally = inner.records.load(Sequence(u64::MAX), &mut |view| {
             let entity = record::decode(view.kind, view.bytes);
             let entity = entity.map_err(|error| error.into_error(format!("a record of kind {}", view.kind)))?;
             newest_record = newest_record.max(view.stamp);
-            recorded.push(entity.key());
+            match entity.key() {
+                EntityKey::Integration(id) => integrations.push(id),
+                key => recorded.push(key),
+            }
             ledger.load(entity, view.stamp);
             Ok(())
         })?;
@@ -91,9 +95,10 @@ impl Store {
         }
         failpoint!("recovered");
         let ledger = replay.ledger;
-        recorded.retain(|key| !ledger.has(key));
+        let recorded = integrations.into_iter().map(EntityKey::Integration).chain(recorded);
+        let gone = recorded.filter(|key| !ledger.has(key));
         let replayed = ledger.positions().filter(|(_, applied)| !applied.is_end());
-        let changed = replayed.map(|(key, _)| key).chain(recorded).collect();
+        let changed = replayed.map(|(key, _)| key).chain(gone).collect();
         Ok(Recovered {
             ledger,
             head,
