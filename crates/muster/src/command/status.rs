@@ -137,6 +137,12 @@ fn tell(output: &mut Output, told: &Told, more_follow: bool) -> Result<(), Error
             in_error.len(),
             "muster integration list --status error",
         )?;
+        output.line("")?;
+        // Not in the table: what there is to do is not cut at the end of a line.
+        for one in in_error.iter().filter(|one| !one.status_remedy.is_empty()) {
+            let (name, remedy) = (clean(&one.display_name), clean(&one.status_remedy));
+            output.line(format!("→ {name}: {remedy}"))?;
+        }
     }
     if !incidents.is_empty() {
         output.line("")?;
@@ -159,10 +165,6 @@ fn errors(integrations: &[Integration]) -> Table {
             time::relative(integration.status_time.as_ref(), &now).into(),
             integration.status_message.as_str().into(),
         ]);
-        if !integration.status_remedy.is_empty() {
-            let remedy = format!("→ {}", clean(&integration.status_remedy));
-            table.row(["".into(), "".into(), remedy.into()]);
-        }
     }
     table
 }

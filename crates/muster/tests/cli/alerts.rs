@@ -304,7 +304,8 @@ async fn the_status_says_what_is_wrong_and_what_to_do() {
 
 IN ERROR       SINCE       WHY
 Servers of HQ  10 min ago  `user`: permission: dc1 said no
-                           → grant it
+
+→ Servers of HQ: grant it
 
 INCIDENT  SINCE      ABOUT    WHAT
 456789ab  5 min ago  laptops  3 of 30 failed = 10 %
