@@ -1,7 +1,7 @@
 //! What a person does about a failure: the one catalogue, of which the API, the command line and the mails have their texts.
 //!
-//! A remedy names what it is about: the permission, the host, the pool. What there is to name stands in [`Facts`]; [`of`] takes them from
-//! the ledger.
+//! A remedy names what it is about: the permission, the host, the pool. What there is to name stands in [`Facts`]; [`of_open`] and the others take them
+//! from the ledger.
 
 use std::fmt::Write;
 

@@ -1,41 +1,53 @@
 //! Time as the domain sees it: stamps of the coordinator's clock, moments of its monotonic clock, and intervals. Nothing here reads a clock.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// A time of the coordinator's wall clock in milliseconds since the Unix epoch. Stamps of one ledger never decrease.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Stamp(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    /// One more than the milliseconds, so that a stamp that may be missing takes no more place than one: a million integrations have four of them.
+    successor: NonZeroU64,
+}
 
 impl Stamp {
     /// The time `millis` milliseconds after the Unix epoch.
     #[must_use]
     pub fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        let successor = NonZeroU64::MIN.saturating_add(millis);
+        Self { successor }
     }
 
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub fn millis(self) -> u64 {
-        self.0
+        self.successor.get() - 1
     }
 
     /// The time that is `span` later.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(millis(span)))
+        Self::from_millis(self.millis().saturating_add(millis(span)))
     }
 
     /// How much later this is than `earlier`; zero when it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_millis(self.millis().saturating_sub(earlier.millis()))
+    }
+}
+
+/// The epoch.
+impl Default for Stamp {
+    fn default() -> Self {
+        Self::from_millis(0)
     }
 }
 
 impl fmt::Debug for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stamp({}.{:03})", self.0 / 1_000, self.0 % 1_000)
+        write!(f, "Stamp({}.{:03})", self.millis() / 1_000, self.millis() % 1_000)
     }
 }
 
