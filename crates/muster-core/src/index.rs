@@ -277,10 +277,9 @@ impl Index {
             Some(organization) => vec![Cause::offline(organization, pool)],
             // The service's own serves all organizations.
             None => {
-                let open = self.alerts.all_open().map(|(cause, _)| cause);
                 let of_it =
                     |cause: &&Cause| matches!(cause, Cause::PoolOffline { pool: name, .. } if *name == pool.name);
-                open.filter(of_it).cloned().collect()
+                self.alerts.open_of_pools().filter(of_it).cloned().collect()
             }
         };
         for cause in open {

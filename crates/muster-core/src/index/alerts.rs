@@ -1,12 +1,13 @@
 //! The indices of incidents: when integrations are looked at for them, which are open, what waits to be sent, what will be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::alert;
 use crate::entity::{Cause, Incident, Integration};
 use crate::planted;
 use crate::time::Stamp;
-use crate::words::{IncidentId, IntegrationId, OrganizationId};
+use crate::words::{IncidentId, IntegrationId, OrganizationId, RunnerId};
 
 /// An entry of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +64,16 @@ impl Alerts {
     #[must_use]
     pub fn open(&self, cause: &Cause) -> Option<Open> {
         self.open.get(cause).copied()
+    }
+
+    /// The causes of open incidents that are a pool's. They stand between those of integrations, which may be very many, and those of runners.
+    pub(super) fn open_of_pools(&self) -> impl Iterator<Item = &Cause> {
+        let integrations = Cause::ErrorRate {
+            integration: IntegrationId(u128::MAX),
+        };
+        let runners = Cause::RunnerOutdated { runner: RunnerId(0) };
+        let between = (Bound::Excluded(integrations), Bound::Excluded(runners));
+        self.open.range(between).map(|(cause, _)| cause)
     }
 
     /// The open incidents by cause.
