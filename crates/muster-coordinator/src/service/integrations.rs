@@ -322,7 +322,11 @@ struct Change {
 }
 
 /// The integration of this id, if it belongs to the organization: a foreign one and a missing one give the same answer.
-fn find<'a>(state: &'a State, organization: &OrganizationId, id: IntegrationId) -> Result<&'a Integration, Rejection> {
+pub(super) fn find<'a>(
+    state: &'a State,
+    organization: &OrganizationId,
+    id: IntegrationId,
+) -> Result<&'a Integration, Rejection> {
     let found = state
         .ledger()
         .integration(id)

@@ -6,6 +6,7 @@ use muster_core::words::ExecutionStatus;
 use muster_proto::v1;
 
 use crate::service::Services;
+use crate::service::integrations::find;
 use crate::status::ServiceError;
 use crate::wire::name;
 
@@ -18,9 +19,7 @@ impl Services {
         self.judge_organization(&organization)?;
         let counted = self.shard.turn(move |turn| {
             let state = turn.state();
-            let found = state.ledger().integration(id);
-            let found = found.filter(|found| found.organization == organization);
-            let integration = found.ok_or(Rejection::IntegrationNotFound(id))?;
+            let integration = find(state, &organization, id)?;
             let tally = integration.window.tally(turn.now().stamp, Window::LENGTH);
             let mut counts = v1::SummarizeExecutionsResponse {
                 completed_count: u64::from(tally.finished - tally.failed),

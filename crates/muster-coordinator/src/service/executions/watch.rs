@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use muster_core::decide::Rejection;
 use muster_core::entity::Execution;
 use muster_core::remedy;
 use muster_core::words::{ExecutionId, IntegrationId, OrganizationId, Sequence};
@@ -18,6 +17,7 @@ use tonic::Status;
 use super::list::EXPLAINED_MAX;
 use super::{open_before, opened};
 use crate::service::Services;
+use crate::service::integrations::find;
 use crate::status::ServiceError;
 use crate::wire::execution::{self, Open};
 use crate::wire::name::{self, Scope};
@@ -46,15 +46,7 @@ impl Services {
         let head = self
             .shard
             .turn(move |turn| match wanted.integration {
-                Some(id) => {
-                    let found = turn.state().ledger().integration(id);
-                    let is_own = found.is_some_and(|found| found.organization == wanted.organization);
-                    if is_own {
-                        Ok(turn.head())
-                    } else {
-                        Err(Rejection::IntegrationNotFound(id))
-                    }
-                }
+                Some(id) => find(turn.state(), &wanted.organization, id).map(|_| turn.head()),
                 None => Ok(turn.head()),
             })
             .await??;
