@@ -31,7 +31,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use arguments::Scale;
+use arguments::Chosen;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -65,32 +65,21 @@ fn play(role: &str, settings: &str) -> Outcome<()> {
 }
 
 fn conduct(words: &[String]) -> Outcome<()> {
-    let mut scale = Scale::FULL;
-    let mut only = Vec::new();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            // Cargo passes this one by itself.
-            "--bench" => {}
-            "--short" => scale = Scale::SHORT,
-            "--only" => only.push(words.next().ok_or(USAGE)?.as_str()),
-            unknown => return Err(format!("`{unknown}` is not known here\n{USAGE}").into()),
-        }
-    }
-    let has = |part: &str| only.is_empty() || only.contains(&part);
+    let chosen = Chosen::parse(words, &["backup", "verify", "simulator"], USAGE)?;
+    let scale = &chosen.scale;
     let binary = || coordinator::build("muster-coordinator");
     let folder = tempfile::Builder::new()
         .prefix("durability-")
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let mut figures = report::Figures::default();
-    if has("backup") {
-        figures.backup = Some(backup::measure(&binary()?, &folder.path().join("backup"), &scale)?);
+    if chosen.has("backup") {
+        figures.backup = Some(backup::measure(&binary()?, &folder.path().join("backup"), scale)?);
     }
-    if has("verify") {
-        figures.verify = Some(verify::measure(&binary()?, &folder.path().join("verify"), &scale)?);
+    if chosen.has("verify") {
+        figures.verify = Some(verify::measure(&binary()?, &folder.path().join("verify"), scale)?);
     }
-    if has("simulator") {
-        figures.simulator = Some(simulator::measure(&coordinator::build("muster-sim")?, &scale)?);
+    if chosen.has("simulator") {
+        figures.simulator = Some(simulator::measure(&coordinator::build("muster-sim")?, scale)?);
     }
     figures.print()
 }

@@ -30,7 +30,7 @@ mod throughput;
 
 use std::process::ExitCode;
 
-use arguments::Scale;
+use arguments::Chosen;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -73,24 +73,13 @@ fn play(role: &str, settings: &str) -> Outcome<()> {
 }
 
 fn conduct(words: &[String]) -> Outcome<()> {
-    let mut scale = Scale::FULL;
-    let mut only = Vec::new();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            // Cargo passes this one by itself.
-            "--bench" => {}
-            "--short" => scale = Scale::SHORT,
-            "--only" => only.push(words.next().ok_or(USAGE)?.as_str()),
-            unknown => return Err(format!("`{unknown}` is not known here\n{USAGE}").into()),
-        }
-    }
-    let has = |part: &str| only.is_empty() || only.contains(&part);
+    let chosen = Chosen::parse(words, &["scale", "throughput"], USAGE)?;
+    let scale = &chosen.scale;
     let folder = tempfile::Builder::new()
         .prefix("health-")
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let mut figures = report::Figures::default();
-    if has("scale") {
+    if chosen.has("scale") {
         let integrations = if scale.short { INTEGRATIONS_SHORT } else { INTEGRATIONS };
         let (many, few) = (folder.path().join("many"), folder.path().join("few"));
         fill::measure(&many, integrations)?;
@@ -103,10 +92,10 @@ fn conduct(words: &[String]) -> Outcome<()> {
             integrations,
         )?);
         figures.idle = Some((idle::measure(&few)?, idle::measure(&many)?));
-        figures.busy = Some(busy::measure(&many, &scale)?);
+        figures.busy = Some(busy::measure(&many, scale)?);
     }
-    if has("throughput") {
-        figures.throughput = Some(throughput::measure(&folder.path().join("throughput"), &scale)?);
+    if chosen.has("throughput") {
+        figures.throughput = Some(throughput::measure(&folder.path().join("throughput"), scale)?);
     }
     figures.print()
 }

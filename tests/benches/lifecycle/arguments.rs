@@ -122,3 +122,38 @@ impl Arguments {
         self.only.is_empty() || self.only.contains(&part)
     }
 }
+
+/// What a benchmark is told whose parts are called by their names: how much, and which of them.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) scale: Scale,
+    /// The parts to run; empty: all.
+    only: Vec<String>,
+}
+
+impl Chosen {
+    pub(crate) fn parse(words: &[String], parts: &[&str], usage: &str) -> Outcome<Self> {
+        let mut chosen = Self {
+            scale: Scale::FULL,
+            only: Vec::new(),
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                // Cargo passes this one by itself.
+                "--bench" => {}
+                "--short" => chosen.scale = Scale::SHORT,
+                "--only" => {
+                    let part = words.next().filter(|part| parts.contains(&part.as_str()));
+                    chosen.only.push(part.ok_or(usage)?.clone());
+                }
+                unknown => return Err(format!("`{unknown}` is not known here\n{usage}").into()),
+            }
+        }
+        Ok(chosen)
+    }
+
+    pub(crate) fn has(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
+}

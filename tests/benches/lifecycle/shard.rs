@@ -33,6 +33,9 @@ pub(crate) const ROLE: &str = "store";
 /// How many integrations a turn of the writer creates or runs: a turn touches at most a thousand entities.
 const TURN: usize = 300;
 
+/// How many a turn of the writer reads.
+const PAGE: usize = 1_000;
+
 /// What the shard has done.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Carried {
@@ -178,8 +181,20 @@ impl Shard {
 
     /// All its integrations.
     pub(crate) async fn integrations(&self) -> Outcome<Vec<IntegrationId>> {
-        let all = |turn: &mut Turn<'_>| turn.state().ledger().integrations().map(|one| one.id).collect();
-        Ok(self.handle.turn(all).await?)
+        let organization = organization()?;
+        let mut all = Vec::new();
+        loop {
+            let (of, last) = (organization.clone(), all.last().copied());
+            let page = self.handle.turn(move |turn| {
+                let later = turn.state().index().integrations_of(&of, last);
+                later.take(PAGE).collect::<Vec<_>>()
+            });
+            let page = page.await?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
     }
 
     /// Creates so many integrations of three data types, served by this pool. They are active, so their first collections are queued.
