@@ -202,7 +202,7 @@ impl Coordinator {
         let mut command = Binary::Coordinator.command();
         command.arg("--data").arg(data);
         command.arg("--listen").arg(address.to_string());
-        command.args(["--http-listen", "127.0.0.1:0"]);
+        command.args(["--http-listen", "127.0.0.1:0", "--insecure"]);
         command
     }
 }

@@ -232,6 +232,9 @@ impl Coordinator {
         let looking = stuck::keep_looking(services.shard.clone(), metrics.clone(), tasks.token());
         drop(tasks.spawn("stuck executions", looking));
         stages.send_replace(Stage::Serving(Box::new(services.clone()), metrics.clone()));
+        if self.settings.insecure {
+            tracing::warn!(%address, "`insecure` is set: there is no TLS, and nobody is asked who they are");
+        }
         let routes = routes(services, health_service)?;
         tracing::info!(%address, %http, data = %self.settings.data.display(), "the coordinator is ready");
         let cut = CancellationToken::new();

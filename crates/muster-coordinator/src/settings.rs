@@ -67,6 +67,20 @@ pub struct Settings {
     )]
     pub http_listen: SocketAddr,
 
+    /// Whether to serve without TLS and without asking who calls: for trying things out on one machine. Whoever reaches the port may do anything, so
+    /// only loopback addresses are taken.
+    #[arg(
+        long,
+        env = "MUSTER_INSECURE",
+        value_name = "BOOLEAN",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    pub insecure: bool,
+
     /// The folder of the store and, unless `landing` says otherwise, of the landing. It is made if it is not there.
     #[arg(long, env = "MUSTER_DATA", value_name = "FOLDER", default_value = "muster-data")]
     pub data: PathBuf,

@@ -71,7 +71,8 @@ impl Coordinator {
     pub(crate) fn start(binary: &Path, data: &Path) -> Outcome<Self> {
         let (address, http) = (free_address()?, free_address()?);
         let (listen, http_listen) = (address.to_string(), http.to_string());
-        let arguments: [&OsStr; 8] = [
+        let arguments: [&OsStr; 9] = [
+            "--insecure".as_ref(),
             "--listen".as_ref(),
             listen.as_ref(),
             "--http-listen".as_ref(),

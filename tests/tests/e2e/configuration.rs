@@ -87,6 +87,7 @@ fn the_later_goes_before_the_earlier_and_the_check_says_which_it_was() {
     let expected = "\
 listen = \"127.0.0.1:7443\"       # default
 http_listen = \"127.0.0.1:7480\"  # default
+insecure = false                # default
 data = \"muster-data\"            # default
 #landing                        # default
 lease = \"30s\"                   # muster.toml:1:9
@@ -373,7 +374,7 @@ fn a_mail_server_that_cannot_be_used_is_told_with_what_to_set() {
         if let Some(password) = password {
             fs::write(folder.path("password"), password).expect("written");
         }
-        let ended = folder.run(Binary::Coordinator, &["--listen", "127.0.0.1:0"], &[]);
+        let ended = folder.run(Binary::Coordinator, &["--listen", "127.0.0.1:0", "--insecure"], &[]);
         assert_eq!(ended.code, Some(78), "{}{}", ended.stdout, ended.stderr);
         let said = format!("{}{}", ended.stdout, ended.stderr);
         assert!(said.contains(fault), "{said}");

@@ -98,7 +98,7 @@ set -eu
 mount --bind "$1" "$1"
 mount --options remount,bind,ro "$1"
 mount --bind "$2" "$1/var/lib/muster"
-exec chroot --userspec=65532:65532 "$1" /usr/local/bin/muster-coordinator --data /var/lib/muster --listen "$3" --http-listen 127.0.0.1:0
+exec chroot --userspec=65532:65532 "$1" /usr/local/bin/muster-coordinator --data /var/lib/muster --listen "$3" --http-listen 127.0.0.1:0 --insecure
 "#;
 
 #[tokio::test]

@@ -55,7 +55,13 @@ async fn a_port_that_is_taken_is_named() {
     let (folder, http) = (world.folder().join("third"), world.coordinator.http_address());
     let mut command = Binary::Coordinator.command();
     command.arg("--data").arg(&folder);
-    command.args(["--listen", "127.0.0.1:0", "--http-listen", &http.to_string()]);
+    command.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--http-listen",
+        &http.to_string(),
+        "--insecure",
+    ]);
     let mut process = Process::start(command, &world.folder().join("third.log"));
     let status = process.ended(LIMIT).await;
     let log = process.log();

@@ -42,6 +42,7 @@ impl Served {
         let settings = Settings {
             listen: SocketAddr::new(ADDRESSES[0], 0),
             http_listen: SocketAddr::new(ADDRESSES[0], 0),
+            insecure: true,
             lease: LEASE,
             ..Settings::in_folder(data.to_owned())
         };

@@ -142,6 +142,7 @@ async fn dev(args: Args, tasks: Tasks) -> Result<(), DevError> {
     let settings = muster_coordinator::Settings {
         listen: args.listen,
         http_listen: args.http_listen,
+        insecure: true,
         stop_within: STOP_WITHIN,
         ..muster_coordinator::Settings::in_folder(args.data.clone())
     };

@@ -109,7 +109,7 @@ fn at(data: PathBuf, address: &str) -> (PathBuf, Command) {
     command
         .arg("--data")
         .arg(&data)
-        .args(["--listen", address, "--http-listen", "127.0.0.1:0"])
+        .args(["--listen", address, "--http-listen", "127.0.0.1:0", "--insecure"])
         .args(["--log-format", "text"]);
     (data, command)
 }
