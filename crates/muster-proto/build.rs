@@ -1,10 +1,21 @@
-//! Compiles `proto/muster/v1/*.proto` with a compiler written in Rust, so that no `protoc` needs to be installed.
+//! Compiles `proto/muster/v1/*.proto` with a compiler written in Rust, so that no `protoc` needs to be installed. A call that does not say who may make
+//! it does not compile.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use prost::Message;
+use protox::prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
+
+/// The package of all that is compiled here.
+const PACKAGE: &str = "muster.v1";
+
+/// The option by which a call says who may make it.
+const RULE: &str = "muster.v1.rule";
+
+/// The scopes whose callers have roles, and those whose callers have none: the numbers of `muster.v1.Scope`.
+const WITH_ROLE: [i32; 2] = [1, 2];
+const WITHOUT_ROLE: [i32; 3] = [3, 4, 5];
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Asked when it runs, not when it was compiled: a target folder that two checkouts share has one build script, and two places for it to run.
@@ -13,14 +24,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let package = include.join("muster/v1");
     println!("cargo::rerun-if-changed={}", package.display());
 
-    let descriptors = protox::compile(proto_files(&package)?, [&include])?;
+    let mut compiler = protox::Compiler::new([&include])?;
+    compiler.include_imports(true).include_source_info(true);
+    compiler.open_files(proto_files(&package)?)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("muster.v1.descriptors"), descriptors.encode_to_vec())?;
+    // Encoded by the compiler, whose own descriptors have the options that are defined here.
+    fs::write(out.join("muster.v1.descriptors"), compiler.encode_file_descriptor_set())?;
+    fs::write(out.join("rules.rs"), rules(&compiler.descriptor_pool())?)?;
     tonic_prost_build::configure()
         // Identifiers and chunks of records are slices of the message that they came in, not copies.
         .bytes(".muster.v1")
         .codec_path("crate::codec::SmallBuffers")
-        .compile_fds(descriptors)?;
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }
 
@@ -35,4 +50,47 @@ fn proto_files(package: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Who may make each call, as the text of a constant, sorted by the calls' paths.
+fn rules(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let option = pool.get_extension_by_name(RULE).ok_or("there is no option for rules")?;
+    let services = pool.services().filter(|service| service.package_name() == PACKAGE);
+    let mut lines = Vec::new();
+    for service in services {
+        for method in service.methods() {
+            let path = format!("{}/{}", service.full_name(), method.name());
+            let (role, scope) = rule(&method, &option).map_err(|fault| format!("{path} {fault}"))?;
+            lines.push(format!(
+                "    (\"{path}\", v1::Rule {{ role: {role}, scope: {scope} }}),\n"
+            ));
+        }
+    }
+    lines.sort();
+    Ok(format!("&[\n{}]\n", lines.concat()))
+}
+
+/// The role and the scope that a call asks for.
+fn rule(method: &MethodDescriptor, option: &ExtensionDescriptor) -> Result<(i32, i32), String> {
+    let options = method.options();
+    if !options.has_extension(option) {
+        return Err(format!(
+            "does not say who may make it: give it a rule, such as `option ({RULE}) = {{role: ROLE_OPERATOR, scope: SCOPE_ORGANIZATION}};`"
+        ));
+    }
+    let rule = options.get_extension(option);
+    let number = |field: &str| {
+        let message = rule.as_message();
+        let value = message.and_then(|rule| Some(rule.get_field_by_name(field)?.as_enum_number()));
+        value.flatten().unwrap_or_default()
+    };
+    let (role, scope) = (number("role"), number("scope"));
+    match role {
+        0 if WITHOUT_ROLE.contains(&scope) => Ok((role, scope)),
+        1.. if WITH_ROLE.contains(&scope) => Ok((role, scope)),
+        _ => Err(
+            "has a rule that says too little or too much: the scopes `SCOPE_ORGANIZATION` and `SCOPE_SERVICE` need a role, and the others have none"
+                .to_owned(),
+        ),
+    }
 }
