@@ -289,7 +289,7 @@ impl Settings {
     /// By the rules for an integration's recipients.
     fn judge_operators(&self, found: &mut Found<'_>) {
         let told = Notifications {
-            recipients: self.operators.clone(),
+            recipients: self.operators.clone().into(),
             ..Notifications::default()
         };
         if let Err(fault) = told.judge() {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::entity::{
-    Cause, Channel, Closing, ConnectorKey, Definition, DeliveryState, EntityKey, Evidence, Offer, Outdated, Profile,
+    Cause, Channel, Closing, ConnectorKey, Definition, DeliveryState, EntityKey, Evidence, Offer, Outdated,
+    PerDataType, Profile,
 };
 use crate::schedule::Skip;
-use crate::time::Stamp;
+use crate::time::{Interval, Stamp};
 use crate::words::{
     Attempt, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IncidentId,
     IntegrationId, OrganizationId, Origin, Pool, Principal, Request, Revision, RunnerId, Staged, Warning,
@@ -34,6 +35,8 @@ pub enum Event {
         organization: OrganizationId,
         /// What it is.
         definition: Definition,
+        /// What it collects, and how often.
+        intervals: PerDataType<Interval>,
         /// Whether it collects.
         enablement: Enablement,
         /// The upcoming collections; empty for a draft.
@@ -47,6 +50,8 @@ pub enum Event {
         integration: IntegrationId,
         /// What it is now.
         definition: Definition,
+        /// What it collects now, and how often.
+        intervals: PerDataType<Interval>,
         /// The number of its configuration, greater than before if that has changed.
         revision: Revision,
         /// All its upcoming collections; empty while it is not enabled.

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use smol_str::{SmolStr, StrExt as _};
+
 use crate::alert::{self, Policy};
 use crate::entity::{Cause, Execution, Incident, Integration, Phase, Runner};
 use crate::ledger::Ledger;
@@ -60,7 +62,8 @@ pub struct Index {
     /// When pools and runners are looked at depends on it.
     policy: Arc<Policy>,
     integrations: BTreeMap<OrganizationId, BTreeSet<IntegrationId>>,
-    names: BTreeMap<OrganizationId, BTreeMap<String, IntegrationId>>,
+    /// By display name in lower case.
+    names: BTreeMap<OrganizationId, BTreeMap<SmolStr, IntegrationId>>,
     requests: BTreeMap<(OrganizationId, RequestId), IntegrationId>,
     /// By status, so that those in Error are found without a look at all others.
     by_status: BTreeMap<(OrganizationId, ConfigurationStatus), BTreeSet<IntegrationId>>,
@@ -145,7 +148,7 @@ impl Index {
         organization: &OrganizationId,
         after: Option<&str>,
     ) -> impl Iterator<Item = (&str, IntegrationId)> {
-        let after = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.to_owned()));
+        let after = after.map_or(Bound::Unbounded, |after| Bound::Excluded(SmolStr::new(after)));
         let theirs = self.names.get(organization).into_iter();
         theirs.flat_map(move |theirs| {
             let named = theirs.range((after.clone(), Bound::Unbounded));
@@ -156,7 +159,10 @@ impl Index {
     /// The integration of this display name, letter case aside.
     #[must_use]
     pub fn named(&self, organization: &OrganizationId, display_name: &str) -> Option<IntegrationId> {
-        self.names.get(organization)?.get(&display_name.to_lowercase()).copied()
+        self.names
+            .get(organization)?
+            .get(&display_name.to_lowercase_smolstr())
+            .copied()
     }
 
     /// The integration that was made by the request of this id.
@@ -420,7 +426,7 @@ impl Index {
             self.requests.insert((organization.clone(), request.id), *id);
         }
         let names = self.names.entry(organization.clone()).or_default();
-        names.insert(definition.display_name.as_str().to_lowercase(), *id);
+        names.insert(definition.display_name.as_str().to_lowercase_smolstr(), *id);
         self.reschedule(*id, None, integration.first_upcoming());
     }
 
@@ -445,7 +451,7 @@ impl Index {
             self.requests.remove(&(organization.clone(), request.id));
         }
         if let Some(names) = self.names.get_mut(organization) {
-            names.remove(&definition.display_name.as_str().to_lowercase());
+            names.remove(&definition.display_name.as_str().to_lowercase_smolstr());
             if names.is_empty() {
                 self.names.remove(organization);
             }

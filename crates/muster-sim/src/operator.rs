@@ -138,10 +138,11 @@ impl World {
                 None => return,
             },
             50..70 => match self.change(integration) {
-                Some(definition) => Command::UpdateIntegration(Update {
+                Some((definition, intervals)) => Command::UpdateIntegration(Update {
                     organization: by.clone(),
                     integration,
                     definition,
+                    intervals,
                     version: self.some_version(integration),
                 }),
                 None => return,
@@ -203,6 +204,7 @@ impl World {
                 configuration: configuration(own, self.operators.names),
                 ..found.definition.clone()
             },
+            intervals: found.intervals(),
             version: None,
         };
         self.say(Said::Ask(principal(own), Box::new(Command::UpdateIntegration(update))));
@@ -224,9 +226,9 @@ impl World {
             access_schema: None,
             configuration: configuration(own, number),
             pool: Pool::named(own, &PoolName::new(pool).expect("a name")),
-            intervals: self.intervals(connector),
             notifications: self.notifications(own),
         };
+        let intervals = self.intervals(connector);
         let request = Request {
             id: RequestId(self.chance.u128(..)),
             digest: [0; 32],
@@ -234,6 +236,7 @@ impl World {
         let create = Command::CreateIntegration(Create {
             organization: own.clone(),
             definition,
+            intervals,
             draft: self.chance.u32(0..6) == 0,
             request: Some(request),
         });
@@ -261,11 +264,11 @@ impl World {
         intervals
     }
 
-    /// Another definition of an integration.
-    fn change(&mut self, integration: IntegrationId) -> Option<Definition> {
+    /// Another definition of an integration, or something else that it collects.
+    fn change(&mut self, integration: IntegrationId) -> Option<(Definition, PerDataType<Interval>)> {
         let found = self.spec.integrations.get(&integration)?;
         let own = found.organization.clone();
-        let mut definition = found.definition.clone();
+        let (mut definition, mut intervals) = (found.definition.clone(), found.intervals());
         match self.chance.u32(0..8) {
             0 => {
                 self.operators.names += 1;
@@ -283,9 +286,9 @@ impl World {
             }
             3..5 => definition.notifications = self.notifications(&own),
             5 => definition.notifications.enabled ^= !definition.notifications.recipients.is_empty(),
-            _ => definition.intervals = self.intervals(definition.connector.as_str()),
+            _ => intervals = self.intervals(definition.connector.as_str()),
         }
-        Some(definition)
+        Some((definition, intervals))
     }
 
     /// Whom errors are told to, and when: mostly so soon that it happens in an hour, and sometimes as it is by default.

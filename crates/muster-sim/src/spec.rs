@@ -266,10 +266,12 @@ impl Spec {
                 integration: id,
                 organization,
                 definition,
+                intervals,
                 enablement,
                 next,
                 request,
             } => {
+                must(!intervals.is_empty(), || "it collects nothing".to_owned())?;
                 must(!self.integrations.contains_key(id), || "the id is not new".to_owned())?;
                 self.check_name(*id, organization, definition)?;
                 let twin = self.integrations.values().find(|one| {
@@ -294,7 +296,7 @@ impl Spec {
                     check_fails: false,
                     changed: sequence,
                 };
-                made.set_intervals(&definition.intervals);
+                made.set_intervals(intervals);
                 made.set_next(*id, next, at, false)?;
                 self.integrations.insert(*id, made);
                 Ok(if *enablement == Enablement::Draft {
@@ -306,6 +308,7 @@ impl Spec {
             Event::IntegrationUpdated {
                 integration: id,
                 definition,
+                intervals,
                 revision,
                 next,
             } => {
@@ -313,6 +316,7 @@ impl Spec {
                 must(found.definition.connector == definition.connector, || {
                     "its connector changes".to_owned()
                 })?;
+                must(!intervals.is_empty(), || "it collects nothing".to_owned())?;
                 self.check_name(*id, &found.organization, definition)?;
                 let reconfigured = found.definition.configuration != definition.configuration
                     || found.definition.access_schema != definition.access_schema;
@@ -323,8 +327,7 @@ impl Spec {
                 };
                 must(*revision == wanted, || format!("the revision was to be {wanted}"))?;
                 for (data_type, open) in self.open_of(*id) {
-                    if !definition.intervals.contains_key(&data_type) && self.executions[&open].stands != Where::Landing
-                    {
+                    if !intervals.contains_key(&data_type) && self.executions[&open].stands != Where::Landing {
                         self.ending.insert(open);
                     }
                 }
@@ -332,7 +335,7 @@ impl Spec {
                 one.check_fails &= one.revision == *revision;
                 one.revision = *revision;
                 one.definition = definition.clone();
-                one.set_intervals(&definition.intervals);
+                one.set_intervals(intervals);
                 let rests = one.paused_until > at;
                 let after = if rests { schedule::before(one.paused_until) } else { at };
                 one.set_next(*id, next, after, true)?;
@@ -403,7 +406,6 @@ impl Spec {
         organization: &OrganizationId,
         definition: &Definition,
     ) -> Result<(), Broken> {
-        must(!definition.intervals.is_empty(), || "it collects nothing".to_owned())?;
         let name = definition.display_name.as_str().to_lowercase();
         let taken = self.integrations.iter().find(|(other, one)| {
             **other != id

@@ -127,7 +127,7 @@ fn integration(n: usize, now: Stamp, chance: &mut fastrand::Rng) -> Outcome<Inte
                     records: 1_000,
                     bytes: 100_000,
                 }),
-                warning: None,
+                is_suspect: false,
             }),
             trouble: (in_error && place == 0).then(|| Box::new(trouble)),
         };
@@ -148,13 +148,9 @@ fn integration(n: usize, now: Stamp, chance: &mut fastrand::Rng) -> Outcome<Inte
                 r#"{{"base_url":"https://customer-{n}.example.com/api","token":"env:MUSTER_SECRET_{n}","page_size":500}}"#
             ))?,
             pool: Pool::named(&organization, &PoolName::new("bench")?),
-            intervals: collections
-                .iter()
-                .map(|(data_type, one)| (data_type.clone(), one.interval))
-                .collect(),
             notifications: Notifications {
                 enabled: true,
-                recipients: vec![EmailAddress::new("oncall@example.com")?],
+                recipients: [EmailAddress::new("oncall@example.com")?].into(),
                 ..Notifications::default()
             },
         },

@@ -70,7 +70,7 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
     let shard = Shard::open(settings.folder)?;
     let notifications = Notifications {
         enabled: settings.notifications,
-        recipients: vec![EmailAddress::new("oncall@example.com")?],
+        recipients: [EmailAddress::new("oncall@example.com")?].into(),
         ..Notifications::default()
     };
     let loaded = runtime.block_on(async {

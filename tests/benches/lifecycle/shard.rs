@@ -235,6 +235,7 @@ fn create(turn: &mut Turn<'_>, definitions: Vec<Definition>) -> Vec<IntegrationI
                 .clone()
                 .expect("the pool is an organization's"),
             definition,
+            intervals: intervals(),
             draft: false,
             request: None,
         });
@@ -267,18 +268,20 @@ fn organization() -> Outcome<OrganizationId> {
     Ok(OrganizationId::new("default")?)
 }
 
+/// All data types, as seldom as can be: what is measured is run by hand.
+fn intervals() -> PerDataType<Interval> {
+    let names = DATA_TYPES.iter();
+    let types = names.map(|name| DataType::new(name).expect("a name"));
+    types.map(|data_type| (data_type, Interval::MOST)).collect()
+}
+
 fn definition(n: usize, pool: &str, notifications: Notifications) -> Outcome<Definition> {
-    let mut intervals = PerDataType::new();
-    for name in DATA_TYPES {
-        intervals.insert(DataType::new(name)?, Interval::MOST);
-    }
     Ok(Definition {
         display_name: DisplayName::new(&format!("{pool} {n}"))?,
         connector: ConnectorName::new(CONNECTOR)?,
         access_schema: None,
         configuration: Configuration::new("{}")?,
         pool: Pool::named(&organization()?, &PoolName::new(pool)?),
-        intervals,
         notifications,
     })
 }

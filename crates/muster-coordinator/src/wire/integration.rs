@@ -120,7 +120,7 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
         previous_counts: completed.and_then(|one| one.counts_before).map(counts),
         no_collection_reason: no_collection_reason(integration.enablement).to_owned(),
         next_collection_note: collection.next.map_or_else(String::new, |_| next_collection_note(told)),
-        last_warning: warned.and_then(|completed| completed.warning).map(warning),
+        last_warning: warned.and_then(|completed| completed.warning()).map(warning),
     }
 }
 
@@ -192,7 +192,7 @@ fn said(told: &Told) -> (String, String) {
 fn warned(integration: &Integration) -> Option<String> {
     let completed = integration.collections.iter().filter_map(|(data_type, collection)| {
         let completed = collection.completed.as_ref()?;
-        Some((completed.at, data_type, completed.warning?))
+        Some((completed.at, data_type, completed.warning()?))
     });
     completed
         .max_by_key(|(at, ..)| *at)

@@ -57,7 +57,7 @@ pub(crate) fn notifications(asked: Option<&v1::ErrorNotifications>) -> Result<No
     }
     let settings = Notifications {
         enabled: asked.enabled,
-        recipients,
+        recipients: recipients.into(),
         threshold: threshold.unwrap_or(default.threshold),
         recovery,
         window: window.unwrap_or(default.window),

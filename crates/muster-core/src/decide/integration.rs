@@ -36,8 +36,9 @@ fn judge(
     organization: &OrganizationId,
     own: Option<IntegrationId>,
     definition: &Definition,
+    intervals: &PerDataType<Interval>,
 ) -> Result<(), Rejection> {
-    if definition.intervals.is_empty() {
+    if intervals.is_empty() {
         return Err(Rejection::NoDataTypes);
     }
     match state.index().named(organization, definition.display_name.as_str()) {

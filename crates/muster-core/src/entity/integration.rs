@@ -19,7 +19,7 @@ use crate::words::{
 /// Something for each of a few data types, in their order. Not a tree: the least leaf of one takes the place of eleven, and there are a million integrations.
 pub type PerDataType<T> = LiteMap<DataType, T>;
 
-/// What a person says about an integration.
+/// What a person says about an integration, but for what is collected and how often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
     /// What people call it, unique in its organization (letter case aside).
@@ -32,8 +32,6 @@ pub struct Definition {
     pub configuration: Configuration,
     /// Whose runners serve it.
     pub pool: Pool,
-    /// What is collected, and how often. At least one.
-    pub intervals: PerDataType<Interval>,
     /// Whom its errors are told to, and when.
     pub notifications: Notifications,
 }
@@ -49,8 +47,21 @@ pub struct Completion {
     pub counts: Counts,
     /// How much the good end before it had brought; `None` if there was none.
     pub counts_before: Option<Counts>,
-    /// What there is to say about it all the same.
-    pub warning: Option<Warning>,
+    /// Whether it is so much less than what there was before that [`Self::warning`] says so.
+    pub is_suspect: bool,
+}
+
+impl Completion {
+    /// What there is to say about it all the same. Not kept as such, since it is in the counts.
+    #[must_use]
+    pub fn warning(&self) -> Option<Warning> {
+        let before = self.counts_before.filter(|_| self.is_suspect)?.records;
+        Some(if self.counts.records == 0 {
+            Warning::ZeroRecords { before }
+        } else {
+            Warning::FewerRecords { before }
+        })
+    }
 }
 
 /// A data type's newest final failure, kept until it completes again.
@@ -114,7 +125,7 @@ pub struct Integration {
     pub id: IntegrationId,
     /// Whose it is.
     pub organization: OrganizationId,
-    /// What a person says about it. The intervals stand in [`Self::collections`] too; there they are in force.
+    /// What a person says about it.
     pub definition: Definition,
     /// Which configuration this is: it counts the changes of the configuration.
     pub revision: Revision,
@@ -176,6 +187,15 @@ impl Integration {
         self.paused_until.filter(|until| *until > now)
     }
 
+    /// What is collected, and how often.
+    #[must_use]
+    pub fn intervals(&self) -> PerDataType<Interval> {
+        let collections = self.collections.iter();
+        collections
+            .map(|(data_type, collection)| (data_type.clone(), collection.interval))
+            .collect()
+    }
+
     /// The first of its upcoming collections; `None` while there are none.
     #[must_use]
     pub fn first_upcoming(&self) -> Option<Stamp> {
@@ -197,6 +217,7 @@ impl Integration {
             integration,
             organization,
             definition,
+            intervals,
             enablement,
             next,
             request,
@@ -205,8 +226,8 @@ impl Integration {
             return None;
         };
         // No more place than it needs: what is collected instead grows by fours.
-        let mut collections = PerDataType::with_capacity(definition.intervals.len());
-        for (data_type, interval) in &definition.intervals {
+        let mut collections = PerDataType::with_capacity(intervals.len());
+        for (data_type, interval) in intervals {
             let collection = Collection::new(*interval, Revision(1), next.get(data_type).copied());
             collections.insert(data_type.clone(), collection);
         }
@@ -242,11 +263,13 @@ impl Integration {
         match event {
             Event::IntegrationUpdated {
                 definition,
+                intervals,
                 revision,
                 next,
                 ..
             } => {
-                self.update(definition, next);
+                self.definition = definition.clone();
+                self.collect(intervals, next);
                 if self.revision != *revision {
                     self.revision = *revision;
                     self.let_check_count_no_more();
@@ -311,12 +334,13 @@ impl Integration {
                     if cursor.is_some() {
                         collection.cursor.clone_from(cursor);
                     }
+                    let counts_before = collection.completed.as_ref().map(|before| before.counts);
                     collection.completed = Some(Completion {
                         execution: *execution,
                         at,
                         counts: *counts,
-                        counts_before: collection.completed.as_ref().map(|before| before.counts),
-                        warning: *warning,
+                        counts_before,
+                        is_suspect: warning.is_some() && counts_before.is_some(),
                     });
                     if !planted!("trouble-stays") {
                         collection.trouble = None;
@@ -388,10 +412,10 @@ impl Integration {
         }
     }
 
-    fn update(&mut self, definition: &Definition, next: &BTreeMap<DataType, Stamp>) {
+    fn collect(&mut self, intervals: &PerDataType<Interval>, next: &BTreeMap<DataType, Stamp>) {
         self.collections
-            .retain(|data_type, _| definition.intervals.contains_key(data_type));
-        for (data_type, interval) in &definition.intervals {
+            .retain(|data_type, _| intervals.contains_key(data_type));
+        for (data_type, interval) in intervals {
             let next = next.get(data_type).copied();
             match self.collections.get_mut(data_type) {
                 Some(collection) => {
@@ -407,7 +431,6 @@ impl Integration {
                 }
             }
         }
-        self.definition = definition.clone();
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> Conditions<'a> {
             .map(|(since, data_type)| Condition::Stale { data_type, since });
         let warned = collections().filter_map(|(data_type, collection)| {
             let completed = collection.completed.as_ref()?;
-            Some((completed.at, data_type.clone(), completed.warning?))
+            Some((completed.at, data_type.clone(), completed.warning()?))
         });
         let warning = warned.max_by_key(|(at, ..)| *at);
         let warning = warning.map(|(_, data_type, warning)| Condition::Warning { data_type, warning });

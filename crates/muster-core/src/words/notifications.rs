@@ -53,7 +53,7 @@ pub struct Notifications {
     /// Whether there are any. Off by default.
     pub enabled: bool,
     /// Who gets them by mail.
-    pub recipients: Vec<EmailAddress>,
+    pub recipients: Box<[EmailAddress]>,
     /// The error rate at which an incident opens.
     pub threshold: Percent,
     /// The error rate below which it closes: the distance to the threshold keeps a rate that swings from telling again and again. `None` means two
@@ -186,7 +186,7 @@ impl Default for Notifications {
     fn default() -> Self {
         Self {
             enabled: false,
-            recipients: Vec::new(),
+            recipients: Box::default(),
             threshold: Percent::THIRTY,
             recovery: None,
             window: Self::WINDOW_MAX,
@@ -230,24 +230,24 @@ mod tests {
     fn settings_that_do_not_fit_are_refused() {
         let good = Notifications {
             enabled: true,
-            recipients: vec![address("a@b.example")],
+            recipients: [address("a@b.example")].into(),
             ..Notifications::default()
         };
         assert_eq!(good.judge(), Ok(()));
         assert_eq!(good.recovery().hundredths(), 2_000);
         let twice = vec![address("a@b.example"), address("a@b.example")];
-        let many = (0..21).map(|n| address(&format!("a{n}@b.example"))).collect();
+        let many: Vec<_> = (0..21).map(|n| address(&format!("a{n}@b.example"))).collect();
         let bad = [
             Notifications {
-                recipients: vec![],
+                recipients: Box::default(),
                 ..good.clone()
             },
             Notifications {
-                recipients: twice,
+                recipients: twice.into(),
                 ..good.clone()
             },
             Notifications {
-                recipients: many,
+                recipients: many.into(),
                 ..good.clone()
             },
             Notifications {

@@ -10,7 +10,7 @@ use muster_core::entity::{Closing, Delivery, DeliveryState, Evidence, Incident, 
 use muster_core::health::Window;
 use muster_core::words::{Category, Failure, IntegrationId, Notifications, Percent, Principal};
 
-use crate::model::{Model, definition, finish, organization};
+use crate::model::{Model, definition, finish, intervals, organization};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -27,7 +27,7 @@ struct Source {
 
 impl Source {
     fn new(change: impl FnOnce(&mut Notifications)) -> Self {
-        let mut definition = definition(9, 1, 1_000);
+        let mut definition = definition(9);
         definition.notifications = Notifications {
             enabled: true,
             recipients: definition.notifications.recipients,
@@ -41,6 +41,7 @@ impl Source {
         model.create(create::Create {
             organization: organization(),
             definition,
+            intervals: intervals(1, 1_000),
             draft: true,
             request: None,
         });
@@ -118,12 +119,13 @@ impl Source {
 
     fn change(&mut self, change: impl FnOnce(&mut Notifications)) {
         change(&mut self.notifications);
-        let mut definition = definition(9, 1, 1_000);
+        let mut definition = definition(9);
         definition.notifications = self.notifications.clone();
         self.ask(Command::UpdateIntegration(update::Update {
             organization: organization(),
             integration: self.integration,
             definition,
+            intervals: intervals(1, 1_000),
             version: None,
         }));
     }

@@ -11,7 +11,7 @@ use muster_core::roster::CHECKS_MAX;
 use muster_core::time::Stamp;
 use muster_core::words::{Category, ConfigurationStatus, Failure, IntegrationId, Principal};
 
-use crate::model::{Model, definition, finish, organization, runner_id};
+use crate::model::{Model, definition, finish, intervals, organization, runner_id};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -19,7 +19,8 @@ fn hourly(draft: bool) -> (Model, IntegrationId) {
     let mut model = Model::new(3);
     model.create(create::Create {
         organization: organization(),
-        definition: definition(0, 1, 60),
+        definition: definition(0),
+        intervals: intervals(1, 60),
         draft,
         request: None,
     });
@@ -131,7 +132,8 @@ fn a_completion_another_configuration_and_activation_clear_it() {
     let change = |name| update::Update {
         organization: organization(),
         integration: id,
-        definition: definition(name, 1, 60),
+        definition: definition(name),
+        intervals: intervals(1, 60),
         version: None,
     };
     // The same configuration under another name says nothing new about the source.
@@ -186,7 +188,8 @@ fn what_was_changed_in_between_is_told_and_not_kept() {
     let command = update::Update {
         organization: organization(),
         integration: id,
-        definition: definition(1, 1, 60),
+        definition: definition(1),
+        intervals: intervals(1, 60),
         version: None,
     };
     ask(&mut model, Command::UpdateIntegration(command));
@@ -293,7 +296,8 @@ fn a_pause_moves_what_is_upcoming_and_leaves_people_alone() {
     let command = update::Update {
         organization: organization.clone(),
         integration,
-        definition: definition(0, 2, 30),
+        definition: definition(0),
+        intervals: intervals(2, 30),
         version: None,
     };
     ask(&mut model, Command::UpdateIntegration(command));

@@ -7,7 +7,7 @@ use muster_core::decide::integration::{create, disable};
 use muster_core::health::{Condition, Conditions};
 use muster_core::words::{IntegrationId, Principal, Warning};
 
-use crate::model::{Model, data_type, definition, finish, organization};
+use crate::model::{Model, data_type, definition, finish, intervals, organization};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -19,7 +19,8 @@ fn hourly(with_runner: bool) -> (Model, IntegrationId) {
     }
     model.create(create::Create {
         organization: organization(),
-        definition: definition(1, 1, 60),
+        definition: definition(1),
+        intervals: intervals(1, 60),
         draft: false,
         request: None,
     });

@@ -9,13 +9,14 @@ use muster_core::decide::session::presence;
 use muster_core::explain::explain;
 use muster_core::words::{Category, Failure, Principal};
 
-use crate::model::{Model, definition, organization, runner_id};
+use crate::model::{Model, definition, intervals, organization, runner_id};
 
 fn one_queued() -> Model {
     let mut model = Model::new(1);
     let command = create::Create {
         organization: organization(),
-        definition: definition(1, 1, 60),
+        definition: definition(1),
+        intervals: intervals(1, 60),
         draft: false,
         request: None,
     };
@@ -54,7 +55,8 @@ fn nobody_is_there_any_more() {
         .expect("never refused");
     let command = create::Create {
         organization: organization(),
-        definition: definition(1, 1, 60),
+        definition: definition(1),
+        intervals: intervals(1, 60),
         draft: false,
         request: None,
     };

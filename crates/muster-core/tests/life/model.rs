@@ -12,7 +12,7 @@ use muster_core::decide::incident::deliver::Tried;
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::{Answer, CheckEnd, Command, Decision, Effect, Message, Rejection, Work, decide};
 use muster_core::dispatch;
-use muster_core::entity::{Alert, Cause, DeliveryState, EntityKey, Finished, Phase, Profile};
+use muster_core::entity::{Alert, Cause, DeliveryState, EntityKey, Finished, PerDataType, Phase, Profile};
 use muster_core::event::{Event, Recorded};
 use muster_core::health::{Tally, Window};
 use muster_core::ledger::{Entity, Ledger, Position};
@@ -78,17 +78,21 @@ pub fn runner_id(which: usize) -> RunnerId {
     RunnerId(which as u128 + 1)
 }
 
-pub fn definition(name: u32, data_types: usize, minutes: u64) -> muster_core::entity::Definition {
-    let interval = Interval::new(Duration::from_secs(60 * minutes.clamp(1, 1_000))).expect("in bounds");
+pub fn definition(name: u32) -> muster_core::entity::Definition {
     muster_core::entity::Definition {
         display_name: DisplayName::new(&format!("source {name}")).expect("a name"),
         connector: ConnectorName::new("host").expect("a name"),
         access_schema: None,
         configuration: Configuration::new(&format!(r#"{{"n":{}}}"#, name % 2)).expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
-        intervals: (0..data_types.clamp(1, 3)).map(|n| (data_type(n), interval)).collect(),
         notifications: notifications(name),
     }
+}
+
+/// So many data types, each as often.
+pub fn intervals(data_types: usize, minutes: u64) -> PerDataType<Interval> {
+    let interval = Interval::new(Duration::from_secs(60 * minutes.clamp(1, 1_000))).expect("in bounds");
+    (0..data_types.clamp(1, 3)).map(|n| (data_type(n), interval)).collect()
 }
 
 /// One person is told of pools and runners.
@@ -105,7 +109,7 @@ fn notifications(name: u32) -> Notifications {
     let address = |text| EmailAddress::new(text).expect("an address");
     Notifications {
         enabled: name != 1,
-        recipients: vec![address("oncall@example.com"), address("boss@example.com")],
+        recipients: [address("oncall@example.com"), address("boss@example.com")].into(),
         window: Duration::from_secs(if name == 3 { 3_600 } else { 86_400 }),
         hold: Duration::from_secs(if name == 2 { 1_800 } else { 0 }),
         sample_min: if name == 0 { 3 } else { 1 },

@@ -8,7 +8,7 @@ use muster_core::decide::session::presence;
 use muster_core::entity::{Closing, Evidence, Incident, NoticeKind, PoolEvidence};
 use muster_core::words::{IntegrationId, Pool, PoolName, Principal};
 
-use crate::model::{Model, definition, organization, runner_id};
+use crate::model::{Model, definition, intervals, organization, runner_id};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -27,11 +27,12 @@ fn served() -> Model {
 }
 
 fn add(model: &mut Model, name: u32) {
-    let mut definition = definition(name, 1, 1_000);
+    let mut definition = definition(name);
     definition.notifications.enabled = false;
     model.create(create::Create {
         organization: organization(),
         definition,
+        intervals: intervals(1, 1_000),
         draft: false,
         request: None,
     });
@@ -220,12 +221,13 @@ fn it_is_told_again_once_a_day() {
 #[test]
 fn it_is_over_when_nobody_relies_on_the_pool_any_more() {
     let moved = |model: &mut Model| {
-        let mut definition = definition(1, 1, 1_000);
+        let mut definition = definition(1);
         definition.pool = Pool::named(&organization(), &PoolName::new("lab").expect("a name"));
         let command = update::Update {
             organization: organization(),
             integration: integration(model),
             definition,
+            intervals: intervals(1, 1_000),
             version: None,
         };
         ask(model, Command::UpdateIntegration(command));

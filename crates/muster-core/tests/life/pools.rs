@@ -5,7 +5,7 @@ use muster_core::decide::execution::fail;
 use muster_core::decide::integration::{create, update};
 use muster_core::words::{Category, Failure, Pool, PoolName, Principal};
 
-use crate::model::{Model, definition, organization, runner_id};
+use crate::model::{Model, definition, intervals, organization, runner_id};
 
 #[test]
 fn what_goes_back_to_the_queue_waits_for_the_pool_that_its_integration_has_by_then() {
@@ -13,7 +13,8 @@ fn what_goes_back_to_the_queue_waits_for_the_pool_that_its_integration_has_by_th
     model.check_in(0, false);
     let create = create::Create {
         organization: organization(),
-        definition: definition(1, 1, 60),
+        definition: definition(1),
+        intervals: intervals(1, 60),
         draft: false,
         request: None,
     };
@@ -25,12 +26,13 @@ fn what_goes_back_to_the_queue_waits_for_the_pool_that_its_integration_has_by_th
         (execution.clone(), execution.holder().expect("it was dispatched"))
     };
 
-    let mut moved = definition(1, 1, 60);
+    let mut moved = definition(1);
     moved.pool = Pool::named(&organization(), &PoolName::new("lab").expect("a name"));
     let update = update::Update {
         organization: organization(),
         integration: held.integration,
         definition: moved.clone(),
+        intervals: intervals(1, 60),
         version: None,
     };
     let updated = model.ask(&Principal::local(), Command::UpdateIntegration(update));

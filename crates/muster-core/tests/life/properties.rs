@@ -14,7 +14,7 @@ use muster_core::words::{
 };
 use proptest::prelude::*;
 
-use crate::model::{Model, data_type, definition, finish, organization, runner_id};
+use crate::model::{Model, data_type, definition, finish, intervals, organization, runner_id};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -102,8 +102,8 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 /// Some rely on another pool.
-fn wanted(name: u32, data_types: usize, minutes: u64) -> Definition {
-    let mut definition = definition(name, data_types, minutes);
+fn wanted(name: u32) -> Definition {
+    let mut definition = definition(name);
     if name == 3 {
         definition.pool = Pool::named(&organization(), &PoolName::new("lab").expect("a name"));
     }
@@ -178,7 +178,8 @@ fn take(model: &mut Model, step: Step) {
             request,
         } => model.create(create::Create {
             organization,
-            definition: wanted(name, data_types, minutes),
+            definition: wanted(name),
+            intervals: intervals(data_types, minutes),
             draft,
             request: request.map(|id| Request {
                 id: RequestId(id.into()),
@@ -194,7 +195,8 @@ fn take(model: &mut Model, step: Step) {
             let command = update::Update {
                 organization,
                 integration: integration(model, which),
-                definition: wanted(name, data_types, minutes),
+                definition: wanted(name),
+                intervals: intervals(data_types, minutes),
                 version: None,
             };
             let _ = model.ask(&person, Command::UpdateIntegration(command));

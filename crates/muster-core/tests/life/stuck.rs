@@ -10,7 +10,7 @@ use muster_core::dispatch::stuck::{LANES_MAX, STUCK_AFTER, Watch};
 use muster_core::entity::Definition;
 use muster_core::words::{ConnectorName, ExecutionId, Pool, PoolName, Principal};
 
-use crate::model::{Model, definition, organization, runner_id};
+use crate::model::{Model, definition, intervals, organization, runner_id};
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -22,6 +22,7 @@ fn queue(model: &mut Model, definition: Definition) -> ExecutionId {
     let create = Create {
         organization: organization(),
         definition,
+        intervals: intervals(1, 60),
         draft: false,
         request: None,
     };
@@ -70,10 +71,7 @@ fn what_an_idle_runner_does_not_get_for_a_minute_is_told_once() {
     let mut watch = Watch::default();
     model.check_in(0, false);
     // Nothing is dispatched here: as if dispatch did not look at this lane.
-    let (first, second) = (
-        queue(&mut model, definition(1, 1, 60)),
-        queue(&mut model, definition(2, 1, 60)),
-    );
+    let (first, second) = (queue(&mut model, definition(1)), queue(&mut model, definition(2)));
     assert_eq!(look(&mut model, &mut watch, STUCK_AFTER, true), []);
     assert_eq!(look(&mut model, &mut watch, LOOK_EVERY, true), [(first, STUCK_AFTER)]);
     let again = look(&mut model, &mut watch, 10 * STUCK_AFTER, true);
@@ -90,7 +88,7 @@ fn what_an_idle_runner_does_not_get_for_a_minute_is_told_once() {
 fn what_waits_for_a_runner_or_for_the_coordinator_is_not_stuck() {
     let mut model = Model::new(1);
     let mut watch = Watch::default();
-    queue(&mut model, definition(1, 1, 60));
+    queue(&mut model, definition(1));
     assert_eq!(
         look(&mut model, &mut watch, 10 * STUCK_AFTER, true),
         [],
@@ -120,7 +118,7 @@ fn a_queue_that_moves_is_not_stuck_however_long_it_is() {
     let mut watch = Watch::default();
     model.check_in(0, false);
     for n in 0..40 {
-        queue(&mut model, definition(n, 1, 60));
+        queue(&mut model, definition(n));
     }
     // A look may come in the middle of a turn, when a slot has just become free: then there is a head, and a vacancy.
     for _ in 0..30 {
@@ -138,12 +136,12 @@ fn more_queues_than_one_look_takes_in_are_looked_at_in_turn() {
     // Nobody serves these; the one that somebody serves comes after them all.
     let lanes = u32::try_from(LANES_MAX).expect("few") + 7;
     for n in 0..lanes {
-        let mut elsewhere = definition(n, 1, 60);
+        let mut elsewhere = definition(n);
         elsewhere.pool = Pool::named(&organization(), &PoolName::new(&format!("a{n}")).expect("a name"));
         queue(&mut model, elsewhere);
     }
     model.check_in(0, false);
-    let served = queue(&mut model, definition(lanes, 1, 60));
+    let served = queue(&mut model, definition(lanes));
     let last = model.state.index().waiting().last().expect("many").clone();
     assert_eq!(model.state.roster().vacancy(&last), Some(runner_id(0)));
     assert_eq!(last.connector, ConnectorName::new("host").expect("a name"));

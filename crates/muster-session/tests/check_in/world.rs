@@ -146,12 +146,12 @@ impl World {
             access_schema: None,
             configuration: Configuration::new("{}").expect("small"),
             pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
-            intervals: intervals.into_iter().collect(),
             notifications: Notifications::default(),
         };
         let create = Create {
             organization: organization(),
             definition,
+            intervals: intervals.into_iter().collect(),
             draft: false,
             request: None,
         };

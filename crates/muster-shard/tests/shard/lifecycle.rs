@@ -8,7 +8,7 @@ use muster_shard::{AskError, ExecutionState};
 use muster_store::{Location, Store};
 use tokio::time::timeout;
 
-use crate::rig::{PATIENCE, Runner, begin, create, definition, end, finished, organization};
+use crate::rig::{PATIENCE, Runner, begin, create, definition, end, finished, intervals, organization};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_goes_from_created_to_completed_and_is_watched() {
@@ -46,6 +46,7 @@ async fn a_refused_command_says_why_and_the_others_of_its_message_go_on() {
     let again = muster_core::decide::integration::create::Create {
         organization: organization(),
         definition: definition("Here"),
+        intervals: intervals(),
         draft: false,
         request: None,
     };

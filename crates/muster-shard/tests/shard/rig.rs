@@ -6,7 +6,7 @@ use muster_core::decide::execution::{Report, finish, progress};
 use muster_core::decide::integration::create;
 use muster_core::decide::session::check_in;
 use muster_core::decide::{Answer, Assignment, Command, Message};
-use muster_core::entity::{Definition, Finished, Profile};
+use muster_core::entity::{Definition, Finished, PerDataType, Profile};
 use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
     Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, Notifications, OrganizationId,
@@ -29,11 +29,14 @@ pub fn definition(name: &str) -> Definition {
         access_schema: None,
         configuration: Configuration::new("{}").expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
-        intervals: [(DataType::new("device").expect("a name"), Interval::HOUR)]
-            .into_iter()
-            .collect(),
         notifications: Notifications::default(),
     }
+}
+
+/// One data type, every hour.
+pub fn intervals() -> PerDataType<Interval> {
+    let device = DataType::new("device").expect("a name");
+    [(device, Interval::HOUR)].into_iter().collect()
 }
 
 pub fn begin(store: Store) -> (ShardHandle, Running) {
@@ -63,6 +66,7 @@ pub async fn try_create(handle: &ShardHandle, name: &str) -> Option<IntegrationI
     let command = create::Create {
         organization: organization(),
         definition: definition(name),
+        intervals: intervals(),
         draft: false,
         request: None,
     };

@@ -20,7 +20,7 @@ use muster_shard::stepped::{CommitStep, Reading, SteppedShard};
 use muster_store::Store;
 use muster_store::memory::MemoryBackend;
 
-use crate::rig::{definition, organization};
+use crate::rig::{definition, intervals, organization};
 
 fn at(seconds: u64) -> Reading {
     let since = Duration::from_secs(seconds);
@@ -45,6 +45,7 @@ fn create(shard: &mut SteppedShard, now: Reading, seen: &mut dyn FnMut(CommitSte
     let create = Command::CreateIntegration(Create {
         organization: organization(),
         definition: definition("laptops"),
+        intervals: intervals(),
         draft: false,
         request: None,
     });
@@ -158,10 +159,10 @@ fn ask(shard: &mut SteppedShard, now: Reading, by: Principal, commands: Vec<Comm
 #[test]
 fn whether_a_threshold_has_held_is_not_judged_with_an_end_that_comes_in_the_turn() {
     let mut shard = open(&MemoryBackend::new(), at(1_000));
-    let mut two_data_types = Definition {
+    let definition = Definition {
         notifications: Notifications {
             enabled: true,
-            recipients: vec![EmailAddress::new("oncall@acme.example").expect("an address")],
+            recipients: [EmailAddress::new("oncall@acme.example").expect("an address")].into(),
             window: Duration::from_secs(120),
             hold: Duration::from_secs(600),
             ..Notifications::default()
@@ -169,19 +170,21 @@ fn whether_a_threshold_has_held_is_not_judged_with_an_end_that_comes_in_the_turn
         ..definition("laptops")
     };
     let user = DataType::new("user").expect("a name");
-    two_data_types.intervals.insert(user, Interval::HOUR);
+    let mut two_data_types = intervals();
+    two_data_types.insert(user, Interval::HOUR);
     let profile = Profile {
         display_name: DisplayName::new("hq-1").expect("a name"),
         organization: Some(organization()),
-        pool: two_data_types.pool.clone(),
+        pool: definition.pool.clone(),
         version: "1".into(),
         platform: "test".into(),
         slots: Slots(2),
-        connectors: vec![two_data_types.connector.clone()],
+        connectors: vec![definition.connector.clone()],
     };
     let create = Command::CreateIntegration(Create {
         organization: organization(),
-        definition: two_data_types,
+        definition,
+        intervals: two_data_types,
         draft: false,
         request: None,
     });

@@ -36,6 +36,14 @@ impl Integration {
         }
     }
 
+    /// What is collected, and how often.
+    pub fn intervals(&self) -> PerDataType<Interval> {
+        let collections = self.collections.iter();
+        collections
+            .map(|(data_type, collection)| (data_type.clone(), collection.interval))
+            .collect()
+    }
+
     /// Takes in the upcoming collections. Those of unchanged intervals stay if `keeps`; a new one is the first on the grid after `after`.
     pub(super) fn set_next(
         &mut self,

@@ -1,7 +1,7 @@
 //! The messages of what is said about integrations, runners and connectors; events and records share them.
 
 use muster_core::entity::{Definition, Offer, Outdated, PerDataType, Profile};
-use muster_core::time::Stamp;
+use muster_core::time::{Interval, Stamp};
 use muster_core::words::{AccessSchema, Configuration, DisplayName, Notifications, Permission, Slots};
 
 use super::alert::NotificationsMessage;
@@ -19,6 +19,7 @@ pub(super) struct DefinitionMessage {
     configuration: String,
     #[prost(message, optional, tag = "4")]
     pool: Option<PoolMessage>,
+    /// In an event what is collected. In the record of an integration older versions have written what its collections say as well.
     #[prost(message, repeated, tag = "5")]
     intervals: Vec<IntervalMessage>,
     #[prost(string, optional, tag = "6")]
@@ -36,21 +37,36 @@ struct IntervalMessage {
     seconds: u64,
 }
 
+impl DefinitionMessage {
+    /// With what is collected.
+    pub(super) fn collecting(mut self, intervals: &PerDataType<Interval>) -> Self {
+        let intervals = intervals.iter();
+        let intervals = intervals.map(|(data_type, interval)| IntervalMessage {
+            data_type: data_type.to_string(),
+            seconds: interval.length().as_secs(),
+        });
+        self.intervals = intervals.collect();
+        self
+    }
+
+    /// What is collected.
+    pub(super) fn intervals(&self) -> Result<PerDataType<Interval>, CodecError> {
+        let mut intervals = PerDataType::with_capacity(self.intervals.len());
+        for message in &self.intervals {
+            intervals.insert(data_type(&message.data_type)?, interval(message.seconds)?);
+        }
+        Ok(intervals)
+    }
+}
+
 impl From<&Definition> for DefinitionMessage {
     fn from(definition: &Definition) -> Self {
-        let intervals = definition
-            .intervals
-            .iter()
-            .map(|(data_type, interval)| IntervalMessage {
-                data_type: data_type.to_string(),
-                seconds: interval.length().as_secs(),
-            });
         Self {
             display_name: definition.display_name.to_string(),
             connector: definition.connector.to_string(),
             configuration: definition.configuration.as_str().to_owned(),
             pool: Some((&definition.pool).into()),
-            intervals: intervals.collect(),
+            intervals: Vec::new(),
             access_schema: definition.access_schema.as_ref().map(ToString::to_string),
             notifications: (definition.notifications != Notifications::default())
                 .then(|| (&definition.notifications).into()),
@@ -62,10 +78,6 @@ impl TryFrom<DefinitionMessage> for Definition {
     type Error = CodecError;
 
     fn try_from(message: DefinitionMessage) -> Result<Self, CodecError> {
-        let mut intervals = PerDataType::with_capacity(message.intervals.len());
-        for message in message.intervals {
-            intervals.insert(data_type(&message.data_type)?, interval(message.seconds)?);
-        }
         let access_schema = message
             .access_schema
             .map(|name| judged(AccessSchema::new(&name), "access schema"));
@@ -74,7 +86,6 @@ impl TryFrom<DefinitionMessage> for Definition {
             connector: connector_name(&message.connector)?,
             configuration: judged(Configuration::new(&message.configuration), "configuration")?,
             pool: required(message.pool, "pool")?.try_into()?,
-            intervals,
             access_schema: access_schema.transpose()?,
             notifications: message
                 .notifications

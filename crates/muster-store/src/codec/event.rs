@@ -444,13 +444,14 @@ impl From<&Event> for EventKind {
                 integration,
                 organization,
                 definition,
+                intervals,
                 enablement,
                 next,
                 request,
             } => Self::IntegrationCreated(IntegrationCreated {
                 integration: integration_id(*integration),
                 organization: organization.to_string(),
-                definition: Some(definition.into()),
+                definition: Some(DefinitionMessage::from(definition).collecting(intervals)),
                 enablement: EnablementMessage::from(*enablement).into(),
                 next: upcoming(next),
                 request: request.as_ref().map(Into::into),
@@ -458,11 +459,12 @@ impl From<&Event> for EventKind {
             Event::IntegrationUpdated {
                 integration,
                 definition,
+                intervals,
                 revision,
                 next,
             } => Self::IntegrationUpdated(IntegrationUpdated {
                 integration: integration_id(*integration),
-                definition: Some(definition.into()),
+                definition: Some(DefinitionMessage::from(definition).collecting(intervals)),
                 revision: revision.0,
                 next: upcoming(next),
             }),
@@ -685,20 +687,28 @@ impl TryFrom<EventKind> for Event {
 
     fn try_from(kind: EventKind) -> Result<Self, CodecError> {
         Ok(match kind {
-            EventKind::IntegrationCreated(message) => Self::IntegrationCreated {
-                integration: integration(message.integration)?,
-                organization: organization(&message.organization)?,
-                definition: required(message.definition, "definition")?.try_into()?,
-                enablement: enablement(message.enablement)?,
-                next: upcoming_back(message.next)?,
-                request: message.request.map(TryInto::try_into).transpose()?,
-            },
-            EventKind::IntegrationUpdated(message) => Self::IntegrationUpdated {
-                integration: integration(message.integration)?,
-                definition: required(message.definition, "definition")?.try_into()?,
-                revision: Revision(message.revision),
-                next: upcoming_back(message.next)?,
-            },
+            EventKind::IntegrationCreated(message) => {
+                let definition = required(message.definition, "definition")?;
+                Self::IntegrationCreated {
+                    integration: integration(message.integration)?,
+                    organization: organization(&message.organization)?,
+                    intervals: definition.intervals()?,
+                    definition: definition.try_into()?,
+                    enablement: enablement(message.enablement)?,
+                    next: upcoming_back(message.next)?,
+                    request: message.request.map(TryInto::try_into).transpose()?,
+                }
+            }
+            EventKind::IntegrationUpdated(message) => {
+                let definition = required(message.definition, "definition")?;
+                Self::IntegrationUpdated {
+                    integration: integration(message.integration)?,
+                    intervals: definition.intervals()?,
+                    definition: definition.try_into()?,
+                    revision: Revision(message.revision),
+                    next: upcoming_back(message.next)?,
+                }
+            }
             EventKind::IntegrationEnabled(message) => Self::IntegrationEnabled {
                 integration: integration(message.integration)?,
                 next: upcoming_back(message.next)?,

@@ -300,7 +300,7 @@ impl From<&Completion> for CompletionMessage {
             execution: Some(IdMessage::new(completion.execution.0)),
             at_ms: completion.at.millis(),
             counts: Some((&completion.counts).into()),
-            warning: completion.warning.as_ref().map(Into::into),
+            warning: completion.warning().as_ref().map(Into::into),
             counts_before: completion.counts_before.as_ref().map(Into::into),
         }
     }
@@ -314,7 +314,7 @@ impl TryFrom<CompletionMessage> for Completion {
             execution: id(message.execution, ExecutionId, "execution")?,
             at: Stamp::from_millis(message.at_ms),
             counts: required(message.counts, "counts")?.into(),
-            warning: message.warning.map(TryInto::try_into).transpose()?,
+            is_suspect: message.warning.is_some() && message.counts_before.is_some(),
             counts_before: message.counts_before.map(Into::into),
         })
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use muster_core::entity::{
     Alert, Cause, Channel, Checked, Closed, Closing, Collection, Completion, Connector, ConnectorKey, Definition,
     Delivery, DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, LastRunner, Notice,
-    NoticeKind, Offer, Outdated, Phase, PoolEvidence, Profile, RateEvidence, Runner, RunnerEvidence, Trouble,
+    NoticeKind, Offer, Outdated, PerDataType, Phase, PoolEvidence, Profile, RateEvidence, Runner, RunnerEvidence,
+    Trouble,
 };
 use muster_core::event::{Event, Recorded};
 use muster_core::health::Tally;
@@ -103,20 +104,21 @@ fn definition() -> Definition {
         access_schema: Some(AccessSchema::new("single-domain").expect("a name")),
         configuration: Configuration::new(r#"{"host":"dc1"}"#).unwrap(),
         pool: pool(),
-        intervals: [
-            (data_type(), Interval::HOUR),
-            ("software".parse().unwrap(), Interval::DAY),
-        ]
-        .into_iter()
-        .collect(),
         notifications: Notifications {
             enabled: true,
-            recipients: vec![address()],
+            recipients: [address()].into(),
             recovery: Some(Percent::from_hundredths(1_250).unwrap()),
             reminder: None,
             ..Notifications::default()
         },
     }
+}
+
+fn intervals() -> PerDataType<Interval> {
+    let software = "software".parse().unwrap();
+    [(data_type(), Interval::HOUR), (software, Interval::DAY)]
+        .into_iter()
+        .collect()
 }
 
 fn address() -> EmailAddress {
@@ -245,6 +247,7 @@ pub(crate) fn events() -> Vec<Recorded> {
             integration: INTEGRATION,
             organization: "acme".parse().unwrap(),
             definition: definition(),
+            intervals: intervals(),
             enablement: Enablement::Draft,
             next: BTreeMap::new(),
             request: Some(request()),
@@ -252,6 +255,7 @@ pub(crate) fn events() -> Vec<Recorded> {
         Event::IntegrationUpdated {
             integration: INTEGRATION,
             definition: definition(),
+            intervals: intervals(),
             revision: Revision(2),
             next: next.clone(),
         },
@@ -513,7 +517,7 @@ pub(crate) fn entities() -> Vec<Entity> {
             at: at(8),
             counts: counts(),
             counts_before: Some(Counts { records: 3, bytes: 4 }),
-            warning: Some(Warning::ZeroRecords { before: 1 }),
+            is_suspect: true,
         }),
         trouble: Some(Box::new(Trouble {
             execution: execution(8),

@@ -33,10 +33,11 @@ impl Services {
             integration.ok_or_else(|| FieldFault::new("integration", "is missing: say what to create"))?;
         let new = definition::new(integration)?;
         let specification = self.specification(&organization, &new.connector).await?;
-        let definition = judge::define(&specification, &organization, new, request.draft)?;
+        let (definition, intervals) = judge::define(&specification, &organization, new, request.draft)?;
         let command = Create {
             organization,
             definition,
+            intervals,
             draft: request.draft,
             // What only asks whether it is in order makes nothing that could remember it.
             request: repeatable.filter(|_| !request.validate_only),

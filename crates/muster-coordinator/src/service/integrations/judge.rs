@@ -1,6 +1,7 @@
 //! What a connector says about itself, and whether a definition fits it. Outside of the writer's turn: a schema takes its time.
 
-use muster_core::entity::Definition;
+use muster_core::entity::{Definition, PerDataType};
+use muster_core::time::Interval;
 use muster_core::words::{ConnectorName, OrganizationId, Pool};
 use muster_proto::v1;
 
@@ -42,7 +43,7 @@ impl Services {
     }
 }
 
-/// The definition that a person means, with the connector's intervals where none are given. A draft's configuration may be anything so far.
+/// The definition that a person means, and what it collects, by the connector's intervals where none are given. A draft's configuration may be anything so far.
 ///
 /// # Errors
 /// All fields that do not fit, and then all places of the configuration that do not.
@@ -51,7 +52,7 @@ pub(super) fn define(
     organization: &OrganizationId,
     new: New,
     draft: bool,
-) -> Result<Definition, ServiceError> {
+) -> Result<(Definition, PerDataType<Interval>), ServiceError> {
     let mut faults = Vec::new();
     if let Err(fault) = judge_access_schema(specification, new.access_schema.as_ref()) {
         faults.push(fault);
@@ -69,7 +70,6 @@ pub(super) fn define(
         access_schema: new.access_schema,
         configuration: new.configuration,
         pool: Pool::named(organization, &new.pool),
-        intervals,
         notifications: new.notifications,
     };
     if draft {
@@ -77,7 +77,7 @@ pub(super) fn define(
     } else {
         configuration(specification, &definition)?;
     }
-    Ok(definition)
+    Ok((definition, intervals))
 }
 
 /// # Errors

@@ -2,7 +2,8 @@
 
 use muster_core::decide::Command;
 use muster_core::decide::integration::update::Update;
-use muster_core::entity::{Definition, Integration};
+use muster_core::entity::{Definition, Integration, PerDataType};
+use muster_core::time::Interval;
 use muster_core::words::{Enablement, OrganizationId, Pool, Principal};
 use muster_proto::v1;
 
@@ -32,7 +33,7 @@ impl Services {
         for _ in 0..TRIES_MAX {
             let read = self.read_integration(organization.clone(), id).await?.integration;
             judge_guard(&read, guard)?;
-            let definition = self.changed(&organization, &read, &changes).await?;
+            let (definition, intervals) = self.changed(&organization, &read, &changes).await?;
             let (by, of) = (by.clone(), organization.clone());
             let validate_only = request.validate_only;
             let told: Result<Option<Told>, ServiceError> = self
@@ -47,6 +48,7 @@ impl Services {
                         organization: of.clone(),
                         integration: id,
                         definition,
+                        intervals,
                         version,
                     };
                     let command = Command::UpdateIntegration(command);
@@ -63,13 +65,14 @@ impl Services {
         Err(ServiceError::EtagMismatch(id))
     }
 
-    /// The definition after the changes. It is judged where it has changed; an integration that is switched off is judged when it is enabled.
+    /// The definition after the changes, and what is collected then. It is judged where it has changed; an integration that is switched off is judged when it is enabled.
     async fn changed(
         &self,
         organization: &OrganizationId,
         before: &Integration,
         changes: &Changes,
-    ) -> Result<Definition, ServiceError> {
+    ) -> Result<(Definition, PerDataType<Interval>), ServiceError> {
+        let mut collected = before.intervals();
         let mut after = before.definition.clone();
         if let Some(display_name) = &changes.display_name {
             after.display_name = display_name.clone();
@@ -83,7 +86,7 @@ impl Services {
         let of_connector =
             changes.access_schema.is_some() || changes.configuration.is_some() || changes.data_types.is_some();
         if !of_connector {
-            return Ok(after);
+            return Ok((after, collected));
         }
         let specification = self.specification(organization, &after.connector).await?;
         if let Some(access_schema) = &changes.access_schema {
@@ -91,7 +94,7 @@ impl Services {
             after.access_schema.clone_from(access_schema);
         }
         if let Some(asked) = &changes.data_types {
-            after.intervals = intervals(&specification, asked)?;
+            collected = intervals(&specification, asked)?;
         }
         if let Some(configuration) = &changes.configuration {
             after.configuration = configuration.clone();
@@ -102,6 +105,6 @@ impl Services {
                 Enablement::Draft | Enablement::Disabled => judge::secrets(&specification, &after)?,
             }
         }
-        Ok(after)
+        Ok((after, collected))
     }
 }

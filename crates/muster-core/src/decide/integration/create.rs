@@ -2,11 +2,11 @@
 
 use crate::decide::execution::queue;
 use crate::decide::{Answer, Decision, Rejection};
-use crate::entity::Definition;
+use crate::entity::{Definition, PerDataType};
 use crate::event::Event;
 use crate::planted;
 use crate::state::State;
-use crate::time::Now;
+use crate::time::{Interval, Now};
 use crate::words::{Enablement, IntegrationId, OrganizationId, Origin, Request};
 
 /// Create an integration: as a draft, which collects nothing, or enabled, which collects at once and then by its schedule.
@@ -16,6 +16,8 @@ pub struct Create {
     pub organization: OrganizationId,
     /// What it will be. Its configuration has been judged against the connector's schema.
     pub definition: Definition,
+    /// What it will collect, and how often. At least one.
+    pub intervals: PerDataType<Interval>,
     /// Whether it stays a draft.
     pub draft: bool,
     /// By what its caller knows the request again; `None` when it is not meant to be repeated.
@@ -36,27 +38,25 @@ impl Create {
         {
             return self.repeat(state, made);
         }
-        super::judge(state, &self.organization, None, &self.definition)?;
+        super::judge(state, &self.organization, None, &self.definition, &self.intervals)?;
         let id = IntegrationId::generate(now.stamp, chance);
-        let mut events = Vec::with_capacity(1 + self.definition.intervals.len());
+        let mut events = Vec::with_capacity(1 + self.intervals.len());
         let (enablement, next) = if self.draft {
             (Enablement::Draft, std::collections::BTreeMap::new())
         } else {
-            (
-                Enablement::Enabled,
-                super::first_times(id, &self.definition.intervals, now.stamp),
-            )
+            (Enablement::Enabled, super::first_times(id, &self.intervals, now.stamp))
         };
         events.push(Event::IntegrationCreated {
             integration: id,
             organization: self.organization.clone(),
             definition: self.definition.clone(),
+            intervals: self.intervals.clone(),
             enablement,
             next,
             request: self.request,
         });
         if !self.draft {
-            for data_type in self.definition.intervals.keys() {
+            for data_type in self.intervals.keys() {
                 let (_, created) = queue(
                     id,
                     &self.organization,

@@ -36,7 +36,7 @@ impl Enable {
         let definition = &integration.definition;
         let mut events = vec![Event::IntegrationEnabled {
             integration: integration.id,
-            next: super::first_times(integration.id, &definition.intervals, now.stamp),
+            next: super::first_times(integration.id, &integration.intervals(), now.stamp),
         }];
         for (data_type, collection) in &integration.collections {
             if collection.completed.is_none() && state.index().open(integration.id, data_type).is_none() {

@@ -90,8 +90,7 @@ fn unchanged(integration: &Integration) -> Decision {
 }
 
 fn rest(integration: &Integration, until: Stamp) -> Decision {
-    let intervals = &integration.definition.intervals;
-    let mut next = super::first_times(integration.id, intervals, before(until));
+    let mut next = super::first_times(integration.id, &integration.intervals(), before(until));
     if planted!("pause-ignored") {
         let collections = integration.collections.iter();
         next = collections

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::decide::execution::cancel;
 use crate::decide::{Answer, Decision, Rejection};
-use crate::entity::{Definition, Integration, Phase};
+use crate::entity::{Definition, Integration, PerDataType, Phase};
 use crate::event::Event;
 use crate::planted;
 use crate::schedule::Grid;
 use crate::state::State;
-use crate::time::{Now, Stamp};
+use crate::time::{Interval, Now, Stamp};
 use crate::words::{DataType, Enablement, IntegrationId, OrganizationId};
 
 /// Give an integration another definition.
@@ -21,6 +21,8 @@ pub struct Update {
     pub integration: IntegrationId,
     /// What it is to be. Its configuration has been judged against the connector's schema.
     pub definition: Definition,
+    /// What it is to collect, and how often. At least one.
+    pub intervals: PerDataType<Interval>,
     /// The version that the change was made from; `None` changes whatever is there.
     pub version: Option<u32>,
 }
@@ -46,12 +48,18 @@ impl Update {
                 connector: before.connector.clone(),
             });
         }
-        super::judge(state, &self.organization, Some(integration.id), &self.definition)?;
+        super::judge(
+            state,
+            &self.organization,
+            Some(integration.id),
+            &self.definition,
+            &self.intervals,
+        )?;
         let mut decision = Decision {
             answer: Answer::Integration(integration.id),
             ..Decision::default()
         };
-        if *before == self.definition {
+        if *before == self.definition && integration.intervals() == self.intervals {
             return Ok(decision);
         }
         let reconfigured = before.configuration != self.definition.configuration
@@ -63,14 +71,15 @@ impl Update {
             } else {
                 integration.revision
             },
-            next: next_times(integration, &self.definition, now),
+            next: next_times(integration, &self.intervals, now),
             definition: self.definition.clone(),
+            intervals: self.intervals.clone(),
         });
         for id in state.index().open_of(integration.id) {
             let Some(execution) = state.ledger().execution(id) else {
                 continue;
             };
-            if !self.definition.intervals.contains_key(&execution.data_type) {
+            if !self.intervals.contains_key(&execution.data_type) {
                 cancel::end(
                     state,
                     execution,
@@ -92,11 +101,10 @@ impl Update {
 }
 
 /// The upcoming collections after the change: those of unchanged intervals stay as they are, and none lies in a pause.
-fn next_times(integration: &Integration, definition: &Definition, now: Now) -> BTreeMap<DataType, Stamp> {
+fn next_times(integration: &Integration, intervals: &PerDataType<Interval>, now: Now) -> BTreeMap<DataType, Stamp> {
     match integration.enablement {
         Enablement::Draft | Enablement::Disabled => BTreeMap::new(),
-        Enablement::Enabled => definition
-            .intervals
+        Enablement::Enabled => intervals
             .iter()
             .map(|(data_type, interval)| {
                 let kept = integration
