@@ -2,7 +2,7 @@
 
 use muster_proto::v1::{
     Connector, Execution, Incident, Integration, ListConnectorsRequest, ListExecutionsRequest, ListIncidentsRequest,
-    ListIntegrationsRequest, ListRunnersRequest, Runner,
+    ListIntegrationsRequest, ListRunnersRequest, Runner, UpcomingCollection,
 };
 
 use crate::client::Client;
@@ -75,10 +75,16 @@ pub async fn integrations(client: &Client, limit: usize, filter: &str) -> Result
     .await
 }
 
-/// The executions of the parent that pass the filter, the newest first.
-pub async fn executions(client: &Client, parent: &str, limit: usize, filter: &str) -> Result<Listed<Execution>, Error> {
+/// The executions of the parent that pass the filter, the newest first; and what the schedule will create next, where the parent is one integration.
+pub async fn executions(
+    client: &Client,
+    parent: &str,
+    limit: usize,
+    filter: &str,
+) -> Result<(Vec<UpcomingCollection>, Listed<Execution>), Error> {
     let mut service = client.executions();
-    pages(limit, PAGE_MAX, async |page_size, page_token| {
+    let mut upcoming = Vec::new();
+    let listed = pages(limit, PAGE_MAX, async |page_size, page_token| {
         let request = ListExecutionsRequest {
             parent: parent.to_owned(),
             page_size,
@@ -90,9 +96,11 @@ pub async fn executions(client: &Client, parent: &str, limit: usize, filter: &st
         let page = page
             .map_err(|status| client.error("list executions", &status))?
             .into_inner();
+        upcoming.extend(page.upcoming);
         Ok((page.executions, page.next_page_token))
-    })
-    .await
+    });
+    let listed = listed.await?;
+    Ok((upcoming, listed))
 }
 
 /// The runners of the organization, the oldest first.

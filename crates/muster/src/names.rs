@@ -132,7 +132,8 @@ async fn execution_name(client: &Client, given: &str) -> Result<String, Error> {
         return Err(missing(client, Kind::Execution, given, []));
     }
     let parent = format!("{}/integrations/-", client.parent());
-    let newest = executions(client, &parent, EXECUTIONS_SEARCHED_MAX, "").await?.items;
+    let (_, newest) = executions(client, &parent, EXECUTIONS_SEARCHED_MAX, "").await?;
+    let newest = newest.items;
     if let Some(exact) = newest.iter().find(|one| id(&one.name) == fragment) {
         return Ok(exact.name.clone());
     }

@@ -343,7 +343,7 @@ fn judge_guard(integration: &Integration, guard: Guard) -> Result<(), ServiceErr
 }
 
 /// Copies what an answer tells. Configurations and texts are shared, so it costs little of the writer's turn.
-fn told(state: &State, integration: &Integration, now: Now) -> Told {
+pub(super) fn told(state: &State, integration: &Integration, now: Now) -> Told {
     told_with(&mut Conditions::new(state, now), state, integration, now)
 }
 

@@ -12,6 +12,7 @@ use muster_session::wire::{JsonError, struct_from_json};
 use super::etag::etag;
 use super::execution;
 use super::failure::{counts, failure, warning};
+use super::filter::ExecutionFilter;
 use super::incident::error_rate;
 use super::name;
 use super::notifications;
@@ -122,6 +123,28 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
         next_collection_note: collection.next.map_or_else(String::new, |_| next_collection_note(told)),
         last_warning: warned.and_then(|completed| completed.warning()).map(warning),
     }
+}
+
+/// What the schedule will create next, the soonest first, as far as the filter takes it.
+pub(crate) fn upcoming(told: &Told, filter: &ExecutionFilter) -> Vec<v1::UpcomingCollection> {
+    let Integration {
+        definition,
+        collections,
+        ..
+    } = &told.integration;
+    let planned = collections.iter();
+    let planned = planned.filter_map(|(data_type, collection)| Some((collection.next?, data_type)));
+    let mut planned: Vec<_> = planned
+        .filter(|(next, data_type)| filter.takes_upcoming(definition, data_type, *next))
+        .collect();
+    planned.sort();
+    let planned = planned.into_iter();
+    let upcoming = planned.map(|(next, data_type)| v1::UpcomingCollection {
+        data_type: data_type.to_string(),
+        create_time: Some(timestamp(next)),
+        note: next_collection_note(told),
+    });
+    upcoming.collect()
 }
 
 /// Why nothing is collected by schedule; empty where something is.

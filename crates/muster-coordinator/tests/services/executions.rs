@@ -407,3 +407,54 @@ async fn an_integrations_executions_are_counted_by_status() {
     let all = counts(&format!("{ORGANIZATION}/integrations/-")).await;
     assert_refused(all, Code::InvalidArgument, "INVALID_FIELD", Some("parent"));
 }
+
+#[tokio::test]
+async fn what_comes_next_stands_before_the_list_of_one_integration() {
+    let rig = Rig::with_connector().await;
+    let integration = rig.create("Corp").await;
+    let parent = integration.name.as_str();
+    let upcoming = async |parent: &str, filter: &str| {
+        let page = list(&rig, parent, filter, 0, "").await.expect("a page");
+        let planned = page.upcoming.into_iter();
+        planned.map(|one| (one.data_type, one.create_time)).collect::<Vec<_>>()
+    };
+    let mut planned: Vec<_> = integration
+        .data_types
+        .iter()
+        .map(|one| (one.data_type.clone(), one.next_collection_time))
+        .collect();
+    planned.sort_by_key(|(_, at)| at.expect("it is enabled").seconds);
+    assert!(!planned.is_empty());
+    assert_eq!(upcoming(parent, "").await, planned);
+
+    let (first, _) = &planned[0];
+    let of_first = upcoming(parent, &format!("data_type = {first}")).await;
+    assert_eq!(of_first, planned[..1]);
+    for nothing in [
+        "status = CREATED",
+        "category = TIMEOUT",
+        "create_time < \"2026-01-01T00:00:00Z\"",
+    ] {
+        assert_eq!(upcoming(parent, nothing).await, [], "{nothing}");
+    }
+    assert_eq!(upcoming(&format!("{ORGANIZATION}/integrations/-"), "").await, []);
+
+    rig.run(parent).await;
+    cancel(&rig, &rig.get(parent).await.data_types[0].open_execution)
+        .await
+        .expect("it is open");
+    rig.run(parent).await;
+    let page = list(&rig, parent, "", 1, "").await.expect("a page");
+    let second = list(&rig, parent, "", 1, &page.next_page_token).await.expect("a page");
+    assert_eq!((page.upcoming.len(), second.upcoming.len()), (planned.len(), 0));
+
+    let disable = v1::DisableIntegrationRequest {
+        name: parent.to_owned(),
+        ..Default::default()
+    };
+    rig.integrations()
+        .disable_integration(disable)
+        .await
+        .expect("it is there");
+    assert_eq!(upcoming(parent, "").await, []);
+}

@@ -58,6 +58,8 @@ pub struct State {
     pub ran: Vec<RunIntegrationRequest>,
     pub listed_incidents: Vec<ListIncidentsRequest>,
     pub listed_executions: Vec<ListExecutionsRequest>,
+    /// What any list of executions says of what comes next.
+    pub upcoming: Vec<UpcomingCollection>,
     pub watched: Vec<WatchExecutionsRequest>,
     pub tailed: Vec<TailLogLinesRequest>,
     pub read: Vec<ReadRecordsRequest>,
@@ -362,6 +364,7 @@ impl ExecutionService for Services {
         Ok(Response::new(ListExecutionsResponse {
             executions,
             next_page_token,
+            upcoming: state.upcoming.clone(),
         }))
     }
 

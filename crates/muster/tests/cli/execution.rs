@@ -1,5 +1,6 @@
 //! `muster execution list`, `show` and `cancel`.
 
+use muster_proto::v1::UpcomingCollection;
 use tonic::Code;
 
 use crate::command::run;
@@ -48,6 +49,30 @@ async fn a_list_tells_of_each_what_came_of_it() {
         lines[3]
     );
     assert!(lines.iter().all(|line| line.chars().count() <= 100));
+}
+
+#[tokio::test]
+async fn what_comes_next_stands_before_the_executions_of_an_integration() {
+    let coordinator = some().await;
+    coordinator.state().upcoming = vec![UpcomingCollection {
+        data_type: "user".to_owned(),
+        create_time: ahead(30 * 60),
+        note: String::new(),
+    }];
+    let ran = run(&coordinator.url, &["execution", "list", "--integration", "laptops"]).await;
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(
+        lines[1].split_whitespace().collect::<Vec<_>>().join(" "),
+        "- laptops user Upcoming - in 30 min -"
+    );
+    assert!(lines[2].starts_with("55556666"), "{}", lines[2]);
+    let args = ["execution", "list", "--integration", "laptops", "--output", "json"];
+    let listed = run(&coordinator.url, &args).await.json();
+    assert_eq!(
+        listed.as_array().map(Vec::len),
+        Some(3),
+        "a document lists executions alone"
+    );
 }
 
 #[tokio::test]

@@ -10,10 +10,12 @@ use muster_proto::v1;
 use muster_shard::Turn;
 
 use super::{open_before, opened};
+use crate::service::integrations::{find, told};
 use crate::service::{Progress, Services};
 use crate::status::ServiceError;
 use crate::wire::execution::{self, Open};
 use crate::wire::filter::ExecutionFilter;
+use crate::wire::integration;
 use crate::wire::name::{self, Scope};
 use crate::wire::page::{PAGE_SIZE_MAX, order_by, page_size};
 
@@ -37,8 +39,12 @@ impl Services {
         let before = query
             .position(&request.page_token)
             .map_err(|_| ServiceError::Token("page_token"))?;
+        let mut upcoming = Vec::new();
         let gathered = match scope.integration {
             Some(integration) => {
+                if before.is_none() {
+                    upcoming = self.upcoming(scope.organization.clone(), integration, &filter).await?;
+                }
                 self.executions_of_one(scope.organization, integration, &filter, before, size)
                     .await?
             }
@@ -57,7 +63,23 @@ impl Services {
         Ok(v1::ListExecutionsResponse {
             executions: executions.collect(),
             next_page_token: next.map(|last| query.token(&last)).unwrap_or_default(),
+            upcoming,
         })
+    }
+
+    /// What the schedule will create next; nothing of an integration that is no more.
+    async fn upcoming(
+        &self,
+        organization: OrganizationId,
+        integration: IntegrationId,
+        filter: &ExecutionFilter,
+    ) -> Result<Vec<v1::UpcomingCollection>, ServiceError> {
+        let found = self.shard.turn(move |turn| {
+            let found = find(turn.state(), &organization, integration).ok()?;
+            Some(told(turn.state(), found, turn.now()))
+        });
+        let told = found.await?;
+        Ok(told.map_or_else(Vec::new, |told| integration::upcoming(&told, filter)))
     }
 
     async fn executions_of_one(

@@ -1,8 +1,8 @@
 //! What executions can be filtered by.
 
-use muster_core::entity::{Execution, Finished};
+use muster_core::entity::{Definition, Execution, Finished};
 use muster_core::time::Stamp;
-use muster_core::words::{Category, ExecutionStatus, Outcome};
+use muster_core::words::{Category, DataType, ExecutionStatus, Outcome};
 
 use super::comparison::{Is, When, one_of, text};
 use super::{Comparison, Condition, parse};
@@ -47,7 +47,8 @@ enum Term {
 
 /// What a filter looks at, of an execution that is open or has ended.
 struct Facts<'a> {
-    status: ExecutionStatus,
+    /// `None` before it is created.
+    status: Option<ExecutionStatus>,
     data_type: &'a str,
     connector: &'a str,
     pool: &'a str,
@@ -66,7 +67,7 @@ impl ExecutionFilter {
 
     pub(crate) fn takes_open(&self, execution: &Execution) -> bool {
         self.takes(&Facts {
-            status: execution.status(),
+            status: Some(execution.status()),
             data_type: execution.data_type.as_str(),
             connector: execution.connector.as_str(),
             pool: execution.pool.name.as_str(),
@@ -79,7 +80,7 @@ impl ExecutionFilter {
 
     pub(crate) fn takes_finished(&self, finished: &Finished) -> bool {
         self.takes(&Facts {
-            status: finished.status(),
+            status: Some(finished.status()),
             data_type: finished.data_type.as_str(),
             connector: finished.connector.as_str(),
             pool: finished.pool.name.as_str(),
@@ -90,6 +91,20 @@ impl ExecutionFilter {
             created: finished.created,
             started: finished.started,
             ended: Some(finished.ended),
+        })
+    }
+
+    /// Whether it takes the execution of this data type that the schedule will create.
+    pub(crate) fn takes_upcoming(&self, definition: &Definition, data_type: &DataType, next: Stamp) -> bool {
+        self.takes(&Facts {
+            status: None,
+            data_type: data_type.as_str(),
+            connector: definition.connector.as_str(),
+            pool: definition.pool.name.as_str(),
+            category: None,
+            created: next,
+            started: None,
+            ended: None,
         })
     }
 
@@ -115,7 +130,7 @@ impl ExecutionFilter {
     fn takes(&self, facts: &Facts<'_>) -> bool {
         let known = |term: &Term| {
             Some(match term {
-                Term::Status(is) => is.holds(is.value == facts.status),
+                Term::Status(is) => is.holds(Some(is.value) == facts.status),
                 Term::DataType(is) => is.holds(is.value == facts.data_type),
                 Term::Connector(is) => is.holds(is.value == facts.connector),
                 Term::Pool(is) => is.holds(is.value == facts.pool),
@@ -165,7 +180,7 @@ pub(super) fn category(value: &str) -> Result<Category, String> {
 mod tests {
     use muster_core::entity::Phase;
     use muster_core::words::{
-        Attempt, ConnectorName, DataType, ExecutionId, Failure, IntegrationId, OrganizationId, Origin, Pool, PoolName,
+        Attempt, ConnectorName, ExecutionId, Failure, IntegrationId, OrganizationId, Origin, Pool, PoolName,
     };
 
     use super::*;

@@ -13,7 +13,7 @@ use crate::output::json::list;
 use crate::output::table::{Column, Table};
 use crate::output::{time, words};
 
-/// List executions, the newest first
+/// List executions, the newest first; of one integration, before them what its schedule will create next
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -66,16 +66,19 @@ impl Status {
 /// Lists them.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let Session { client, output, .. } = session;
-    let parent = match &args.integration {
-        Some(given) => names::integration(client, given).await?.name,
-        None => format!("{}/integrations/-", client.parent()),
+    let integration = match &args.integration {
+        Some(given) => Some(names::integration(client, given).await?),
+        None => None,
     };
+    let all = || format!("{}/integrations/-", client.parent());
+    let parent = integration.as_ref().map_or_else(all, |one| one.name.clone());
     let status = args.status.map(|status| format!("status = {}", status.filter()));
     let data_type = args
         .data_type
         .map(|data_type| format!("data_type = {}", names::quoted(&data_type)));
     let filter: Vec<String> = status.into_iter().chain(data_type).collect();
-    let listed = crate::list::executions(client, &parent, args.limit.limit, &filter.join(" AND ")).await?;
+    let filter = filter.join(" AND ");
+    let (upcoming, listed) = crate::list::executions(client, &parent, args.limit.limit, &filter).await?;
     if output.is_for_programs() {
         output.documents(&list(&listed.items))?;
         return Ok(Exit::Success);
@@ -92,6 +95,19 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         Column::text("CREATED", 10),
         Column::text("TOOK", 14),
     ]);
+    // There are some of one integration only.
+    let of = integration.as_ref().map_or(time::NONE, |one| one.display_name.as_str());
+    for one in &upcoming {
+        table.row([
+            time::NONE.into(),
+            of.into(),
+            one.data_type.as_str().into(),
+            "Upcoming".into(),
+            time::NONE.into(),
+            time::relative(one.create_time.as_ref(), &now).into(),
+            time::NONE.into(),
+        ]);
+    }
     for execution in &listed.items {
         table.row([
             names::short_id(&execution.name).into(),

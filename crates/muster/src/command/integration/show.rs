@@ -78,7 +78,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         output.line("")?;
         output.line(format!("{}: {failure}", clean(data_type)))?;
     }
-    let newest = list::executions(client, &integration.name, EXECUTIONS_SHOWN, "").await?;
+    let (_, newest) = list::executions(client, &integration.name, EXECUTIONS_SHOWN, "").await?;
     if !newest.items.is_empty() {
         output.line("")?;
         output.table(&log(&newest.items, &now))?;
