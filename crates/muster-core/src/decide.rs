@@ -4,6 +4,7 @@
 //! [`execution::claim`], confirmed and started by [`execution::progress`], ended by [`execution::finish`], [`execution::fail`] or
 //! [`execution::cancel`].
 
+pub mod access;
 mod answer;
 pub mod check;
 pub mod execution;
@@ -72,6 +73,8 @@ pub enum Command {
     Deliver(incident::deliver::Deliver),
     /// See [`incident::forget`].
     Forget(incident::forget::Forget),
+    /// See [`access`].
+    Access(access::Access),
     /// See [`session::check_in`].
     CheckIn(session::check_in::CheckIn),
     /// See [`session::presence`].
@@ -162,6 +165,7 @@ pub fn decide(
         Command::Offline(command) => Ok(command.decide(state, now, chance)),
         Command::Deliver(command) => Ok(command.decide(state, now, chance)),
         Command::Forget(command) => Ok(command.decide(state)),
+        Command::Access(command) => command.decide(state, now, chance),
         Command::CheckIn(command) => command.decide(state, now, chance),
         Command::Hear(command) => command.decide(state),
         Command::Disconnect(command) => Ok(command.decide(state)),

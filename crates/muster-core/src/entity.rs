@@ -6,7 +6,9 @@ mod evidence;
 mod execution;
 mod incident;
 mod integration;
+mod person;
 mod runner;
+mod token;
 
 pub use checked::Checked;
 pub use connector::{Connector, ConnectorKey, Offer};
@@ -14,9 +16,11 @@ pub use evidence::{ErrorSeen, Evidence, LastRunner, PoolEvidence, RateEvidence, 
 pub use execution::{Execution, Finished, Phase};
 pub use incident::{Cause, Channel, Closed, Closing, Delivery, DeliveryState, Incident, Notice, NoticeKind};
 pub use integration::{Alert, Collection, Completion, Definition, Integration, PerDataType, Trouble};
+pub use person::Person;
 pub use runner::{Outdated, Profile, Runner};
+pub use token::{Shut, Token};
 
-use crate::words::{ExecutionId, IncidentId, IntegrationId, RunnerId};
+use crate::words::{ExecutionId, IncidentId, IntegrationId, PersonId, RunnerId, TokenId};
 
 /// Names an entity of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,4 +35,8 @@ pub enum EntityKey {
     Connector(ConnectorKey),
     /// An incident.
     Incident(IncidentId),
+    /// A person.
+    Person(PersonId),
+    /// A token.
+    Token(TokenId),
 }

@@ -1,5 +1,7 @@
 //! What can have happened. An event carries every value that its entities need, so that each can apply it by itself.
 
+mod access;
+
 use std::collections::BTreeMap;
 
 use crate::entity::{
@@ -12,6 +14,8 @@ use crate::words::{
     Attempt, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IncidentId,
     IntegrationId, OrganizationId, Origin, Pool, Principal, Request, Revision, RunnerId, Staged, Warning,
 };
+
+pub use access::AccessEvent;
 
 /// An event as the journal keeps it: what, when and who.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -293,6 +297,8 @@ pub enum Event {
         /// Which.
         incident: IncidentId,
     },
+    /// Something of a person or a token.
+    Access(AccessEvent),
 }
 
 impl Event {
@@ -344,6 +350,7 @@ impl Event {
             Self::DeliveryTried { incident, .. } | Self::IncidentForgotten { incident } => {
                 (EntityKey::Incident(*incident), None)
             }
+            Self::Access(event) => (event.entity(), None),
         }
     }
 }

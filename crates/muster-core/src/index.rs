@@ -1,5 +1,6 @@
 //! What is derived from the ledger and never stored: uniqueness, queues, timers, who holds what. Rebuilt after a start.
 
+mod access;
 mod alerts;
 mod pools;
 mod queue;
@@ -20,6 +21,7 @@ use crate::words::{
     RequestId, RunnerId,
 };
 
+pub use access::Access;
 pub use alerts::{Alerts, Open, Outgoing};
 pub use pools::Pools;
 pub use queue::{Head, Queue, Ticket};
@@ -69,6 +71,7 @@ pub struct Index {
     by_status: BTreeMap<(OrganizationId, ConfigurationStatus), BTreeSet<IntegrationId>>,
     /// Each integration by the first of its upcoming collections: a place for each of them would take as much memory as all other indices.
     due: BTreeSet<(Stamp, IntegrationId)>,
+    access: Access,
     alerts: Alerts,
     pools: Pools,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
@@ -101,6 +104,12 @@ impl Index {
         }
         for runner in ledger.runners() {
             index.put_runner(runner);
+        }
+        for person in ledger.people() {
+            index.access.put_person(person);
+        }
+        for token in ledger.tokens() {
+            index.access.put_token(token);
         }
         for incident in ledger.incidents() {
             index.put_incident(incident);
@@ -209,6 +218,16 @@ impl Index {
         let due = self.due.first().map(|(at, _)| *at);
         let back_off = self.backing_off.first().map(|(at, _)| *at);
         due.into_iter().chain(back_off).chain(self.alerts.next()).min()
+    }
+
+    /// The people and their tokens.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    pub(crate) fn access_mut(&mut self) -> &mut Access {
+        &mut self.access
     }
 
     /// The incidents, and when integrations are looked at for them.

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::entity::{
-    Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Offer, Phase, Runner,
+    Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Offer, Person, Phase, Runner, Token,
 };
-use crate::event::{Event, Recorded};
+use crate::event::{AccessEvent, Event, Recorded};
 use crate::planted;
 use crate::words::{
-    Attempt, ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, Outcome, RunnerId, Sequence,
+    Attempt, ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, Outcome, PersonId, RunnerId,
+    Sequence, TokenId,
 };
 
 /// The place of an event in the journal: its batch, and its place in that batch from 0.
@@ -57,6 +58,10 @@ pub enum Entity {
     Connector(Connector),
     /// An incident.
     Incident(Incident),
+    /// A person.
+    Person(Person),
+    /// A token.
+    Token(Token),
 }
 
 impl Entity {
@@ -69,6 +74,8 @@ impl Entity {
             Self::Runner(runner) => EntityKey::Runner(runner.id),
             Self::Connector(connector) => EntityKey::Connector(connector.key.clone()),
             Self::Incident(incident) => EntityKey::Incident(incident.id),
+            Self::Person(person) => EntityKey::Person(person.id),
+            Self::Token(token) => EntityKey::Token(token.id),
         }
     }
 }
@@ -82,6 +89,8 @@ pub struct Ledger {
     runners: BTreeMap<RunnerId, Stamped<Runner>>,
     connectors: BTreeMap<ConnectorKey, Stamped<Connector>>,
     incidents: BTreeMap<IncidentId, Stamped<Incident>>,
+    people: BTreeMap<PersonId, Stamped<Person>>,
+    tokens: BTreeMap<TokenId, Stamped<Token>>,
 }
 
 impl Ledger {
@@ -127,6 +136,18 @@ impl Ledger {
         self.incidents.get(&id).map(|stamped| &stamped.entity)
     }
 
+    /// The person of this id.
+    #[must_use]
+    pub fn person(&self, id: PersonId) -> Option<&Person> {
+        self.people.get(&id).map(|stamped| &stamped.entity)
+    }
+
+    /// The token of this id.
+    #[must_use]
+    pub fn token(&self, id: TokenId) -> Option<&Token> {
+        self.tokens.get(&id).map(|stamped| &stamped.entity)
+    }
+
     /// Whether what this attempt has staged may still be wanted: it is the newest of an execution that is open.
     #[must_use]
     pub fn wants_staged(&self, execution: ExecutionId, attempt: Attempt) -> bool {
@@ -164,6 +185,16 @@ impl Ledger {
         self.incidents.values().map(|stamped| &stamped.entity)
     }
 
+    /// All people, oldest first.
+    pub fn people(&self) -> impl Iterator<Item = &Person> {
+        self.people.values().map(|stamped| &stamped.entity)
+    }
+
+    /// All tokens, oldest first.
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.values().map(|stamped| &stamped.entity)
+    }
+
     /// The entity of this key with the number of the last batch that changed it, for a record; `None` when there is none.
     #[must_use]
     pub fn entity(&self, key: &EntityKey) -> Option<(Entity, Sequence)> {
@@ -182,6 +213,8 @@ impl Ledger {
             EntityKey::Runner(id) => self.runners.get(id).map(|found| copy(found, Entity::Runner)),
             EntityKey::Connector(key) => self.connectors.get(key).map(|found| copy(found, Entity::Connector)),
             EntityKey::Incident(id) => self.incidents.get(id).map(|found| copy(found, Entity::Incident)),
+            EntityKey::Person(id) => self.people.get(id).map(|found| copy(found, Entity::Person)),
+            EntityKey::Token(id) => self.tokens.get(id).map(|found| copy(found, Entity::Token)),
         }
     }
 
@@ -197,11 +230,17 @@ impl Ledger {
         let connectors = connectors.map(|(key, stamped)| (EntityKey::Connector(key.clone()), stamped.applied));
         let incidents = self.incidents.iter();
         let incidents = incidents.map(|(id, stamped)| (EntityKey::Incident(*id), stamped.applied));
+        let people = self.people.iter();
+        let people = people.map(|(id, stamped)| (EntityKey::Person(*id), stamped.applied));
+        let tokens = self.tokens.iter();
+        let tokens = tokens.map(|(id, stamped)| (EntityKey::Token(*id), stamped.applied));
         integrations
             .chain(executions)
             .chain(runners)
             .chain(connectors)
             .chain(incidents)
+            .chain(people)
+            .chain(tokens)
     }
 
     /// Whether there is an entity of this key.
@@ -213,6 +252,8 @@ impl Ledger {
             EntityKey::Runner(id) => self.runners.contains_key(id),
             EntityKey::Connector(key) => self.connectors.contains_key(key),
             EntityKey::Incident(id) => self.incidents.contains_key(id),
+            EntityKey::Person(id) => self.people.contains_key(id),
+            EntityKey::Token(id) => self.tokens.contains_key(id),
         }
     }
 
@@ -235,6 +276,12 @@ impl Ledger {
             }
             Entity::Incident(entity) => {
                 self.incidents.insert(entity.id, Stamped { applied, entity });
+            }
+            Entity::Person(entity) => {
+                self.people.insert(entity.id, Stamped { applied, entity });
+            }
+            Entity::Token(entity) => {
+                self.tokens.insert(entity.id, Stamped { applied, entity });
             }
         }
     }
@@ -436,6 +483,51 @@ impl Ledger {
             Event::IncidentForgotten { incident } => {
                 self.incidents.remove(incident);
                 None
+            }
+            Event::Access(event) => {
+                self.apply_access(position, recorded, event);
+                None
+            }
+        }
+    }
+
+    fn apply_access(&mut self, position: Position, recorded: &Recorded, event: &AccessEvent) {
+        match event {
+            AccessEvent::PersonCreated { person, .. } => {
+                if let Some(entity) = Person::created(recorded.at, event) {
+                    let applied = position;
+                    self.people.entry(*person).or_insert(Stamped { applied, entity });
+                }
+            }
+            AccessEvent::PersonUpdated { person, .. }
+            | AccessEvent::PersonDisabled { person }
+            | AccessEvent::PersonEnabled { person } => {
+                if let Some(stamped) = self.people.get_mut(person)
+                    && stamped.applied < position
+                {
+                    stamped.applied = position;
+                    stamped.entity.apply(recorded.at, event);
+                }
+            }
+            AccessEvent::PersonDeleted { person } => {
+                self.people.remove(person);
+            }
+            AccessEvent::TokenCreated { token, .. } => {
+                if let Some(entity) = Token::created(recorded.at, &recorded.by, event) {
+                    let applied = position;
+                    self.tokens.entry(*token).or_insert(Stamped { applied, entity });
+                }
+            }
+            AccessEvent::TokenUsed { token, .. } | AccessEvent::TokenRevoked { token } => {
+                if let Some(stamped) = self.tokens.get_mut(token)
+                    && stamped.applied < position
+                {
+                    stamped.applied = position;
+                    stamped.entity.apply(recorded.at, event);
+                }
+            }
+            AccessEvent::TokenForgotten { token } => {
+                self.tokens.remove(token);
             }
         }
     }

@@ -105,6 +105,26 @@ impl State {
                 self.ledger.apply(position, recorded);
                 Applied::default()
             }
+            (EntityKey::Person(id), _) => {
+                if let Some(person) = self.ledger.person(id) {
+                    self.index.access_mut().take_person(person);
+                }
+                self.ledger.apply(position, recorded);
+                if let Some(person) = self.ledger.person(id) {
+                    self.index.access_mut().put_person(person);
+                }
+                Applied::default()
+            }
+            (EntityKey::Token(id), _) => {
+                if let Some(token) = self.ledger.token(id) {
+                    self.index.access_mut().take_token(token);
+                }
+                self.ledger.apply(position, recorded);
+                if let Some(token) = self.ledger.token(id) {
+                    self.index.access_mut().put_token(token);
+                }
+                Applied::default()
+            }
             (EntityKey::Incident(id), integration) => {
                 let mut cause = None;
                 if let Some(incident) = self.ledger.incident(id) {
@@ -277,6 +297,12 @@ impl State {
             }
         }
         broken.extend(self.broken_incidents());
+        for token in self.ledger.tokens() {
+            let is_orphan = |person| self.ledger.person(person).is_none_or(|one| one.scope != token.scope);
+            if token.person.is_some_and(is_orphan) {
+                broken.push(format!("a token is nobody's: {token:?}"));
+            }
+        }
         for runner in self.ledger.runners() {
             let pool = &runner.profile.pool;
             let is_served = self.index.pools().present(pool) > 0;

@@ -3,6 +3,7 @@
 mod claim;
 mod configuration;
 mod failure;
+mod grant;
 mod id;
 mod log_line;
 mod name;
@@ -19,7 +20,10 @@ mod status;
 pub use claim::{Attempt, Claim, Revision, Sequence, Slots, Staged, StagedId};
 pub use configuration::{Configuration, ConfigurationError};
 pub use failure::{Category, Failure};
-pub use id::{CheckId, ExecutionId, IdError, IncidentId, IntegrationId, RequestId, RunnerId, SessionId};
+pub use grant::{Grant, Role, Scope, TokenHash};
+pub use id::{
+    CheckId, ExecutionId, IdError, IncidentId, IntegrationId, PersonId, RequestId, RunnerId, SessionId, TokenId,
+};
 pub use log_line::{LogLevel, LogLine, LogSource};
 pub use name::{
     AccessSchema, ConnectorName, DataType, DisplayName, NAME_CHARS_MAX, NameError, OrganizationId, Pool, PoolName,

@@ -184,7 +184,13 @@ impl CoordinatorEnd {
         match asked {
             Asked::CheckIn => match answer {
                 Ok(Answer::Welcome(welcome)) => self.welcome(welcome, now),
-                Ok(Answer::Done | Answer::Integration(_) | Answer::Executions(_) | Answer::Checking { .. })
+                Ok(
+                    Answer::Done
+                    | Answer::Integration(_)
+                    | Answer::Person(_)
+                    | Answer::Executions(_)
+                    | Answer::Checking { .. },
+                )
                 | Err(_) => {
                     self.close(Ending::Internal);
                 }

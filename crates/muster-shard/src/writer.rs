@@ -218,7 +218,12 @@ impl Writer {
                 true
             }
             EntityKey::Execution(id) => self.recorded.remove(id),
-            EntityKey::Integration(_) | EntityKey::Runner(_) | EntityKey::Connector(_) | EntityKey::Incident(_) => true,
+            EntityKey::Integration(_)
+            | EntityKey::Runner(_)
+            | EntityKey::Connector(_)
+            | EntityKey::Incident(_)
+            | EntityKey::Person(_)
+            | EntityKey::Token(_) => true,
         }
     }
 }

@@ -27,6 +27,12 @@ impl World {
             EntityKey::Incident(id) => {
                 self.trace.name("n", id.0);
             }
+            EntityKey::Person(id) => {
+                self.trace.name("p", id.0);
+            }
+            EntityKey::Token(id) => {
+                self.trace.name("t", id.0);
+            }
             EntityKey::Connector(_) => {}
         }
         let text = self.trace.shortened(&format!("{:?}", recorded.event));

@@ -244,9 +244,12 @@ impl Spec {
                         Ok("runner lapsed")
                     }
                     Principal::Runner(own) if own == runner => Ok("runner left"),
-                    Principal::Runner(_) | Principal::Operator(_) => Err("somebody else says so".to_owned()),
+                    Principal::Runner(_) | Principal::Operator(_) | Principal::Token { .. } => {
+                        Err("somebody else says so".to_owned())
+                    }
                 }
             }
+            Event::Access(_) => Err("nobody here lets anybody in".to_owned()),
             Event::ConnectorOffered { .. } => Ok("connector offered"),
             Event::ExecutionFenced { .. } => Err("no backup was restored here".to_owned()),
             Event::ThresholdReached { .. }

@@ -9,6 +9,7 @@
 //!
 //! `tests/golden/` holds bytes of every message as earlier versions wrote them; see its `README.md`.
 
+mod access;
 mod alert;
 mod description;
 pub(crate) mod event;

@@ -1,6 +1,7 @@
 //! The reasons of errors: what each is called, which code it has, where it is explained, and which one a rejection of the core is.
 
 use muster_core::decide::Rejection;
+use muster_core::decide::access::AccessRejection;
 use muster_proto::v1::ErrorReason;
 use tonic::Code;
 use tonic_types::ErrorDetails;
@@ -47,6 +48,19 @@ pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
         Rejection::Committed(_) => ErrorReason::ExecutionEnded,
         Rejection::Fenced { .. } => ErrorReason::AttemptFenced,
         Rejection::SessionOver(_) => ErrorReason::SessionLapsed,
+        Rejection::Access(rejection) => reason_of_access(rejection),
+    }
+}
+
+fn reason_of_access(rejection: &AccessRejection) -> ErrorReason {
+    match rejection {
+        AccessRejection::PersonNotFound(_) => ErrorReason::PersonNotFound,
+        AccessRejection::TokenNotFound(_) => ErrorReason::TokenNotFound,
+        AccessRejection::EmailTaken { .. } => ErrorReason::EmailTaken,
+        AccessRejection::BeyondGranter { .. } => ErrorReason::PermissionDenied,
+        AccessRejection::BeyondHolder { .. } | AccessRejection::ExpiryPast => ErrorReason::InvalidField,
+        AccessRejection::TooMany { .. } => ErrorReason::LimitReached,
+        AccessRejection::LastAdmin => ErrorReason::LastAdmin,
     }
 }
 
@@ -59,7 +73,11 @@ pub(super) fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> 
         Rejection::ConnectorFixed { .. } => Some("integration.connector"),
         Rejection::NotCollected { .. } => Some("data_types"),
         Rejection::PauseOutOfBounds { .. } => Some("until"),
-        Rejection::IntegrationNotFound(_)
+        Rejection::Access(AccessRejection::EmailTaken { .. }) => Some("person.email"),
+        Rejection::Access(AccessRejection::BeyondHolder { .. }) => Some("token.role"),
+        Rejection::Access(AccessRejection::ExpiryPast) => Some("token.expire_time"),
+        Rejection::Access(_)
+        | Rejection::IntegrationNotFound(_)
         | Rejection::NotOpen(_)
         | Rejection::Stale { .. }
         | Rejection::NotEnabled(_)
@@ -87,19 +105,24 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         | ErrorReason::RunnerNotFound
         | ErrorReason::IncidentNotFound
         | ErrorReason::ConnectorNotFound
+        | ErrorReason::PersonNotFound
+        | ErrorReason::TokenNotFound
         | ErrorReason::RecordsNotFound => Code::NotFound,
         ErrorReason::EtagMismatch
         | ErrorReason::SessionSuperseded
         | ErrorReason::SessionLapsed
         | ErrorReason::AttemptFenced
         | ErrorReason::CheckUnanswered => Code::Aborted,
-        ErrorReason::RequestIdReused | ErrorReason::NameTaken => Code::AlreadyExists,
+        ErrorReason::RequestIdReused | ErrorReason::NameTaken | ErrorReason::EmailTaken => Code::AlreadyExists,
+        ErrorReason::Unauthenticated | ErrorReason::TokenExpired | ErrorReason::TokenMalformed => Code::Unauthenticated,
+        ErrorReason::PermissionDenied => Code::PermissionDenied,
         ErrorReason::IntegrationDisabled
         | ErrorReason::ExecutionEnded
         | ErrorReason::ConnectorUnknown
         | ErrorReason::MailNotConfigured
         | ErrorReason::MailNotSent
         | ErrorReason::NoRunner
+        | ErrorReason::LastAdmin
         | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
         ErrorReason::CallUnknown => Code::Unimplemented,
         ErrorReason::LimitReached

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::access::AccessRejection;
 use crate::words::{
     AccessSchema, Attempt, CheckId, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId,
-    Failure, IntegrationId, LogLevel, OrganizationId, PoolName, Revision, RunnerId, SessionId, Staged,
+    Failure, IntegrationId, LogLevel, OrganizationId, PersonId, PoolName, Revision, RunnerId, SessionId, Staged,
 };
 
 /// What the asker is told.
@@ -15,6 +16,8 @@ pub enum Answer {
     Done,
     /// The integration that was created or changed.
     Integration(IntegrationId),
+    /// The person who was created or changed.
+    Person(PersonId),
     /// The executions that were created, or are open already.
     Executions(Vec<ExecutionId>),
     /// The runner is welcome.
@@ -282,4 +285,7 @@ pub enum Rejection {
     /// The session is not the runner's newest one, or its lease is over.
     #[error("the session {0} is over: check in anew")]
     SessionOver(SessionId),
+    /// It is about people or tokens.
+    #[error(transparent)]
+    Access(#[from] AccessRejection),
 }

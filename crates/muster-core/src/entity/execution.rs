@@ -175,7 +175,8 @@ impl Execution {
             | Event::IncidentReminded { .. }
             | Event::IncidentClosed { .. }
             | Event::DeliveryTried { .. }
-            | Event::IncidentForgotten { .. } => {}
+            | Event::IncidentForgotten { .. }
+            | Event::Access(_) => {}
         }
     }
 

@@ -273,7 +273,8 @@ impl Incident {
             | Event::RunnerLeft { .. }
             | Event::ConnectorOffered { .. }
             | Event::IncidentOpened { .. }
-            | Event::IncidentForgotten { .. } => {}
+            | Event::IncidentForgotten { .. }
+            | Event::Access(_) => {}
         }
     }
 

@@ -388,7 +388,8 @@ impl Integration {
             | Event::RunnerLeft { .. }
             | Event::ConnectorOffered { .. }
             | Event::DeliveryTried { .. }
-            | Event::IncidentForgotten { .. } => {}
+            | Event::IncidentForgotten { .. }
+            | Event::Access(_) => {}
         }
     }
 

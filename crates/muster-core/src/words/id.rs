@@ -92,6 +92,14 @@ id!(
     CheckId
 );
 id!(
+    /// Names a person who may do something.
+    PersonId
+);
+id!(
+    /// Names a token. It is a part of its text.
+    TokenId
+);
+id!(
     /// Names a request: any UUID that its caller has chosen, which says nothing about time.
     RequestId
 );

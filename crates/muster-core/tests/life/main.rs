@@ -1,5 +1,6 @@
 //! The life of executions under any sequence of commands from two runners, people and time.
 
+mod access;
 mod alerts;
 mod checks;
 mod conditions;

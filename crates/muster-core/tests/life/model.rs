@@ -148,6 +148,11 @@ impl Model {
         }
     }
 
+    /// An id that nothing has had before.
+    pub fn id(&mut self) -> u128 {
+        self.chance.u128(..)
+    }
+
     /// One command, as one batch.
     pub fn ask(&mut self, by: &Principal, command: Command) -> Result<Answer, Rejection> {
         let Decision {
@@ -889,11 +894,15 @@ fn records(ledger: &Ledger) -> Vec<(Entity, Sequence)> {
     let runners = ledger.runners().map(|one| EntityKey::Runner(one.id));
     let connectors = ledger.connectors().map(|one| EntityKey::Connector(one.key.clone()));
     let incidents = ledger.incidents().map(|one| EntityKey::Incident(one.id));
+    let people = ledger.people().map(|one| EntityKey::Person(one.id));
+    let tokens = ledger.tokens().map(|one| EntityKey::Token(one.id));
     let keys = integrations
         .chain(executions)
         .chain(runners)
         .chain(connectors)
-        .chain(incidents);
+        .chain(incidents)
+        .chain(people)
+        .chain(tokens);
     keys.map(|key| ledger.entity(&key).expect("it was just listed"))
         .collect()
 }

@@ -14,6 +14,7 @@ use muster_core::words::{
 };
 use proptest::prelude::*;
 
+use crate::access;
 use crate::model::{Model, data_type, definition, finish, intervals, organization, runner_id};
 
 #[derive(Debug, Clone)]
@@ -79,6 +80,13 @@ enum Step {
         times: usize,
     },
     Restart,
+    Access {
+        kind: u8,
+        who: usize,
+        role: usize,
+        staff: bool,
+        granter: usize,
+    },
     Checkpoint(u64),
     BackUp,
     Restore,
@@ -150,6 +158,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(runner, which, past, times, kind)| Step::Report { runner, which, past, times, kind }),
         2 => prop::bool::weighted(0.2).prop_map(|fails| Step::Publish { fails }),
         3 => (0_usize..3, 1_usize..3).prop_map(|(tried, times)| Step::Mail { tried, times }),
+        4 => (0_u8..8, 0_usize..4, 0_usize..3, prop::bool::weighted(0.7), 0_usize..3)
+            .prop_map(|(kind, who, role, staff, granter)| Step::Access { kind, who, role, staff, granter }),
         1 => Just(Step::Restart),
         1 => any::<u64>().prop_map(Step::Checkpoint),
         1 => Just(Step::BackUp),
@@ -343,6 +353,13 @@ fn take(model: &mut Model, step: Step) {
             let tried = [Tried::Accepted, Tried::Refused, Tried::Deferred][tried];
             model.mail(tried, times);
         }
+        Step::Access {
+            kind,
+            who,
+            role,
+            staff,
+            granter,
+        } => access::step(model, kind, who, role, staff, granter),
         Step::Restart => model.restart(),
         Step::Checkpoint(seed) => {
             let mut chance = fastrand::Rng::with_seed(seed);

@@ -88,7 +88,8 @@ impl CoordinatorEnd {
                 | Rejection::ChecksFull { .. }
                 | Rejection::ConnectorFixed { .. }
                 | Rejection::Committed(_)
-                | Rejection::SessionOver(_),
+                | Rejection::SessionOver(_)
+                | Rejection::Access(_),
             ) => self.close(Ending::Internal),
         }
     }

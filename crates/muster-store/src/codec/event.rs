@@ -10,6 +10,7 @@ use muster_core::words::{
 };
 use prost::Message;
 
+use super::access::AccessMessage;
 use super::alert::{CauseMessage, ChannelMessage, ClosingMessage, DeliveryStateMessage, closing, incident_id};
 use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::evidence::EvidenceMessage;
@@ -54,7 +55,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 60"
     )]
     event: Option<EventKind>,
 }
@@ -120,6 +121,8 @@ enum EventKind {
     IntegrationPaused(IntegrationPaused),
     #[prost(message, tag = "36")]
     IntegrationChecked(IntegrationChecked),
+    #[prost(message, tag = "60")]
+    Access(AccessMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -666,6 +669,7 @@ impl From<&Event> for EventKind {
                 answer: answer.clone(),
             }),
             Event::IncidentForgotten { incident } => Self::IncidentForgotten(IdMessage::new(incident.0)),
+            Event::Access(event) => Self::Access(event.into()),
         }
     }
 }
@@ -687,6 +691,7 @@ impl TryFrom<EventKind> for Event {
 
     fn try_from(kind: EventKind) -> Result<Self, CodecError> {
         Ok(match kind {
+            EventKind::Access(message) => Self::Access(message.try_into()?),
             EventKind::IntegrationCreated(message) => {
                 let definition = required(message.definition, "definition")?;
                 Self::IntegrationCreated {

@@ -10,6 +10,7 @@ use muster_core::time::Stamp;
 use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, Revision, RunnerId};
 use prost::Message;
 
+use super::access::{PersonMessage, TokenMessage};
 use super::alert::{AlertMessage, IncidentMessage, window, window_ends};
 use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::event::connector_key;
@@ -26,6 +27,8 @@ const EXECUTION: u8 = 2;
 const RUNNER: u8 = 3;
 const CONNECTOR: u8 = 4;
 const INCIDENT: u8 = 5;
+const PERSON: u8 = 20;
+const TOKEN: u8 = 21;
 
 /// What stands between an owner and a name in the id of a connector: no name has it.
 const SEPARATOR: char = '/';
@@ -37,6 +40,8 @@ pub(crate) fn record_key(key: &EntityKey) -> RecordKey {
         EntityKey::Execution(id) => (EXECUTION, id.to_bytes().to_vec()),
         EntityKey::Runner(id) => (RUNNER, id.to_bytes().to_vec()),
         EntityKey::Incident(id) => (INCIDENT, id.to_bytes().to_vec()),
+        EntityKey::Person(id) => (PERSON, id.to_bytes().to_vec()),
+        EntityKey::Token(id) => (TOKEN, id.to_bytes().to_vec()),
         EntityKey::Connector(key) => {
             let owner = key
                 .organization
@@ -56,6 +61,8 @@ pub(crate) fn entity_key(entity: &Entity) -> EntityKey {
         Entity::Runner(runner) => EntityKey::Runner(runner.id),
         Entity::Connector(connector) => EntityKey::Connector(connector.key.clone()),
         Entity::Incident(incident) => EntityKey::Incident(incident.id),
+        Entity::Person(person) => EntityKey::Person(person.id),
+        Entity::Token(token) => EntityKey::Token(token.id),
     }
 }
 
@@ -67,6 +74,8 @@ pub(crate) fn encode(entity: &Entity) -> Vec<u8> {
         Entity::Runner(runner) => RunnerMessage::from(runner).encode_to_vec(),
         Entity::Connector(connector) => ConnectorMessage::from(connector).encode_to_vec(),
         Entity::Incident(incident) => IncidentMessage::from(incident).encode_to_vec(),
+        Entity::Person(person) => PersonMessage::from(person).encode_to_vec(),
+        Entity::Token(token) => TokenMessage::from(token).encode_to_vec(),
     }
 }
 
@@ -78,6 +87,8 @@ pub(crate) fn decode(kind: u8, bytes: &[u8]) -> Result<Entity, CodecError> {
         RUNNER => Ok(Entity::Runner(RunnerMessage::decode(bytes)?.try_into()?)),
         CONNECTOR => Ok(Entity::Connector(ConnectorMessage::decode(bytes)?.try_into()?)),
         INCIDENT => Ok(Entity::Incident(IncidentMessage::decode(bytes)?.try_into()?)),
+        PERSON => Ok(Entity::Person(PersonMessage::decode(bytes)?.try_into()?)),
+        TOKEN => Ok(Entity::Token(TokenMessage::decode(bytes)?.try_into()?)),
         _unknown => Err(CodecError::Unknown("kind of record")),
     }
 }

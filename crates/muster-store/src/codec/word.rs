@@ -5,8 +5,8 @@ use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     Attempt, Category, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, Failure, OrganizationId, Origin,
-    Outcome, Pool, PoolName, Principal, Reason, ReasonKind, Request, RequestId, Revision, RunnerId, Staged, StagedId,
-    Warning,
+    Outcome, PersonId, Pool, PoolName, Principal, Reason, ReasonKind, Request, RequestId, Revision, RunnerId, Staged,
+    StagedId, TokenId, Warning,
 };
 use smol_str::SmolStr;
 
@@ -81,7 +81,7 @@ pub(super) struct EmptyMessage {}
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct PrincipalMessage {
-    #[prost(oneof = "PrincipalKind", tags = "1, 2, 3")]
+    #[prost(oneof = "PrincipalKind", tags = "1, 2, 3, 4")]
     kind: Option<PrincipalKind>,
 }
 
@@ -93,12 +93,30 @@ enum PrincipalKind {
     Runner(IdMessage),
     #[prost(message, tag = "3")]
     Coordinator(EmptyMessage),
+    #[prost(message, tag = "4")]
+    Token(TokenPrincipalMessage),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct TokenPrincipalMessage {
+    #[prost(message, optional, tag = "1")]
+    token: Option<IdMessage>,
+    /// Absent: a program's.
+    #[prost(message, optional, tag = "2")]
+    person: Option<IdMessage>,
+    #[prost(string, tag = "3")]
+    name: String,
 }
 
 impl From<&Principal> for PrincipalMessage {
     fn from(principal: &Principal) -> Self {
         let kind = match principal {
             Principal::Operator(name) => PrincipalKind::Operator(name.to_string()),
+            Principal::Token { token, person, name } => PrincipalKind::Token(TokenPrincipalMessage {
+                token: Some(IdMessage::new(token.0)),
+                person: person.map(|person| IdMessage::new(person.0)),
+                name: name.to_string(),
+            }),
             Principal::Runner(id) => PrincipalKind::Runner(IdMessage::new(id.0)),
             Principal::Coordinator => PrincipalKind::Coordinator(EmptyMessage {}),
         };
@@ -113,6 +131,11 @@ impl TryFrom<PrincipalMessage> for Principal {
         match message.kind.ok_or(CodecError::Unknown("kind of principal"))? {
             PrincipalKind::Operator(name) => Ok(Self::Operator(SmolStr::from(name))),
             PrincipalKind::Runner(id) => Ok(Self::Runner(RunnerId(id.id()))),
+            PrincipalKind::Token(message) => Ok(Self::Token {
+                token: id(message.token, TokenId, "token")?,
+                person: message.person.map(|person| PersonId(person.id())),
+                name: SmolStr::from(message.name),
+            }),
             PrincipalKind::Coordinator(EmptyMessage {}) => Ok(Self::Coordinator),
         }
     }

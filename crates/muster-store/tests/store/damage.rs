@@ -94,7 +94,21 @@ fn check(folder: &Path) -> Result<(), StoreError> {
             .chain(executions)
             .chain(runners)
             .chain(connectors)
-            .chain(incidents);
+            .chain(incidents)
+            .chain(
+                recovered
+                    .ledger
+                    .people()
+                    .cloned()
+                    .map(muster_core::ledger::Entity::Person),
+            )
+            .chain(
+                recovered
+                    .ledger
+                    .tokens()
+                    .cloned()
+                    .map(muster_core::ledger::Entity::Token),
+            );
         assert!(all.any(|found| found == entity), "{entity:?} is lost");
     }
     let ended: Vec<_> = (store.history().marked().0 + 1..=BATCHES)

@@ -136,6 +136,12 @@ fn every_format_so_far_is_read() {
         for execution in loaded.executions() {
             assert_eq!(recovered.ledger.execution(execution.id), Some(execution));
         }
+        for person in loaded.people() {
+            assert_eq!(recovered.ledger.person(person.id), Some(person));
+        }
+        for token in loaded.tokens() {
+            assert_eq!(recovered.ledger.token(token.id), Some(token));
+        }
         for runner in loaded.runners() {
             assert_eq!(recovered.ledger.runner(runner.id), Some(runner));
         }

@@ -1,5 +1,7 @@
 //! One of everything that a store keeps.
 
+mod access;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -451,6 +453,8 @@ pub(crate) fn events() -> Vec<Recorded> {
     ];
     let principals = [Principal::local(), Principal::Runner(RUNNER), Principal::Coordinator];
     let recorded = events.into_iter().zip(principals.into_iter().cycle());
+    let access = access::events().into_iter().map(Event::Access);
+    let recorded = recorded.chain(access.map(|event| (event, access::principal())));
     recorded
         .zip(0..)
         .map(|((event, by), ordinal)| Recorded {
@@ -580,6 +584,8 @@ pub(crate) fn entities() -> Vec<Entity> {
             offered_at: at(4),
         }),
         Entity::Incident(incident()),
+        Entity::Person(access::person()),
+        Entity::Token(access::token()),
     ]
 }
 

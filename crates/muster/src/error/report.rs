@@ -93,7 +93,8 @@ impl Refusal {
             ErrorReason::InvalidField
             | ErrorReason::InvalidFilter
             | ErrorReason::RequestTooLarge
-            | ErrorReason::NameTaken => "mend what is named above, and run the command again",
+            | ErrorReason::NameTaken
+            | ErrorReason::EmailTaken => "mend what is named above, and run the command again",
             ErrorReason::InvalidConfiguration => "see what the connector needs: muster connector spec CONNECTOR",
             ErrorReason::InvalidPageToken => "run the command again",
             ErrorReason::MalformedRequest | ErrorReason::CallUnknown => {
@@ -118,6 +119,12 @@ impl Refusal {
             | ErrorReason::LandingUnavailable
             | ErrorReason::RateLimited => "try again in a moment",
             ErrorReason::NoRunner => "muster runner list",
+            ErrorReason::Unauthenticated | ErrorReason::TokenExpired => "muster login",
+            ErrorReason::TokenMalformed => "copy the token anew, all of it: muster login",
+            ErrorReason::PermissionDenied => "see who you are here: muster whoami",
+            ErrorReason::PersonNotFound => "muster person list",
+            ErrorReason::TokenNotFound => "muster token list",
+            ErrorReason::LastAdmin => "muster token create",
             ErrorReason::CheckUnanswered => "run the command again",
             ErrorReason::MailNotConfigured | ErrorReason::MailNotSent => {
                 "mend the coordinator's `smtp` settings, or what the mail server says, and run the command again"

@@ -40,7 +40,10 @@ pub(super) fn preview(
     let id = match (before, &decision.answer) {
         (Some(before), _) => before.id,
         (None, Answer::Integration(id)) => *id,
-        (None, Answer::Done | Answer::Executions(_) | Answer::Welcome(_) | Answer::Checking { .. }) => {
+        (
+            None,
+            Answer::Done | Answer::Person(_) | Answer::Executions(_) | Answer::Welcome(_) | Answer::Checking { .. },
+        ) => {
             return Err(ServiceError::internal(
                 "the creation of an integration has answered with something else",
             ));

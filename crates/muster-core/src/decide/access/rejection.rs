@@ -1,0 +1,56 @@
+//! Why something about people and tokens is refused.
+
+use crate::words::{EmailAddress, Grant, PersonId, Role, TokenId};
+
+/// Why something about people and tokens is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccessRejection {
+    /// There is no such person.
+    #[error("there is no person {0} here: list those that there are with `muster person list`")]
+    PersonNotFound(PersonId),
+    /// There is no such token.
+    #[error("there is no token {0} here: list those that there are with `muster token list`")]
+    TokenNotFound(TokenId),
+    /// Somebody else has this address.
+    #[error("the e-mail address `{email}` belongs to the person {person}: change that one, or use another address")]
+    EmailTaken {
+        /// Which.
+        email: EmailAddress,
+        /// Who has it.
+        person: PersonId,
+    },
+    /// Nobody gives or takes what they do not have.
+    #[error("this is about what an {granted} may do, and whoever asks is {granter} only: ask somebody who has that")]
+    BeyondGranter {
+        /// What whoever asks may do.
+        granter: Grant,
+        /// What it is about.
+        granted: Grant,
+    },
+    /// A token would be for more than its person may do.
+    #[error(
+        "the token would be for the role {role}, and its person is {most} only: make it for that, or change the person first"
+    )]
+    BeyondHolder {
+        /// What for.
+        role: Role,
+        /// What its person may do.
+        most: Role,
+    },
+    /// It would end before it begins.
+    #[error("the token would have ended already: let it expire later")]
+    ExpiryPast,
+    /// There are too many.
+    #[error("there are {max} {what} here, which is the most: delete or revoke some first")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        max: usize,
+    },
+    /// Nobody could let anybody in any more.
+    #[error(
+        "nobody else of the staff is admin and has a token that opens something: make such a token first, and then do this"
+    )]
+    LastAdmin,
+}

@@ -1,0 +1,95 @@
+//! Who is there of a scope, and whose tokens are whose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use crate::entity::{Person, Token};
+use crate::words::{EmailAddress, PersonId, Scope, TokenId};
+
+/// The people and the tokens of each scope.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    people: BTreeMap<Scope, BTreeSet<PersonId>>,
+    emails: BTreeMap<(Scope, String), PersonId>,
+    tokens: BTreeMap<Scope, BTreeSet<TokenId>>,
+    tokens_of: BTreeSet<(PersonId, TokenId)>,
+}
+
+impl Access {
+    /// The people of a scope after `after`, oldest first.
+    pub fn people(&self, scope: &Scope, after: Option<PersonId>) -> impl Iterator<Item = PersonId> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let theirs = self.people.get(scope).into_iter();
+        theirs.flat_map(move |theirs| theirs.range((after, Bound::Unbounded)).copied())
+    }
+
+    /// How many people a scope has.
+    #[must_use]
+    pub fn people_count(&self, scope: &Scope) -> usize {
+        self.people.get(scope).map_or(0, BTreeSet::len)
+    }
+
+    /// Who has this address, letter case aside.
+    #[must_use]
+    pub fn by_email(&self, scope: &Scope, email: &EmailAddress) -> Option<PersonId> {
+        self.emails
+            .get(&(scope.clone(), email.as_str().to_lowercase()))
+            .copied()
+    }
+
+    /// The tokens of a scope after `after`, oldest first.
+    pub fn tokens(&self, scope: &Scope, after: Option<TokenId>) -> impl Iterator<Item = TokenId> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let theirs = self.tokens.get(scope).into_iter();
+        theirs.flat_map(move |theirs| theirs.range((after, Bound::Unbounded)).copied())
+    }
+
+    /// How many tokens a scope has.
+    #[must_use]
+    pub fn tokens_count(&self, scope: &Scope) -> usize {
+        self.tokens.get(scope).map_or(0, BTreeSet::len)
+    }
+
+    /// The tokens of a person, oldest first.
+    pub fn tokens_of(&self, person: PersonId) -> impl Iterator<Item = TokenId> {
+        let theirs = self
+            .tokens_of
+            .range((person, TokenId(0))..=(person, TokenId(u128::MAX)));
+        theirs.map(|(_, token)| *token)
+    }
+
+    pub(crate) fn put_person(&mut self, person: &Person) {
+        self.people.entry(person.scope.clone()).or_default().insert(person.id);
+        self.emails.insert(email_key(person), person.id);
+    }
+
+    pub(crate) fn take_person(&mut self, person: &Person) {
+        take(&mut self.people, &person.scope, person.id);
+        self.emails.remove(&email_key(person));
+    }
+
+    pub(crate) fn put_token(&mut self, token: &Token) {
+        self.tokens.entry(token.scope.clone()).or_default().insert(token.id);
+        self.tokens_of.extend(token.person.map(|person| (person, token.id)));
+    }
+
+    pub(crate) fn take_token(&mut self, token: &Token) {
+        take(&mut self.tokens, &token.scope, token.id);
+        if let Some(person) = token.person {
+            self.tokens_of.remove(&(person, token.id));
+        }
+    }
+}
+
+fn email_key(person: &Person) -> (Scope, String) {
+    (person.scope.clone(), person.email.as_str().to_lowercase())
+}
+
+fn take<T: Ord>(of: &mut BTreeMap<Scope, BTreeSet<T>>, scope: &Scope, id: T) {
+    if let Some(theirs) = of.get_mut(scope) {
+        theirs.remove(&id);
+        if theirs.is_empty() {
+            of.remove(scope);
+        }
+    }
+}
