@@ -13,6 +13,7 @@ mod mail;
 mod metrics;
 mod named;
 mod notifier;
+pub mod organizations;
 mod publisher;
 mod server;
 pub mod service;

@@ -32,7 +32,7 @@ use crate::mail::{MailError, Mailer};
 use crate::metrics::Metrics;
 use crate::service::{Services, TokenKey, explain_errors};
 use crate::settings::Settings;
-use crate::{notifier, publisher, stuck};
+use crate::{notifier, organizations, publisher, stuck};
 
 // tonic's and hyper's defaults protect nobody, so each limit is set here.
 
@@ -204,6 +204,10 @@ impl Coordinator {
             history_damage,
             running,
         } = muster_shard::start(self.store, options)?;
+        if let Err(error) = organizations::found(&handle, self.settings.retention_days()).await {
+            // Then the shard has stopped, which is told below.
+            tracing::error!(%error, "the first organization cannot be made");
+        }
         let limits = self.limits;
         let metrics = Metrics::default();
         let services = Services::new(handle, self.landing, tasks.clone())

@@ -39,9 +39,6 @@ pub use crate::wire::token::TokenKey;
 pub use explained::explain_errors;
 pub use progress::Progress;
 
-/// The one organization that there is until organizations can be made.
-const ORGANIZATION: &str = "default";
-
 /// The most bytes of a request of an operator: a configuration of 64 KiB with all that stands beside it, or a thousand names.
 pub(crate) const REQUEST_BYTES_MAX: usize = 256 * 1024;
 
@@ -153,7 +150,7 @@ impl Services {
     /// Whether there is such an organization.
     #[must_use]
     pub fn has_organization(&self, organization: &OrganizationId) -> bool {
-        organization.as_str() == ORGANIZATION
+        self.shard.directory().organization(organization).is_some()
     }
 
     /// # Errors

@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 use lettre::message::Mailbox;
 use muster_core::alert::Policy;
 use muster_core::roster::Limits;
-use muster_core::words::{EmailAddress, Notifications, Release};
+use muster_core::words::{EmailAddress, Notifications, Release, RetentionDays};
 use muster_process::config::values::{duration_within, number_within};
 use muster_process::config::{self, Found};
 use muster_shard::Retention;
@@ -308,6 +308,11 @@ impl Settings {
 
     pub(crate) fn landing(&self) -> PathBuf {
         self.landing.clone().unwrap_or_else(|| self.data.join("landing"))
+    }
+
+    /// For how long the history of the first organization is kept, and of those that are created without a word about it.
+    pub(crate) fn retention_days(&self) -> RetentionDays {
+        RetentionDays::new(self.retention_days.into()).unwrap_or_default()
     }
 
     pub(crate) fn retention(&self) -> Retention {

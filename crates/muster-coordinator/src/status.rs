@@ -52,7 +52,7 @@ pub enum ServiceError {
         &'static str,
     ),
     /// There is no such organization.
-    #[error("there is no organization `{0}`: the one that there is is `default`")]
+    #[error("there is no organization `{0}`: list those that there are with `muster organization list`")]
     OrganizationNotFound(OrganizationId),
     /// There is no such execution in that integration.
     #[error("there is no execution {0} in this integration: it never was, or its retention has ended")]

@@ -10,6 +10,7 @@ pub mod check;
 pub mod execution;
 pub mod incident;
 pub mod integration;
+pub mod organization;
 pub mod session;
 
 use crate::event::Event;
@@ -37,6 +38,16 @@ pub enum Command {
     ResumeIntegration(integration::pause::Resume),
     /// See [`integration::delete`].
     DeleteIntegration(integration::delete::Delete),
+    /// See [`organization::found`].
+    FoundOrganizations(organization::found::Found),
+    /// See [`organization::create`].
+    CreateOrganization(organization::create::Create),
+    /// See [`organization::update`].
+    UpdateOrganization(organization::update::Update),
+    /// See [`organization::suspend`].
+    SuspendOrganization(organization::suspend::Suspend),
+    /// See [`organization::resume`].
+    ResumeOrganization(organization::resume::Resume),
     /// See [`check::begin`].
     Check(check::begin::Check),
     /// See [`check::report`].
@@ -147,6 +158,11 @@ pub fn decide(
         Command::PauseIntegration(command) => command.decide(state, now),
         Command::ResumeIntegration(command) => command.decide(state, now),
         Command::DeleteIntegration(command) => command.decide(state, by, now),
+        Command::FoundOrganizations(command) => Ok(command.decide(state)),
+        Command::CreateOrganization(command) => command.decide(state),
+        Command::UpdateOrganization(command) => command.decide(state),
+        Command::SuspendOrganization(command) => command.decide(state),
+        Command::ResumeOrganization(command) => command.decide(state),
         Command::Check(command) => command.decide(state, now, chance),
         Command::ReportCheck(command) => Ok(command.decide(state, now)),
         Command::GiveUpCheck(command) => Ok(command.decide(state)),

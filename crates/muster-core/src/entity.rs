@@ -6,6 +6,7 @@ mod evidence;
 mod execution;
 mod incident;
 mod integration;
+mod organization;
 mod person;
 mod runner;
 mod token;
@@ -16,11 +17,12 @@ pub use evidence::{ErrorSeen, Evidence, LastRunner, PoolEvidence, RateEvidence, 
 pub use execution::{Execution, Finished, Phase};
 pub use incident::{Cause, Channel, Closed, Closing, Delivery, DeliveryState, Incident, Notice, NoticeKind};
 pub use integration::{Alert, Collection, Completion, Definition, Integration, PerDataType, Trouble};
+pub use organization::{Organization, OrganizationState};
 pub use person::Person;
 pub use runner::{Outdated, Profile, Runner};
 pub use token::{Shut, Token};
 
-use crate::words::{ExecutionId, IncidentId, IntegrationId, PersonId, RunnerId, TokenId};
+use crate::words::{ExecutionId, IncidentId, IntegrationId, OrganizationId, PersonId, RunnerId, TokenId};
 
 /// Names an entity of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,4 +41,6 @@ pub enum EntityKey {
     Person(PersonId),
     /// A token.
     Token(TokenId),
+    /// An organization.
+    Organization(OrganizationId),
 }

@@ -1,6 +1,7 @@
 //! What can have happened. An event carries every value that its entities need, so that each can apply it by itself.
 
 mod access;
+mod organization;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::words::{
 };
 
 pub use access::AccessEvent;
+pub use organization::OrganizationChange;
 
 /// An event as the journal keeps it: what, when and who.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,6 +301,13 @@ pub enum Event {
     },
     /// Something of a person or a token.
     Access(AccessEvent),
+    /// Something has happened to an organization itself.
+    OrganizationChanged {
+        /// Which.
+        organization: OrganizationId,
+        /// What.
+        change: OrganizationChange,
+    },
 }
 
 impl Event {
@@ -351,6 +360,7 @@ impl Event {
                 (EntityKey::Incident(*incident), None)
             }
             Self::Access(event) => (event.entity(), None),
+            Self::OrganizationChanged { organization, .. } => (EntityKey::Organization(organization.clone()), None),
         }
     }
 }

@@ -140,6 +140,11 @@ impl Index {
         theirs.flat_map(move |theirs| theirs.range((after, Bound::Unbounded)).copied())
     }
 
+    /// The organizations that have integrations, by name.
+    pub fn with_integrations(&self) -> impl Iterator<Item = &OrganizationId> {
+        self.integrations.keys()
+    }
+
     /// The integrations of an organization before `before`, newest first.
     pub fn integrations_before(
         &self,

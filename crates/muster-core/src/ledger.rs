@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use crate::entity::{
-    Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Offer, Person, Phase, Runner, Token,
+    Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Offer, Organization, Person, Phase,
+    Runner, Token,
 };
-use crate::event::{AccessEvent, Event, Recorded};
+use crate::event::{AccessEvent, Event, OrganizationChange, Recorded};
 use crate::planted;
+use crate::time::Stamp;
 use crate::words::{
     Attempt, ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, Outcome, PersonId, RunnerId,
     Sequence, TokenId,
@@ -62,6 +64,8 @@ pub enum Entity {
     Person(Person),
     /// A token.
     Token(Token),
+    /// An organization.
+    Organization(Organization),
 }
 
 impl Entity {
@@ -76,6 +80,7 @@ impl Entity {
             Self::Incident(incident) => EntityKey::Incident(incident.id),
             Self::Person(person) => EntityKey::Person(person.id),
             Self::Token(token) => EntityKey::Token(token.id),
+            Self::Organization(organization) => EntityKey::Organization(organization.id.clone()),
         }
     }
 }
@@ -91,6 +96,7 @@ pub struct Ledger {
     incidents: BTreeMap<IncidentId, Stamped<Incident>>,
     people: BTreeMap<PersonId, Stamped<Person>>,
     tokens: BTreeMap<TokenId, Stamped<Token>>,
+    organizations: BTreeMap<OrganizationId, Stamped<Organization>>,
 }
 
 impl Ledger {
@@ -146,6 +152,17 @@ impl Ledger {
     #[must_use]
     pub fn token(&self, id: TokenId) -> Option<&Token> {
         self.tokens.get(&id).map(|stamped| &stamped.entity)
+    }
+
+    /// The organization of this name, also one that is gone.
+    #[must_use]
+    pub fn organization(&self, id: &OrganizationId) -> Option<&Organization> {
+        self.organizations.get(id).map(|stamped| &stamped.entity)
+    }
+
+    /// All organizations by name, also those that are gone.
+    pub fn organizations(&self) -> impl Iterator<Item = &Organization> {
+        self.organizations.values().map(|stamped| &stamped.entity)
     }
 
     /// Whether what this attempt has staged may still be wanted: it is the newest of an execution that is open.
@@ -215,6 +232,10 @@ impl Ledger {
             EntityKey::Incident(id) => self.incidents.get(id).map(|found| copy(found, Entity::Incident)),
             EntityKey::Person(id) => self.people.get(id).map(|found| copy(found, Entity::Person)),
             EntityKey::Token(id) => self.tokens.get(id).map(|found| copy(found, Entity::Token)),
+            EntityKey::Organization(id) => self
+                .organizations
+                .get(id)
+                .map(|found| copy(found, Entity::Organization)),
         }
     }
 
@@ -234,6 +255,8 @@ impl Ledger {
         let people = people.map(|(id, stamped)| (EntityKey::Person(*id), stamped.applied));
         let tokens = self.tokens.iter();
         let tokens = tokens.map(|(id, stamped)| (EntityKey::Token(*id), stamped.applied));
+        let organizations = self.organizations.iter();
+        let organizations = organizations.map(|(id, stamped)| (EntityKey::Organization(id.clone()), stamped.applied));
         integrations
             .chain(executions)
             .chain(runners)
@@ -241,6 +264,7 @@ impl Ledger {
             .chain(incidents)
             .chain(people)
             .chain(tokens)
+            .chain(organizations)
     }
 
     /// Whether there is an entity of this key.
@@ -254,6 +278,7 @@ impl Ledger {
             EntityKey::Incident(id) => self.incidents.contains_key(id),
             EntityKey::Person(id) => self.people.contains_key(id),
             EntityKey::Token(id) => self.tokens.contains_key(id),
+            EntityKey::Organization(id) => self.organizations.contains_key(id),
         }
     }
 
@@ -282,6 +307,10 @@ impl Ledger {
             }
             Entity::Token(entity) => {
                 self.tokens.insert(entity.id, Stamped { applied, entity });
+            }
+            Entity::Organization(entity) => {
+                self.organizations
+                    .insert(entity.id.clone(), Stamped { applied, entity });
             }
         }
     }
@@ -488,6 +517,10 @@ impl Ledger {
                 self.apply_access(position, recorded, event);
                 None
             }
+            Event::OrganizationChanged { organization, change } => {
+                self.apply_to_organization(organization, position, recorded.at, change);
+                None
+            }
         }
     }
 
@@ -529,6 +562,27 @@ impl Ledger {
             AccessEvent::TokenForgotten { token } => {
                 self.tokens.remove(token);
             }
+        }
+    }
+
+    fn apply_to_organization(
+        &mut self,
+        id: &OrganizationId,
+        position: Position,
+        at: Stamp,
+        change: &OrganizationChange,
+    ) {
+        if let Some(stamped) = self.organizations.get_mut(id) {
+            if stamped.applied < position {
+                stamped.applied = position;
+                stamped.entity.apply(at, change);
+            }
+        } else if let Some(entity) = Organization::created(id, at, change) {
+            let stamped = Stamped {
+                applied: position,
+                entity,
+            };
+            self.organizations.insert(id.clone(), stamped);
         }
     }
 

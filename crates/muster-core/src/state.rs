@@ -101,7 +101,7 @@ impl State {
                 self.apply_to_runner(id, position, recorded);
                 Applied::default()
             }
-            (EntityKey::Connector(_), _) => {
+            (EntityKey::Connector(_) | EntityKey::Organization(_), _) => {
                 self.ledger.apply(position, recorded);
                 Applied::default()
             }

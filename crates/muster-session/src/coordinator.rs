@@ -188,6 +188,7 @@ impl CoordinatorEnd {
                     Answer::Done
                     | Answer::Integration(_)
                     | Answer::Person(_)
+                    | Answer::Organization(_)
                     | Answer::Executions(_)
                     | Answer::Checking { .. },
                 )

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::checks::Checks;
 use crate::clock::{Clock, Reading};
 use crate::committer::{Committer, Durable};
+use crate::directory::Directory;
 use crate::error::FatalError;
 use crate::figures::Figures;
 use crate::handle::ShardHandle;
@@ -71,6 +72,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     for execution in state.index().landing() {
         let _ = landing.try_send(LandingWork::Publish(execution));
     }
+    let directory = Arc::new(Directory::of(state.ledger()));
     let watchers = Arc::new(Watchers::default());
     let figures = Arc::new(Figures::default());
     let mut writer = Writer::new(
@@ -104,6 +106,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         durable: Arc::clone(&durable),
         outboxes: Arc::clone(&outboxes),
         checks: Arc::clone(&checks),
+        directory: Arc::clone(&directory),
         watchers: Arc::clone(&watchers),
         landing,
         notes,
@@ -128,7 +131,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         (store, reads),
         history_is_whole,
         (outboxes, checks),
-        (watchers, deliver),
+        (directory, watchers, deliver),
         (clock.face(), Arc::clone(&hold)),
         (figures, tail),
     );

@@ -2,6 +2,7 @@
 
 use muster_core::decide::Effect;
 use muster_core::event::Recorded;
+use muster_core::ledger::Entity;
 use muster_core::time::Moment;
 use muster_core::words::Sequence;
 
@@ -21,6 +22,8 @@ pub(crate) struct Batch {
     pub(crate) events: Vec<Recorded>,
     pub(crate) releases: Vec<Release>,
     pub(crate) effects: Vec<Effect>,
+    /// The entities that the directory has and that have changed, as they are after it.
+    pub(crate) listed: Vec<Entity>,
     /// For watchers.
     pub(crate) changes: Changes,
 }

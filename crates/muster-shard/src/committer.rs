@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::batch::Batch;
 use crate::checks::Checks;
 use crate::clock::Clocks;
+use crate::directory::Directory;
 use crate::figures::Figures;
 use crate::outbox::Outboxes;
 use crate::pipeline::Pipeline;
@@ -60,6 +61,7 @@ pub(crate) struct Committer {
     pub(crate) durable: Arc<Durable>,
     pub(crate) outboxes: Arc<Outboxes>,
     pub(crate) checks: Arc<Checks>,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) landing: mpsc::Sender<LandingWork>,
     pub(crate) notes: mpsc::Sender<Note>,
@@ -164,6 +166,8 @@ impl Committer {
 
     /// Nothing here waits for anybody.
     fn release(&self, batch: Batch) {
+        // Before anybody is told: whoever has an answer finds in the directory what it is about.
+        self.directory.take(batch.listed);
         for release in batch.releases {
             release();
         }

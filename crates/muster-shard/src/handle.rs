@@ -16,6 +16,7 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use crate::assembly::Reads;
 use crate::checks::Checks;
 use crate::clock::{ClockFault, Face};
+use crate::directory::Directory;
 use crate::error::ShardError;
 use crate::figures::Figures;
 use crate::hold::Hold;
@@ -84,6 +85,7 @@ pub struct ShardHandle {
     history_is_whole: watch::Receiver<bool>,
     outboxes: Arc<Outboxes>,
     checks: Arc<Checks>,
+    directory: Arc<Directory>,
     watchers: Arc<Watchers>,
     line_watchers: Arc<LineWatchers>,
     clock: Arc<Face>,
@@ -113,7 +115,7 @@ impl ShardHandle {
         (store, reads): (Store, Reads),
         history_is_whole: watch::Receiver<bool>,
         (outboxes, checks): (Arc<Outboxes>, Arc<Checks>),
-        (watchers, deliver): (Arc<Watchers>, Arc<Notify>),
+        (directory, watchers, deliver): (Arc<Directory>, Arc<Watchers>, Arc<Notify>),
         (clock, hold): (Arc<Face>, Arc<Hold>),
         (figures, tail): (Arc<Figures>, Arc<Tail>),
     ) -> Self {
@@ -124,6 +126,7 @@ impl ShardHandle {
             history_is_whole,
             outboxes,
             checks,
+            directory,
             watchers,
             line_watchers: Arc::default(),
             clock,
@@ -214,6 +217,12 @@ impl ShardHandle {
     #[must_use]
     pub fn checks(&self) -> Arc<Checks> {
         Arc::clone(&self.checks)
+    }
+
+    /// What is known without a turn of the writer.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// Every change of an execution from now on, once it is durable. Whoever reads too slowly is told that it has lagged.
@@ -454,7 +463,7 @@ mod tests {
             (store, Reads::OnThePool),
             history_is_whole,
             (Arc::default(), Arc::default()),
-            (Arc::default(), Arc::default()),
+            (Arc::default(), Arc::default(), Arc::default()),
             (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),
             (Arc::default(), Arc::default()),
         );

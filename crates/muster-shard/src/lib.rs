@@ -23,6 +23,7 @@ mod changed;
 mod checks;
 mod clock;
 mod committer;
+mod directory;
 mod error;
 pub mod figures;
 mod handle;
@@ -45,6 +46,7 @@ mod writer;
 
 pub use checks::{Checks, Ending};
 pub use clock::{AHEAD_MAX, ClockFault};
+pub use directory::Directory;
 pub use error::{FatalError, ShardError};
 pub use handle::{Answered, AskError, Kept, Page, Posted, ShardHandle};
 pub use line_watch::LineWatch;

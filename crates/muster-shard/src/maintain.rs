@@ -212,7 +212,7 @@ mod tests {
             (store, Reads::OnThePool),
             watch::channel(true).1,
             (Arc::default(), Arc::default()),
-            (Arc::default(), Arc::default()),
+            (Arc::default(), Arc::default(), Arc::default()),
             (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),
             (Arc::default(), Arc::default()),
         )

@@ -1,5 +1,6 @@
 //! The writer: the one place that changes the state.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use rustc_hash::FxHashSet;
 
 use crate::batch::{Batch, Release};
 use crate::changed::Changed;
+use crate::directory::is_listed;
 use crate::figures::Figures;
 use crate::tail::Tail;
 use crate::watch::{Change, Changes, ExecutionState, IntegrationChanged, Watchers};
@@ -110,6 +112,7 @@ impl Writer {
             sequence: None,
             events: Vec::new(),
             effects: Vec::new(),
+            listed: BTreeSet::new(),
             changes,
         };
         // What time has brought by itself comes first: whether a threshold has held is not judged with an end that comes now.
@@ -129,6 +132,7 @@ impl Writer {
             sequence,
             events,
             effects,
+            listed,
             changes,
             claims,
             ..
@@ -143,6 +147,10 @@ impl Writer {
             events,
             releases,
             effects,
+            listed: listed
+                .iter()
+                .filter_map(|key| Some(self.state.ledger().entity(key)?.0))
+                .collect(),
             changes,
         }
     }
@@ -223,7 +231,8 @@ impl Writer {
             | EntityKey::Connector(_)
             | EntityKey::Incident(_)
             | EntityKey::Person(_)
-            | EntityKey::Token(_) => true,
+            | EntityKey::Token(_)
+            | EntityKey::Organization(_) => true,
         }
     }
 }
@@ -239,6 +248,8 @@ pub struct Turn<'a> {
     sequence: Option<Sequence>,
     events: Vec<Recorded>,
     effects: Vec<Effect>,
+    /// What has changed of what the directory has.
+    listed: BTreeSet<EntityKey>,
     changes: Changes,
 }
 
@@ -349,6 +360,9 @@ impl Turn<'_> {
         let Applied { finished, .. } = applied;
         let (first, second) = recorded.event.entities();
         self.note_execution(sequence, &first, finished.as_ref());
+        if is_listed(&first) {
+            self.listed.insert(first.clone());
+        }
         let changed = &mut self.writer.changed;
         if let Event::ExecutionCreated { execution, .. } = &recorded.event {
             changed.note_created(*execution, sequence);

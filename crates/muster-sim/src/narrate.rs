@@ -34,6 +34,7 @@ impl World {
                 self.trace.name("t", id.0);
             }
             EntityKey::Connector(_) => {}
+            EntityKey::Connector(_) | EntityKey::Organization(_) => {}
         }
         let text = self.trace.shortened(&format!("{:?}", recorded.event));
         let short: String = text.chars().take(220).collect();

@@ -12,12 +12,13 @@ use muster_core::decide::integration::disable::Disable;
 use muster_core::decide::integration::enable::Enable;
 use muster_core::decide::integration::pause::{Pause, Resume};
 use muster_core::decide::integration::update::Update;
-use muster_core::decide::{Answer, Command, Rejection};
+use muster_core::decide::{Answer, Command, Rejection, organization};
 use muster_core::entity::{Definition, Finished, PerDataType};
 use muster_core::time::Interval;
 use muster_core::words::{
     Configuration, ConnectorName, DataType, DisplayName, EmailAddress, Enablement, ExecutionId, IntegrationId,
-    Notifications, OrganizationId, Percent, Pool, PoolName, Principal, Request, RequestId, Sequence,
+    Notifications, OrganizationId, Percent, Pool, PoolName, Principal, Quotas, Request, RequestId, RetentionDays,
+    Sequence,
 };
 use muster_shard::{Ending, ShardError, ShardHandle};
 
@@ -102,6 +103,9 @@ impl World {
         self.wake(Due::Operate, delay);
         let name = ["acme", "globex"][self.chance.usize(0..2)];
         let own = organization(name);
+        if !self.spec.organizations.contains_key(&own) {
+            return self.found(own);
+        }
         let there: Vec<IntegrationId> = self
             .spec
             .integrations
@@ -208,6 +212,19 @@ impl World {
             version: None,
         };
         self.say(Said::Ask(principal(own), Box::new(Command::UpdateIntegration(update))));
+    }
+
+    /// The service's staff makes an organization.
+    fn found(&mut self, organization: OrganizationId) {
+        let command = organization::create::Create {
+            display_name: DisplayName::new(organization.as_str()).expect("a name"),
+            organization,
+            quotas: Quotas::NONE,
+            retention: RetentionDays::new(3_660).expect("not too many"),
+            request: None,
+        };
+        let staff = Principal::Operator("staff".into());
+        self.say(Said::Ask(staff, Box::new(Command::CreateOrganization(command))));
     }
 
     fn create(&mut self, own: &OrganizationId) {

@@ -4,6 +4,7 @@
 mod execution;
 pub mod health;
 mod incident;
+pub mod organization;
 mod schedule;
 pub mod staff;
 
@@ -115,6 +116,7 @@ pub struct Spec {
     pub integrations: BTreeMap<IntegrationId, Integration>,
     pub runners: BTreeMap<RunnerId, staff::Runner>,
     pub incidents: BTreeMap<IncidentId, incident::Incident>,
+    pub organizations: BTreeMap<OrganizationId, organization::Organization>,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     newest: Stamp,
     /// The execution that must be created next: a nominal time runs.
@@ -259,6 +261,7 @@ impl Spec {
             | Event::IncidentClosed { .. }
             | Event::DeliveryTried { .. }
             | Event::IncidentForgotten { .. } => self.take_health(recorded),
+            Event::OrganizationChanged { organization, change } => self.take_organization(organization, change, by),
         }
     }
 
@@ -276,6 +279,9 @@ impl Spec {
             } => {
                 must(!intervals.is_empty(), || "it collects nothing".to_owned())?;
                 must(!self.integrations.contains_key(id), || "the id is not new".to_owned())?;
+                must(self.is_active(organization), || {
+                    "its organization takes nothing new".to_owned()
+                })?;
                 self.check_name(*id, organization, definition)?;
                 let twin = self.integrations.values().find(|one| {
                     !one.deleted

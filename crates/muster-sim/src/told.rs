@@ -103,6 +103,11 @@ impl World {
                 }
             }
             (Command::Check(_), Answer::Checking { .. }) => {}
+            (Command::CreateOrganization(create), Answer::Organization(id)) => {
+                if *id != create.organization || !self.spec.organizations.contains_key(id) {
+                    broken!("the organization {id} was told as created, and is not");
+                }
+            }
             (Command::Cancel(cancel), Answer::Done) => {
                 self.told.canceled.insert(cancel.execution);
             }
@@ -113,6 +118,7 @@ impl World {
 
     pub(crate) fn check_rejected(&mut self, command: &Command, rejection: &Rejection) {
         let plausible = match (command, rejection) {
+            (Command::CreateOrganization(_), Rejection::OrganizationExists(_)) => true,
             (Command::CreateIntegration(_), Rejection::RequestReused { .. }) => true,
             (Command::UpdateIntegration(_), Rejection::Stale { .. } | Rejection::NameTaken { .. }) => true,
             (Command::DeleteIntegration(_), Rejection::Stale { .. }) => true,

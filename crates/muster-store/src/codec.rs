@@ -16,6 +16,7 @@ pub(crate) mod event;
 mod evidence;
 pub(crate) mod history;
 pub(crate) mod log_line;
+mod organization;
 pub(crate) mod record;
 mod word;
 

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use muster_core::decide::execution::run_now::RunNow;
 use muster_core::decide::execution::{Report, fail::Fail, finish::Finish, progress::Start};
 use muster_core::decide::integration::create::Create;
+use muster_core::decide::organization::found::Found;
 use muster_core::decide::session::check_in::CheckIn;
 use muster_core::decide::{Answer, Assignment, Command, Message};
 use muster_core::entity::{Definition, PerDataType, Profile};
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     Category, Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, Failure, IntegrationId,
-    Notifications, OrganizationId, Pool, PoolName, Principal, RunnerId, SessionId, Slots,
+    Notifications, OrganizationId, Pool, PoolName, Principal, RetentionDays, RunnerId, SessionId, Slots,
 };
 use muster_shard::{LandingWork, Options, Outbox, Running, ShardHandle, Started, Turn, start};
 use muster_store::{Location, Store};
@@ -227,6 +228,11 @@ impl Shard {
 }
 
 fn create(turn: &mut Turn<'_>, definitions: Vec<Definition>) -> Vec<IntegrationId> {
+    let found = Command::FoundOrganizations(Found {
+        organization: organization().expect("a name"),
+        retention: RetentionDays::default(),
+    });
+    turn.ask(&Principal::Coordinator, found).expect("never refused");
     let created = definitions.into_iter().map(|definition| {
         let command = Command::CreateIntegration(Create {
             organization: definition

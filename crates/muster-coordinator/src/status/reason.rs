@@ -33,6 +33,12 @@ pub(crate) fn name_of_reason(reason: ErrorReason) -> &'static str {
 
 pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
     match rejection {
+        Rejection::OrganizationNotFound(_) => ErrorReason::OrganizationNotFound,
+        Rejection::OrganizationExists(_) => ErrorReason::NameTaken,
+        Rejection::OrganizationStale(_) => ErrorReason::EtagMismatch,
+        Rejection::OrganizationSuspended { .. } | Rejection::OrganizationClosing(_) => {
+            ErrorReason::OrganizationSuspended
+        }
         Rejection::IntegrationNotFound(_) => ErrorReason::IntegrationNotFound,
         Rejection::NotOpen(_) => ErrorReason::ExecutionNotFound,
         Rejection::NameTaken { .. } => ErrorReason::NameTaken,
@@ -76,7 +82,12 @@ pub(super) fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> 
         Rejection::Access(AccessRejection::EmailTaken { .. }) => Some("person.email"),
         Rejection::Access(AccessRejection::BeyondHolder { .. }) => Some("token.role"),
         Rejection::Access(AccessRejection::ExpiryPast) => Some("token.expire_time"),
+        Rejection::OrganizationExists(_) => Some("organization_id"),
         Rejection::Access(_)
+        | Rejection::OrganizationNotFound(_)
+        | Rejection::OrganizationStale(_)
+        | Rejection::OrganizationSuspended { .. }
+        | Rejection::OrganizationClosing(_)
         | Rejection::IntegrationNotFound(_)
         | Rejection::NotOpen(_)
         | Rejection::Stale { .. }
@@ -123,6 +134,7 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         | ErrorReason::MailNotSent
         | ErrorReason::NoRunner
         | ErrorReason::LastAdmin
+        | ErrorReason::OrganizationSuspended
         | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
         ErrorReason::CallUnknown => Code::Unimplemented,
         ErrorReason::LimitReached

@@ -17,7 +17,7 @@ use muster_core::entity::{Offer, Profile};
 use muster_core::time::Stamp;
 use muster_core::words::{
     Category, Claim, ConnectorName, Counts, DataType, DisplayName, Failure, OrganizationId, Permission, Pool, PoolName,
-    Principal, RunnerId, SessionId, Slots,
+    Principal, RetentionDays, RunnerId, SessionId, Slots,
 };
 use muster_process::{TaskError, Tasks};
 use muster_proto::v1;
@@ -91,6 +91,8 @@ impl Rig {
             started.landing,
             started.running,
         );
+        let founded = muster_coordinator::organizations::found(&shard, RetentionDays::default()).await;
+        founded.expect("it runs");
         let landing = Landing::open(folder.path()).expect("a landing");
         let disks = Disks::new([folder.path().to_owned()], 1 << 60);
         let services = Services::new(shard.clone(), landing, Tasks::new()).on_disks(disks.clone());

@@ -18,6 +18,8 @@ pub enum Answer {
     Integration(IntegrationId),
     /// The person who was created or changed.
     Person(PersonId),
+    /// The organization that was created or changed.
+    Organization(OrganizationId),
     /// The executions that were created, or are open already.
     Executions(Vec<ExecutionId>),
     /// The runner is welcome.
@@ -198,6 +200,30 @@ pub enum Rejection {
     /// There is no such integration.
     #[error("there is no integration {0}: list those that there are with `muster integration list`")]
     IntegrationNotFound(IntegrationId),
+    /// There is no such organization, or it was deleted.
+    #[error("there is no organization `{0}`: list those that there are with `muster organization list`")]
+    OrganizationNotFound(OrganizationId),
+    /// The name is, or was, another organization's.
+    #[error(
+        "the name `{0}` is or was that of another organization, and is never given to a second one: choose another"
+    )]
+    OrganizationExists(OrganizationId),
+    /// Somebody else changed it in between.
+    #[error("the organization `{0}` has been changed since it was read: read it again and repeat the change")]
+    OrganizationStale(OrganizationId),
+    /// Nothing new happens in it.
+    #[error(
+        "the organization `{organization}` is suspended ({reason}): nothing in it can be created, changed or run until those who operate this coordinator resume it"
+    )]
+    OrganizationSuspended {
+        /// Which.
+        organization: OrganizationId,
+        /// Why.
+        reason: String,
+    },
+    /// All that it has is being deleted.
+    #[error("the organization `{0}` is being deleted: nothing in it can be created, changed or run any more")]
+    OrganizationClosing(OrganizationId),
     /// There is no such open execution. One that has ended is in history.
     #[error("the execution {0} is not open: it has ended, or never was")]
     NotOpen(ExecutionId),

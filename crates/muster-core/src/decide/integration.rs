@@ -9,7 +9,7 @@ pub mod update;
 
 use std::collections::BTreeMap;
 
-use crate::decide::Rejection;
+use crate::decide::{Rejection, organization};
 use crate::entity::{Definition, Integration, PerDataType};
 use crate::planted;
 use crate::schedule::Grid;
@@ -17,12 +17,14 @@ use crate::state::State;
 use crate::time::{Interval, Stamp};
 use crate::words::{DataType, IntegrationId, OrganizationId};
 
-/// The integration of this id, if it belongs to the organization. A foreign one and a missing one give the same answer.
+/// The integration of this id, for a change, if it belongs to the organization and that is not suspended. A foreign one and a missing one give the same
+/// answer.
 pub(crate) fn find<'a>(
     state: &'a State,
     organization: &OrganizationId,
     id: IntegrationId,
 ) -> Result<&'a Integration, Rejection> {
+    organization::judge_active(state, organization)?;
     let found = state
         .ledger()
         .integration(id)

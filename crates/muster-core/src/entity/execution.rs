@@ -176,7 +176,8 @@ impl Execution {
             | Event::IncidentClosed { .. }
             | Event::DeliveryTried { .. }
             | Event::IncidentForgotten { .. }
-            | Event::Access(_) => {}
+            | Event::Access(_)
+            | Event::OrganizationChanged { .. } => {}
         }
     }
 

@@ -274,7 +274,8 @@ impl Incident {
             | Event::ConnectorOffered { .. }
             | Event::IncidentOpened { .. }
             | Event::IncidentForgotten { .. }
-            | Event::Access(_) => {}
+            | Event::Access(_)
+            | Event::OrganizationChanged { .. } => {}
         }
     }
 

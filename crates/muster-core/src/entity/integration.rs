@@ -389,7 +389,8 @@ impl Integration {
             | Event::ConnectorOffered { .. }
             | Event::DeliveryTried { .. }
             | Event::IncidentForgotten { .. }
-            | Event::Access(_) => {}
+            | Event::Access(_)
+            | Event::OrganizationChanged { .. } => {}
         }
     }
 

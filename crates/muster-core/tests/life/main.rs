@@ -7,6 +7,7 @@ mod conditions;
 mod explanations;
 mod model;
 mod offline;
+mod organizations;
 mod outdated;
 mod pools;
 mod properties;

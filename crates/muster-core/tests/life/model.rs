@@ -10,6 +10,7 @@ use muster_core::decide::execution::Report;
 use muster_core::decide::execution::retry::FAILURES_MAX;
 use muster_core::decide::incident::deliver::Tried;
 use muster_core::decide::integration::create::Create;
+use muster_core::decide::organization::found::Found;
 use muster_core::decide::{Answer, CheckEnd, Command, Decision, Effect, Message, Rejection, Work, decide};
 use muster_core::dispatch;
 use muster_core::entity::{Alert, Cause, DeliveryState, EntityKey, Finished, PerDataType, Phase, Profile};
@@ -22,7 +23,7 @@ use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
     Attempt, Category, CheckId, Claim, Configuration, ConfigurationStatus, ConnectorName, DataType, DisplayName,
     EmailAddress, Enablement, ExecutionId, ExecutionStatus, Failure, IntegrationId, Notifications, OrganizationId,
-    Origin, Outcome, Pool, PoolName, Principal, Release, RunnerId, Sequence, SessionId, Slots,
+    Origin, Outcome, Pool, PoolName, Principal, Release, RetentionDays, RunnerId, Sequence, SessionId, Slots,
 };
 
 use crate::roll::Roll;
@@ -123,7 +124,7 @@ impl Model {
             stamp: Stamp::from_millis(1_700_000_000_000),
             moment: Moment::from_start(Duration::ZERO),
         };
-        Self {
+        let mut model = Self {
             state: State::starting(Ledger::default(), Limits::default(), policy(), now),
             now,
             chance: fastrand::Rng::with_seed(seed),
@@ -145,7 +146,14 @@ impl Model {
             checked: Vec::new(),
             check_fails: BTreeSet::new(),
             roll: Roll::default(),
-        }
+        };
+        let founded = Found {
+            organization: organization(),
+            retention: RetentionDays::default(),
+        };
+        let founded = model.ask(&Principal::Coordinator, Command::FoundOrganizations(founded));
+        founded.expect("never refused");
+        model
     }
 
     /// An id that nothing has had before.
@@ -896,13 +904,17 @@ fn records(ledger: &Ledger) -> Vec<(Entity, Sequence)> {
     let incidents = ledger.incidents().map(|one| EntityKey::Incident(one.id));
     let people = ledger.people().map(|one| EntityKey::Person(one.id));
     let tokens = ledger.tokens().map(|one| EntityKey::Token(one.id));
+    let organizations = ledger
+        .organizations()
+        .map(|one| EntityKey::Organization(one.id.clone()));
     let keys = integrations
         .chain(executions)
         .chain(runners)
         .chain(connectors)
         .chain(incidents)
         .chain(people)
-        .chain(tokens);
+        .chain(tokens)
+        .chain(organizations);
     keys.map(|key| ledger.entity(&key).expect("it was just listed"))
         .collect()
 }

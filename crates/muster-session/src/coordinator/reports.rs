@@ -76,7 +76,12 @@ impl CoordinatorEnd {
             Err(Rejection::Fenced { .. }) => self.outbox.fence(work, v1::FenceReason::NotHeld),
             Err(Rejection::NotOpen(_)) => self.look_up_ended(work, kind),
             Err(
-                Rejection::IntegrationNotFound(_)
+                Rejection::OrganizationNotFound(_)
+                | Rejection::OrganizationExists(_)
+                | Rejection::OrganizationStale(_)
+                | Rejection::OrganizationSuspended { .. }
+                | Rejection::OrganizationClosing(_)
+                | Rejection::IntegrationNotFound(_)
                 | Rejection::RequestReused { .. }
                 | Rejection::NameTaken { .. }
                 | Rejection::Stale { .. }

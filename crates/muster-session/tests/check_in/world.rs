@@ -15,6 +15,7 @@ use muster_core::decide::check::give_up::GiveUpCheck;
 use muster_core::decide::execution::landing::Landed;
 use muster_core::decide::execution::{Report, cancel, run_now};
 use muster_core::decide::integration::create::Create;
+use muster_core::decide::organization::found::Found;
 use muster_core::decide::session::{lapse::Lapse, withdraw::Withdraw};
 use muster_core::decide::{Answer, CheckEnd, Command, Decision, Effect, Rejection, Work, decide};
 use muster_core::dispatch;
@@ -26,8 +27,8 @@ use muster_core::state::State;
 use muster_core::time::{Interval, Now};
 use muster_core::words::{
     Category, CheckId, Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, ExecutionId, Failure,
-    IntegrationId, LogLevel, LogSource, Notifications, Pool, PoolName, Principal, RunnerId, Sequence, SessionId,
-    Staged, StagedId,
+    IntegrationId, LogLevel, LogSource, Notifications, Pool, PoolName, Principal, RetentionDays, RunnerId, Sequence,
+    SessionId, Staged, StagedId,
 };
 use muster_proto::v1;
 use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended};
@@ -127,6 +128,12 @@ impl World {
             lines_kept: 0,
             checks: BTreeMap::new(),
         };
+        let found = Found {
+            organization: organization(),
+            retention: RetentionDays::default(),
+        };
+        let founded = world.decide(&Principal::Coordinator, Command::FoundOrganizations(found));
+        founded.expect("never refused");
         for n in 0..3 {
             world.create(n);
         }

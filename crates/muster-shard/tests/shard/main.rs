@@ -2,6 +2,7 @@
 
 mod backup;
 mod damage;
+mod directory;
 mod durability;
 mod figures;
 mod lifecycle;

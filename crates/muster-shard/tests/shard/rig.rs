@@ -10,7 +10,7 @@ use muster_core::entity::{Definition, Finished, PerDataType, Profile};
 use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
     Claim, Configuration, ConnectorName, Counts, DataType, DisplayName, IntegrationId, Notifications, OrganizationId,
-    Pool, PoolName, Principal, RunnerId, SessionId, Slots,
+    Pool, PoolName, Principal, RetentionDays, RunnerId, SessionId, Slots,
 };
 use muster_shard::{AskError, Options, Outbox, Running, ShardError, ShardHandle, start};
 use muster_store::Store;
@@ -57,12 +57,24 @@ pub async fn end(handle: ShardHandle, running: Running) {
         .expect("no error of the store");
 }
 
+/// Makes the organization of all that these tests make, if it is not there yet. It does nothing when the shard has stopped.
+async fn found(handle: &ShardHandle) {
+    let command = muster_core::decide::organization::found::Found {
+        organization: organization(),
+        retention: RetentionDays::default(),
+    };
+    let _ = handle
+        .ask(Principal::Coordinator, Command::FoundOrganizations(command))
+        .await;
+}
+
 pub async fn create(handle: &ShardHandle, name: &str) -> IntegrationId {
     try_create(handle, name).await.expect("it runs")
 }
 
 /// `None` when the shard has stopped.
 pub async fn try_create(handle: &ShardHandle, name: &str) -> Option<IntegrationId> {
+    found(handle).await;
     let command = create::Create {
         organization: organization(),
         definition: definition(name),
@@ -88,6 +100,7 @@ pub struct Runner {
 
 impl Runner {
     pub async fn check_in(handle: &ShardHandle, slots: u32) -> Self {
+        found(handle).await;
         let now = Now {
             stamp: Stamp::from_millis(1),
             moment: Moment::default(),

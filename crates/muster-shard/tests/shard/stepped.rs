@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use muster_core::decide::execution::{Report, fail::Fail};
 use muster_core::decide::integration::create::Create;
+use muster_core::decide::organization::found::Found;
 use muster_core::decide::session::check_in::CheckIn;
 use muster_core::decide::{Answer, Command};
 use muster_core::entity::{Alert, Definition, Profile};
 use muster_core::time::{Interval, Moment, Stamp};
 use muster_core::words::{
-    Category, Claim, DataType, DisplayName, EmailAddress, Failure, IntegrationId, Notifications, Principal, RunnerId,
-    SessionId, Slots,
+    Category, Claim, DataType, DisplayName, EmailAddress, Failure, IntegrationId, Notifications, Principal,
+    RetentionDays, RunnerId, SessionId, Slots,
 };
 use muster_shard::Options;
 use muster_shard::stepped::{CommitStep, Reading, SteppedShard};
@@ -36,7 +37,15 @@ fn open(disk: &MemoryBackend, now: Reading) -> SteppedShard {
         ..Options::default()
     };
     let store = Store::on(Arc::new(disk.clone())).expect("a store");
-    SteppedShard::open(store, &options, now).expect("it is sound")
+    let mut shard = SteppedShard::open(store, &options, now).expect("it is sound");
+    if shard.state().ledger().organizations().next().is_none() {
+        let found = Command::FoundOrganizations(Found {
+            organization: organization(),
+            retention: RetentionDays::default(),
+        });
+        ask(&mut shard, now, Principal::Coordinator, vec![found]);
+    }
+    shard
 }
 
 /// Creates an integration, and hands what the committer did until it was answered to `seen`, step by step.

@@ -14,6 +14,7 @@ use super::access::AccessMessage;
 use super::alert::{CauseMessage, ChannelMessage, ClosingMessage, DeliveryStateMessage, closing, incident_id};
 use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::evidence::EvidenceMessage;
+use super::organization::OrganizationChanged;
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
     PrincipalMessage, RequestMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text,
@@ -55,7 +56,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 60"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 60"
     )]
     event: Option<EventKind>,
 }
@@ -123,6 +124,8 @@ enum EventKind {
     IntegrationChecked(IntegrationChecked),
     #[prost(message, tag = "60")]
     Access(AccessMessage),
+    #[prost(message, tag = "37")]
+    OrganizationChanged(OrganizationChanged),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -670,6 +673,10 @@ impl From<&Event> for EventKind {
             }),
             Event::IncidentForgotten { incident } => Self::IncidentForgotten(IdMessage::new(incident.0)),
             Event::Access(event) => Self::Access(event.into()),
+            Event::OrganizationChanged { organization, change } => Self::OrganizationChanged(OrganizationChanged {
+                organization: organization.to_string(),
+                change: Some(change.into()),
+            }),
         }
     }
 }
@@ -840,6 +847,13 @@ impl TryFrom<EventKind> for Event {
                 delivery: message.delivery,
                 state: required(message.state, "state")?.try_into()?,
                 answer: message.answer,
+            },
+            EventKind::OrganizationChanged(message) => Self::OrganizationChanged {
+                organization: organization(&message.organization)?,
+                change: message
+                    .change
+                    .ok_or(CodecError::Unknown("change of an organization"))?
+                    .try_into()?,
             },
             EventKind::IncidentForgotten(message) => Self::IncidentForgotten {
                 incident: incident(Some(message))?,

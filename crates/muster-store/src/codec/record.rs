@@ -14,6 +14,7 @@ use super::access::{PersonMessage, TokenMessage};
 use super::alert::{AlertMessage, IncidentMessage, window, window_ends};
 use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::event::connector_key;
+use super::organization::OrganizationMessage;
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
     RequestMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text, data_type,
@@ -29,6 +30,7 @@ const CONNECTOR: u8 = 4;
 const INCIDENT: u8 = 5;
 const PERSON: u8 = 20;
 const TOKEN: u8 = 21;
+const ORGANIZATION: u8 = 6;
 
 /// What stands between an owner and a name in the id of a connector: no name has it.
 const SEPARATOR: char = '/';
@@ -42,6 +44,7 @@ pub(crate) fn record_key(key: &EntityKey) -> RecordKey {
         EntityKey::Incident(id) => (INCIDENT, id.to_bytes().to_vec()),
         EntityKey::Person(id) => (PERSON, id.to_bytes().to_vec()),
         EntityKey::Token(id) => (TOKEN, id.to_bytes().to_vec()),
+        EntityKey::Organization(id) => (ORGANIZATION, id.as_str().as_bytes().to_vec()),
         EntityKey::Connector(key) => {
             let owner = key
                 .organization
@@ -63,6 +66,7 @@ pub(crate) fn entity_key(entity: &Entity) -> EntityKey {
         Entity::Incident(incident) => EntityKey::Incident(incident.id),
         Entity::Person(person) => EntityKey::Person(person.id),
         Entity::Token(token) => EntityKey::Token(token.id),
+        Entity::Organization(organization) => EntityKey::Organization(organization.id.clone()),
     }
 }
 
@@ -76,6 +80,7 @@ pub(crate) fn encode(entity: &Entity) -> Vec<u8> {
         Entity::Incident(incident) => IncidentMessage::from(incident).encode_to_vec(),
         Entity::Person(person) => PersonMessage::from(person).encode_to_vec(),
         Entity::Token(token) => TokenMessage::from(token).encode_to_vec(),
+        Entity::Organization(organization) => OrganizationMessage::from(organization).encode_to_vec(),
     }
 }
 
@@ -89,6 +94,7 @@ pub(crate) fn decode(kind: u8, bytes: &[u8]) -> Result<Entity, CodecError> {
         INCIDENT => Ok(Entity::Incident(IncidentMessage::decode(bytes)?.try_into()?)),
         PERSON => Ok(Entity::Person(PersonMessage::decode(bytes)?.try_into()?)),
         TOKEN => Ok(Entity::Token(TokenMessage::decode(bytes)?.try_into()?)),
+        ORGANIZATION => Ok(Entity::Organization(OrganizationMessage::decode(bytes)?.try_into()?)),
         _unknown => Err(CodecError::Unknown("kind of record")),
     }
 }

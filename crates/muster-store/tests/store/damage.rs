@@ -90,6 +90,11 @@ fn check(folder: &Path) -> Result<(), StoreError> {
             .incidents()
             .cloned()
             .map(muster_core::ledger::Entity::Incident);
+        let organizations = recovered
+            .ledger
+            .organizations()
+            .cloned()
+            .map(muster_core::ledger::Entity::Organization);
         let mut all = integrations
             .chain(executions)
             .chain(runners)
@@ -108,7 +113,8 @@ fn check(folder: &Path) -> Result<(), StoreError> {
                     .tokens()
                     .cloned()
                     .map(muster_core::ledger::Entity::Token),
-            );
+            )
+            .chain(organizations);
         assert!(all.any(|found| found == entity), "{entity:?} is lost");
     }
     let ended: Vec<_> = (store.history().marked().0 + 1..=BATCHES)

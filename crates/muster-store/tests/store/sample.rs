@@ -8,10 +8,10 @@ use std::time::Duration;
 use muster_core::entity::{
     Alert, Cause, Channel, Checked, Closed, Closing, Collection, Completion, Connector, ConnectorKey, Definition,
     Delivery, DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, LastRunner, Notice,
-    NoticeKind, Offer, Outdated, PerDataType, Phase, PoolEvidence, Profile, RateEvidence, Runner, RunnerEvidence,
-    Trouble,
+    NoticeKind, Offer, Organization, OrganizationState, Outdated, PerDataType, Phase, PoolEvidence, Profile,
+    RateEvidence, Runner, RunnerEvidence, Trouble,
 };
-use muster_core::event::{Event, Recorded};
+use muster_core::event::{Event, OrganizationChange, Recorded};
 use muster_core::health::Tally;
 use muster_core::ledger::Entity;
 use muster_core::schedule::{Skip, SkipReason};
@@ -19,8 +19,8 @@ use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     AccessSchema, Attempt, Claim, Configuration, Counts, Cursor, DataType, EmailAddress, Enablement, ExecutionId,
     Failure, IncidentId, IntegrationId, LogLevel, LogLine, LogSource, Notifications, Origin, Outcome, Percent,
-    Permission, Pool, Principal, Reason, ReasonKind, Release, Request, RequestId, Revision, RunnerId, Slots, Staged,
-    StagedId, Warning,
+    Permission, Pool, Principal, Quotas, Reason, ReasonKind, Release, Request, RequestId, RetentionDays, Revision,
+    RunnerId, Slots, Staged, StagedId, Warning,
 };
 
 pub(crate) const RUNNER: RunnerId = RunnerId(0x0193_0000_0000_7000_8000_0000_0000_00AA);
@@ -451,6 +451,7 @@ pub(crate) fn events() -> Vec<Recorded> {
             attempt: muster_core::words::Attempt(1_732_600_000),
         },
     ];
+    let events = events.into_iter().chain(organization_changes());
     let principals = [Principal::local(), Principal::Runner(RUNNER), Principal::Coordinator];
     let recorded = events.into_iter().zip(principals.into_iter().cycle());
     let access = access::events().into_iter().map(Event::Access);
@@ -586,6 +587,16 @@ pub(crate) fn entities() -> Vec<Entity> {
         Entity::Incident(incident()),
         Entity::Person(access::person()),
         Entity::Token(access::token()),
+        organization("acme", OrganizationState::Active),
+        organization(
+            "globex",
+            OrganizationState::Suspended {
+                since: at(5),
+                reason: "unpaid".to_owned(),
+            },
+        ),
+        organization("initech", OrganizationState::Closing { since: at(6) }),
+        organization("hooli", OrganizationState::Deleted { at: at(7) }),
     ]
 }
 
@@ -645,4 +656,56 @@ pub(crate) fn log_lines() -> Vec<LogLine> {
             attempt: (ordinal > 0).then(|| Attempt(u32::try_from(ordinal).expect("it is small"))),
         })
         .collect()
+}
+
+/// An organization of this name.
+fn organization(name: &str, state: OrganizationState) -> Entity {
+    Entity::Organization(Organization {
+        id: name.parse().unwrap(),
+        display_name: "Acme Corp.".parse().unwrap(),
+        state,
+        quotas: quotas(),
+        retention: RetentionDays::new(90).unwrap(),
+        version: 3,
+        created: at(1),
+        updated: at(5),
+        request: Some(request()),
+    })
+}
+
+/// Every kind of change.
+fn organization_changes() -> impl Iterator<Item = Event> {
+    let changes = [
+        OrganizationChange::Created {
+            display_name: "Acme Corp.".parse().unwrap(),
+            quotas: Quotas::NONE,
+            retention: RetentionDays::default(),
+            request: Some(request()),
+        },
+        OrganizationChange::Updated {
+            display_name: "Acme".parse().unwrap(),
+            quotas: quotas(),
+            retention: RetentionDays::new(90).unwrap(),
+        },
+        OrganizationChange::Suspended {
+            reason: "unpaid".to_owned(),
+        },
+        OrganizationChange::Resumed,
+        OrganizationChange::Closing,
+        OrganizationChange::Deleted,
+    ];
+    changes.into_iter().map(|change| Event::OrganizationChanged {
+        organization: "umbrella".parse().unwrap(),
+        change,
+    })
+}
+
+fn quotas() -> Quotas {
+    Quotas {
+        integrations: Some(10),
+        runners: Some(20),
+        open_executions: Some(30),
+        uploads_per_second: Some(40),
+        kept_bytes: Some(50),
+    }
 }

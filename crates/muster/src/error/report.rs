@@ -125,6 +125,7 @@ impl Refusal {
             ErrorReason::PersonNotFound => "muster person list",
             ErrorReason::TokenNotFound => "muster token list",
             ErrorReason::LastAdmin => "muster token create",
+            ErrorReason::OrganizationSuspended => "ask those who operate this coordinator",
             ErrorReason::CheckUnanswered => "run the command again",
             ErrorReason::MailNotConfigured | ErrorReason::MailNotSent => {
                 "mend the coordinator's `smtp` settings, or what the mail server says, and run the command again"

@@ -42,7 +42,12 @@ pub(super) fn preview(
         (None, Answer::Integration(id)) => *id,
         (
             None,
-            Answer::Done | Answer::Person(_) | Answer::Executions(_) | Answer::Welcome(_) | Answer::Checking { .. },
+            Answer::Done
+            | Answer::Person(_)
+            | Answer::Organization(_)
+            | Answer::Executions(_)
+            | Answer::Welcome(_)
+            | Answer::Checking { .. },
         ) => {
             return Err(ServiceError::internal(
                 "the creation of an integration has answered with something else",

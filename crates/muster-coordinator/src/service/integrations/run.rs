@@ -147,10 +147,13 @@ impl Batch {
 fn executions(answer: Answer) -> Result<Vec<ExecutionId>, ServiceError> {
     match answer {
         Answer::Executions(ids) => Ok(ids),
-        Answer::Done | Answer::Integration(_) | Answer::Person(_) | Answer::Welcome(_) | Answer::Checking { .. } => {
-            Err(ServiceError::internal(
-                "run now has answered with something else than executions",
-            ))
-        }
+        Answer::Done
+        | Answer::Integration(_)
+        | Answer::Organization(_)
+        | Answer::Person(_)
+        | Answer::Welcome(_)
+        | Answer::Checking { .. } => Err(ServiceError::internal(
+            "run now has answered with something else than executions",
+        )),
     }
 }

@@ -1,6 +1,6 @@
 //! Somebody does not want an execution any more.
 
-use crate::decide::{Decision, Effect, Message, Rejection};
+use crate::decide::{Decision, Effect, Message, Rejection, organization};
 use crate::entity::{Execution, Phase};
 use crate::event::Event;
 use crate::planted;
@@ -23,8 +23,9 @@ impl Cancel {
     /// Any open execution becomes Error(`canceled`), but for one whose records are already being published.
     ///
     /// # Errors
-    /// [`Rejection::NotOpen`], also for another organization's; [`Rejection::Committed`].
+    /// [`Rejection::NotOpen`], also for another organization's; [`Rejection::Committed`]; [`Rejection::OrganizationSuspended`].
     pub fn decide(self, state: &State, by: &Principal) -> Result<Decision, Rejection> {
+        organization::judge_active(state, &self.organization)?;
         let found = state.ledger().execution(self.execution);
         let execution = found
             .filter(|found| found.organization == self.organization)

@@ -1,7 +1,7 @@
 //! A person configures a source.
 
 use crate::decide::execution::queue;
-use crate::decide::{Answer, Decision, Rejection};
+use crate::decide::{Answer, Decision, Rejection, organization};
 use crate::entity::{Definition, PerDataType};
 use crate::event::Event;
 use crate::planted;
@@ -29,8 +29,10 @@ impl Create {
     /// no second one: the first is the answer.
     ///
     /// # Errors
-    /// [`Rejection::RequestReused`], [`Rejection::NameTaken`], [`Rejection::NoDataTypes`].
+    /// [`Rejection::OrganizationNotFound`], [`Rejection::OrganizationSuspended`], [`Rejection::RequestReused`], [`Rejection::NameTaken`],
+    /// [`Rejection::NoDataTypes`].
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
+        organization::judge_active(state, &self.organization)?;
         if let Some(made) = self
             .request
             .filter(|_| !planted!("request-forgotten"))

@@ -1,0 +1,92 @@
+//! The directory: what every call must know before it comes to the writer. A copy of a few entities that change seldom, kept up with what is durable, so
+//! that to look something up takes no turn.
+//!
+//! Whoever adds a kind of entity adds a map, its arm in [`Directory::take`] and [`is_listed`], and a way to ask.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use muster_core::entity::{EntityKey, Organization};
+use muster_core::ledger::{Entity, Ledger};
+use muster_core::words::OrganizationId;
+use tokio::sync::watch;
+
+/// What is durable of a few kinds of entities. What it tells may be told to anybody.
+#[derive(Default)]
+pub struct Directory {
+    listed: RwLock<Listed>,
+    /// Counts the batches that have changed something here.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Listed {
+    organizations: BTreeMap<OrganizationId, Arc<Organization>>,
+}
+
+/// Whether the directory has this kind of entity.
+pub(crate) fn is_listed(key: &EntityKey) -> bool {
+    match key {
+        EntityKey::Organization(_) => true,
+        EntityKey::Integration(_)
+        | EntityKey::Execution(_)
+        | EntityKey::Runner(_)
+        | EntityKey::Connector(_)
+        | EntityKey::Incident(_)
+        | EntityKey::Person(_)
+        | EntityKey::Token(_) => false,
+    }
+}
+
+impl Directory {
+    /// The directory of a ledger that is durable.
+    pub(crate) fn of(ledger: &Ledger) -> Self {
+        let directory = Self::default();
+        let organizations = ledger.organizations().cloned();
+        directory.take(organizations.map(Entity::Organization).collect());
+        directory
+    }
+
+    /// Takes in entities as they are after a batch that is durable now.
+    pub(crate) fn take(&self, changed: Vec<Entity>) {
+        if changed.is_empty() {
+            return;
+        }
+        {
+            let mut listed = self.listed.write().unwrap_or_else(PoisonError::into_inner);
+            for entity in changed {
+                match entity {
+                    Entity::Organization(organization) => {
+                        let id = organization.id.clone();
+                        listed.organizations.insert(id, Arc::new(organization));
+                    }
+                    Entity::Integration(_)
+                    | Entity::Execution(_)
+                    | Entity::Runner(_)
+                    | Entity::Connector(_)
+                    | Entity::Incident(_)
+                    | Entity::Person(_)
+                    | Entity::Token(_) => {}
+                }
+            }
+        }
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// The organization of this name; `None` when there is none, or it was deleted.
+    #[must_use]
+    pub fn organization(&self, id: &OrganizationId) -> Option<Arc<Organization>> {
+        let found = self.read().organizations.get(id).cloned();
+        found.filter(|found| found.exists())
+    }
+
+    /// Tells from now on when anything here has changed: for streams that outlive what they were let in by.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Listed> {
+        self.listed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
