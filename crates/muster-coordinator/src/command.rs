@@ -3,6 +3,7 @@
 mod backup;
 mod restore;
 mod serving;
+mod token;
 mod verify;
 
 use std::ffi::OsString;
@@ -27,6 +28,7 @@ enum Command {
     #[command(name = "backup")]
     BackUp(backup::BackUp),
     Restore(restore::Restore),
+    Token(token::Token),
 }
 
 /// Which coordinator it is about.
@@ -82,6 +84,7 @@ pub fn run() -> Option<Exit> {
         Command::Verify(verify) => verify.run(),
         Command::BackUp(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Token(token) => token.run(),
     };
     Some(ended.unwrap_or_else(|error| {
         eprintln!("error: {}", exit::chain(&*error));

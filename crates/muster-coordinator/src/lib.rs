@@ -2,6 +2,8 @@
 //!
 //! It decides nothing: what may happen stands in `muster-core`, and what has happened in the shard. Here are its doors.
 
+pub mod access;
+pub mod caller;
 mod clock;
 pub mod command;
 mod connection;

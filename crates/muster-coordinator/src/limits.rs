@@ -34,6 +34,8 @@ pub struct Rates {
     pub connections: Rate,
     /// Calls of an address; a check-in and an upload are one each.
     pub requests: Rate,
+    /// Calls of an address that show no credential, or a wrong one.
+    pub failures: Rate,
     /// Check-ins of a runner.
     pub check_ins: Rate,
     /// What a runner says on its stream: each report and each log line is one, and a message is one at least.
@@ -54,6 +56,11 @@ impl Default for Rates {
             requests: Rate {
                 per_second: 20_000,
                 burst: 40_000,
+            },
+            // Somebody types, or a script has an old token and says so. Nobody guesses 256 bits at any rate: this is for the log and the one who reads it.
+            failures: Rate {
+                per_second: 1,
+                burst: 20,
             },
             // A runner backs off between check-ins, and has a new stream once an hour; a service manager that restarts a crashing one does so about
             // once a second. The burst is for somebody who tries out a configuration.
@@ -81,6 +88,7 @@ pub struct Limits {
 struct Inner {
     connections: Buckets<Peer>,
     requests: Buckets<Peer>,
+    failures: Buckets<Peer>,
     check_ins: Buckets<RunnerId>,
     said: Buckets<RunnerId>,
 }
@@ -93,6 +101,7 @@ impl Limits {
             inner: Arc::new(Inner {
                 connections: Buckets::new(rates.connections),
                 requests: Buckets::new(rates.requests),
+                failures: Buckets::new(rates.failures),
                 check_ins: Buckets::new(rates.check_ins),
                 said: Buckets::new(rates.said),
             }),
@@ -144,6 +153,24 @@ impl Limits {
             tracing::warn!(%address, refused, "too many calls from one address: they are refused");
         }
         taken
+    }
+
+    /// Somebody of this address has shown no credential or a wrong one: whether they may go on trying.
+    ///
+    /// # Errors
+    /// [`ServiceError::RateLimited`], which says no more why.
+    pub(crate) fn fails(&self, address: IpAddr) -> Result<(), ServiceError> {
+        let taken = self.inner.failures.take(Peer::of(address), 1, Instant::now());
+        taken.map_err(|wait| {
+            if let Some(refused) = wait.to_tell {
+                tracing::warn!(%address, refused, "too many calls without a right credential from one address: they are not told why any more");
+            }
+            let what = format!("calls without a right credential from the address {address}");
+            ServiceError::RateLimited {
+                what,
+                wait: wait.time.max(WAIT_LEAST),
+            }
+        })
     }
 
     /// Lets a runner check in, or refuses it.
@@ -238,6 +265,19 @@ mod tests {
             limits.inner.check_ins.take(runner, 1, now).expect("it is let in");
             limits.inner.said.take(runner, 1_000, now).expect("it is let in");
         }
+    }
+
+    #[test]
+    fn who_fails_again_and_again_is_not_told_why_and_takes_nothing_from_others() {
+        let limits = Limits::default();
+        let address = |text: &str| text.parse().expect("an address");
+        let fails = |text| limits.fails(address(text));
+        let told = (0..1_000).take_while(|_| fails("192.0.2.1").is_ok()).count();
+        assert!((20..30).contains(&told), "{told} were told why");
+        let limited = fails("192.0.2.1").expect_err("it is too often");
+        assert_eq!(limited.reason(), v1::ErrorReason::RateLimited);
+        fails("192.0.2.2").expect("that is another address");
+        limits.requests(address("192.0.2.1")).expect("what is right goes on");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::error::Error;
 
 use clap::Command;
+use muster_coordinator::access::bootstrap::BootstrapError;
 use muster_coordinator::{Coordinator, CoordinatorError, Settings};
-use muster_process::{ConfigError, Exit, Process, Tasks, config, run};
+use muster_process::{ConfigError, Exit, Process, Tasks, config, run, telemetry};
 use muster_store::StoreError;
 
 #[global_allocator]
@@ -15,6 +16,7 @@ Commands:
   backup         Back up the store, also while it is served
   restore        Restore a backup into an empty folder
   verify         Look whether all that it keeps is whole
+  token          Print a token for `bootstrap_token_file`
 
 Examples:
   muster-coordinator --data /var/lib/muster
@@ -39,6 +41,7 @@ fn main() -> Exit {
         Err(exit) => return exit,
     };
     keep_pages_small();
+    telemetry::redact_by(muster_coordinator::access::text::redact);
     let process = Process {
         telemetry: configured.telemetry.clone(),
         stop_within: configured.config.stop_within,
@@ -60,6 +63,7 @@ fn explained(error: CoordinatorError) -> Box<dyn Error + Send + Sync> {
         error,
         CoordinatorError::NotLoopback(_)
             | CoordinatorError::Mail(_)
+            | CoordinatorError::Bootstrap(BootstrapError::Unreadable { .. } | BootstrapError::NoToken(_))
             | CoordinatorError::Store(StoreError::NotOurs { .. } | StoreError::Format { .. })
     );
     if stays {

@@ -14,10 +14,12 @@ use std::time::Duration;
 use muster_core::entity::DeliveryState;
 use muster_shard::{ShardError, ShardHandle};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::access::Stranger;
 use crate::service::Services;
 use calls::Calls;
 pub(crate) use calls::CountCalls;
@@ -36,6 +38,7 @@ pub(crate) struct Metrics {
     calls: Calls,
     uploads: Gauge,
     stuck: Counter,
+    strangers: Family<[(&'static str, &'static str); 1], Counter>,
     deliveries: Deliveries,
     started: Started,
     sampled: Arc<Mutex<Option<Sampled>>>,
@@ -74,6 +77,11 @@ impl Metrics {
 
     pub(crate) fn count_stuck(&self, more: usize) {
         self.stuck.inc_by(more as u64);
+    }
+
+    /// Counts a call whose caller was not known.
+    pub(crate) fn count_stranger(&self, stranger: Stranger) {
+        self.strangers.get_or_create(&[("reason", stranger.name())]).inc();
     }
 
     /// Counts a try to deliver a notice, by what is with it then.

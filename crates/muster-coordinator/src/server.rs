@@ -1,7 +1,7 @@
 //! The coordinator as a whole: opens what it keeps, starts the shard, serves, and stops in order.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 
+use crate::access::bootstrap::{BootstrapError, make_way_in};
 use crate::connection::Connection;
 use crate::disks::Disks;
 use crate::http::{self, Stage};
@@ -111,6 +112,9 @@ pub enum CoordinatorError {
     /// What it tells of itself to clients cannot be built.
     #[error("the description of the services cannot be read: this is a fault of the program, please report it")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// Nobody could come in.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
     /// The listener has failed.
     #[error("the gRPC server has failed")]
     Serve(#[from] tonic::transport::Error),
@@ -216,6 +220,11 @@ impl Coordinator {
             .limited_by(limits.clone())
             .mailing_by(self.mailer)
             .with_token_key(TokenKey::kept_in(&self.settings.data.join("page-token-key")));
+        let services = if self.settings.insecure {
+            services
+        } else {
+            services.guarded()
+        };
         let stop = tasks.token();
         spawn_publisher(&tasks, &services, landing);
         spawn_notifier(&tasks, &services, metrics.clone());
@@ -235,10 +244,21 @@ impl Coordinator {
         drop(tasks.spawn("disks", disks.keep_looking(services.shard.clone(), tasks.token())));
         let looking = stuck::keep_looking(services.shard.clone(), metrics.clone(), tasks.token());
         drop(tasks.spawn("stuck executions", looking));
+        if !self.settings.insecure {
+            let given = self.settings.bootstrap_token_file.as_deref();
+            let terminal = io::stdout().is_terminal();
+            make_way_in(&services.shard, &self.settings.data, given, terminal).await?;
+        }
+        let using = services
+            .used
+            .clone()
+            .keep_writing(services.shard.clone(), tasks.token());
+        drop(tasks.spawn("used tokens", using));
         stages.send_replace(Stage::Serving(Box::new(services.clone()), metrics.clone()));
         if self.settings.insecure {
             tracing::warn!(%address, "`insecure` is set: there is no TLS, and nobody is asked who they are");
         }
+        let door = services.door();
         let routes = routes(services, health_service)?;
         tracing::info!(%address, %http, data = %self.settings.data.display(), "the coordinator is ready");
         let cut = CancellationToken::new();
@@ -246,6 +266,7 @@ impl Coordinator {
         let serving = server()
             .layer(metrics.count_calls())
             .layer(InterceptorLayer::new(move |request| calls.calls(request)))
+            .layer(door)
             .add_routes(routes)
             .serve_with_incoming_shutdown(connections(self.listener, limits, &cut), stop.cancelled());
         let served = tokio::select! {

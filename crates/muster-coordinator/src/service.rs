@@ -1,6 +1,7 @@
 //! The gRPC services, one file each. A service takes a request apart by `wire`, asks the shard in a turn of its writer, and makes the
 //! answer of what the turn gave it, outside of the turn. What goes wrong is a `ServiceError` until its last line.
 
+mod access;
 mod check_in;
 mod connectors;
 mod executions;
@@ -19,13 +20,14 @@ mod upload;
 
 use std::sync::Arc;
 
-use muster_core::words::{OrganizationId, Principal};
+use muster_core::words::{OrganizationId, Scope};
 use muster_process::Tasks;
 use muster_proto::v1;
 use muster_shard::ShardHandle;
-use tonic::Request;
 use tonic::service::Routes;
 
+use crate::access::{Door, Guard, Used, refused};
+use crate::caller::Call;
 use crate::disks::Disks;
 use crate::landing::Landing;
 use crate::limits::Limits;
@@ -62,6 +64,9 @@ pub struct Services {
     schemas: SoundSchemas,
     /// Whoever has it verifies; there is one.
     verifying: Arc<tokio::sync::Mutex<()>>,
+    /// Whether callers must show who they are.
+    is_guarded: bool,
+    pub(crate) used: Used,
     /// The same of test mails.
     trying_mail: Arc<tokio::sync::Mutex<()>>,
 }
@@ -83,6 +88,8 @@ impl Services {
             said: SaidByRunners::default(),
             schemas: SoundSchemas::default(),
             verifying: Arc::default(),
+            is_guarded: false,
+            used: Used::default(),
             trying_mail: Arc::default(),
         }
     }
@@ -128,6 +135,7 @@ impl Services {
     /// The routes of all operators' services.
     #[must_use]
     pub fn operator_routes(&self) -> Routes {
+        use v1::access_service_server::AccessServiceServer;
         use v1::connector_service_server::ConnectorServiceServer;
         use v1::execution_service_server::ExecutionServiceServer;
         use v1::incident_service_server::IncidentServiceServer;
@@ -137,6 +145,7 @@ impl Services {
         use v1::runner_registry_service_server::RunnerRegistryServiceServer;
         let mut routes = Routes::builder();
         routes
+            .add_service(AccessServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(IntegrationServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(ExecutionServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
@@ -153,14 +162,46 @@ impl Services {
         self.shard.directory().organization(organization).is_some()
     }
 
+    /// Whether what belongs to an organization is the caller's to see: the one place where that is judged. One of somebody else and one that is not there
+    /// give the same answer.
+    ///
     /// # Errors
     /// [`ServiceError::OrganizationNotFound`].
-    fn judge_organization(&self, organization: &OrganizationId) -> Result<(), ServiceError> {
-        if self.has_organization(organization) {
-            Ok(())
-        } else {
-            Err(ServiceError::OrganizationNotFound(organization.clone()))
+    fn judge_organization(&self, call: &Call, organization: &OrganizationId) -> Result<(), ServiceError> {
+        let not_found = || ServiceError::OrganizationNotFound(organization.clone());
+        if !self.has_organization(organization) {
+            return Err(not_found());
         }
+        if !call.caller.is_of(&Scope::Organization(organization.clone())) {
+            let error = not_found();
+            refused::note(call, &error, organization.as_str());
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// The door that all calls of these services come through.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        let guard = self.is_guarded.then(|| Guard {
+            shard: self.shard.clone(),
+            limits: self.limits.clone(),
+            metrics: self.metrics.clone(),
+            used: self.used.clone(),
+        });
+        Door { guard }
+    }
+
+    /// Writes when tokens were used last. The coordinator does so every few seconds.
+    pub async fn note_used_tokens(&self) {
+        self.used.write(&self.shard).await;
+    }
+
+    /// The same, which let in only who shows that they may: without this whoever comes is an admin of the staff.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        self.is_guarded = true;
+        self
     }
 
     /// Refuses what makes new work while none can be taken.
@@ -180,9 +221,4 @@ impl Services {
             .shortage()
             .map_or(Ok(()), |shortage| Err(ServiceError::DiskLow(shortage)))
     }
-}
-
-/// Who asks. Until there is authentication the listener is on loopback only, so it is somebody of this machine.
-fn principal<T>(_request: &Request<T>) -> Principal {
-    Principal::local()
 }

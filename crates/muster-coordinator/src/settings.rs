@@ -81,6 +81,11 @@ pub struct Settings {
     )]
     pub insecure: bool,
 
+    /// The file with the token of an admin of the service's staff, as `muster-coordinator token` prints one. It is taken in at the start, if it is not known:
+    /// for a first start without anybody who looks, and for the day when all other tokens are lost. Without it a coordinator that has no such token makes one.
+    #[arg(long, env = "MUSTER_BOOTSTRAP_TOKEN_FILE", value_name = "FILE")]
+    pub bootstrap_token_file: Option<PathBuf>,
+
     /// The folder of the store and, unless `landing` says otherwise, of the landing. It is made if it is not there.
     #[arg(long, env = "MUSTER_DATA", value_name = "FOLDER", default_value = "muster-data")]
     pub data: PathBuf,

@@ -12,6 +12,7 @@ use muster_shard::{AskError, ClockFault, ShardError};
 use tonic::Status;
 use tonic_types::{FieldViolation, StatusExt as _};
 
+use crate::access::Stranger;
 use crate::disks::Shortage;
 use crate::landing::LandingError;
 use crate::wire::FieldFault;
@@ -136,6 +137,12 @@ pub enum ServiceError {
         /// Why, as a person reads it.
         message: String,
     },
+    /// The call is nobody's.
+    #[error("{0}")]
+    Unauthenticated(Stranger),
+    /// Whoever calls may not do it.
+    #[error("{0}")]
+    PermissionDenied(String),
     /// The core refuses it.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -179,6 +186,10 @@ impl ServiceError {
             Self::ShuttingDown => ErrorReason::ShuttingDown,
             Self::Landing(_) => ErrorReason::LandingUnavailable,
             Self::Refused { reason, .. } => *reason,
+            Self::Unauthenticated(Stranger::Missing | Stranger::Unknown) => ErrorReason::Unauthenticated,
+            Self::Unauthenticated(Stranger::Malformed) => ErrorReason::TokenMalformed,
+            Self::Unauthenticated(Stranger::Expired) => ErrorReason::TokenExpired,
+            Self::PermissionDenied(_) => ErrorReason::PermissionDenied,
             Self::Rejected(rejection) => reason_of_rejection(rejection),
             Self::Shard(ShardError::Stopped) => ErrorReason::ShuttingDown,
             Self::Shard(ShardError::UnderWay | ShardError::NotTaken(_)) => ErrorReason::LimitReached,

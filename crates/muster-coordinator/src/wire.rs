@@ -3,6 +3,7 @@
 //! What comes in is judged here, and a fault names the field and what was expected. What goes out is made of copies of entities, outside of the
 //! writer's turn. What runners say has its own such place, in `muster_session::wire`.
 
+pub(crate) mod access;
 pub(crate) mod connector;
 pub(crate) mod definition;
 pub(crate) mod etag;

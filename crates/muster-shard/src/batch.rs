@@ -2,10 +2,10 @@
 
 use muster_core::decide::Effect;
 use muster_core::event::Recorded;
-use muster_core::ledger::Entity;
 use muster_core::time::Moment;
 use muster_core::words::Sequence;
 
+use crate::directory;
 use crate::watch::Changes;
 
 /// Something that leaves the shard once the batch is durable: an answer to whoever asked.
@@ -23,7 +23,7 @@ pub(crate) struct Batch {
     pub(crate) releases: Vec<Release>,
     pub(crate) effects: Vec<Effect>,
     /// The entities that the directory has and that have changed, as they are after it.
-    pub(crate) listed: Vec<Entity>,
+    pub(crate) listed: Vec<directory::Changed>,
     /// For watchers.
     pub(crate) changes: Changes,
 }

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use muster_core::entity::{EntityKey, Organization};
+use muster_core::entity::{EntityKey, Organization, Person, Token};
 use muster_core::ledger::{Entity, Ledger};
-use muster_core::words::OrganizationId;
+use muster_core::words::{OrganizationId, PersonId, TokenId};
 use tokio::sync::watch;
 
 /// What is durable of a few kinds of entities. What it tells may be told to anybody.
@@ -22,19 +22,27 @@ pub struct Directory {
 #[derive(Default)]
 struct Listed {
     organizations: BTreeMap<OrganizationId, Arc<Organization>>,
+    people: BTreeMap<PersonId, Arc<Person>>,
+    tokens: BTreeMap<TokenId, Arc<Token>>,
+}
+
+/// What has become of an entity.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub(crate) key: EntityKey,
+    /// `None` when it is gone.
+    pub(crate) now: Option<Entity>,
 }
 
 /// Whether the directory has this kind of entity.
 pub(crate) fn is_listed(key: &EntityKey) -> bool {
     match key {
-        EntityKey::Organization(_) => true,
+        EntityKey::Organization(_) | EntityKey::Person(_) | EntityKey::Token(_) => true,
         EntityKey::Integration(_)
         | EntityKey::Execution(_)
         | EntityKey::Runner(_)
         | EntityKey::Connector(_)
-        | EntityKey::Incident(_)
-        | EntityKey::Person(_)
-        | EntityKey::Token(_) => false,
+        | EntityKey::Incident(_) => false,
     }
 }
 
@@ -42,31 +50,44 @@ impl Directory {
     /// The directory of a ledger that is durable.
     pub(crate) fn of(ledger: &Ledger) -> Self {
         let directory = Self::default();
-        let organizations = ledger.organizations().cloned();
-        directory.take(organizations.map(Entity::Organization).collect());
+        let organizations = ledger.organizations().cloned().map(Entity::Organization);
+        let people = ledger.people().cloned().map(Entity::Person);
+        let tokens = ledger.tokens().cloned().map(Entity::Token);
+        let there = organizations.chain(people).chain(tokens).map(|entity| Changed {
+            key: entity.key(),
+            now: Some(entity),
+        });
+        directory.take(there.collect());
         directory
     }
 
     /// Takes in entities as they are after a batch that is durable now.
-    pub(crate) fn take(&self, changed: Vec<Entity>) {
+    pub(crate) fn take(&self, changed: Vec<Changed>) {
         if changed.is_empty() {
             return;
         }
         {
             let mut listed = self.listed.write().unwrap_or_else(PoisonError::into_inner);
-            for entity in changed {
-                match entity {
-                    Entity::Organization(organization) => {
+            for Changed { key, now } in changed {
+                match now {
+                    Some(Entity::Organization(organization)) => {
                         let id = organization.id.clone();
                         listed.organizations.insert(id, Arc::new(organization));
                     }
-                    Entity::Integration(_)
-                    | Entity::Execution(_)
-                    | Entity::Runner(_)
-                    | Entity::Connector(_)
-                    | Entity::Incident(_)
-                    | Entity::Person(_)
-                    | Entity::Token(_) => {}
+                    Some(Entity::Person(person)) => {
+                        listed.people.insert(person.id, Arc::new(person));
+                    }
+                    Some(Entity::Token(token)) => {
+                        listed.tokens.insert(token.id, Arc::new(token));
+                    }
+                    Some(
+                        Entity::Integration(_)
+                        | Entity::Execution(_)
+                        | Entity::Runner(_)
+                        | Entity::Connector(_)
+                        | Entity::Incident(_),
+                    ) => {}
+                    None => listed.remove(&key),
                 }
             }
         }
@@ -80,6 +101,15 @@ impl Directory {
         found.filter(|found| found.exists())
     }
 
+    /// The token of this id, and the person whose it is; `None` when there is none. One of a person who is gone has none.
+    #[must_use]
+    pub fn token(&self, id: TokenId) -> Option<(Arc<Token>, Option<Arc<Person>>)> {
+        let listed = self.read();
+        let token = listed.tokens.get(&id).cloned()?;
+        let person = token.person.and_then(|person| listed.people.get(&person).cloned());
+        Some((token, person))
+    }
+
     /// Tells from now on when anything here has changed: for streams that outlive what they were let in by.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
@@ -88,5 +118,26 @@ impl Directory {
 
     fn read(&self) -> RwLockReadGuard<'_, Listed> {
         self.listed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listed {
+    fn remove(&mut self, key: &EntityKey) {
+        match key {
+            EntityKey::Organization(id) => {
+                self.organizations.remove(id);
+            }
+            EntityKey::Person(id) => {
+                self.people.remove(id);
+            }
+            EntityKey::Token(id) => {
+                self.tokens.remove(id);
+            }
+            EntityKey::Integration(_)
+            | EntityKey::Execution(_)
+            | EntityKey::Runner(_)
+            | EntityKey::Connector(_)
+            | EntityKey::Incident(_) => {}
+        }
     }
 }

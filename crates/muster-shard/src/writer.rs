@@ -22,7 +22,7 @@ use rustc_hash::FxHashSet;
 
 use crate::batch::{Batch, Release};
 use crate::changed::Changed;
-use crate::directory::is_listed;
+use crate::directory::{self, is_listed};
 use crate::figures::Figures;
 use crate::tail::Tail;
 use crate::watch::{Change, Changes, ExecutionState, IntegrationChanged, Watchers};
@@ -148,8 +148,11 @@ impl Writer {
             releases,
             effects,
             listed: listed
-                .iter()
-                .filter_map(|key| Some(self.state.ledger().entity(key)?.0))
+                .into_iter()
+                .map(|key| directory::Changed {
+                    now: self.state.ledger().entity(&key).map(|(entity, _)| entity),
+                    key,
+                })
                 .collect(),
             changes,
         }

@@ -100,11 +100,7 @@ fn of_stopped(store: &Store, draft: &mut Draft, progress: &mut Progress) -> Resu
     }
 }
 
-async fn of_serving(
-    mut client: v1::maintenance_service_client::MaintenanceServiceClient<tonic::transport::Channel>,
-    draft: &mut Draft,
-    progress: &mut Progress,
-) -> Result<(), Failure> {
+async fn of_serving(mut client: serving::Client, draft: &mut Draft, progress: &mut Progress) -> Result<(), Failure> {
     let answer = client.back_up(v1::BackUpRequest {}).await;
     let mut chunks = answer.map_err(|status| serving::failed(&status))?.into_inner();
     while let Some(next) = chunks.message().await.map_err(|status| serving::failed(&status))? {

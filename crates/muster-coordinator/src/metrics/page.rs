@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use super::Metrics;
 use super::ledger::{PoolSample, Sample};
 use super::process::{ProcessSample, Started};
+use crate::access::Stranger;
 use crate::service::Services;
 
 /// The page of this moment.
@@ -317,7 +318,16 @@ impl Moment {
             None,
             MetricType::Counter,
         )?;
-        self.metrics.calls.family().encode(counter)
+        self.metrics.calls.family().encode(counter)?;
+        let strangers = Stranger::ALL.map(|stranger| {
+            let reason = [("reason", stranger.name())];
+            (reason, self.metrics.strangers.get_or_create(&reason).get())
+        });
+        page.counter(
+            "muster_strangers",
+            "The calls whose caller was not known, by why: they showed no token, one with a typing error, one that opens nothing, or one that has expired.",
+            strangers,
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use muster_proto::v1::connector_service_server::ConnectorService;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use crate::caller::Call;
 use crate::status::ServiceError;
 use crate::wire::page::page_size;
 use crate::wire::{connector, name};
@@ -23,21 +24,30 @@ impl ConnectorService for Services {
         &self,
         request: Request<v1::GetConnectorRequest>,
     ) -> Result<Response<v1::Connector>, Status> {
-        Ok(Response::new(self.get_connector_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.get_connector_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn list_connectors(
         &self,
         request: Request<v1::ListConnectorsRequest>,
     ) -> Result<Response<v1::ListConnectorsResponse>, Status> {
-        Ok(Response::new(self.list_connectors_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.list_connectors_of(Call::of(&request), request.into_inner())
+                .await?,
+        ))
     }
 }
 
 impl Services {
-    async fn get_connector_of(&self, request: v1::GetConnectorRequest) -> Result<v1::Connector, ServiceError> {
+    async fn get_connector_of(
+        &self,
+        call: Call,
+        request: v1::GetConnectorRequest,
+    ) -> Result<v1::Connector, ServiceError> {
         let (organization, connector) = name::connector("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let (of, named) = (organization.clone(), connector.clone());
         let found = self
             .shard
@@ -53,10 +63,11 @@ impl Services {
 
     async fn list_connectors_of(
         &self,
+        call: Call,
         request: v1::ListConnectorsRequest,
     ) -> Result<v1::ListConnectorsResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
         let query = self.tokens.query("connectors", &[&request.parent]);
         let after: Option<String> = query

@@ -19,7 +19,8 @@ use muster_proto::v1::execution_service_server::ExecutionService;
 use muster_shard::Turn;
 use tonic::{Request, Response, Status};
 
-use super::{Progress, Services, principal};
+use super::{Progress, Services};
+use crate::caller::Call;
 use crate::landing::Destination;
 use crate::status::ServiceError;
 use crate::wire::execution::{self, Open, has_records};
@@ -37,43 +38,58 @@ impl ExecutionService for Services {
         &self,
         request: Request<v1::GetExecutionRequest>,
     ) -> Result<Response<v1::Execution>, Status> {
-        Ok(Response::new(self.get_execution_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.get_execution_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn list_executions(
         &self,
         request: Request<v1::ListExecutionsRequest>,
     ) -> Result<Response<v1::ListExecutionsResponse>, Status> {
-        Ok(Response::new(self.list_executions_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.list_executions_of(Call::of(&request), request.into_inner())
+                .await?,
+        ))
     }
 
     async fn summarize_executions(
         &self,
         request: Request<v1::SummarizeExecutionsRequest>,
     ) -> Result<Response<v1::SummarizeExecutionsResponse>, Status> {
-        Ok(Response::new(self.summarize_executions_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.summarize_executions_of(Call::of(&request), request.into_inner())
+                .await?,
+        ))
     }
 
     async fn cancel_execution(
         &self,
         request: Request<v1::CancelExecutionRequest>,
     ) -> Result<Response<v1::Execution>, Status> {
-        let by = principal(&request);
-        Ok(Response::new(self.cancel_execution_of(by, request.into_inner()).await?))
+        let call = Call::of(&request);
+        Ok(Response::new(
+            self.cancel_execution_of(call, request.into_inner()).await?,
+        ))
     }
 
     async fn watch_executions(
         &self,
         request: Request<v1::WatchExecutionsRequest>,
     ) -> Result<Response<Self::WatchExecutionsStream>, Status> {
-        Ok(Response::new(self.watch_executions_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.watch_executions_of(Call::of(&request), request.into_inner())
+                .await?,
+        ))
     }
 
     async fn read_records(
         &self,
         request: Request<v1::ReadRecordsRequest>,
     ) -> Result<Response<Self::ReadRecordsStream>, Status> {
-        Ok(Response::new(self.read_records_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.read_records_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 }
 
@@ -86,9 +102,13 @@ pub(super) enum Found {
 }
 
 impl Services {
-    async fn get_execution_of(&self, request: v1::GetExecutionRequest) -> Result<v1::Execution, ServiceError> {
+    async fn get_execution_of(
+        &self,
+        call: Call,
+        request: v1::GetExecutionRequest,
+    ) -> Result<v1::Execution, ServiceError> {
         let (scope, execution) = name::execution_anywhere("name", &request.name)?;
-        self.judge_organization(&scope.organization)?;
+        self.judge_organization(&call, &scope.organization)?;
         let integration = match scope.integration {
             Some(integration) => integration,
             None => self.integration_of(scope.organization.clone(), execution).await?,

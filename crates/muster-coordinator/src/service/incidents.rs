@@ -11,6 +11,7 @@ use muster_proto::v1::incident_service_server::IncidentService;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use crate::caller::Call;
 use crate::mail::Mailer;
 use crate::status::ServiceError;
 use crate::wire::FieldFault;
@@ -26,28 +27,34 @@ const TEST_MAIL_WITHIN: Duration = Duration::from_secs(20);
 #[tonic::async_trait]
 impl IncidentService for Services {
     async fn get_incident(&self, request: Request<v1::GetIncidentRequest>) -> Result<Response<v1::Incident>, Status> {
-        Ok(Response::new(self.get_incident_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.get_incident_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn list_incidents(
         &self,
         request: Request<v1::ListIncidentsRequest>,
     ) -> Result<Response<v1::ListIncidentsResponse>, Status> {
-        Ok(Response::new(self.list_incidents_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.list_incidents_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn send_test_mail(
         &self,
         request: Request<v1::SendTestMailRequest>,
     ) -> Result<Response<v1::SendTestMailResponse>, Status> {
-        Ok(Response::new(self.send_test_mail_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.send_test_mail_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 }
 
 impl Services {
-    async fn get_incident_of(&self, request: v1::GetIncidentRequest) -> Result<v1::Incident, ServiceError> {
+    async fn get_incident_of(&self, call: Call, request: v1::GetIncidentRequest) -> Result<v1::Incident, ServiceError> {
         let (organization, id) = name::incident("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let found = self
             .shard
             .turn(move |turn| {
@@ -61,10 +68,11 @@ impl Services {
 
     async fn list_incidents_of(
         &self,
+        call: Call,
         request: v1::ListIncidentsRequest,
     ) -> Result<v1::ListIncidentsResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_DEFAULT)?;
         let filter = IncidentFilter::parse(&request.filter).map_err(ServiceError::Filter)?;
         let query = self.tokens.query("incidents", &[&request.parent, &request.filter]);
@@ -85,10 +93,11 @@ impl Services {
 impl Services {
     async fn send_test_mail_of(
         &self,
+        call: Call,
         request: v1::SendTestMailRequest,
     ) -> Result<v1::SendTestMailResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let recipient = email_address(&request.recipient).map_err(|problem| FieldFault::new("recipient", problem))?;
         let Some(letterhead) = self.mailer.letterhead() else {
             return Err(ServiceError::MailNotConfigured(Mailer::nowhere().answer));

@@ -27,7 +27,8 @@ use muster_proto::v1::integration_service_server::IntegrationService;
 use muster_shard::Turn;
 use tonic::{Request, Response, Status};
 
-use super::{Services, principal};
+use super::Services;
+use crate::caller::Call;
 use crate::status::ServiceError;
 use crate::wire::etag::Guard;
 use crate::wire::integration::{self, Told};
@@ -46,9 +47,9 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::CreateIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.create_integration_of(by, request.into_inner()).await?,
+            self.create_integration_of(call, request.into_inner()).await?,
         ))
     }
 
@@ -56,30 +57,36 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::GetIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        Ok(Response::new(self.get_integration_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.get_integration_of(Call::of(&request), request.into_inner())
+                .await?,
+        ))
     }
 
     async fn list_integrations(
         &self,
         request: Request<v1::ListIntegrationsRequest>,
     ) -> Result<Response<v1::ListIntegrationsResponse>, Status> {
-        Ok(Response::new(self.list_integrations_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.list_integrations_of(Call::of(&request), request.into_inner())
+                .await?,
+        ))
     }
 
     async fn update_integration(
         &self,
         request: Request<v1::UpdateIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.update_integration_of(by, request.into_inner()).await?,
+            self.update_integration_of(call, request.into_inner()).await?,
         ))
     }
 
     async fn delete_integration(&self, request: Request<v1::DeleteIntegrationRequest>) -> Result<Response<()>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.delete_integration_of(by, request.into_inner()).await?,
+            self.delete_integration_of(call, request.into_inner()).await?,
         ))
     }
 
@@ -87,9 +94,9 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::EnableIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.enable_integration_of(by, request.into_inner()).await?,
+            self.enable_integration_of(call, request.into_inner()).await?,
         ))
     }
 
@@ -97,9 +104,9 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::DisableIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.disable_integration_of(by, request.into_inner()).await?,
+            self.disable_integration_of(call, request.into_inner()).await?,
         ))
     }
 
@@ -107,9 +114,9 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::PauseIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.pause_integration_of(by, request.into_inner()).await?,
+            self.pause_integration_of(call, request.into_inner()).await?,
         ))
     }
 
@@ -117,9 +124,9 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::ResumeIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.resume_integration_of(by, request.into_inner()).await?,
+            self.resume_integration_of(call, request.into_inner()).await?,
         ))
     }
 
@@ -127,9 +134,9 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::CheckIntegrationRequest>,
     ) -> Result<Response<Self::CheckIntegrationStream>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.check_integration_of(by, request.into_inner()).await?,
+            self.check_integration_of(call, request.into_inner()).await?,
         ))
     }
 
@@ -137,8 +144,10 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::RunIntegrationRequest>,
     ) -> Result<Response<v1::RunIntegrationResponse>, Status> {
-        let by = principal(&request);
-        Ok(Response::new(self.run_integration_of(by, request.into_inner()).await?))
+        let call = Call::of(&request);
+        Ok(Response::new(
+            self.run_integration_of(call, request.into_inner()).await?,
+        ))
     }
 
     async fn summarize_integrations(
@@ -146,7 +155,8 @@ impl IntegrationService for Services {
         request: Request<v1::SummarizeIntegrationsRequest>,
     ) -> Result<Response<v1::SummarizeIntegrationsResponse>, Status> {
         Ok(Response::new(
-            self.summarize_integrations_of(request.into_inner()).await?,
+            self.summarize_integrations_of(Call::of(&request), request.into_inner())
+                .await?,
         ))
     }
 
@@ -154,34 +164,42 @@ impl IntegrationService for Services {
         &self,
         request: Request<v1::WatchIntegrationsRequest>,
     ) -> Result<Response<Self::WatchIntegrationsStream>, Status> {
-        Ok(Response::new(self.watch_integrations_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.watch_integrations_of(Call::of(&request), request.into_inner())
+                .await?,
+        ))
     }
 
     async fn batch_run_integrations(
         &self,
         request: Request<v1::BatchRunIntegrationsRequest>,
     ) -> Result<Response<v1::BatchRunIntegrationsResponse>, Status> {
-        let by = principal(&request);
+        let call = Call::of(&request);
         Ok(Response::new(
-            self.batch_run_integrations_of(by, request.into_inner()).await?,
+            self.batch_run_integrations_of(call, request.into_inner()).await?,
         ))
     }
 }
 
 impl Services {
-    async fn get_integration_of(&self, request: v1::GetIntegrationRequest) -> Result<v1::Integration, ServiceError> {
+    async fn get_integration_of(
+        &self,
+        call: Call,
+        request: v1::GetIntegrationRequest,
+    ) -> Result<v1::Integration, ServiceError> {
         let (organization, id) = name::integration("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let told = self.read_integration(organization, id).await?;
         integration::integration(&told).map_err(ServiceError::internal)
     }
 
     async fn summarize_integrations_of(
         &self,
+        call: Call,
         request: v1::SummarizeIntegrationsRequest,
     ) -> Result<v1::SummarizeIntegrationsResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let summary = self.shard.turn(move |turn| {
             let index = turn.state().index();
             let count = |status| index.count(&organization, status) as u64;
@@ -207,11 +225,12 @@ impl Services {
 
     async fn delete_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::DeleteIntegrationRequest,
     ) -> Result<(), ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         let guard = Guard::of(&request.etag);
         self.shard
             .turn(move |turn| {
@@ -233,11 +252,12 @@ impl Services {
 
     async fn disable_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::DisableIntegrationRequest,
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, id) = name::integration("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         let command = Command::DisableIntegration(Disable {
             organization: organization.clone(),
             integration: id,
@@ -274,11 +294,12 @@ impl Services {
     /// Activates what fits its connector's schema. A draft was never judged by it, and a schema may have become stricter.
     async fn enable_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::EnableIntegrationRequest,
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, id) = name::integration("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         self.judge_ready()?;
         let guard = Guard::of(&request.etag);
         for _ in 0..TRIES_MAX {

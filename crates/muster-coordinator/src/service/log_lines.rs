@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 
 use super::Services;
 use super::executions::Found;
+use crate::caller::Call;
 use crate::status::ServiceError;
 use crate::wire::log_line::log_lines;
 use crate::wire::name;
@@ -34,24 +35,29 @@ impl LogLineService for Services {
         &self,
         request: Request<v1::ListLogLinesRequest>,
     ) -> Result<Response<v1::ListLogLinesResponse>, Status> {
-        Ok(Response::new(self.list_log_lines_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.list_log_lines_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn tail_log_lines(
         &self,
         request: Request<v1::TailLogLinesRequest>,
     ) -> Result<Response<Self::TailLogLinesStream>, Status> {
-        Ok(Response::new(self.tail_log_lines_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.tail_log_lines_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 }
 
 impl Services {
     async fn list_log_lines_of(
         &self,
+        call: Call,
         request: v1::ListLogLinesRequest,
     ) -> Result<v1::ListLogLinesResponse, ServiceError> {
         let name = name::execution("parent", &request.parent)?;
-        self.judge_organization(&name.organization)?;
+        self.judge_organization(&call, &name.organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
         let query = self.tokens.query("log_lines", &[&request.parent]);
         let from: Option<u32> = query
@@ -73,10 +79,11 @@ impl Services {
 
     async fn tail_log_lines_of(
         &self,
+        call: Call,
         request: v1::TailLogLinesRequest,
     ) -> Result<BoxStream<'static, Result<v1::TailLogLinesResponse, Status>>, ServiceError> {
         let name = name::execution("parent", &request.parent)?;
-        self.judge_organization(&name.organization)?;
+        self.judge_organization(&call, &name.organization)?;
         let execution = name.execution;
         // Watched before it is looked at, so that its end is not missed.
         let changes = self.shard.watch_executions();

@@ -8,6 +8,7 @@ use muster_proto::v1::runner_registry_service_server::RunnerRegistryService;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use crate::caller::Call;
 use crate::status::ServiceError;
 use crate::wire::filter::RunnerFilter;
 use crate::wire::name;
@@ -17,21 +18,25 @@ use crate::wire::runner::{self, EXECUTIONS_SHOWN_MAX, Seen};
 #[tonic::async_trait]
 impl RunnerRegistryService for Services {
     async fn get_runner(&self, request: Request<v1::GetRunnerRequest>) -> Result<Response<v1::Runner>, Status> {
-        Ok(Response::new(self.get_runner_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.get_runner_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn list_runners(
         &self,
         request: Request<v1::ListRunnersRequest>,
     ) -> Result<Response<v1::ListRunnersResponse>, Status> {
-        Ok(Response::new(self.list_runners_of(request.into_inner()).await?))
+        Ok(Response::new(
+            self.list_runners_of(Call::of(&request), request.into_inner()).await?,
+        ))
     }
 }
 
 impl Services {
-    async fn get_runner_of(&self, request: v1::GetRunnerRequest) -> Result<v1::Runner, ServiceError> {
+    async fn get_runner_of(&self, call: Call, request: v1::GetRunnerRequest) -> Result<v1::Runner, ServiceError> {
         let (organization, id) = name::runner("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let of = organization.clone();
         let found = self
             .shard
@@ -44,9 +49,13 @@ impl Services {
         Ok(runner::runner(&organization, found, self.said.by(id)))
     }
 
-    async fn list_runners_of(&self, request: v1::ListRunnersRequest) -> Result<v1::ListRunnersResponse, ServiceError> {
+    async fn list_runners_of(
+        &self,
+        call: Call,
+        request: v1::ListRunnersRequest,
+    ) -> Result<v1::ListRunnersResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
         let filter = RunnerFilter::parse(&request.filter).map_err(ServiceError::Filter)?;
         order_by(&request.order_by, &[("name", ())])?;

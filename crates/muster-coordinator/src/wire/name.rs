@@ -230,7 +230,7 @@ fn part<T: FromStr<Err: Display>>(field: &str, what: &str, id: &str) -> Result<T
         .map_err(|error| FieldFault::new(field, format_args!("has `{}` for {what}: {error}", shown(id))))
 }
 
-fn uuid<T: FromStr>(field: &str, what: &str, id: &str) -> Result<T, FieldFault> {
+pub(crate) fn uuid<T: FromStr>(field: &str, what: &str, id: &str) -> Result<T, FieldFault> {
     canonical(id).ok_or_else(|| {
         let shown = shown(id);
         let problem = format_args!(

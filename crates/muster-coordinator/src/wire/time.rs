@@ -6,7 +6,7 @@ use muster_core::time::{Interval, Stamp};
 
 use super::FieldFault;
 
-pub(super) fn timestamp(stamp: Stamp) -> prost_types::Timestamp {
+pub(crate) fn timestamp(stamp: Stamp) -> prost_types::Timestamp {
     let millis = stamp.millis();
     prost_types::Timestamp {
         seconds: i64::try_from(millis / 1_000).unwrap_or(i64::MAX),

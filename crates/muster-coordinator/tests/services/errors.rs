@@ -1,66 +1,14 @@
 //! Every call, with what it does not take: each error says its reason, and where to read more.
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use muster_proto::FILE_DESCRIPTOR_SET;
 use prost::Message as _;
 use prost_types::{FileDescriptorSet, MethodDescriptorProto};
-use tokio::time::timeout;
-use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::codegen::http::uri::PathAndQuery;
-use tonic::{Code, Request, Status};
+use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::rig::{PATIENCE, Rig, assert_refused};
-
-/// Bytes as they are: for calls that no generated client would make.
-#[derive(Debug, Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let bytes = buffer.remaining();
-        Ok(Some(buffer.copy_to_bytes(bytes)))
-    }
-}
-
-/// The first answer to a call with these bytes as its one message.
-async fn call(rig: &Rig, path: &str, message: impl Into<Bytes>) -> Result<Option<Bytes>, Status> {
-    let mut client = Grpc::new(rig.channel());
-    client.ready().await.expect("it listens");
-    let path: PathAndQuery = path.parse().expect("a path");
-    let request = Request::new(tokio_stream::once(message.into()));
-    let mut answer = client.streaming(request, path, Raw).await?.into_inner();
-    timeout(PATIENCE, answer.message()).await.expect("an answer in time")
-}
+use crate::raw::call;
+use crate::rig::{Rig, assert_refused};
 
 fn methods() -> Vec<(String, MethodDescriptorProto)> {
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("a set");
@@ -82,12 +30,12 @@ async fn every_call_refuses_an_empty_request_with_details() {
     let rig = Rig::empty().await;
     let methods = methods();
     assert!(methods.len() >= 20, "all services are there: {methods:?}");
-    // What that service does is about all that there is, and needs to be told nothing.
-    let told = methods
-        .into_iter()
-        .filter(|(path, _)| !path.starts_with("/muster.v1.MaintenanceService/"));
+    // What that service does is about all that there is, and needs to be told nothing; so does the question who one is.
+    let told = methods.into_iter().filter(|(path, _)| {
+        !path.starts_with("/muster.v1.MaintenanceService/") && path != "/muster.v1.AccessService/WhoAmI"
+    });
     for (path, _) in told {
-        let status = call(&rig, &path, Bytes::new()).await.expect_err(&path);
+        let status = call(rig.channel(), None, &path, Bytes::new()).await.expect_err(&path);
         let details = status.get_error_details();
         let info = details
             .error_info()
@@ -120,7 +68,7 @@ async fn what_is_no_message_or_no_call_is_told_as_any_other_error() {
     let rig = Rig::empty().await;
     for (path, _) in methods() {
         // The wire type 7, which there is not.
-        let status = call(&rig, &path, Bytes::from_static(&[0x0f, 0xff]))
+        let status = call(rig.channel(), None, &path, Bytes::from_static(&[0x0f, 0xff]))
             .await
             .expect_err(&path);
         let details = status.get_error_details();
@@ -129,18 +77,18 @@ async fn what_is_no_message_or_no_call_is_told_as_any_other_error() {
         assert_eq!(status.code(), Code::InvalidArgument, "{path}");
     }
     let list = "/muster.v1.IntegrationService/ListIntegrations";
-    let large = call(&rig, list, vec![0; 10 * 1024 * 1024]).await;
+    let large = call(rig.channel(), None, list, vec![0; 10 * 1024 * 1024]).await;
     assert_refused(large, Code::ResourceExhausted, "REQUEST_TOO_LARGE", None);
     for unknown in [
         "/muster.v1.IntegrationService/Nothing",
         "/muster.v1.NoService/Nothing",
         "/x",
     ] {
-        let answer = call(&rig, unknown, Bytes::new()).await;
+        let answer = call(rig.channel(), None, unknown, Bytes::new()).await;
         assert_refused(answer, Code::Unimplemented, "CALL_UNKNOWN", None);
     }
     assert!(
-        call(&rig, list, b"\x0a\x15organizations/default".as_slice())
+        call(rig.channel(), None, list, b"\x0a\x15organizations/default".as_slice())
             .await
             .is_ok(),
         "others are served"
@@ -161,12 +109,12 @@ async fn each_call_of_runners_takes_messages_up_to_its_own_limit_and_says_which(
             message
         };
         assert_refused(
-            call(&rig, &path, message(limit)).await,
+            call(rig.channel(), None, &path, message(limit)).await,
             Code::InvalidArgument,
             "PROTOCOL_VIOLATION",
             None,
         );
-        let status = call(&rig, &path, message(limit + 1))
+        let status = call(rig.channel(), None, &path, message(limit + 1))
             .await
             .expect_err("it is too large");
         let told = status.message().to_owned();

@@ -1,5 +1,6 @@
 //! The services, called through their generated clients over real connections.
 
+mod access;
 mod connectors;
 mod errors;
 mod executions;
@@ -11,6 +12,7 @@ mod limits;
 mod log_lines;
 mod maintenance;
 mod manners;
+mod raw;
 mod rig;
 mod runners;
 mod served;

@@ -5,19 +5,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_coordinator::access::text::TokenText;
 use muster_coordinator::disks::Disks;
 use muster_coordinator::landing::{Destination, Landing};
 use muster_coordinator::service::{Services, explain_errors};
+use muster_core::decide::access::{Access, token};
 use muster_core::decide::check::report::ReportCheck;
 use muster_core::decide::execution::landing::Landed;
 use muster_core::decide::execution::{Report, fail, finish, progress};
 use muster_core::decide::session::check_in::CheckIn;
-use muster_core::decide::{Assignment, CheckOrder, Command, Message};
+use muster_core::decide::{Answer, Assignment, CheckOrder, Command, Message};
 use muster_core::entity::{Offer, Profile};
 use muster_core::time::Stamp;
 use muster_core::words::{
-    Category, Claim, ConnectorName, Counts, DataType, DisplayName, Failure, OrganizationId, Permission, Pool, PoolName,
-    Principal, RetentionDays, RunnerId, SessionId, Slots,
+    Category, Claim, ConnectorName, Counts, DataType, DisplayName, Failure, Grant, OrganizationId, Permission,
+    PersonId, Pool, PoolName, Principal, RetentionDays, Role, RunnerId, Scope, SessionId, Slots, TokenId,
 };
 use muster_process::{TaskError, Tasks};
 use muster_proto::v1;
@@ -67,7 +69,42 @@ pub struct Rig {
 impl Rig {
     /// The services, and nobody who has checked in.
     pub async fn empty() -> Self {
-        Self::over(MemoryBackend::new(), tempfile::tempdir().expect("a folder")).await
+        Self::over(MemoryBackend::new(), tempfile::tempdir().expect("a folder"), false).await
+    }
+
+    /// The same, which lets in only who shows that they may.
+    pub async fn guarded() -> Self {
+        Self::over(MemoryBackend::new(), tempfile::tempdir().expect("a folder"), true).await
+    }
+
+    /// The text of a new token; `person` is whose it is.
+    pub async fn token(
+        &self,
+        scope: &Scope,
+        role: Role,
+        person: Option<PersonId>,
+        expires: Option<Stamp>,
+    ) -> (TokenId, String) {
+        let id = TokenId(fastrand::u128(..));
+        let text = TokenText::new(id);
+        let create = token::Create {
+            granter: Grant::MOST,
+            token: id,
+            scope: scope.clone(),
+            person,
+            name: DisplayName::new("laptop").expect("a name"),
+            role: Some(role),
+            expires,
+            hash: text.hash(),
+        };
+        self.access(Access::CreateToken(create)).await;
+        (id, text.reveal().to_owned())
+    }
+
+    /// What somebody who may do everything asks about people and tokens.
+    pub async fn access(&self, command: Access) -> Answer {
+        let asked = self.shard.ask(Principal::local(), Command::Access(command));
+        asked.await.expect("it is allowed")
     }
 
     /// A new coordinator over what this one has kept, after it has ended.
@@ -80,10 +117,10 @@ impl Rig {
             .await
             .expect("no panic")
             .expect("it ends");
-        Self::over(self.memory, self._folder).await
+        Self::over(self.memory, self._folder, false).await
     }
 
-    async fn over(memory: MemoryBackend, folder: tempfile::TempDir) -> Self {
+    async fn over(memory: MemoryBackend, folder: tempfile::TempDir, is_guarded: bool) -> Self {
         let store = Store::on(Arc::new(memory.clone())).expect("memory is there");
         let started = muster_shard::start(store, Options::default()).expect("it is sound");
         let (shard, landing_work, running) = (
@@ -95,10 +132,14 @@ impl Rig {
         founded.expect("it runs");
         let landing = Landing::open(folder.path()).expect("a landing");
         let disks = Disks::new([folder.path().to_owned()], 1 << 60);
-        let services = Services::new(shard.clone(), landing, Tasks::new()).on_disks(disks.clone());
+        let mut services = Services::new(shard.clone(), landing, Tasks::new()).on_disks(disks.clone());
+        if is_guarded {
+            services = services.guarded();
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it has one");
         let served = Server::builder()
+            .layer(services.door())
             .add_routes(explain_errors(services.with_runners(services.operator_routes())))
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use muster_core::decide::Command;
+use muster_core::decide::access::{Access, person, token};
 use muster_core::decide::organization::create::Create;
 use muster_core::decide::organization::suspend::Suspend;
+use muster_core::decide::{Answer, Command};
 use muster_core::time::{Moment, Stamp};
-use muster_core::words::{DisplayName, Principal, Quotas, RetentionDays};
+use muster_core::words::{
+    DisplayName, EmailAddress, Grant, Principal, Quotas, RetentionDays, Role, Scope, TokenHash, TokenId,
+};
 use muster_shard::Options;
 use muster_shard::stepped::{CommitStep, Reading, SteppedShard};
 use muster_store::Store;
@@ -96,4 +99,67 @@ fn what_is_durable_is_known_when_it_is_told_and_not_before() {
     let shard = open(&disk, at(1_004));
     let found = shard.handle().directory().organization(&organization());
     assert!(!found.expect("a restart knows it").is_active());
+}
+
+#[test]
+fn a_token_is_known_with_its_person_and_is_gone_with_them() {
+    const TOKEN: TokenId = TokenId(7);
+    let disk = MemoryBackend::new();
+    let mut shard = open(&disk, at(1_000));
+    let create = person::Create {
+        granter: Grant::MOST,
+        scope: Scope::Service,
+        name: DisplayName::new("Ada").expect("a name"),
+        email: EmailAddress::new("ada@example.com").expect("an address"),
+        role: Role::Viewer,
+    };
+    let Answer::Person(ada) = answer(&mut shard, at(1_001), Access::CreatePerson(create)) else {
+        panic!("a person is made");
+    };
+    let token = token::Create {
+        granter: Grant::MOST,
+        token: TOKEN,
+        scope: Scope::Service,
+        person: Some(ada),
+        name: DisplayName::new("laptop").expect("a name"),
+        role: None,
+        expires: None,
+        hash: TokenHash([1; 32]),
+    };
+    let known = |shard: &SteppedShard| {
+        let found = shard.handle().directory().token(TOKEN);
+        found.map(|(_, person)| person.map(|person| person.id))
+    };
+    assert_eq!(known(&shard), None);
+    answer(&mut shard, at(1_002), Access::CreateToken(token));
+    assert_eq!(known(&shard), Some(Some(ada)));
+    drop(shard);
+    disk.lose_unflushed();
+    let mut shard = open(&disk, at(1_003));
+    assert_eq!(known(&shard), Some(Some(ada)), "a restart knows it");
+    let mut changes = shard.handle().directory().watch();
+    let delete = person::Delete {
+        granter: Grant::MOST,
+        scope: Scope::Service,
+        person: ada,
+    };
+    answer(&mut shard, at(1_004), Access::DeletePerson(delete));
+    assert_eq!(known(&shard), None);
+    assert!(changes.has_changed().expect("the shard is there"));
+    changes.mark_unchanged();
+}
+
+/// What is answered to a command about people and tokens.
+fn answer(shard: &mut SteppedShard, now: Reading, command: Access) -> Answer {
+    let handle = shard.handle().clone();
+    let mut asking = pin!(handle.ask(Principal::local(), Command::Access(command)));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(asking.as_mut().poll(&mut context).is_pending());
+    shard.turn(now);
+    loop {
+        shard.commit().expect("the disk is sound");
+        if let Poll::Ready(answer) = asking.as_mut().poll(&mut context) {
+            return answer.expect("it is allowed");
+        }
+    }
 }

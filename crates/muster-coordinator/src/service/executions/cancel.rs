@@ -6,10 +6,11 @@ use muster_core::decide::execution::cancel::Cancel;
 use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Finished;
 use muster_core::time::Stamp;
-use muster_core::words::{LogLevel, LogLine, LogSource, Outcome, Principal};
+use muster_core::words::{LogLevel, LogLine, LogSource, Outcome};
 use muster_proto::v1;
 
 use super::{opened, own};
+use crate::caller::Call;
 use crate::service::Services;
 use crate::service::integrations::preview::judge_command;
 use crate::status::ServiceError;
@@ -22,11 +23,12 @@ const REASON_CHARS_MAX: usize = 500;
 impl Services {
     pub(super) async fn cancel_execution_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::CancelExecutionRequest,
     ) -> Result<v1::Execution, ServiceError> {
         let name = name::execution("name", &request.name)?;
-        self.judge_organization(&name.organization)?;
+        self.judge_organization(&call, &name.organization)?;
+        let by = call.principal();
         let chars = request.reason.chars().count();
         if chars > REASON_CHARS_MAX {
             let problem = format_args!("has {chars} characters: at most {REASON_CHARS_MAX} are allowed");

@@ -10,6 +10,7 @@ use muster_proto::v1;
 use muster_shard::Turn;
 
 use super::{open_before, opened};
+use crate::caller::Call;
 use crate::service::integrations::{find, told};
 use crate::service::{Progress, Services};
 use crate::status::ServiceError;
@@ -28,10 +29,11 @@ const SCANNED_MAX: usize = 10 * PAGE_SIZE_MAX;
 impl Services {
     pub(super) async fn list_executions_of(
         &self,
+        call: Call,
         request: v1::ListExecutionsRequest,
     ) -> Result<v1::ListExecutionsResponse, ServiceError> {
         let scope = name::executions_of("parent", &request.parent)?;
-        self.judge_organization(&scope.organization)?;
+        self.judge_organization(&call, &scope.organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
         let filter = ExecutionFilter::parse(&request.filter).map_err(ServiceError::Filter)?;
         order_by(&request.order_by, &[("create_time desc", ())])?;

@@ -8,6 +8,7 @@ use muster_proto::v1;
 use tonic::Status;
 
 use super::{Found, destination, has_records};
+use crate::caller::Call;
 use crate::landing::Lines;
 use crate::service::Services;
 use crate::status::ServiceError;
@@ -16,9 +17,13 @@ use crate::wire::name;
 type Records = BoxStream<'static, Result<v1::ReadRecordsResponse, Status>>;
 
 impl Services {
-    pub(super) async fn read_records_of(&self, request: v1::ReadRecordsRequest) -> Result<Records, ServiceError> {
+    pub(super) async fn read_records_of(
+        &self,
+        call: Call,
+        request: v1::ReadRecordsRequest,
+    ) -> Result<Records, ServiceError> {
         let name = name::execution("name", &request.name)?;
-        self.judge_organization(&name.organization)?;
+        self.judge_organization(&call, &name.organization)?;
         let execution = name.execution;
         let none = |why| Err(ServiceError::RecordsNotFound { execution, why });
         let finished = match self.find_execution(name).await? {

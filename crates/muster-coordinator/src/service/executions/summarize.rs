@@ -5,6 +5,7 @@ use muster_core::health::Window;
 use muster_core::words::ExecutionStatus;
 use muster_proto::v1;
 
+use crate::caller::Call;
 use crate::service::Services;
 use crate::service::integrations::find;
 use crate::status::ServiceError;
@@ -13,10 +14,11 @@ use crate::wire::name;
 impl Services {
     pub(super) async fn summarize_executions_of(
         &self,
+        call: Call,
         request: v1::SummarizeExecutionsRequest,
     ) -> Result<v1::SummarizeExecutionsResponse, ServiceError> {
         let (organization, id) = name::integration("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let counted = self.shard.turn(move |turn| {
             let state = turn.state();
             let integration = find(state, &organization, id)?;

@@ -16,6 +16,7 @@ use tonic::Status;
 
 use super::list::EXPLAINED_MAX;
 use super::{open_before, opened};
+use crate::caller::Call;
 use crate::service::Services;
 use crate::service::integrations::find;
 use crate::status::ServiceError;
@@ -31,10 +32,11 @@ type Responses = BoxStream<'static, Result<v1::WatchExecutionsResponse, Status>>
 impl Services {
     pub(super) async fn watch_executions_of(
         &self,
+        call: Call,
         request: v1::WatchExecutionsRequest,
     ) -> Result<Responses, ServiceError> {
         let scope = name::watched("parent", &request.parent)?;
-        self.judge_organization(&scope.organization)?;
+        self.judge_organization(&call, &scope.organization)?;
         let query = self.tokens.query("watch", &[&request.parent]);
         let told = query
             .position(&request.resume_token)

@@ -5,7 +5,7 @@ use futures_util::stream::{self, BoxStream};
 use muster_core::decide::check::begin::Check;
 use muster_core::decide::{Answer, CheckEnd, Command};
 use muster_core::remedy;
-use muster_core::words::{Failure, IntegrationId, Principal};
+use muster_core::words::{Failure, IntegrationId};
 use muster_proto::v1;
 use muster_proto::v1::check_integration_response::Event;
 use muster_shard::{Ending, ShardHandle};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{find, judge_guard};
+use crate::caller::Call;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::etag::Guard;
@@ -21,11 +22,12 @@ use crate::wire::{failure, name, time};
 impl Services {
     pub(super) async fn check_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::CheckIntegrationRequest,
     ) -> Result<BoxStream<'static, Result<v1::CheckIntegrationResponse, Status>>, ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         self.judge_ready()?;
         let guard = Guard::of(&request.etag);
         let checks = self.shard.checks();

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::preview::preview;
 use super::{find, judge, told};
+use crate::caller::Call;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::integration::{self, Told};
@@ -18,11 +19,12 @@ use crate::wire::{FieldFault, definition, name};
 impl Services {
     pub(super) async fn create_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::CreateIntegrationRequest,
     ) -> Result<v1::Integration, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         self.judge_ready()?;
         let repeatable = repeatable(&request)?;
         if let Some(told) = self.made_by(&organization, repeatable).await? {

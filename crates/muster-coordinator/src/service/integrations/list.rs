@@ -8,6 +8,7 @@ use muster_proto::v1;
 use muster_shard::Turn;
 
 use super::told_with;
+use crate::caller::Call;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::filter::IntegrationFilter;
@@ -84,10 +85,11 @@ impl Place {
 impl Services {
     pub(super) async fn list_integrations_of(
         &self,
+        call: Call,
         request: v1::ListIntegrationsRequest,
     ) -> Result<v1::ListIntegrationsResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
         let filter = IntegrationFilter::parse(&request.filter).map_err(ServiceError::Filter)?;
         let order = order_by(&request.order_by, ORDERS)?;

@@ -2,10 +2,10 @@
 
 use muster_core::decide::Command;
 use muster_core::decide::integration::pause::{Pause, Resume};
-use muster_core::words::Principal;
 use muster_proto::v1;
 
 use super::Change;
+use crate::caller::Call;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::etag::Guard;
@@ -14,11 +14,12 @@ use crate::wire::{name, time};
 impl Services {
     pub(super) async fn pause_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::PauseIntegrationRequest,
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         let until = time::stamp("until", request.until)?;
         let command = Command::PauseIntegration(Pause {
             organization: organization.clone(),
@@ -35,11 +36,12 @@ impl Services {
 
     pub(super) async fn resume_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::ResumeIntegrationRequest,
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         let command = Command::ResumeIntegration(Resume {
             organization: organization.clone(),
             integration,

@@ -7,6 +7,7 @@ use muster_proto::v1;
 use muster_shard::Turn;
 
 use super::preview::judge_command;
+use crate::caller::Call;
 use crate::service::Services;
 use crate::service::executions::opened;
 use crate::status::{ServiceError, name_of_reason, reason_of_rejection};
@@ -18,11 +19,12 @@ const BATCH_MAX: usize = 1_000;
 impl Services {
     pub(super) async fn run_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::RunIntegrationRequest,
     ) -> Result<v1::RunIntegrationResponse, ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         self.judge_ready()?;
         let data_types = definition::data_type_names(&request.data_types)?;
         let progress = self.progress.clone();
@@ -53,11 +55,12 @@ impl Services {
 
     pub(super) async fn batch_run_integrations_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::BatchRunIntegrationsRequest,
     ) -> Result<v1::BatchRunIntegrationsResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         self.judge_ready()?;
         let count = request.names.len();
         if count == 0 || count > BATCH_MAX {

@@ -4,11 +4,12 @@ use muster_core::decide::Command;
 use muster_core::decide::integration::update::Update;
 use muster_core::entity::{Definition, Integration, PerDataType};
 use muster_core::time::Interval;
-use muster_core::words::{Enablement, OrganizationId, Pool, Principal};
+use muster_core::words::{Enablement, OrganizationId, Pool};
 use muster_proto::v1;
 
 use super::preview::preview;
 use super::{TRIES_MAX, asked, find, judge, judge_guard};
+use crate::caller::Call;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::definition::{self, Changes, intervals, judge_access_schema};
@@ -21,13 +22,14 @@ impl Services {
     /// field never undoes another's of a second one.
     pub(super) async fn update_integration_of(
         &self,
-        by: Principal,
+        call: Call,
         request: v1::UpdateIntegrationRequest,
     ) -> Result<v1::Integration, ServiceError> {
         let asked_for = request.integration.as_ref();
         let asked_for = asked_for.ok_or_else(|| FieldFault::new("integration", "is missing: say what to change"))?;
         let (organization, id) = name::integration("integration.name", &asked_for.name)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
+        let by = call.principal();
         let guard = Guard::of(&asked_for.etag);
         let changes = definition::changes(asked_for, request.update_mask.as_ref())?;
         for _ in 0..TRIES_MAX {

@@ -15,6 +15,7 @@ use tonic::Status;
 
 use super::list::PAGE_BYTES_MAX;
 use super::{find, told_with};
+use crate::caller::Call;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::integration::{self, Told};
@@ -29,10 +30,11 @@ pub(super) type Responses = BoxStream<'static, Result<v1::WatchIntegrationsRespo
 impl Services {
     pub(super) async fn watch_integrations_of(
         &self,
+        call: Call,
         request: v1::WatchIntegrationsRequest,
     ) -> Result<Responses, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
-        self.judge_organization(&organization)?;
+        self.judge_organization(&call, &organization)?;
         let query = self.tokens.query("watch integrations", &[&request.parent]);
         let told = query
             .position(&request.resume_token)
