@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use muster_proto::v1::access_service_client::AccessServiceClient;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::incident_service_client::IncidentServiceClient;
@@ -10,10 +11,13 @@ use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
 use serde::{Deserialize, Serialize};
-use tonic::Status;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Request, Status};
 
-use crate::contexts::Organization;
+use crate::contexts::{Organization, Token};
 use crate::error::Error;
 use crate::settings::{Origin, Said};
 
@@ -107,18 +111,45 @@ impl FromStr for Server {
 /// A coordinator, and the organization that is asked about. Cheap to clone; clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Client {
-    channel: Channel,
+    way: Way,
     /// Where the coordinator is, and who says so where that is not to be seen in the command itself.
     place: String,
     organization: String,
+}
+
+/// The way of every call.
+pub type Way = InterceptedService<Channel, Bearer>;
+
+/// Shows the token, if there is one.
+#[derive(Debug, Clone)]
+pub struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Bearer {
+    fn new(token: Option<&Token>) -> Self {
+        // A token has only characters that metadata takes.
+        let shown = token.and_then(|token| format!("Bearer {}", token.reveal()).parse().ok());
+        Self(shown.map(|mut shown: MetadataValue<Ascii>| {
+            shown.set_sensitive(true);
+            shown
+        }))
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(shown) = &self.0 {
+            request.metadata_mut().insert("authorization", shown.clone());
+        }
+        Ok(request)
+    }
 }
 
 macro_rules! services {
     ($($service:ident: $client:ident),*) => {
         $(
             /// That service of the coordinator.
-            pub fn $service(&self) -> $client<Channel> {
-                $client::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+            pub fn $service(&self) -> $client<Way> {
+                $client::new(self.way.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
             }
         )*
     };
@@ -126,20 +157,21 @@ macro_rules! services {
 
 impl Client {
     /// A client that connects with its first call, and anew when the connection has broken. To be called within a runtime.
-    pub fn new(server: &Said<Server>, organization: &Organization) -> Self {
+    pub fn new(server: &Said<Server>, organization: &Organization, token: Option<&Token>) -> Self {
         let Said { value: server, origin } = server;
         let place = match origin {
             Origin::Flag(_) | Origin::Default => server.url.clone(),
             Origin::Variable(_) | Origin::Context(_) => format!("{} (from {origin})", server.url),
         };
         Self {
-            channel: server.endpoint.connect_lazy(),
+            way: InterceptedService::new(server.endpoint.connect_lazy(), Bearer::new(token)),
             place,
             organization: organization.as_str().to_owned(),
         }
     }
 
     services! {
+        access: AccessServiceClient,
         integrations: IntegrationServiceClient,
         executions: ExecutionServiceClient,
         incidents: IncidentServiceClient,

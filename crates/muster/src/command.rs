@@ -1,5 +1,6 @@
 //! The commands: one module for each noun.
 
+mod access;
 mod alert;
 mod completion;
 mod configured;
@@ -109,6 +110,8 @@ enum Command {
     /// Keep names for coordinators, and choose one
     #[command(subcommand, visible_alias = "contexts")]
     Context(context::Command),
+    Login(access::login::Args),
+    Logout(access::logout::Args),
     Completion(completion::Args),
     Man(man::Args),
 }
@@ -135,6 +138,14 @@ enum Operation {
     /// Show connectors, and run them here without a coordinator
     #[command(subcommand, visible_alias = "connectors")]
     Connector(connector::Command),
+    /// Let people in, and say what they may do
+    #[command(subcommand, visible_alias = "people")]
+    Person(access::person::Command),
+    /// Make and revoke what people and programs show to be let in
+    #[command(subcommand, visible_alias = "tokens")]
+    Token(access::token::Command),
+    #[command(name = "whoami")]
+    WhoAmI(access::whoami::Args),
 }
 
 /// What a command works with.
@@ -177,6 +188,8 @@ impl Cli {
                 "MUSTER_ORGANIZATION",
             ),
             output: said(&matches, "output", global.output.as_ref(), "--output", "MUSTER_OUTPUT"),
+            // There is no flag for it: what is typed stands in the shell's history, and in the list of processes.
+            token: None,
         };
         Ok(cli)
     }
@@ -206,12 +219,15 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Dev(args) => Ok(dev::run(args).into()),
         Command::Operation(operation) => operate(cli.given, operation).map(ExitCode::from),
         Command::Context(command) => context::run(command, cli.given).map(ExitCode::from),
+        Command::Login(args) => access::login::run(args, cli.given).map(ExitCode::from),
+        Command::Logout(_) => access::logout::run(cli.given).map(ExitCode::from),
         Command::Completion(args) => completion::run(&args).map(ExitCode::from),
         Command::Man(args) => man::run(&args).map(ExitCode::from),
     }
 }
 
-fn operate(given: Given, operation: Operation) -> Result<Exit, Error> {
+fn operate(mut given: Given, operation: Operation) -> Result<Exit, Error> {
+    given.token = access::given_token()?;
     let settings = Settings::resolve(given, &Contexts::read()?)?;
     // One call at a time is all that there is to do.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -221,7 +237,11 @@ fn operate(given: Given, operation: Operation) -> Result<Exit, Error> {
     let exit = runtime.block_on(async {
         let asked_for = settings.output.map(|said| said.value);
         let mut session = Session {
-            client: Client::new(&settings.server, &settings.organization.value),
+            client: Client::new(
+                &settings.server,
+                &settings.organization.value,
+                settings.token.as_ref().map(|said| &said.value),
+            ),
             output: Output::new(asked_for.unwrap_or(Format::Table)),
             asked_for,
         };
@@ -234,6 +254,9 @@ fn operate(given: Given, operation: Operation) -> Result<Exit, Error> {
             Operation::Records(args) => records::run(args, &mut session).await,
             Operation::Runner(command) => runner::run(command, &mut session).await,
             Operation::Connector(command) => connector::run(command, &mut session).await,
+            Operation::Person(command) => access::person::run(command, &mut session).await,
+            Operation::Token(command) => access::token::run(command, &mut session).await,
+            Operation::WhoAmI(_) => access::whoami::run(&mut session).await,
         };
         // What was printed before an error is let out before the error is told.
         session.output.flush()?;
@@ -296,7 +319,7 @@ mod tests {
             let help = command.get_after_long_help().or(command.get_after_help());
             let help = help.map(ToString::to_string).unwrap_or_default();
             for example in help.lines().filter_map(|line| line.strip_prefix("  muster ")) {
-                let typed = example.split(['|', '>']).next().unwrap_or(example);
+                let typed = example.split(['|', '>', '<']).next().unwrap_or(example);
                 let words = typed.split_whitespace().map(|word| word.trim_matches('\''));
                 let parsed = Cli::of(std::iter::once("muster").chain(words));
                 assert!(

@@ -116,6 +116,51 @@ impl From<Organization> for String {
     }
 }
 
+/// A token's text. It prints itself nowhere but into the file of contexts.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Token(String);
+
+impl Token {
+    /// The text itself, for the coordinator that it is for.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl FromStr for Token {
+    type Err = String;
+
+    /// What is wrong with it is for the coordinator to say; here only what cannot be sent is refused, and never told again.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if !text.starts_with("mst_") || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("this is no token: one begins with `mst_` and has no blanks".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Token {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Token> for String {
+    fn from(token: Token) -> Self {
+        token.0
+    }
+}
+
 /// What a context says; what it does not say is as without it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +174,9 @@ pub struct Context {
     /// How results are printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Format>,
+    /// What is shown to the coordinator: see `muster login`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
 }
 
 /// What stands in the file.
@@ -158,10 +206,15 @@ impl Contexts {
     pub fn read() -> Result<Self, Error> {
         match path(|name| std::env::var_os(name).map(PathBuf::from)) {
             Some(path) => Self::read_from(path),
-            None => Ok(Self {
-                path: None,
-                contents: Contents::default(),
-            }),
+            None => Ok(Self::none()),
+        }
+    }
+
+    /// None at all, and no file.
+    pub fn none() -> Self {
+        Self {
+            path: None,
+            contents: Contents::default(),
         }
     }
 

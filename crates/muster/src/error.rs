@@ -71,6 +71,16 @@ pub enum Error {
     /// A flag cannot be applied to the configuration.
     #[error("cannot apply `{flag}`: {reason}")]
     Assignment { flag: String, reason: String },
+    /// What was given as a token is none. It is not told again.
+    #[error("there is no token to use in {place}: {problem}")]
+    TokenUnusable { place: String, problem: String },
+    /// A context is for another coordinator, and its token is for no other.
+    #[error("context `{context}` is for {kept}, and not for {given}")]
+    OtherServer {
+        context: String,
+        kept: String,
+        given: String,
+    },
     /// Nothing says where contexts are kept.
     #[error("there is no home folder to keep contexts in")]
     ContextsUnknown,
@@ -118,6 +128,8 @@ pub enum Kind {
     DataType,
     AccessSchema,
     Context,
+    Person,
+    Token,
 }
 
 impl Kind {
@@ -132,6 +144,8 @@ impl Kind {
             Self::DataType => "data type",
             Self::AccessSchema => "access schema",
             Self::Context => "context",
+            Self::Person => "person",
+            Self::Token => "token",
         }
     }
 }
@@ -252,6 +266,8 @@ impl Error {
             | Self::ConfigurationUnusable { .. }
             | Self::Unfit(_)
             | Self::Assignment { .. }
+            | Self::TokenUnusable { .. }
+            | Self::OtherServer { .. }
             | Self::ContextsUnknown
             | Self::ContextsUnusable(_)
             | Self::ContextsUnwritable { .. }

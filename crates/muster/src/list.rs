@@ -2,7 +2,8 @@
 
 use muster_proto::v1::{
     Connector, Execution, Incident, Integration, ListConnectorsRequest, ListExecutionsRequest, ListIncidentsRequest,
-    ListIntegrationsRequest, ListRunnersRequest, Runner, UpcomingCollection,
+    ListIntegrationsRequest, ListPeopleRequest, ListRunnersRequest, ListTokensRequest, Person, Runner, Token,
+    UpcomingCollection,
 };
 
 use crate::client::Client;
@@ -157,6 +158,48 @@ pub async fn connectors(client: &Client, limit: usize) -> Result<Listed<Connecto
             .map_err(|status| client.error("list connectors", &status))?
             .into_inner();
         Ok((page.connectors, page.next_page_token))
+    })
+    .await
+}
+/// The people of an organization (`organizations/{organization}`) or of the service's own staff (`service`), the oldest first.
+///
+/// # Errors
+/// Those of the calls.
+pub async fn people(client: &Client, parent: &str, limit: usize) -> Result<Listed<Person>, Error> {
+    let mut service = client.access();
+    pages(limit, PAGE_MAX, async |page_size, page_token| {
+        let request = ListPeopleRequest {
+            parent: parent.to_owned(),
+            page_size,
+            page_token,
+        };
+        let page = service.list_people(request).await;
+        let page = page
+            .map_err(|status| client.error("list people", &status))?
+            .into_inner();
+        Ok((page.people, page.next_page_token))
+    })
+    .await
+}
+
+/// The tokens of these, the oldest first; `person` is whose, by their name, or empty.
+///
+/// # Errors
+/// Those of the calls.
+pub async fn tokens(client: &Client, parent: &str, person: &str, limit: usize) -> Result<Listed<Token>, Error> {
+    let mut service = client.access();
+    pages(limit, PAGE_MAX, async |page_size, page_token| {
+        let request = ListTokensRequest {
+            parent: parent.to_owned(),
+            page_size,
+            page_token,
+            person: person.to_owned(),
+        };
+        let page = service.list_tokens(request).await;
+        let page = page
+            .map_err(|status| client.error("list tokens", &status))?
+            .into_inner();
+        Ok((page.tokens, page.next_page_token))
     })
     .await
 }

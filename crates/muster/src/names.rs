@@ -1,5 +1,6 @@
 //! From what a person types to the resource that is meant.
 
+mod access;
 mod display;
 mod incident;
 
@@ -15,6 +16,7 @@ use crate::list::{connectors, executions, integrations, runners};
 use crate::output::text::clean;
 use muster_process::nearest;
 
+pub use access::{person, token};
 pub use display::DisplayNames;
 pub use incident::incident;
 
@@ -267,6 +269,8 @@ async fn not_found<T>(
         Kind::Connector => error.has_reason(ErrorReason::ConnectorNotFound),
         // They are no resources.
         Kind::DataType | Kind::AccessSchema | Kind::Context => false,
+        // They are looked for in their lists.
+        Kind::Person | Kind::Token => false,
     };
     if is_missing {
         return Err(missing(client, kind, given, known().await?));

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::client::Server;
-use crate::contexts::{Context, ContextName, Contexts, Organization};
+use crate::contexts::{Context, ContextName, Contexts, Organization, Token};
 use crate::error::Error;
 use crate::output::Format;
 
@@ -54,6 +54,7 @@ pub struct Given {
     pub server: Option<Said<Server>>,
     pub organization: Option<Said<Organization>>,
     pub output: Option<Said<Format>>,
+    pub token: Option<Said<Token>>,
 }
 
 /// What a command works by.
@@ -65,6 +66,8 @@ pub struct Settings {
     pub organization: Said<Organization>,
     /// How results are printed; `None`: as the command does it when nobody says.
     pub output: Option<Said<Format>>,
+    /// What is shown to the coordinator; `None`: nothing.
+    pub token: Option<Said<Token>>,
 }
 
 impl Settings {
@@ -88,7 +91,11 @@ impl Settings {
                 })
             ),
         };
+        // A token is for the coordinator that it was given for, and no other is shown it.
+        let token_is_for = context.server.clone();
         let server = chosen.first(given.server, context.server);
+        let is_that_one = server.as_ref().map(|said| &said.value) == token_is_for.as_ref();
+        let token = chosen.first(given.token, context.token.filter(|_| is_that_one));
         let organization = chosen.first(given.organization, context.organization);
         Ok(Self {
             server: server.unwrap_or_else(|| {
@@ -106,6 +113,7 @@ impl Settings {
                 )
             }),
             output: chosen.first(given.output, context.output),
+            token,
         })
     }
 }

@@ -5,7 +5,7 @@ mod show;
 
 use serde::Serialize;
 
-use crate::contexts::{Context, ContextName, Contexts};
+use crate::contexts::{ContextName, Contexts};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::table::{Column, Table};
@@ -85,8 +85,14 @@ pub fn run(command: Command, given: Given) -> Result<Exit, Error> {
 struct Document<'a> {
     name: &'a str,
     in_use: bool,
-    #[serde(flatten)]
-    context: &'a Context,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a str>,
+    /// Whether there is a token. What it is is nobody's business.
+    logged_in: bool,
 }
 
 fn list(contexts: &Contexts, output: &mut Output) -> Result<Exit, Error> {
@@ -95,7 +101,10 @@ fn list(contexts: &Contexts, output: &mut Output) -> Result<Exit, Error> {
         let all = contexts.iter().map(|(name, context)| Document {
             name: name.as_str(),
             in_use: in_use(name),
-            context,
+            server: context.server.as_ref().map(|server| server.url()),
+            organization: context.organization.as_ref().map(|one| one.as_str()),
+            output: context.output.map(Format::as_str),
+            logged_in: context.token.is_some(),
         });
         output.documents(&all.collect::<Vec<_>>())?;
         output.flush()?;
@@ -147,7 +156,7 @@ fn delete(name: &ContextName, mut contexts: Contexts) -> Result<Exit, Error> {
 }
 
 /// Prints the sentence that says what was done.
-fn tell(sentence: &str) -> Result<Exit, Error> {
+pub(super) fn tell(sentence: &str) -> Result<Exit, Error> {
     let mut output = Output::new(Format::Table);
     output.line(clean(sentence))?;
     output.flush()?;

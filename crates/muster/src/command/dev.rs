@@ -171,7 +171,7 @@ async fn dev(args: Args, tasks: Tasks) -> Result<(), DevError> {
         origin: Origin::Default,
     };
     let organization = ORGANIZATION.parse().expect("letters make an organization's id");
-    let client = Client::new(&server, &organization);
+    let client = Client::new(&server, &organization, None);
     connector_is_offered(&client).await?;
     let mut follow = Follow::new(&client, client.parent(), &[]);
     // The watch begins before the work does, so that every status is seen.

@@ -30,6 +30,10 @@ impl Error {
             }
             Self::Unfit(unfit) => Some(unfit.next.clone()),
             Self::Assignment { .. } => Some("look at what there is: muster integration show NAME".to_owned()),
+            Self::TokenUnusable { .. } => Some("an admin makes one: muster token create; then: muster login".to_owned()),
+            Self::OtherServer { given, .. } => {
+                Some(format!("name a context for that one: muster --context NAME login --server {given}"))
+            }
             Self::ContextsUnknown => Some("name the file with MUSTER_CONTEXTS".to_owned()),
             Self::ContextsUnusable(_) => {
                 Some("mend the file, or move it away and begin anew: muster context set NAME --server URL".to_owned())

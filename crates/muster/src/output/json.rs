@@ -30,7 +30,11 @@ document!(
     SendTestMailResponse,
     LogLine,
     Runner,
-    Connector
+    Connector,
+    Person,
+    Token,
+    CreateTokenResponse,
+    WhoAmIResponse
 );
 
 /// A message, to be written as JSON.

@@ -52,7 +52,8 @@ IN USE  NAME  SERVER                   ORGANIZATION  OUTPUT
     assert_eq!(
         listed[1],
         serde_json::json!({
-            "name": "lab", "in_use": false, "server": "http://127.0.0.1:17443", "organization": "acme", "output": "jsonl"
+            "name": "lab", "in_use": false, "server": "http://127.0.0.1:17443", "organization": "acme", "output": "jsonl",
+            "logged_in": false
         })
     );
     run_in(home.path(), &["context", "use", "lab"])

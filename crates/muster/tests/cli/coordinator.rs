@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use muster_proto::v1::access_service_server::{AccessService, AccessServiceServer};
 use muster_proto::v1::connector_service_server::{ConnectorService, ConnectorServiceServer};
 use muster_proto::v1::execution_service_server::{ExecutionService, ExecutionServiceServer};
 use muster_proto::v1::incident_service_server::{IncidentService, IncidentServiceServer};
@@ -44,6 +45,8 @@ pub struct State {
     pub runners: Vec<Runner>,
     pub incidents: Vec<Incident>,
     pub connectors: Vec<Connector>,
+    pub people: Vec<Person>,
+    pub tokens: Vec<Token>,
     pub log_lines: Vec<LogLine>,
     pub dropped_log_lines: u64,
     /// What the next calls of a method are answered instead.
@@ -80,6 +83,7 @@ impl Coordinator {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let services = Services(Arc::clone(&state));
         let server = tonic::transport::Server::builder()
+            .add_service(AccessServiceServer::new(services.clone()))
             .add_service(IntegrationServiceServer::new(services.clone()))
             .add_service(ExecutionServiceServer::new(services.clone()))
             .add_service(IncidentServiceServer::new(services.clone()))
@@ -503,5 +507,82 @@ impl ConnectorService for Services {
             connectors,
             next_page_token,
         }))
+    }
+}
+
+/// Whom it holds; the command line is tested with the real service in `access.rs`.
+#[tonic::async_trait]
+impl AccessService for Services {
+    async fn who_am_i(&self, _request: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
+        Ok(Response::new(WhoAmIResponse {
+            principal: "operator local".to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn create_person(&self, request: Request<CreatePersonRequest>) -> Result<Response<Person>, Status> {
+        Ok(Response::new(request.into_inner().person.unwrap_or_default()))
+    }
+
+    async fn get_person(&self, request: Request<GetPersonRequest>) -> Result<Response<Person>, Status> {
+        self.person(&request.into_inner().name)
+    }
+
+    async fn list_people(&self, request: Request<ListPeopleRequest>) -> Result<Response<ListPeopleResponse>, Status> {
+        let parent = request.into_inner().parent;
+        let people = self.open("list_people")?.people.clone().into_iter();
+        Ok(Response::new(ListPeopleResponse {
+            people: people.filter(|person| person.name.starts_with(&parent)).collect(),
+            ..Default::default()
+        }))
+    }
+
+    async fn update_person(&self, request: Request<UpdatePersonRequest>) -> Result<Response<Person>, Status> {
+        Ok(Response::new(request.into_inner().person.unwrap_or_default()))
+    }
+
+    async fn disable_person(&self, request: Request<DisablePersonRequest>) -> Result<Response<Person>, Status> {
+        self.person(&request.into_inner().name)
+    }
+
+    async fn enable_person(&self, request: Request<EnablePersonRequest>) -> Result<Response<Person>, Status> {
+        self.person(&request.into_inner().name)
+    }
+
+    async fn delete_person(&self, request: Request<DeletePersonRequest>) -> Result<Response<()>, Status> {
+        self.person(&request.into_inner().name).map(|_| Response::new(()))
+    }
+
+    async fn create_token(
+        &self,
+        request: Request<CreateTokenRequest>,
+    ) -> Result<Response<CreateTokenResponse>, Status> {
+        Ok(Response::new(CreateTokenResponse {
+            token: request.into_inner().token,
+            text: "mst_text".to_owned(),
+        }))
+    }
+
+    async fn list_tokens(&self, _request: Request<ListTokensRequest>) -> Result<Response<ListTokensResponse>, Status> {
+        let tokens = self.open("list_tokens")?.tokens.clone();
+        Ok(Response::new(ListTokensResponse {
+            tokens,
+            ..Default::default()
+        }))
+    }
+
+    async fn revoke_token(&self, request: Request<RevokeTokenRequest>) -> Result<Response<Token>, Status> {
+        Ok(Response::new(Token {
+            name: request.into_inner().name,
+            ..Default::default()
+        }))
+    }
+}
+
+impl Services {
+    fn person(&self, name: &str) -> Result<Response<Person>, Status> {
+        let found = self.open("person")?.people.iter().find(|one| one.name == name).cloned();
+        let not_found = || refusal(Code::NotFound, "PERSON_NOT_FOUND", "there is no such person");
+        found.map(Response::new).ok_or_else(not_found)
     }
 }

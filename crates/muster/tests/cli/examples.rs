@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use muster_proto::v1::watch_executions_response::Kind;
 use muster_proto::v1::{
-    ExecutionSnapshot, Integration, ReadRecordsResponse, TailLogLinesResponse, WatchExecutionsResponse,
+    ExecutionSnapshot, Integration, Person, ReadRecordsResponse, TailLogLinesResponse, Token, WatchExecutionsResponse,
 };
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -29,8 +29,13 @@ enum Run<'a> {
 
 fn run_of(example: &str) -> Run<'_> {
     let for_ever = ["muster dev", "muster execution watch"];
+    // Who logs in types a token.
+    let asks = " login";
     let elsewhere = ["/opt/", "/etc/"];
-    if for_ever.iter().any(|start| example.starts_with(start)) || elsewhere.iter().any(|path| example.contains(path)) {
+    if example.contains(asks)
+        || for_ever.iter().any(|start| example.starts_with(start))
+        || elsewhere.iter().any(|path| example.contains(path))
+    {
         return Run::Not;
     }
     Run::Whole(example)
@@ -66,6 +71,22 @@ async fn examples(folder: &Path) -> Vec<String> {
     examples
 }
 
+fn ada(parent: &str) -> Person {
+    Person {
+        name: format!("{parent}/people/01936b1e-0000-7000-8000-0000456789ac"),
+        display_name: "Ada".to_owned(),
+        email: "ada@example.com".to_owned(),
+        ..Person::default()
+    }
+}
+
+fn token() -> Token {
+    Token {
+        name: "organizations/default/tokens/01936b1e-0000-7000-8000-0000456789ab".to_owned(),
+        ..Token::default()
+    }
+}
+
 /// What the examples name.
 fn state() -> State {
     let named = |display_name: &str, connector: &str| Integration {
@@ -94,6 +115,8 @@ fn state() -> State {
         run_answer: vec![completed(LAPTOPS, "456789ab", "user", 2)],
         runners: vec![rack()],
         incidents: vec![incident()],
+        people: ["organizations/default", "service"].map(ada).to_vec(),
+        tokens: vec![token()],
         connectors: vec![host, ldap],
         records: (0..8)
             .map(|_| Script {

@@ -1,5 +1,6 @@
 //! The real `muster` binary against a coordinator in memory: what an operator reads, and with which code it ends.
 
+mod access;
 mod alerts;
 mod checks;
 mod command;

@@ -25,6 +25,10 @@ pub fn run(args: Args, mut contexts: Contexts, given: Given) -> Result<Exit, Err
     let is_new = contexts.set(name.clone(), |context| {
         // What a variable says is said to this shell, not to the file.
         if let Some(server) = by_flag(given.server) {
+            // A token is for the coordinator that it was given for.
+            if context.server.as_ref() != Some(&server) {
+                context.token = None;
+            }
             context.server = Some(server);
         }
         if let Some(organization) = by_flag(given.organization) {
