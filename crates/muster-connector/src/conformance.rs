@@ -24,7 +24,7 @@ use std::time::Duration;
 use muster_core::words::{ConnectorName, DataType, Failure};
 use serde_json::Value;
 
-use crate::Connector;
+use crate::{Connector, Network};
 
 /// How long each check and each collection may take when nobody says otherwise: a source to try things with is a small one.
 pub const STEP_WITHIN_DEFAULT: Duration = Duration::from_secs(5 * 60);
@@ -39,6 +39,8 @@ pub struct Settings {
     pub wrong_config: Option<Value>,
     /// How long each check and each collection may take.
     pub step_within: Duration,
+    /// The way to the source.
+    pub network: Network,
 }
 
 impl Settings {
@@ -49,6 +51,7 @@ impl Settings {
             config,
             wrong_config: None,
             step_within: STEP_WITHIN_DEFAULT,
+            network: Network::by_hand(),
         }
     }
 }
@@ -184,6 +187,7 @@ fn collection(
         config: settings.config.clone(),
         data_type: data_type.clone(),
         cursor,
+        network: settings.network.clone(),
     }
 }
 

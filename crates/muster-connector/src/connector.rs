@@ -5,7 +5,7 @@ use std::pin::Pin;
 use muster_core::words::{Cursor, DataType, Failure};
 use serde_json::Value;
 
-use crate::{Sink, Spec};
+use crate::{Network, Sink, Spec};
 
 /// A future on the heap, so that connectors of different kinds stand in one list.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -18,11 +18,11 @@ pub trait Connector: Send + Sync {
     /// What this connector is, needs and offers. The same at every call.
     fn spec(&self) -> &Spec;
 
-    /// Whether the source answers with this configuration, without collecting from it.
+    /// Whether the source answers with this configuration, without collecting from it. It is reached by `network` alone.
     ///
     /// # Errors
     /// The [`Failure`] that a collection would end with, as far as it can be told beforehand.
-    fn check<'a>(&'a self, config: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
+    fn check<'a>(&'a self, config: &'a Value, network: &'a Network) -> BoxFuture<'a, Result<(), Failure>>;
 
     /// Reads all records of one data type into the sink. Call it through [`run`](crate::run()), which also does what stands around it.
     ///
@@ -42,6 +42,8 @@ pub struct Collection {
     pub data_type: DataType,
     /// Where the last good collection ended. `None`: there was none, or the data type is not incremental; collect everything.
     pub cursor: Option<Cursor>,
+    /// The way to the source, and the only one.
+    pub network: Network,
 }
 
 /// A good end of a collection: every record has been given to the sink.

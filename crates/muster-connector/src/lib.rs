@@ -26,7 +26,10 @@
 pub mod conformance;
 mod connection;
 mod connector;
+mod fields;
 mod key;
+mod network;
+pub mod reach;
 pub mod redact;
 mod run;
 pub mod secret;
@@ -41,9 +44,10 @@ pub use muster_core::remedy;
 pub use muster_core::words::{
     Category, ConnectorName, Counts, Cursor, DataType, Failure, LogLevel, Permission, Reason, ReasonKind,
 };
+pub use network::Network;
 pub use redact::Redactor;
 pub use run::{Done, run};
-pub use sink::{CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, Items, RECORD_BYTES_MAX, Sink, SinkItem, Stop, sink};
+pub use sink::{CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, Items, Limits, RECORD_BYTES_MAX, Sink, SinkItem, Stop, sink};
 pub use spec::{DataTypeSpec, Spec};
 pub use tokio_util::sync::CancellationToken;
 pub use validate::{FAULTS_MAX, Fault, Invalid, judge_schema, validate};

@@ -59,7 +59,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{BoxFuture, CancellationToken, DataTypeSpec, End, Spec, sink};
+    use crate::{BoxFuture, CancellationToken, DataTypeSpec, End, Network, Spec, sink};
 
     /// Gives each value of the configuration's `records`, heeds no refusal, and says that it ended well.
     struct Careless(Spec);
@@ -89,7 +89,7 @@ mod tests {
             &self.0
         }
 
-        fn check<'a>(&'a self, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        fn check<'a>(&'a self, _: &'a Value, _: &'a Network) -> BoxFuture<'a, Result<(), Failure>> {
             Box::pin(async { Ok(()) })
         }
 
@@ -113,6 +113,7 @@ mod tests {
             config,
             data_type: DataType::new(data_type).expect("a name"),
             cursor: None,
+            network: Network::by_hand(),
         };
         run(&Careless::new(), &collection, sink).await.map(|done| done.counts)
     }

@@ -1,9 +1,12 @@
 //! Secrets of a configuration: whoever makes an integration gives references, and the runner puts in their place what they lead to.
 //!
-//! A property whose schema says `"writeOnly": true` is a secret. Its value is `env:NAME` or `file:PATH`, never the secret itself: what stands
-//! between a person and the runner could read that. References lead only to [`Places`] that the runner's own machine has set aside for this: a
+//! A property whose schema says `"writeOnly": true` is a secret. Its value is `env:NAME`, `file:PATH` or `exec:NAME`, never the secret itself: what
+//! stands between a person and the runner could read that. References lead only to [`Places`] that the runner's own machine has set aside for this: a
 //! coordinator that was taken over must not be able to have any file or variable sent to a source of its choice.
 
+mod command;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,10 @@ use muster_core::words::{Category, Failure};
 use serde_json::Value;
 
 use crate::Redactor;
+use crate::fields::each_field;
 use crate::validate::{FAULTS_MAX, Fault};
+
+pub use self::command::SecretCommand;
 
 /// What the names of variables begin with that references may lead to.
 pub const VARIABLE_PREFIX: &str = "MUSTER_SECRET_";
@@ -20,14 +26,13 @@ pub const VARIABLE_PREFIX: &str = "MUSTER_SECRET_";
 /// The most bytes of a secret: keys and certificates have a few KiB.
 pub const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
-/// How deep a schema is followed: more than anybody nests a configuration, and an end for one that refers to itself.
-const DEPTH_MAX: usize = 64;
-
 /// Where references may lead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     /// The folders in which the files of `file:` lie. A relative path is looked for in each of them, in this order. None: no file is a secret.
     pub folders: Vec<PathBuf>,
+    /// The commands of `exec:`, by their names. None: no command prints a secret.
+    pub commands: BTreeMap<String, SecretCommand>,
 }
 
 /// A secret that cannot be had.
@@ -59,9 +64,8 @@ pub struct Resolved {
 ///
 /// # Errors
 /// [`SecretError`]: a secret that is no reference, or one that leads nowhere or elsewhere than it may.
-pub fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<Resolved, SecretError> {
-    let mut paths = Vec::new();
-    find(schema, schema, config, &mut String::new(), 0, &mut paths);
+pub async fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<Resolved, SecretError> {
+    let paths = places_of(schema, config);
     let mut resolved = config.clone();
     for path in &paths {
         let Some(place) = resolved.pointer_mut(path) else {
@@ -69,7 +73,7 @@ pub fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<Resolv
         };
         let problem = match place.as_str() {
             None => Err("is a secret, and must be a text".to_owned()),
-            Some(reference) => lead(reference, places),
+            Some(reference) => lead(reference, places).await,
         };
         let secret = problem.map_err(|problem| SecretError {
             path: path.clone(),
@@ -89,9 +93,7 @@ pub fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<Resolv
 /// runner's to know. `config` need not fit `schema`.
 #[must_use]
 pub fn faults(schema: &Value, config: &Value) -> Vec<Fault> {
-    let mut paths = Vec::new();
-    find(schema, schema, config, &mut String::new(), 0, &mut paths);
-    let faults = paths.into_iter().filter_map(|path| {
+    let faults = places_of(schema, config).into_iter().filter_map(|path| {
         let reference = config.pointer(&path)?.as_str();
         let problem = match reference {
             None => "is a secret, and must be a text".to_owned(),
@@ -107,80 +109,54 @@ pub fn faults(schema: &Value, config: &Value) -> Vec<Fault> {
 fn is_reference(text: &str) -> bool {
     let name = text.strip_prefix("env:").map(|name| name.starts_with(VARIABLE_PREFIX));
     let path = text.strip_prefix("file:").map(|path| !path.is_empty());
-    name.or(path).unwrap_or(false)
+    let command = text.strip_prefix("exec:").map(|name| !name.is_empty());
+    name.or(path).or(command).unwrap_or(false)
 }
 
 /// Not what it is: it may be the secret.
 fn no_reference() -> String {
     format!(
-        "is a secret: give a reference that the runner resolves, `env:{VARIABLE_PREFIX}…` or `file:…`, and never the secret itself"
+        "is a secret: give a reference that the runner resolves, `env:{VARIABLE_PREFIX}…`, `file:…` or `exec:…`, and never the secret itself"
     )
 }
 
-/// Gathers the places of all secrets in `config`, each once.
-fn find(root: &Value, schema: &Value, config: &Value, path: &mut String, depth: usize, found: &mut Vec<String>) {
-    if depth > DEPTH_MAX {
-        return;
-    }
-    if schema.get("writeOnly") == Some(&Value::Bool(true)) {
-        if !config.is_null() && !found.contains(path) {
-            found.push(path.clone());
+/// The places of all secrets in `config`, each once.
+fn places_of(schema: &Value, config: &Value) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    each_field(schema, config, |schema, value, place| {
+        let is_secret = schema.get("writeOnly") == Some(&Value::Bool(true));
+        if is_secret && !value.is_null() && !found.iter().any(|known| known == place) {
+            found.push(place.to_owned());
         }
-        return;
-    }
-    if let Some(referred) = schema.get("$ref").and_then(Value::as_str) {
-        let referred = referred.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
-        if let Some(referred) = referred {
-            find(root, referred, config, path, depth + 1, found);
-        }
-    }
-    for choice in ["allOf", "anyOf", "oneOf"] {
-        for schema in schema.get(choice).and_then(Value::as_array).into_iter().flatten() {
-            find(root, schema, config, path, depth + 1, found);
-        }
-    }
-    for branch in ["if", "then", "else"] {
-        if let Some(schema) = schema.get(branch) {
-            find(root, schema, config, path, depth + 1, found);
-        }
-    }
-    let mut inner = |schema: &Value, key: &str, value: &Value| {
-        let before = path.len();
-        path.push('/');
-        path.push_str(&key.replace('~', "~0").replace('/', "~1"));
-        find(root, schema, value, path, depth + 1, found);
-        path.truncate(before);
-    };
-    match config {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                let property = schema.get("properties").and_then(|properties| properties.get(key));
-                if let Some(schema) = property.or_else(|| schema.get("additionalProperties")) {
-                    inner(schema, key, value);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (place, item) in items.iter().enumerate() {
-                let positional = schema.get("prefixItems").and_then(|schemas| schemas.get(place));
-                if let Some(schema) = positional.or_else(|| schema.get("items")) {
-                    inner(schema, &place.to_string(), item);
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+        is_secret
+    });
+    found
 }
 
 /// What a reference leads to.
-fn lead(reference: &str, places: &Places) -> Result<String, String> {
+async fn lead(reference: &str, places: &Places) -> Result<String, String> {
     if let Some(name) = reference.strip_prefix("env:") {
         return variable(name);
     }
     if let Some(path) = reference.strip_prefix("file:") {
         return file(Path::new(path), places);
     }
+    if let Some(name) = reference.strip_prefix("exec:") {
+        return printed(name, places).await;
+    }
     Err(no_reference())
+}
+
+async fn printed(name: &str, places: &Places) -> Result<String, String> {
+    let shown = name.escape_debug();
+    let command = places.commands.get(name).ok_or_else(|| {
+        format!("refers to the command `{shown}`, which the runner does not have: `[secret_command.{shown}]` of its own configuration names one")
+    })?;
+    let bytes = command
+        .output()
+        .await
+        .map_err(|problem| format!("refers to the command `{shown}`, which {problem}"))?;
+    text_of(bytes).ok_or_else(|| format!("refers to the command `{shown}`, which prints no UTF-8 text"))
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -232,23 +208,31 @@ fn file(path: &Path, places: &Places) -> Result<String, String> {
             "refers to the file `{shown}`, which has more than {SECRET_BYTES_MAX} bytes"
         ));
     }
-    let mut text =
-        String::from_utf8(bytes).map_err(|_| format!("refers to the file `{shown}`, which is no UTF-8 text"))?;
-    // Editors end a file so; no password does.
+    text_of(bytes).ok_or_else(|| format!("refers to the file `{shown}`, which is no UTF-8 text"))
+}
+
+/// The text of a secret; `None` when it is none.
+fn text_of(bytes: Vec<u8>) -> Option<String> {
+    let mut text = String::from_utf8(bytes).ok()?;
+    // Editors end a file so, and programs what they print; no password does.
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
             text.pop();
         }
     }
-    Ok(text)
+    Some(text)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
 
     fn schema() -> Value {
         json!({
@@ -270,19 +254,20 @@ mod tests {
         std::fs::write(folder.path().join("other"), "not for sources").expect("written");
         let places = Places {
             folders: vec!["/nowhere".into(), folder.path().join("secrets")],
+            ..Places::default()
         };
         (folder, places)
     }
 
-    #[test]
-    fn references_are_replaced_wherever_the_schema_has_a_secret_and_nowhere_else() {
+    #[tokio::test]
+    async fn references_are_replaced_wherever_the_schema_has_a_secret_and_nowhere_else() {
         let (folder, places) = folder();
         let absolute = format!("file:{}", folder.path().join("secrets/token").display());
         let config = json!({
             "url": "file:token", "token": "file:token", "bind": {"a/b": absolute}, "keys": [null, "file:token"],
             "loop": {"loop": {"token": "file:token"}}, "unknown": "file:token",
         });
-        let resolved = resolve(&schema(), &config, &places).expect("all are there");
+        let resolved = resolve(&schema(), &config, &places).await.expect("all are there");
         let expected = json!({
             "url": "file:token", "token": "hunter2", "bind": {"a/b": "hunter2"}, "keys": [null, "hunter2"],
             "loop": {"loop": {"token": "hunter2"}}, "unknown": "file:token",
@@ -306,8 +291,8 @@ mod tests {
         );
     }
 
-    #[test]
-    fn nothing_but_what_was_set_aside_can_be_had() {
+    #[tokio::test]
+    async fn nothing_but_what_was_set_aside_can_be_had() {
         let (folder, places) = folder();
         std::os::unix::fs::symlink("../other", folder.path().join("secrets/link")).expect("linked");
         let elsewhere = format!("file:{}", folder.path().join("other").display());
@@ -323,9 +308,15 @@ mod tests {
             ("file:link", "which is not there"),
             ("file:/etc/passwd", "which is not there"),
             ("file:", "cannot read: Is a directory"),
+            (
+                "exec:vault",
+                "refers to the command `vault`, which the runner does not have",
+            ),
+            ("exec:/bin/cat", "which the runner does not have"),
             (elsewhere.as_str(), "which is not there"),
         ] {
             let error = resolve(&schema(), &json!({"token": reference}), &places)
+                .await
                 .err()
                 .expect(reference);
             let failure = Failure::from(error);
@@ -333,8 +324,65 @@ mod tests {
             assert!(failure.message.contains(told), "{}", failure.message);
             assert!(!failure.message.contains("hunter2"), "{}", failure.message);
         }
-        let error = resolve(&schema(), &json!({"token": {"env": "X"}}), &places);
+        let error = resolve(&schema(), &json!({"token": {"env": "X"}}), &places).await;
         let error = error.err().expect("no text");
         assert_eq!(error.to_string(), "/token: is a secret, and must be a text");
+    }
+
+    fn shell(script: &str, within: Duration) -> SecretCommand {
+        SecretCommand {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".to_owned(), script.to_owned()],
+            environment: BTreeMap::from([("VAULT".into(), "hq".into())]),
+            within,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_of_the_runners_own_prints_a_secret() {
+        let places = Places {
+            commands: BTreeMap::from([(
+                "vault".to_owned(),
+                shell("printenv VAULT; test -z \"$CARGO_PKG_NAME\"", LIMIT),
+            )]),
+            ..Places::default()
+        };
+        let resolved = resolve(&schema(), &json!({"token": "exec:vault"}), &places)
+            .await
+            .expect("it prints one");
+        assert_eq!(resolved.config, json!({"token": "hq"}));
+        assert_eq!(
+            resolved.redactor.redact("with hq"),
+            Redactor::new(["hq"]).redact("with hq")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_command_that_fails_hangs_or_floods_is_ended_and_what_it_has_printed_is_not_told() {
+        let short = Duration::from_millis(300);
+        for (script, within, told) in [
+            ("echo hunter2; exit 3", LIMIT, "which has failed (exit status: 3)"),
+            ("echo hunter2; sleep 600", short, "which did not end within 300ms"),
+            // A fork that keeps its output open.
+            (
+                "(trap '' TERM HUP; sleep 600) & echo hunter2",
+                short,
+                "which did not end within 300ms",
+            ),
+            ("yes hunter2", LIMIT, "which prints more than 65536 bytes"),
+            ("printf 'hunter2\\377'", LIMIT, "which prints no UTF-8 text"),
+        ] {
+            let places = Places {
+                commands: BTreeMap::from([("vault".to_owned(), shell(script, within))]),
+                ..Places::default()
+            };
+            let resolved = resolve(&schema(), &json!({"token": "exec:vault"}), &places).await;
+            let problem = resolved.err().expect(script).problem;
+            assert!(
+                problem.starts_with(&format!("refers to the command `vault`, {told}")),
+                "{script}: {problem}"
+            );
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
     }
 }

@@ -65,6 +65,14 @@ pub enum Stop {
     /// Nobody reads the records any more.
     #[error("the records could not be carried on: whoever took them has stopped")]
     Closed,
+    /// It gives more than the runner's configuration lets it.
+    #[error(
+        "the source has more than {limit}, which is the most that this runner's own configuration lets the connector collect"
+    )]
+    TooMuch {
+        /// How much it may: `1000 records (`records_max`)`.
+        limit: String,
+    },
     /// What was given is no record: the connector's bug.
     #[error("record {ordinal} was refused: {reason}")]
     Refused {
@@ -80,9 +88,36 @@ impl From<Stop> for Failure {
         let category = match stop {
             Stop::Canceled => Category::Canceled,
             Stop::Closed => Category::Landing,
+            // Nothing is wrong with the connector; a person has to choose.
+            Stop::TooMuch { .. } => Category::Configuration,
             Stop::Refused { .. } => Category::Connector,
         };
-        Failure::new(category, stop.to_string())
+        let failure = Failure::new(category, stop.to_string());
+        match stop {
+            Stop::TooMuch { .. } => failure.with_remedy(
+                "let the integration collect less; or raise the limit in the connector's table `[connector.NAME]` of the runner's \
+                 configuration, and restart the runner",
+            ),
+            Stop::Canceled | Stop::Closed | Stop::Refused { .. } => failure,
+        }
+    }
+}
+
+/// How much one collection may give. `None`: as much as there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most records.
+    pub records_max: Option<u64>,
+    /// The most bytes of records, as JSON lines and before they are compressed.
+    pub bytes_max: Option<u64>,
+}
+
+impl Limits {
+    /// Which of them these counts exceed.
+    fn exceeded(&self, counts: Counts) -> Option<String> {
+        let over = |count: u64, max: Option<u64>| max.filter(|max| count > *max);
+        let records = over(counts.records, self.records_max).map(|max| format!("{max} records (`records_max`)"));
+        records.or_else(|| over(counts.bytes, self.bytes_max).map(|max| format!("{max} bytes (`bytes_max`)")))
     }
 }
 
@@ -98,6 +133,7 @@ pub fn sink(canceled: CancellationToken) -> (Sink, Items) {
         line: Vec::new(),
         counts: Counts::default(),
         stopped: None,
+        limits: Limits::default(),
         redactor: Redactor::default(),
     };
     (sink, Items { receiver })
@@ -139,6 +175,7 @@ pub struct Sink {
     line: Vec<u8>,
     counts: Counts,
     stopped: Option<Stop>,
+    limits: Limits,
     redactor: Redactor,
 }
 
@@ -147,6 +184,13 @@ impl Sink {
     #[must_use]
     pub fn with_redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
+        self
+    }
+
+    /// The same sink, which takes no more than this.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -160,20 +204,27 @@ impl Sink {
     /// future is dropped before its end, the record was not taken, and nothing that was taken before is lost.
     ///
     /// # Errors
-    /// [`Stop`]: canceled, nobody reads any more, or this is no JSON object or one of more than [`RECORD_BYTES_MAX`] bytes.
+    /// [`Stop`]: canceled, nobody reads any more, there is more than its [`Limits`] let through, or this is no JSON object or one of more
+    /// than [`RECORD_BYTES_MAX`] bytes.
     pub async fn record<T: Serialize + ?Sized>(&mut self, record: &T) -> Result<(), Stop> {
         self.go_on()?;
         if let Err(reason) = write_line(&mut self.line, record) {
             let ordinal = self.counts.records + 1;
             return Err(self.stop(Stop::Refused { ordinal, reason }));
         }
+        let with_it = Counts {
+            records: self.counts.records + 1,
+            bytes: self.counts.bytes + self.line.len() as u64,
+        };
+        if let Some(limit) = self.limits.exceeded(with_it) {
+            return Err(self.stop(Stop::TooMuch { limit }));
+        }
         if self.chunk.len() >= CHUNK_BYTES_TARGET || self.chunk.len() + self.line.len() > CHUNK_BYTES_MAX {
             self.flush().await?;
         }
         self.chunk.extend_from_slice(&self.line);
         self.chunk_records += 1;
-        self.counts.records += 1;
-        self.counts.bytes += self.line.len() as u64;
+        self.counts = with_it;
         Ok(())
     }
 

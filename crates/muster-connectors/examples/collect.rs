@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use muster_connector::{CancellationToken, Collection, DataType, SinkItem, run, sink};
+use muster_connector::{CancellationToken, Collection, DataType, Network, SinkItem, run, sink};
 use muster_connectors::host::Host;
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,6 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         config: serde_json::json!({ "root": root }),
         data_type,
         cursor: None,
+        network: Network::by_hand(),
     };
     let (sink, mut items) = sink(CancellationToken::new());
     let print = async {

@@ -15,6 +15,7 @@
 //! ```
 
 mod collect;
+mod confine;
 mod conversation;
 mod lines;
 mod process;
@@ -26,9 +27,10 @@ mod tail;
 mod writers;
 
 use muster_connector::remedy;
-use muster_connector::{BoxFuture, Collection, Connector, ConnectorName, End, Failure, Sink, Spec};
+use muster_connector::{BoxFuture, Collection, Connector, ConnectorName, End, Failure, Network, Sink, Spec};
 use serde_json::Value;
 
+pub use confine::{Confine, Held, held};
 pub use program::{
     ARGUMENTS_MAX, FieldFault, LINE_BYTES_MAX, LOG_LINES_MAX, Launch, MEMORY_MIB_DEFAULT, Program, VARIABLES_MAX,
     WITHIN_MAX,
@@ -74,10 +76,10 @@ impl Connector for Exec {
         &self.spec
     }
 
-    fn check<'a>(&'a self, config: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn check<'a>(&'a self, config: &'a Value, network: &'a Network) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             self.spec.validate(config)?;
-            collect::check(&self.launch, config).await
+            collect::check(&self.launch, config, network).await
         })
     }
 

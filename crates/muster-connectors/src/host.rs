@@ -8,8 +8,8 @@ mod software;
 mod user;
 
 use muster_connector::{
-    BoxFuture, Category, Collection, Connector, ConnectorName, DataType, DataTypeSpec, End, Failure, Permission, Sink,
-    Spec,
+    BoxFuture, Category, Collection, Connector, ConnectorName, DataType, DataTypeSpec, End, Failure, Network,
+    Permission, Sink, Spec,
 };
 use muster_core::time::Interval;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ impl Connector for Host {
         &self.spec
     }
 
-    fn check<'a>(&'a self, config: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn check<'a>(&'a self, config: &'a Value, _: &'a Network) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             self.spec.validate(config)?;
             let root = open(config)?;

@@ -158,9 +158,21 @@ impl Found<'_> {
     /// Tells a fault of a setting, where it stands. What is wrong already is not told twice.
     pub fn fault(&mut self, key: &str, problem: impl fmt::Display) {
         if self.wrong.insert(key.to_owned()) {
-            let place = self.places.get(key).cloned().unwrap_or(Place::Default);
+            let place = self.place(key);
             self.faults.push(Fault::new(place, Some(key), problem));
         }
+    }
+
+    /// Where a setting has come from: for what is told of it later.
+    #[must_use]
+    pub fn place(&self, key: &str) -> Place {
+        self.places.get(key).cloned().unwrap_or(Place::Default)
+    }
+
+    /// Where a field of a table stands; the table's header, where it is not there.
+    #[must_use]
+    pub fn place_in<T>(&self, table: &Named<T>, field: &str) -> Place {
+        table.place.fields.get(field).unwrap_or(&table.place.header).clone()
     }
 
     /// Whether anything is wrong so far.

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use muster_connector::secret::{Places, resolve};
-use muster_connector::{Collection, Connector, Done, Redactor, Sink, run};
+use muster_connector::{Collection, Connector, Done, Network, Redactor, Sink, run};
 use muster_core::words::{Category, ConnectorName, Failure, Reason, ReasonKind};
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -20,6 +20,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
+
+use crate::config::{Guard, Guards};
 
 /// How long a collection that is told to stop has to do so by itself before it is dropped where it waits.
 const STOPS_WITHIN: Duration = Duration::from_secs(1);
@@ -38,6 +40,8 @@ pub(crate) struct Threads {
     each_max: usize,
     /// Where references to secrets may lead.
     secrets: Arc<Places>,
+    /// What connectors may do.
+    guards: Arc<Guards>,
 }
 
 /// A thread's place among those that are alive.
@@ -79,13 +83,19 @@ impl<T> Drop for Running<T> {
 }
 
 impl Threads {
-    /// Threads for a runner with this many slots, whose secrets lie in these places.
-    pub(crate) fn new(slots: usize, secrets: Places) -> Self {
+    /// Threads for a runner with this many slots, whose secrets lie in these places, and whose connectors may do this.
+    pub(crate) fn new(slots: usize, secrets: Places, guards: Guards) -> Self {
         Self {
             alive: Arc::default(),
             each_max: slots + BLOCKED_MAX,
             secrets: Arc::new(secrets),
+            guards: Arc::new(guards),
         }
+    }
+
+    /// What a connector may do here.
+    pub(crate) fn guard(&self, connector: &ConnectorName) -> Guard {
+        self.guards.of(connector)
     }
 
     /// Begins a collection.
@@ -103,16 +113,27 @@ impl Threads {
             config,
             data_type,
             cursor,
+            network,
         } = collection;
         let stop = sink.cancellation();
-        self.run(connector, config, stop, |connector, config, redactor| async move {
-            let collection = Collection {
-                config,
-                data_type,
-                cursor,
-            };
-            run(connector.as_ref(), &collection, sink.with_redactor(redactor)).await
-        })
+        let limits = self.guard(&connector.spec().name).limits;
+        let within = network.clone();
+        self.run(
+            connector,
+            config,
+            within,
+            stop,
+            move |connector, config, redactor| async move {
+                let collection = Collection {
+                    config,
+                    data_type,
+                    cursor,
+                    network,
+                };
+                let sink = sink.with_redactor(redactor).with_limits(limits);
+                run(connector.as_ref(), &collection, sink).await
+            },
+        )
     }
 
     /// Begins a check: whether the source can be read with this configuration.
@@ -121,20 +142,30 @@ impl Threads {
     /// As of [`start`](Self::start).
     pub(crate) fn check(&self, connector: Arc<dyn Connector>, config: Value) -> Result<Running<()>, Failure> {
         let stop = CancellationToken::new();
-        self.run(connector, config, stop, |connector, config, redactor| async move {
-            let checked = match connector.spec().validate(&config) {
-                Ok(()) => connector.check(&config).await,
-                Err(unfit) => Err(unfit.into()),
-            };
-            checked.map_err(|failure| redactor.failure(failure))
-        })
+        let network = self.guard(&connector.spec().name).network;
+        let within = network.clone();
+        self.run(
+            connector,
+            config,
+            within,
+            stop,
+            move |connector, config, redactor| async move {
+                let checked = match connector.spec().validate(&config) {
+                    Ok(()) => connector.check(&config, &network).await,
+                    Err(unfit) => Err(unfit.into()),
+                };
+                checked.map_err(|failure| redactor.failure(failure))
+            },
+        )
     }
 
-    /// Runs some work of a connector on a thread, with the secrets in the place of the references to them.
+    /// Runs some work of a connector on a thread, with the secrets in the place of the references to them, if its configuration leads it nowhere but
+    /// `within`.
     fn run<T: Send + 'static, W: Future<Output = Result<T, Failure>>>(
         &self,
         connector: Arc<dyn Connector>,
         config: Value,
+        within: Network,
         stop: CancellationToken,
         work: impl FnOnce(Arc<dyn Connector>, Value, Redactor) -> W + Send + 'static,
     ) -> Result<Running<T>, Failure> {
@@ -151,16 +182,20 @@ impl Threads {
             // Out here, since a panic may tell a secret, too.
             let redactor = OnceLock::new();
             let working = async {
-                // Here, since a secret's file may lie on a disk that blocks.
-                let resolved = match resolve(&connector.spec().config_schema, &config, &secrets) {
-                    Ok(resolved) => resolved,
-                    Err(error) => return Some(Err(error.into())),
+                let all = async {
+                    // Here, since a secret's file may lie on a disk that blocks.
+                    let resolved = resolve(&connector.spec().config_schema, &config, &secrets).await?;
+                    let redactor = redactor.get_or_init(|| resolved.redactor).clone();
+                    let judged = within
+                        .judge_config(&connector.spec().config_schema, &resolved.config)
+                        .await;
+                    judged.map_err(|failure| redactor.failure(failure))?;
+                    work(connector, resolved.config, redactor).await
                 };
-                let redactor = redactor.get_or_init(|| resolved.redactor).clone();
                 tokio::select! {
                     biased;
                     () = given_up.cancelled() => None,
-                    result = work(connector, resolved.config, redactor) => Some(result),
+                    result = all => Some(result),
                 }
             };
             let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(working.instrument(span))));
@@ -274,7 +309,7 @@ mod tests {
             &self.spec
         }
 
-        fn check<'a>(&'a self, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        fn check<'a>(&'a self, _: &'a Value, _: &'a Network) -> BoxFuture<'a, Result<(), Failure>> {
             Box::pin(async { Ok(()) })
         }
 
@@ -314,6 +349,7 @@ mod tests {
             config: json!({}),
             data_type: DataType::new("device").expect("a name"),
             cursor: None,
+            network: Network::by_hand(),
         }
     }
 
@@ -325,7 +361,7 @@ mod tests {
             &self.0
         }
 
-        fn check<'a>(&'a self, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        fn check<'a>(&'a self, _: &'a Value, _: &'a Network) -> BoxFuture<'a, Result<(), Failure>> {
             Box::pin(async { Ok(()) })
         }
 
@@ -340,6 +376,7 @@ mod tests {
         std::fs::write(folder.path().join("token"), "hunter\"22").expect("written");
         let secrets = Places {
             folders: vec![folder.path().to_owned()],
+            ..Places::default()
         };
         let spec = Spec {
             config_schema: json!({"properties": {"token": {"writeOnly": true}}}),
@@ -350,7 +387,7 @@ mod tests {
             ..collection()
         };
         let (sink, _items) = sink(CancellationToken::new());
-        let collecting = Threads::new(1, secrets).start(Arc::new(Panicking(spec)), collection, sink);
+        let collecting = Threads::new(1, secrets, Guards::default()).start(Arc::new(Panicking(spec)), collection, sink);
         let ended = timeout(LIMIT, collecting.expect("there is room").ended()).await;
         let failure = ended.expect("in time").expect_err("a panic");
         assert_eq!(
@@ -362,7 +399,7 @@ mod tests {
     #[tokio::test]
     async fn threads_that_never_end_are_bounded_and_their_places_come_back() {
         let blocking = Arc::new(blocking());
-        let threads = Threads::new(1, Places::default());
+        let threads = Threads::new(1, Places::default(), Guards::default());
         let start = || threads.start(blocking.clone(), collection(), sink(CancellationToken::new()).0);
         let held: Result<Vec<Collecting>, Failure> = (0..=BLOCKED_MAX).map(|_| start()).collect();
         let held = held.expect("there is room for these");

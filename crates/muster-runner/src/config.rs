@@ -1,13 +1,18 @@
 //! What an operator sets: a TOML file, environment variables and flags, judged together before anything starts.
 
+mod connectors;
 mod programs;
+mod secret_commands;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use muster_connector::reach::Destination;
+use muster_connector::secret::SecretCommand;
 use muster_connectors::Registry;
 use muster_connectors::exec::Launch;
 use muster_core::words::{ConnectorName, DisplayName, OrganizationId, Pool, PoolName, Slots};
@@ -16,6 +21,9 @@ use muster_process::config::{Found, OpenTable, defaults};
 use muster_process::{ConfigError, config, nearest};
 use muster_session::wire::{CONNECTORS_MAX, SLOTS_MAX};
 use tonic::transport::Uri;
+
+pub(crate) use self::connectors::runs_in;
+pub use self::connectors::{Guard, Guards};
 
 /// Where a coordinator on this machine takes runners: its gRPC listener.
 pub const COORDINATOR_DEFAULT: &str = "http://127.0.0.1:7443";
@@ -87,6 +95,10 @@ pub struct Settings {
         default_value = CONNECTORS_DEFAULT
     )]
     pub connectors: Vec<ConnectorName>,
+    /// What no connector may reach, whatever its `[connector.NAME]` allows: hosts, `*.` and the end of names, addresses and networks, each with
+    /// a port or without, such as `10.0.0.5`, `*.hr.example` or `192.0.2.0/24:22`. A variable or a flag separates them by commas.
+    #[arg(long, env = "MUSTER_DENY", value_name = "DESTINATION", value_delimiter = ',')]
+    pub deny: Vec<Destination>,
     /// How long one execution may take, 1 s to 24 h, such as `90s` or `2h`; one that takes longer fails with `timeout`.
     #[arg(
         long,
@@ -134,6 +146,10 @@ pub struct Config {
     pub connectors: Registry,
     /// The programs that are connectors too; each is asked what it is when the runner starts.
     pub programs: Vec<(ConnectorName, Launch)>,
+    /// What each of them may reach, and how much it may collect.
+    pub guards: Guards,
+    /// The commands that print secrets, by their names.
+    pub secret_commands: BTreeMap<String, SecretCommand>,
     /// How long one execution may take.
     pub time_limit: Duration,
     /// How long it has from the moment in which it is told to stop: also what [`muster_process::Process::stop_within`]
@@ -164,7 +180,7 @@ impl config::Settings for Settings {
     type Config = Config;
 
     fn tables() -> &'static [OpenTable] {
-        &[programs::TABLE]
+        &[programs::TABLE, connectors::TABLE, secret_commands::TABLE]
     }
 
     fn judge(self, found: &mut Found<'_>) -> Option<Config> {
@@ -185,7 +201,10 @@ impl Settings {
 
     fn judge_with(self, known: Registry, found: &mut Found<'_>) -> Option<Config> {
         let programs = programs::judge(&known, found);
-        let connectors = allowed(&self.connectors, known, &programs, found);
+        let named: Vec<ConnectorName> = self.connectors.iter().chain(&programs.names).cloned().collect();
+        let guards = Guards::judge(self.deny, &named, found);
+        let secret_commands = secret_commands::judge(found);
+        let connectors = allowed(&self.connectors, known, &programs.good, found);
         let hosted = self.pool.as_str() == Pool::HOSTED;
         let organization = match self.organization {
             Some(name) if hosted => {
@@ -216,7 +235,9 @@ impl Settings {
             data_folder: data_folder?,
             slots: Slots(self.slots),
             connectors: connectors?,
-            programs,
+            programs: programs.good,
+            guards,
+            secret_commands,
             time_limit: self.time_limit,
             stop_within: self.stop_within,
         })

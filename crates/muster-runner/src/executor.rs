@@ -233,6 +233,7 @@ impl Bench {
             config,
             data_type: assignment.data_type,
             cursor: assignment.cursor,
+            network: self.threads.guard(&assignment.connector).network,
         };
         tracing::info!("starting");
         let (sink, items) = sink(CancellationToken::new());

@@ -1,11 +1,13 @@
 //! A runner from its start to its end.
 
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use muster_connector::redact::redact_known;
-use muster_connectors::exec::Exec;
+use muster_connectors::exec::{Exec, held};
 use muster_failpoint::failpoint;
 use muster_process::Tasks;
 use muster_process::exit::chain;
@@ -19,7 +21,7 @@ use tracing::Instrument;
 
 use crate::checker::Checker;
 use crate::collect::Threads;
-use crate::config::{Config, hostname};
+use crate::config::{Config, hostname, runs_in};
 use crate::error::RunnerError;
 use crate::executor::Executor;
 use crate::identity::DataFolder;
@@ -52,8 +54,9 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     telemetry::redact_by(redact_known);
     let folder = DataFolder::open(&config.data_folder)?;
     let stop = tasks.token();
+    let runs = empty_folder(runs_in(&config.data_folder))?;
     tokio::select! {
-        () = start_programs(&mut config) => {}
+        () = start_programs(&mut config, &runs) => {}
         () = stop.cancelled() => return Ok(()),
     }
     if config.connectors.iter().next().is_none() {
@@ -74,8 +77,8 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let (checked_in, is_checked_in) = watch::channel(false);
     let uploads = Uploads::new(&endpoint, folder.runner(), is_checked_in, tasks.clone());
     let slots = config.slots.0;
-    let secrets = secrets::places(Some(&config.data_folder));
-    let threads = Threads::new(slots as usize, secrets);
+    let secrets = secrets::places(Some(&config.data_folder), config.secret_commands.clone());
+    let threads = Threads::new(slots as usize, secrets, config.guards.clone());
     let (checker, checked) = Checker::new(config.connectors.clone(), threads.clone(), tasks.clone());
     let (executor, news) = Executor::new(
         config.connectors,
@@ -134,11 +137,36 @@ fn recall(spooled: Vec<Kept>) -> (Spans, Vec<v1::Report>) {
     (spans, reports)
 }
 
+/// The folder for what programs keep while they run, without what a runner that was killed has left there.
+fn empty_folder(path: PathBuf) -> Result<PathBuf, RunnerError> {
+    match std::fs::remove_dir_all(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => tracing::warn!(
+            folder = %path.display(),
+            error = chain(&error),
+            "what programs have left behind cannot be removed"
+        ),
+        Ok(()) | Err(_) => {}
+    }
+    match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(RunnerError::Folder { path, source }),
+    }
+}
+
 /// Asks each program what it is, all at the same time. One that does not say is left out until the runner is started anew: what is wrong with it must
 /// not take the other connectors away.
-async fn start_programs(config: &mut Config) {
+async fn start_programs(config: &mut Config, runs: &Path) {
     let programs = std::mem::take(&mut config.programs);
-    let starting = programs.into_iter().map(|(name, launch)| Exec::start(name, launch));
+    let held = held();
+    if !programs.is_empty() && !held.is_whole() {
+        tracing::warn!(
+            missing = %held,
+            "this machine's kernel cannot hold all that programs are confined to: docs/runner-security.md tells what that means"
+        );
+    }
+    let starting = programs
+        .into_iter()
+        .map(|(name, launch)| Exec::start(name, launch.with_runs_in(runs.to_owned())));
     for started in join_all(starting).await {
         match started {
             Ok(program) => config.connectors.insert(Arc::new(program)),

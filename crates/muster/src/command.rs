@@ -137,7 +137,7 @@ enum Operation {
     Runner(runner::Command),
     /// Show connectors, and run them here without a coordinator
     #[command(subcommand, visible_alias = "connectors")]
-    Connector(connector::Command),
+    Connector(Box<connector::Command>),
     /// Let people in, and say what they may do
     #[command(subcommand, visible_alias = "people")]
     Person(access::person::Command),
@@ -253,7 +253,7 @@ fn operate(mut given: Given, operation: Operation) -> Result<Exit, Error> {
             Operation::Logs(args) => logs::run(args, &mut session).await,
             Operation::Records(args) => records::run(args, &mut session).await,
             Operation::Runner(command) => runner::run(command, &mut session).await,
-            Operation::Connector(command) => connector::run(command, &mut session).await,
+            Operation::Connector(command) => connector::run(*command, &mut session).await,
             Operation::Person(command) => access::person::run(command, &mut session).await,
             Operation::Token(command) => access::token::run(command, &mut session).await,
             Operation::WhoAmI(_) => access::whoami::run(&mut session).await,

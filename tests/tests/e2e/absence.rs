@@ -139,6 +139,31 @@ fn engines_and_connections_stay_where_they_belong() {
     }
 }
 
+/// Connectors reach the network by what they are given, which judges where they go (`muster_connector::Network`).
+#[test]
+fn no_connector_opens_a_connection_by_itself() {
+    let ways = [
+        "TcpStream::connect",
+        "TcpSocket",
+        "TcpListener",
+        "UdpSocket",
+        "UnixStream",
+        "lookup_host",
+        "to_socket_addrs",
+        "std::net::TcpStream",
+        "socket2",
+        "nix::sys::socket::connect",
+        "rustix::net",
+    ];
+    forbid("crates/muster-connectors/src", &ways);
+    let connector = root().join("crates/muster-connector/src");
+    for file in sources(&connector) {
+        if file != connector.join("network.rs") {
+            forbid_in(&file, &ways);
+        }
+    }
+}
+
 #[test]
 fn nothing_runs_or_waits_without_an_owner_or_a_bound() {
     for entry in fs::read_dir(root().join("crates")).expect("there") {

@@ -153,10 +153,11 @@ async fn a_runner_that_is_killed_while_it_checks_says_nothing_of_the_source() {
     let world = World::start().await;
     let (file, began) = (world.folder().join("runner.toml"), world.folder().join("began"));
     let table = format!(
-        "[exec.slow]\nprogram = \"/bin/sh\"\narguments = [\"-c\", {}, \"slow\"]\nenvironment = {{ SPEC = {}, BEGAN = {} }}\n",
+        "[exec.slow]\nprogram = \"/bin/sh\"\narguments = [\"-c\", {}, \"slow\"]\nenvironment = {{ SPEC = {}, BEGAN = {} }}\nwrite_paths = [{}]\n",
         json!(SLOW),
         json!(SPECIFICATION),
         json!(began),
+        json!(world.folder()),
     );
     fs::write(&file, table).expect("written");
     let mut runner = world.runner("slow", &["--config", &file.to_string_lossy()]);

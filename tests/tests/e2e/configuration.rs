@@ -211,6 +211,60 @@ error: the configuration is wrong, and nothing was started:
 }
 
 #[test]
+fn all_that_is_wrong_with_what_connectors_may_do_is_told_at_once() {
+    let folder = Folder::with(
+        "\
+deny = [\"10.0.0.0/8\", \"10.0.0.0/33\"]
+
+[connector.host]
+allow = [\"dc1.corp.example:636\", \"*corp.example\", \"10.0.0.1/8\"]
+records_max = 0
+bytes_max = -1
+
+[connector.hst]
+
+[exec.crm]
+program = \"/bin/sh\"
+confine = \"maybe\"
+read_paths = [\"lib\"]
+
+[connector.crm]
+allow = [\"host:1-65535\"]
+
+[secret_command.vault]
+program = \"vault\"
+within = \"0s\"
+
+[secret_command.\"a b\"]
+program = \"/bin/sh\"
+",
+    );
+    let ended = folder.run(Binary::Runner, &[], &[("MUSTER_DENY", "one, two")]);
+    let expected = "\
+error: the configuration is wrong, and nothing was started:
+  muster.toml:1:23: `deny`: `10.0.0.0/33` has a `/`, and is no network such as `10.0.0.0/8`: write it as `dc1.corp.example:636`, `*.corp.example`, `10.0.0.0/8:443`, `[fd00::/8]:443` or `*:8000-8100`
+  muster.toml:4:9: `connector.host.allow`: `*corp.example` has a `*` that is not its beginning, with a dot after it: write it as `dc1.corp.example:636`, `*.corp.example`, `10.0.0.0/8:443`, `[fd00::/8]:443` or `*:8000-8100`
+  muster.toml:4:9: `connector.host.allow`: `10.0.0.1/8` is an address within a network: write where the network begins, or the address alone: write it as `dc1.corp.example:636`, `*.corp.example`, `10.0.0.0/8:443`, `[fd00::/8]:443` or `*:8000-8100`
+  muster.toml:5:15: `connector.host.records_max`: is 0: a connector that may collect nothing is left out of `connectors`
+  muster.toml:6:13: `connector.host.bytes_max`: invalid value: integer `-1`, expected a whole number in its bounds
+  muster.toml:8:12: `connector.hst`: this runner has no connector of this name: is `host` meant?
+  muster.toml:12:11: `exec.crm.confine`: unknown variant `maybe`, expected one of `available`, `required`, `none`
+  muster.toml:13:14: `exec.crm.read_paths`: is `lib`: write an absolute path, which begins with `/`
+  muster.toml:16:9: `connector.crm.allow`: `host:1-65535` has no port from 1 to 65535, or first and last of at most 1000: write it as `dc1.corp.example:636`, `*.corp.example`, `10.0.0.0/8:443`, `[fd00::/8]:443` or `*:8000-8100`
+  muster.toml:19:11: `secret_command.vault.program`: is `vault`: write an absolute path, which begins with `/`
+  muster.toml:20:10: `secret_command.vault.within`: is 0s: must be more than 0 s and at most 1 h
+  muster.toml:22:17: `secret_command.\"a b\"`: a name of a command has letters, digits, `-` and `_` alone
+  MUSTER_DENY: ` two` has no name, address or network: write it as `dc1.corp.example:636`, `*.corp.example`, `10.0.0.0/8:443`, `[fd00::/8]:443` or `*:8000-8100`
+`muster-runner --print-default-config` shows every setting and what it may be; `--check-config` judges without starting
+";
+    assert_eq!(
+        (ended.code, ended.stderr.as_str(), ended.stdout.as_str()),
+        (Some(78), expected, "")
+    );
+    assert_eq!(folder.names(), ["muster.toml"], "it has made something");
+}
+
+#[test]
 fn a_file_that_cannot_be_one_is_told_as_what_it_is() {
     let folder = Folder::with("slots = 4\nslots = 5\nslots 6\n");
     fs::write(folder.path("latin1.toml"), b"slots = 4\n# caf\xe9\n").expect("written");
@@ -286,7 +340,11 @@ fn switched_on(printed: &str) -> String {
         let is_placeholder = value.is_some_and(|value| value.chars().all(|c| c.is_ascii_uppercase() || c == ':'));
         let line = setting.filter(|_| !is_placeholder).unwrap_or(line);
         // No connector may be called this.
-        format!("{}\n", line.replace("[exec.NAME]", "[exec.crm]"))
+        format!(
+            "{}\n",
+            line.replace("[exec.NAME]", "[exec.crm]")
+                .replace("[connector.NAME]", "[connector.crm]")
+        )
     };
     printed.lines().map(line).collect()
 }

@@ -84,7 +84,7 @@ fn configuration(folder: &Path) -> PathBuf {
     let config = folder.join("runner.toml");
     let table = format!(
         "connectors = []\n[exec.leaky]\nprogram = \"/usr/bin/env\"\narguments = [\"python3\", {program:?}]\n\
-         pass_environment = [\"PATH\"]\n"
+         pass_environment = [\"PATH\"]\nread_paths = [{folder:?}]\n"
     );
     fs::write(&config, table).expect("written");
     config

@@ -33,7 +33,7 @@ pub(super) async fn bad_ones_are_refused(connector: &dyn Connector, settings: &S
                 "{what} fits the schema: let it say `\"type\": \"object\"` and `\"additionalProperties\": false`"
             ));
         }
-        let Ok(checked) = timeout(settings.step_within, connector.check(&config)).await else {
+        let Ok(checked) = timeout(settings.step_within, connector.check(&config, &settings.network)).await else {
             return too_slow("a check of a bad configuration", settings);
         };
         match checked {
@@ -67,7 +67,12 @@ fn bad_ones(spec: &Spec, good: &Value) -> Vec<(String, Value)> {
 }
 
 pub(super) async fn good_one_passes(connector: &dyn Connector, settings: &Settings) -> Verdict {
-    match timeout(settings.step_within, connector.check(&settings.config)).await {
+    match timeout(
+        settings.step_within,
+        connector.check(&settings.config, &settings.network),
+    )
+    .await
+    {
         Ok(Ok(())) => Ok("the source answers".to_owned()),
         Ok(Err(failure)) => wrong(format!("it fails with {}", in_words(&failure))),
         Err(_) => too_slow("the check", settings),
@@ -87,7 +92,7 @@ pub(super) async fn wrong_one_fails(connector: &dyn Connector, settings: &Settin
                 "{what} does not fit the schema, so it shows nothing: {invalid}"
             ));
         }
-        let Ok(checked) = timeout(settings.step_within, connector.check(&config)).await else {
+        let Ok(checked) = timeout(settings.step_within, connector.check(&config, &settings.network)).await else {
             return too_slow("a check of a wrong configuration", settings);
         };
         match checked {

@@ -93,7 +93,7 @@ impl Connector for Numbers {
         &self.spec
     }
 
-    fn check<'a>(&'a self, config: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn check<'a>(&'a self, config: &'a Value, _: &'a Network) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             self.spec.validate(config)?;
             match self.flaw {

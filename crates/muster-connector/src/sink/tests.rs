@@ -44,6 +44,31 @@ async fn a_reader_that_does_not_read_stops_the_connector() {
 }
 
 #[tokio::test]
+async fn a_sink_takes_as_much_as_its_limits_and_nothing_after_that() {
+    for (records_max, bytes_max, told) in [
+        (Some(3), None, "3 records (`records_max`)"),
+        (None, Some(3 * 101), "303 bytes (`bytes_max`)"),
+        (Some(3), Some(10_000), "3 records (`records_max`)"),
+    ] {
+        let (sink, mut items) = sink(CancellationToken::new());
+        let mut sink = sink.with_limits(Limits { records_max, bytes_max });
+        for _ in 0..3 {
+            sink.record(&text_of(100)).await.expect("as much as it may");
+        }
+        let too_much = Stop::TooMuch { limit: told.to_owned() };
+        assert_eq!(sink.record(&text_of(100)).await, Err(too_much.clone()));
+        assert_eq!(sink.counts(), Counts { records: 3, bytes: 303 });
+        // A connector that does not heed it cannot end well.
+        assert_eq!(sink.record(&json!({})).await, Err(too_much.clone()));
+        assert_eq!(sink.finish().await, Err(too_much.clone()));
+        assert!(items.next().await.is_none());
+        let failure = Failure::from(too_much);
+        assert_eq!(failure.category, Category::Configuration);
+        assert!(failure.remedy.is_some_and(|remedy| remedy.contains("[connector.NAME]")));
+    }
+}
+
+#[tokio::test]
 async fn a_record_whose_call_was_dropped_was_not_taken_and_costs_no_other() {
     let (mut sink, mut items) = sink(CancellationToken::new());
     let mut taken = 0;

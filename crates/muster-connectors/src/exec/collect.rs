@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use muster_connector::{
-    CancellationToken, Category, Collection, ConnectorName, Cursor, End, Failure, KeyFault, LogLevel, Sink, Spec,
-    judge_key,
+    CancellationToken, Category, Collection, ConnectorName, Cursor, End, Failure, KeyFault, LogLevel, Network, Sink,
+    Spec, judge_key,
 };
 use serde_json::Value;
 use tokio::time::timeout;
@@ -24,7 +24,8 @@ enum Last {
 /// Asks a program what it is.
 pub(super) async fn spec(name: &ConnectorName, launch: &Launch) -> Result<Spec, Failure> {
     let by_hand = || format!("see what it prints: muster connector test {}", launch.program.display());
-    let message = answer(launch, &Request::spec(), launch.spec_within).await;
+    // To say what it is, a program needs nobody.
+    let message = answer(launch, &Request::spec(), launch.spec_within, Some(Vec::new())).await;
     let message = message.map_err(|failure| match failure.remedy {
         Some(_) => failure,
         // No execution has a log of it.
@@ -47,13 +48,13 @@ pub(super) async fn spec(name: &ConnectorName, launch: &Launch) -> Result<Spec, 
 }
 
 /// Asks a program whether its source answers.
-pub(super) async fn check(launch: &Launch, config: &Value) -> Result<(), Failure> {
+pub(super) async fn check(launch: &Launch, config: &Value, network: &Network) -> Result<(), Failure> {
     let request = Request {
         command: Command::Check,
         config: Some(config),
         ..Request::spec()
     };
-    match answer(launch, &request, launch.check_within).await? {
+    match answer(launch, &request, launch.check_within, network.reach().ports()).await? {
         Last::End(_) => Ok(()),
         Last::Error(_) | Last::Spec(_) => Err(Failure::new(
             Category::Connector,
@@ -63,9 +64,14 @@ pub(super) async fn check(launch: &Launch, config: &Value) -> Result<(), Failure
 }
 
 /// The one message that answers a request; log lines go nowhere, save for the last ones of a failure.
-async fn answer(launch: &Launch, request: &Request<'_>, within: Duration) -> Result<Last, Failure> {
+async fn answer(
+    launch: &Launch,
+    request: &Request<'_>,
+    within: Duration,
+    ports: Option<Vec<u16>>,
+) -> Result<Last, Failure> {
     let command = request.command.as_str();
-    let mut program = Conversation::begin(launch, request, CancellationToken::new())?;
+    let mut program = Conversation::begin(launch, request, ports, CancellationToken::new())?;
     let listen = async {
         let mut last = None;
         while let Some(heard) = program.next().await? {
@@ -113,7 +119,12 @@ pub(super) async fn collect(
         cursor: collection.cursor.as_ref().map(Cursor::as_str),
         ..Request::spec()
     };
-    let mut program = Conversation::begin(launch, &request, sink.cancellation())?;
+    let mut program = Conversation::begin(
+        launch,
+        &request,
+        collection.network.reach().ports(),
+        sink.cancellation(),
+    )?;
     let mut log = Log::new(launch.log_lines_max);
     let listened = listen(&mut program, key, sink, &mut log).await;
     let exit = program.end().await;

@@ -74,33 +74,35 @@ enum Event {
 }
 
 impl<'l> Conversation<'l> {
-    /// Starts the program and asks it something.
+    /// Starts the program and asks it something; `ports` are those that it may connect to.
     ///
     /// # Errors
     /// `connector`: it cannot be started. The runner's own configuration names it, so no integration can be blamed.
     pub(super) fn begin(
         launch: &'l Launch,
         request: &Request<'_>,
+        ports: Option<Vec<u16>>,
         canceled: CancellationToken,
     ) -> Result<Self, Failure> {
-        let (process, pipes) = Process::start(launch, request.command.as_str()).map_err(|error| {
+        let (process, pipes) = Process::start(launch, request.command.as_str(), ports).map_err(|error| {
             // The file itself was looked at before.
             let lacks_another = error.kind() == io::ErrorKind::NotFound && launch.program.exists();
+            let is_walled_off = error.kind() == io::ErrorKind::PermissionDenied && launch.is_confined();
             let why = if lacks_another {
                 "its interpreter or loader, or the folder in which it is to run, is not there: "
+            } else if is_walled_off {
+                "it or its interpreter lies where its confinement does not let it read: "
             } else {
                 ""
             };
-            Failure::new(
-                Category::Connector,
-                format!(
-                    "the program {} cannot be started: {why}{error}",
-                    launch.program.display()
-                ),
-            )
-            .with_remedy(
-                "correct the program's file, or its table in the runner's configuration; then restart the runner",
-            )
+            let remedy = if is_walled_off {
+                "name the folder in which they lie in `read_paths` of the program's table in the runner's configuration; then restart the runner"
+            } else {
+                "correct the program's file, or its table in the runner's configuration; then restart the runner"
+            };
+            let program = launch.program.display();
+            let message = format!("the program {program} cannot be started: {why}{error}");
+            Failure::new(Category::Connector, message).with_remedy(remedy)
         })?;
         let Pipes {
             mut stdin,
@@ -270,10 +272,18 @@ impl<'l> Conversation<'l> {
     /// A failure of a program that was ended, with how.
     pub(super) fn ended_badly(&self, message: impl std::fmt::Display) -> Failure {
         let failure = self.failure(message);
-        match &self.crash {
+        let failure = match &self.crash {
             Some(crash) => failure.with_reason(crash.clone()),
             None => failure,
+        };
+        // As interpreters and shells say it of what lies outside of the walls.
+        if self.launch.is_confined() && self.tail.to_string().contains("ermission denied") {
+            return failure.with_remedy(
+                "if it is a file or folder that the program needs, name it in `read_paths` (or `write_paths`) of the program's table in the \
+                 runner's configuration, and restart the runner: programs are confined, docs/exec.md tells to what",
+            );
         }
+        failure
     }
 
     /// A failure of the connector, for the line that was heard last.

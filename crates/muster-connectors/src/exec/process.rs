@@ -3,15 +3,18 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use muster_connector::{Reason, ReasonKind};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal};
+use tempfile::TempDir;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::program::Launch;
@@ -37,6 +40,8 @@ pub(super) struct Process {
     group: Group,
     child: Child,
     exit: AsyncFd<OwnedFd>,
+    /// Of this run alone. Removed when the program is gone.
+    _folder: TempDir,
 }
 
 /// The ends of a program's pipes that are the runner's.
@@ -70,22 +75,37 @@ impl Drop for Group {
 }
 
 impl Process {
-    /// Starts a program, with `last` as its last argument.
-    pub(super) fn start(launch: &Launch, last: &str) -> io::Result<(Self, Pipes)> {
+    /// Starts a program, with `last` as its last argument, so that it can connect to these ports of TCP, `None` to all.
+    pub(super) fn start(launch: &Launch, last: &str, ports: Option<Vec<u16>>) -> io::Result<(Self, Pipes)> {
+        let folder = tempfile::Builder::new()
+            .prefix("muster-run-")
+            .tempdir_in(&launch.runs)
+            .map_err(|error| {
+                io::Error::other(format!(
+                    "no folder for its run can be made in {}: {error}",
+                    launch.runs.display()
+                ))
+            })?;
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.arguments)
             .arg(OsString::from(last))
             .env_clear()
+            // Where a program puts what it keeps for a while: the usual place is everybody's.
+            .env("TMPDIR", folder.path())
             .envs(&launch.environment)
-            .current_dir(&launch.folder)
+            .current_dir(launch.folder.as_deref().unwrap_or(folder.path()))
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         // All that Rust opens closes by itself when a program begins. What whoever started this process has left open in it does not.
         close_fds::set_fds_cloexec_threadsafe(FIRST_BEYOND_STANDARD, &[]);
-        let mut child = command.spawn()?;
+        let runtime = Handle::current();
+        let mut child = launch.cage.start(folder.path(), ports.as_deref(), || {
+            let _inside = runtime.enter();
+            command.spawn()
+        })?;
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = Group { id };
         let lost = || io::Error::other("the program's process has no id");
@@ -95,13 +115,14 @@ impl Process {
         else {
             return Err(lost());
         };
-        bound(id, launch.memory_bytes_max)?;
+        bound(id, launch.memory_bytes_max, launch.processes_max)?;
         // As much as this user may have: less only costs speed.
         let _ = rustix::pipe::fcntl_setpipe_size(stdout.as_fd(), PIPE_BYTES);
         let process = Self {
             group,
             child,
             exit: watched(exit)?,
+            _folder: folder,
         };
         Ok((process, Pipes { stdin, stdout, stderr }))
     }
@@ -153,15 +174,35 @@ fn watched(exit: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// Bounds what a process, and each of its forks, may have. It has just begun, and waits for its request: what it allocates later is what counts.
-fn bound(id: Pid, memory_bytes_max: u64) -> io::Result<()> {
+fn bound(id: Pid, memory_bytes_max: u64, processes_max: u64) -> io::Result<()> {
     let limit = |bytes| Rlimit {
         current: Some(bytes),
         maximum: Some(bytes),
     };
     // Of memory that is its own alone and that it may write: address space that is only reserved, as by the runtimes of Go and Java, is free.
     set(id, Resource::Data, limit(memory_bytes_max))?;
+    // The kernel counts those of the user, whoever has begun them, so this is on top of what there is. Of root it counts none.
+    set(
+        id,
+        Resource::Nproc,
+        limit(tasks_of_this_user().saturating_add(processes_max)),
+    )?;
     // A picture of its memory would have the source's credentials in it.
     set(id, Resource::Core, limit(0))
+}
+
+/// How many processes and threads this process's user has now; as far as `/proc` shows them.
+fn tasks_of_this_user() -> u64 {
+    let user = rustix::process::getuid().as_raw();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let threads = processes.filter_map(|entry| {
+        let folder = entry.path();
+        let is_process = entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit);
+        let is_own = is_process && entry.metadata().is_ok_and(|metadata| metadata.uid() == user);
+        // Each thread is a folder in it, and so a link to it beside its own two.
+        is_own.then(|| std::fs::metadata(folder.join("task")).map_or(1, |tasks| tasks.nlink().saturating_sub(2)))
+    });
+    threads.sum()
 }
 
 fn set(id: Pid, resource: Resource, limit: Rlimit) -> io::Result<()> {

@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muster_connector::CHUNK_BYTES_MAX;
+use muster_connector::secret::SecretCommand;
 use muster_core::words::LogLine;
 use serde::Deserialize;
+
+use super::confine::{Cage, Confine};
 
 /// The most arguments, and the most bytes of one: what a person writes, far below what the kernel takes.
 pub const ARGUMENTS_MAX: usize = 256;
@@ -18,6 +21,9 @@ const TEXT_BYTES_MAX: usize = 8 * 1024;
 
 /// The most variables of the environment, of either kind.
 pub const VARIABLES_MAX: usize = 256;
+
+/// The most paths of either kind.
+const PATHS_MAX: usize = 256;
 
 /// The most bytes of a line that a program prints: the largest record, with its message around it.
 pub const LINE_BYTES_MAX: usize = CHUNK_BYTES_MAX + 1024;
@@ -36,6 +42,12 @@ const MEMORY_MIB_LEAST: u64 = 16;
 
 /// The most memory: a slip, if it is more.
 const MEMORY_MIB_MAX: u64 = 1024 * 1024;
+
+/// How many processes and threads there may be more while a program runs, when nobody says: the runtimes of Java and Go have dozens of threads.
+const PROCESSES_MAX_DEFAULT: u64 = 512;
+
+/// The most of them: as many as most kernels have at all.
+const PROCESSES_MAX_MOST: u64 = 32 * 1024;
 
 /// How long a program may take to say what it is when nobody says otherwise: it asks nobody else for that.
 const SPEC_WITHIN_DEFAULT: Duration = Duration::from_secs(10);
@@ -64,12 +76,16 @@ pub struct Program {
     /// [default: none]
     #[serde(default)]
     pub pass_environment: Vec<String>,
-    /// The folder that it starts in: an absolute path [default: /]
+    /// The folder that it starts in: an absolute path [default: a folder of this run alone, which is empty]
     #[serde(default)]
     pub folder: Option<PathBuf>,
     /// How much memory of its own each process of it may have, in MiB, 16 to 1048576 [default: 1024]
     #[serde(default)]
     pub memory_mib_max: Option<u64>,
+    /// How many processes and threads the runner's user may have more than when it begins, so that it cannot fork without end, 1 to 32768; root is
+    /// not bound [default: 512]
+    #[serde(default)]
+    pub processes_max: Option<u64>,
     /// The most bytes of a line that it prints, 4096 to 1049600; a longer one ends the collection [default: 1049600]
     #[serde(default)]
     pub line_bytes_max: Option<usize>,
@@ -82,6 +98,15 @@ pub struct Program {
     /// How long it may take to check a configuration, such as `1m` [default: 1m]
     #[serde(default)]
     pub check_within: Option<String>,
+    /// Whether it is confined: `available` for as far as the kernel can, `required` for not being run unless it can, `none` [default: available]
+    #[serde(default)]
+    pub confine: Confine,
+    /// What it may read and run besides the system's own files, itself and what its arguments name: absolute paths [default: nothing]
+    #[serde(default)]
+    pub read_paths: Vec<PathBuf>,
+    /// Where it may write besides the folder of its run: absolute paths [default: nowhere]
+    #[serde(default)]
+    pub write_paths: Vec<PathBuf>,
 }
 
 /// One thing that is wrong with a [`Program`].
@@ -105,8 +130,13 @@ pub struct Launch {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) environment: BTreeMap<OsString, OsString>,
-    pub(super) folder: PathBuf,
+    /// `None`: a folder of the run alone.
+    pub(super) folder: Option<PathBuf>,
+    /// Where the folders of its runs are made.
+    pub(super) runs: PathBuf,
+    pub(super) cage: Cage,
     pub(super) memory_bytes_max: u64,
+    pub(super) processes_max: u64,
     pub(super) line_bytes_max: usize,
     pub(super) log_lines_max: usize,
     pub(super) spec_within: Duration,
@@ -124,10 +154,14 @@ impl Program {
             pass_environment: Vec::new(),
             folder: None,
             memory_mib_max: None,
+            processes_max: None,
             line_bytes_max: None,
             log_lines_max: None,
             spec_within: None,
             check_within: None,
+            confine: Confine::default(),
+            read_paths: Vec::new(),
+            write_paths: Vec::new(),
         }
     }
 
@@ -142,15 +176,16 @@ impl Program {
         }
         self.judge_arguments(&mut faults);
         self.judge_environment(&mut faults);
-        let folder = self.folder.clone().unwrap_or_else(|| PathBuf::from("/"));
-        if !folder.is_absolute() {
-            fault(&mut faults, "folder", absolute(&folder));
-        } else if !folder.is_dir() {
-            fault(
-                &mut faults,
-                "folder",
-                format!("is `{}`, and there is no such folder", folder.display()),
-            );
+        if let Some(folder) = &self.folder {
+            if !folder.is_absolute() {
+                fault(&mut faults, "folder", absolute(folder));
+            } else if !folder.is_dir() {
+                fault(
+                    &mut faults,
+                    "folder",
+                    format!("is `{}`, and there is no such folder", folder.display()),
+                );
+            }
         }
         let memory_mib_max = self.memory_mib_max.unwrap_or(MEMORY_MIB_DEFAULT);
         let bounds = MEMORY_MIB_LEAST..=MEMORY_MIB_MAX;
@@ -159,6 +194,14 @@ impl Program {
                 &mut faults,
                 "memory_mib_max",
                 between(memory_mib_max, MEMORY_MIB_LEAST, MEMORY_MIB_MAX),
+            );
+        }
+        let processes_max = self.processes_max.unwrap_or(PROCESSES_MAX_DEFAULT);
+        if !(1..=PROCESSES_MAX_MOST).contains(&processes_max) {
+            fault(
+                &mut faults,
+                "processes_max",
+                between(processes_max, 1, PROCESSES_MAX_MOST),
             );
         }
         let line_bytes_max = self.line_bytes_max.unwrap_or(LINE_BYTES_MAX);
@@ -185,15 +228,21 @@ impl Program {
             self.check_within.as_deref(),
             CHECK_WITHIN_DEFAULT,
         );
+        paths(&mut faults, "read_paths", &self.read_paths);
+        paths(&mut faults, "write_paths", &self.write_paths);
         if !faults.is_empty() {
             return Err(faults);
         }
+        let environment = self.whole_environment();
         Ok(Launch {
+            cage: Cage::new(self, &environment),
             program: self.program.clone(),
             arguments: self.arguments.clone(),
-            environment: self.whole_environment(),
-            folder,
+            environment,
+            folder: self.folder.clone(),
+            runs: std::env::temp_dir(),
             memory_bytes_max: memory_mib_max * 1024 * 1024,
+            processes_max,
             line_bytes_max,
             log_lines_max,
             spec_within,
@@ -260,6 +309,51 @@ impl Program {
             .iter()
             .filter_map(|name| std::env::var_os(name).map(|value| (name.into(), value)));
         configured.chain(passed).collect()
+    }
+}
+
+impl Launch {
+    /// Whether it is confined, as far as the kernel can.
+    #[must_use]
+    pub fn is_confined(&self) -> bool {
+        self.cage.is_closed()
+    }
+
+    /// The same program as one that prints a secret.
+    #[must_use]
+    pub fn into_secret_command(self) -> SecretCommand {
+        SecretCommand {
+            program: self.program,
+            arguments: self.arguments,
+            environment: self.environment,
+            within: self.spec_within,
+        }
+    }
+
+    /// The same, with the folders of its runs made in this one, which must be there then.
+    #[must_use]
+    pub fn with_runs_in(mut self, folder: PathBuf) -> Self {
+        self.runs = folder;
+        self
+    }
+}
+
+fn paths(faults: &mut Vec<FieldFault>, field: &'static str, paths: &[PathBuf]) {
+    if paths.len() > PATHS_MAX {
+        let count = paths.len();
+        fault(faults, field, format!("are {count}: at most {PATHS_MAX} are allowed"));
+    }
+    for path in paths {
+        if !path.is_absolute() {
+            fault(faults, field, absolute(path));
+        } else if let Err(error) = fs::metadata(path) {
+            let shown = path.display();
+            fault(
+                faults,
+                field,
+                format!("name `{shown}`, which cannot be looked at: {error}"),
+            );
+        }
     }
 }
 
@@ -362,7 +456,7 @@ mod tests {
     fn a_path_alone_is_enough() {
         let launch = Program::at("/bin/sh").judge().expect("a good program");
         assert_eq!(launch.environment, BTreeMap::new());
-        assert_eq!(launch.folder, Path::new("/"));
+        assert_eq!(launch.folder, None);
         assert_eq!(launch.memory_bytes_max, 1 << 30);
         assert_eq!(launch.spec_within, Duration::from_secs(10));
     }
@@ -375,10 +469,13 @@ mod tests {
             pass_environment: vec!["LANG".to_owned()],
             folder: Some("var".into()),
             memory_mib_max: Some(0),
+            processes_max: Some(0),
             line_bytes_max: Some(usize::MAX),
             log_lines_max: Some(1_001),
             spec_within: Some("soon".to_owned()),
             check_within: Some("0s".to_owned()),
+            read_paths: vec!["lib".into()],
+            write_paths: vec!["/nowhere/at/all".into()],
             ..Program::at("collect.py")
         };
         assert_eq!(
@@ -390,10 +487,13 @@ mod tests {
                 "`pass_environment`: names `LANG`, which `environment` gives a value: keep one of them",
                 "`folder`: is `var`: write an absolute path, which begins with `/`",
                 "`memory_mib_max`: is 0: must be 16 to 1048576",
+                "`processes_max`: is 0: must be 1 to 32768",
                 "`line_bytes_max`: is 18446744073709551615: must be 4096 to 1049600",
                 "`log_lines_max`: is 1001: must be 0 to 1000",
                 "`spec_within`: is `soon`: write a time such as `10s` or `2m`",
                 "`check_within`: is 0s: must be more than 0 s and at most 1 h",
+                "`read_paths`: is `lib`: write an absolute path, which begins with `/`",
+                "`write_paths`: name `/nowhere/at/all`, which cannot be looked at: No such file or directory (os error 2)",
             ]
         );
     }

@@ -1,7 +1,7 @@
 //! Each way in which a program can break its word, and the failure that people read.
 
 use muster_connector::{CancellationToken, Category, SinkItem, run, sink};
-use muster_connectors::exec::Program;
+use muster_connectors::exec::{Confine, Program, held};
 use serde_json::json;
 
 use crate::program::{LIMIT, collect, collection, failure, shell, start};
@@ -85,6 +85,42 @@ async fn every_fault_of_a_program_is_a_failure_of_the_connector_that_says_which(
         let failure = failure(&shell(collect)).await;
         assert_eq!(failure.category, Category::Connector, "{collect}");
         assert_eq!(failure.message, told, "{collect}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_dies_of_its_walls_is_told_with_what_to_name() {
+    if !held().files {
+        eprintln!("skipped: no landlock");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rules.json");
+    std::fs::write(&file, "{}").expect("written");
+    let script = format!(
+        r#"cat {} >/dev/null && echo '{{"end":{{"records":0}}}}'"#,
+        file.display()
+    );
+    let failure = failure(&shell(&script)).await;
+    assert!(
+        failure.message.ends_with("rules.json: Permission denied"),
+        "{}",
+        failure.message
+    );
+    let remedy = failure.remedy.expect("one");
+    assert!(remedy.contains("name it in `read_paths`"), "{remedy}");
+    for open in [
+        Program {
+            read_paths: vec![folder.path().to_owned()],
+            ..shell(&script)
+        },
+        Program {
+            confine: Confine::None,
+            ..shell(&script)
+        },
+    ] {
+        let (done, _) = collect(&open).await;
+        done.expect("it may read that");
     }
 }
 

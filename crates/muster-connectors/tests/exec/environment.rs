@@ -19,7 +19,10 @@ async fn its_environment_is_what_is_configured_and_nothing_else() {
         // As the kernel has it: the shell adds variables of its own.
         ..shell(r#"tr '\0' '\n' < /proc/$$/environ | sort >&2; echo '{"end":{"records":0}}'"#)
     };
-    assert_eq!(told(&program).await, ["CARGO_PKG_NAME=muster-connectors", "REGION=eu"]);
+    let told = told(&program).await;
+    assert_eq!(told[..2], ["CARGO_PKG_NAME=muster-connectors", "REGION=eu"]);
+    // And where it may write.
+    assert!(told[2].starts_with("TMPDIR=/") && told.len() == 3, "{told:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use muster_connector::conformance::{Outcome, Report, Settings, run};
-use muster_connector::{Category, Connector, Reason, ReasonKind};
+use muster_connector::{Category, Connector, Network, Reason, ReasonKind};
 use muster_connectors::exec::Program;
 use serde_json::json;
 
@@ -48,7 +48,7 @@ async fn the_one_in_python_reads_an_api_page_by_page_and_goes_on_from_its_cursor
         assert_eq!(cursor.map(|case| case.sentence.as_str()), Some(sentence.as_str()));
 
         let refused = connector
-            .check(&json!({"url": url, "token": "wrong"}))
+            .check(&json!({"url": url, "token": "wrong"}), &Network::by_hand())
             .await
             .expect_err("a wrong token");
         assert_eq!(refused.category, Category::Permission);
@@ -56,7 +56,10 @@ async fn the_one_in_python_reads_an_api_page_by_page_and_goes_on_from_its_cursor
         let reason = Reason::new(ReasonKind::BadCredentials, "token");
         assert_eq!(refused.reason.as_deref(), Some(&reason));
         let away = connector
-            .check(&json!({"url": "http://127.0.0.1:9", "token": TOKEN}))
+            .check(
+                &json!({"url": "http://127.0.0.1:9", "token": TOKEN}),
+                &Network::by_hand(),
+            )
             .await
             .expect_err("nobody");
         assert_eq!(away.category, Category::Communication);

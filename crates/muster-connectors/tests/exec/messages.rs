@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use muster_connector::{CHUNKS_IN_FLIGHT_MAX, CancellationToken, Category, Connector, LogLevel, SinkItem, run, sink};
+use muster_connector::{
+    CHUNKS_IN_FLIGHT_MAX, CancellationToken, Category, Connector, LogLevel, Network, SinkItem, run, sink,
+};
 use muster_connectors::exec::Program;
 use serde_json::json;
 
@@ -89,11 +91,11 @@ async fn the_programs_own_failure_keeps_its_category_and_remedy_whatever_its_exi
 #[tokio::test]
 async fn a_check_answers_fails_and_times_out() {
     let good = start(&shell("")).await;
-    assert_eq!(good.check(&json!({})).await, Ok(()));
+    assert_eq!(good.check(&json!({}), &Network::by_hand()).await, Ok(()));
 
     let error = r#"echo '{"error":{"category":"communication","message":"no route to crm:443"}}'"#;
     let bad = start(&shell_with_check("", error)).await;
-    let failure = bad.check(&json!({})).await.expect_err("no route");
+    let failure = bad.check(&json!({}), &Network::by_hand()).await.expect_err("no route");
     assert_eq!(
         (failure.category, failure.message.as_str()),
         (Category::Communication, "no route to crm:443")
@@ -104,7 +106,7 @@ async fn a_check_answers_fails_and_times_out() {
         ..shell_with_check("", "echo 'asking crm' >&2; sleep 600")
     };
     let hanging = start(&hanging).await;
-    let failure = tokio::time::timeout(LIMIT, hanging.check(&json!({})))
+    let failure = tokio::time::timeout(LIMIT, hanging.check(&json!({}), &Network::by_hand()))
         .await
         .expect("in time");
     let failure = failure.expect_err("no answer");

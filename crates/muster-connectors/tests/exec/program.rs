@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_connector::{
-    CancellationToken, Collection, Connector, ConnectorName, Cursor, DataType, Done, Failure, LogLevel, SinkItem, run,
-    sink,
+    CancellationToken, Collection, Connector, ConnectorName, Cursor, DataType, Done, Failure, LogLevel, Network,
+    SinkItem, run, sink,
 };
 use muster_connectors::exec::{Exec, Program};
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ pub(crate) fn collection(config: Value, cursor: Option<&str>) -> Collection {
         config,
         data_type: DataType::new("device").expect("a name"),
         cursor: cursor.map(|text| Cursor::new(text).expect("a short one")),
+        network: Network::by_hand(),
     }
 }
 

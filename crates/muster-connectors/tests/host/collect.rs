@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use muster_connector::{CancellationToken, Collection, Connector, DataType, Failure, LogLevel, SinkItem, run, sink};
+use muster_connector::{
+    CancellationToken, Collection, Connector, DataType, Failure, LogLevel, Network, SinkItem, run, sink,
+};
 use muster_connectors::host::Host;
 use serde_json::{Value, json};
 
@@ -33,6 +35,7 @@ pub(crate) fn collection(data_type: &str, root: &str) -> Collection {
         config: json!({"root": root}),
         data_type: DataType::new(data_type).expect("a name"),
         cursor: None,
+        network: Network::by_hand(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What comes out of file trees that are made up.
 
-use muster_connector::{Category, Connector};
+use muster_connector::{Category, Connector, Network};
 use muster_connectors::host::Host;
 use serde_json::{Value, json};
 
@@ -175,7 +175,7 @@ async fn a_check_tells_a_wrong_root() {
         (json!({"root": "relative"}), false),
         (json!({"root": "/", "depth": 1}), false),
     ] {
-        let checked = host.check(&config).await;
+        let checked = host.check(&config, &Network::by_hand()).await;
         assert_eq!(checked.is_ok(), good, "{config}: {checked:?}");
         assert!(
             checked
@@ -184,5 +184,8 @@ async fn a_check_tells_a_wrong_root() {
         );
     }
     let whole = whole_machine();
-    assert_eq!(host.check(&json!({"root": whole.root()})).await, Ok(()));
+    assert_eq!(
+        host.check(&json!({"root": whole.root()}), &Network::by_hand()).await,
+        Ok(())
+    );
 }

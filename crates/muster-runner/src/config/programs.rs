@@ -23,11 +23,16 @@ arguments = []
 # The names of variables that it gets as the runner itself has them. It gets no others.
 pass_environment = []
 
-# The folder that it starts in: an absolute path.
+# The folder that it starts in: an absolute path. Without one, a folder of this run alone, which is
+# empty and goes with it.
 folder = "/"
 
 # How much memory of its own each process of it may have, in MiB, 16 to 1048576.
 memory_mib_max = 1024
+
+# How many processes and threads the runner's user may have more than when it begins, so that it
+# cannot fork without end, 1 to 32768. Root is not bound.
+processes_max = 512
 
 # The most bytes of a line that it prints, 4096 to 1049600; a longer one ends the collection.
 line_bytes_max = 1049600
@@ -41,16 +46,37 @@ spec_within = "10s"
 # How long it may take to check a configuration.
 check_within = "1m"
 
+# Whether it is confined: `available` for as far as the kernel can (landlock, seccomp), `none`, or
+# `required`: it is not run unless the kernel can hold it to files, system calls, and its ports if
+# its connector's `allow` has some.
+confine = "available"
+
+# What it may read and run besides the system's own files, itself and what its arguments name:
+# absolute paths.
+read_paths = []
+
+# Where it may write besides the folder of its run: absolute paths.
+write_paths = []
+
 # The variables of its environment, each with its value. Never a secret: what an integration is
 # configured with comes on standard input.
 environment = {}
 "#,
 };
 
+/// The programs of a runner.
+#[derive(Debug, Default)]
+pub(super) struct Programs {
+    /// Those that are good.
+    pub(super) good: Vec<(ConnectorName, Launch)>,
+    /// What all are called, also those that something is wrong with.
+    pub(super) names: Vec<ConnectorName>,
+}
+
 /// Judges the programs that were found. What is wrong is told, and left out.
-pub(super) fn judge(known: &Registry, found: &mut Found<'_>) -> Vec<(ConnectorName, Launch)> {
-    let tables = found.tables::<Program>(TABLE.key);
-    let judged = tables.into_iter().filter_map(|table| {
+pub(super) fn judge(known: &Registry, found: &mut Found<'_>) -> Programs {
+    let mut programs = Programs::default();
+    for table in found.tables::<Program>(TABLE.key) {
         let name = ConnectorName::new(&table.name).map_err(|error| error.to_string());
         let name = name.and_then(|name| match known.get(&name) {
             Some(_) => Err("a built-in connector has this name: choose another".to_owned()),
@@ -62,7 +88,8 @@ pub(super) fn judge(known: &Registry, found: &mut Found<'_>) -> Vec<(ConnectorNa
                 found.fault_in(&table, Some(fault.field), fault.problem);
             }
         });
-        name.zip(launch.ok())
-    });
-    judged.collect()
+        programs.names.extend(name.clone());
+        programs.good.extend(name.zip(launch.ok()));
+    }
+    programs
 }

@@ -88,14 +88,18 @@ fn a_connector_that_there_is_not_is_named_with_the_nearest() {
 }
 
 #[test]
-fn every_key_of_a_program_is_documented() {
-    let mut documented: Vec<&str> = TABLE
-        .example
-        .lines()
-        .filter_map(|line| Some(line.split_once(" = ")?.0))
-        .collect();
-    let mut known = fields_of::<Program>().to_vec();
-    documented.sort_unstable();
-    known.sort_unstable();
-    assert_eq!(documented, known);
+fn every_key_of_a_table_is_documented() {
+    let tables = [
+        (TABLE, fields_of::<Program>()),
+        (connectors::TABLE, connectors::fields()),
+        (secret_commands::TABLE, secret_commands::fields()),
+    ];
+    for (table, known) in tables {
+        let keys = table.example.lines().filter_map(|line| Some(line.split_once(" = ")?.0));
+        let mut documented: Vec<&str> = keys.collect();
+        let mut known = known.to_vec();
+        documented.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(documented, known, "[{}.NAME]", table.key);
+    }
 }

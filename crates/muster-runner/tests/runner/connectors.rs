@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_connector::{
     BoxFuture, CancellationToken, Category, Collection, Connector, ConnectorName, Cursor, DataType, DataTypeSpec, End,
-    Failure, LogLevel, Sink, Spec,
+    Failure, LogLevel, Network, Sink, Spec,
 };
 use muster_core::time::Interval;
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ impl Connector for Test {
         &self.spec
     }
 
-    fn check<'a>(&'a self, config: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn check<'a>(&'a self, config: &'a Value, _: &'a Network) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             self.controls.checking.send_modify(|checking| *checking += 1);
             let _checking = Running(self.controls.checking.clone());

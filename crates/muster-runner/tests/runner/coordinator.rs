@@ -177,10 +177,15 @@ impl Session {
 
     /// Asks for a check by the connector `test`, which does what `config` says.
     pub async fn check(&mut self, id: u8, limit: Duration, config: Value) {
+        self.check_by("test", id, limit, config).await;
+    }
+
+    /// Asks for a check by another connector.
+    pub async fn check_by(&mut self, connector: &str, id: u8, limit: Duration, config: Value) {
         let check = v1::Check {
             check_id: vec![id; 16].into(),
             integration: INTEGRATION.to_owned(),
-            connector: "test".to_owned(),
+            connector: connector.to_owned(),
             configuration: Some(struct_from_json(&config.to_string()).expect("an object")),
             configuration_revision: 1,
             time_limit: Some(limit.try_into().expect("short")),

@@ -1,6 +1,7 @@
 //! A whole runner against a coordinator that does what each test says.
 
 mod checks;
+mod confined;
 mod connectors;
 mod coordinator;
 mod drain;

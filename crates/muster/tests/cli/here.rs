@@ -445,15 +445,47 @@ async fn a_program_that_is_no_connector_is_told_so() {
     assert!(ran.stderr.contains("\nnext: "), "{}", ran.stderr);
 }
 
+/// A program is confined here as it is by a runner, and the flags let it do more.
+#[tokio::test]
+async fn a_program_writes_where_it_is_let() {
+    if !muster_connectors::exec::held().files {
+        eprintln!("skipped: no landlock");
+        return;
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    program(home.path(), WELL, r#"echo x > left && echo '{"end":{"records":0}}'"#);
+    let collect = ["connector", "collect", "./crm.sh", "--set", "url=x"];
+    let held = run_in(home.path(), &collect).await;
+    assert_eq!(held.code, 2, "{}", held.stderr);
+    assert!(
+        held.stderr.contains("cannot create left: Permission denied") && held.stderr.contains("`write_paths`"),
+        "{}",
+        held.stderr
+    );
+    assert!(!home.path().join("left").exists());
+    for more in [["--write-path", "."], ["--confine", "none"]] {
+        let let_through = run_in(home.path(), &[&collect[..], &more].concat()).await;
+        assert_eq!(let_through.code, 0, "{}", let_through.stderr);
+        std::fs::remove_file(home.path().join("left")).expect("it was written");
+    }
+}
+
 /// Ctrl-C cancels: what was collected so far is there, the program is gone, and the code says so.
 #[tokio::test]
 async fn ctrl_c_cancels_a_collection() {
     let home = tempfile::tempdir().expect("a folder");
     let collect = r#"echo $$ > pid; echo '{"log":{"message":"begun"}}'; while :; do sleep 1; done"#;
     program(home.path(), WELL, collect);
-    let mut child = command_in(home.path(), &["connector", "collect", "./crm.sh", "--set", "url=x"])
-        .spawn()
-        .expect("it starts");
+    let arguments = [
+        "connector",
+        "collect",
+        "./crm.sh",
+        "--set",
+        "url=x",
+        "--write-path",
+        ".",
+    ];
+    let mut child = command_in(home.path(), &arguments).spawn().expect("it starts");
     let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
     let mut line = String::new();
     let read = timeout(PATIENCE, stderr.read_line(&mut line)).await.expect("in time");

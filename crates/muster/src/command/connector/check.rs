@@ -52,15 +52,24 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     let configuration = args.configured.read()?;
     let connector = args.connector.open().await?;
     let spec = connector.spec();
+    let guard = args.connector.guard(&spec.name)?;
     let prepared = prepare(
         "check the source".to_owned(),
         spec,
         configuration,
         &args.connector,
         &args.configured,
-    )?;
+    )
+    .await?;
+    let checking = async {
+        guard
+            .network
+            .judge_config(&spec.config_schema, &prepared.config)
+            .await?;
+        connector.check(&prepared.config, &guard.network).await
+    };
     let checked = tokio::select! {
-        checked = connector.check(&prepared.config) => checked.map_err(|failure| prepared.redactor.failure(failure)),
+        checked = checking => checked.map_err(|failure| prepared.redactor.failure(failure)),
         signal = tokio::signal::ctrl_c() => return signal.map(|()| Exit::Interrupted).map_err(Error::Runtime),
     };
     if output.is_for_programs() {
@@ -104,7 +113,7 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
 ///
 /// # Errors
 /// [`Error::Unfit`] with every fault, or the first reference that leads nowhere; [`Error::RunnerFile`].
-pub fn prepare(
+pub async fn prepare(
     doing: String,
     spec: &Spec,
     configuration: Map<String, Value>,
@@ -124,8 +133,11 @@ pub fn prepare(
         return Err(unfit(faults));
     }
     let places = here.secret_places()?;
-    let resolved = resolve(&spec.config_schema, &Value::Object(configuration), &places);
-    resolved.map_err(|SecretError { path, problem }| unfit(vec![given.told(&path, problem)]))
+    let configuration = Value::Object(configuration);
+    let resolved = resolve(&spec.config_schema, &configuration, &places);
+    resolved
+        .await
+        .map_err(|SecretError { path, problem }| unfit(vec![given.told(&path, problem)]))
 }
 
 /// Tells a failure of the source, or of the connector.

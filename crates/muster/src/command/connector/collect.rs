@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use muster_connector::{
-    CancellationToken, Category, Collection, Connector, Cursor, DataType, Done, Failure, Items, LogLevel, Redactor,
-    SinkItem, Spec, run as run_collection, sink,
+    CancellationToken, Category, Collection, Connector, Cursor, DataType, Done, Failure, Items, Limits, LogLevel,
+    Redactor, SinkItem, Spec, run as run_collection, sink,
 };
 use muster_process::{TaskError, Tasks};
 
@@ -55,13 +55,15 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let connector = args.connector.open().await?;
     let spec = connector.spec();
     let data_type = data_type(&args, spec)?;
+    let guard = args.connector.guard(&spec.name)?;
     let prepared = prepare(
         format!("collect `{data_type}`"),
         spec,
         configuration,
         &args.connector,
         &args.configured,
-    )?;
+    )
+    .await?;
     let key = spec
         .data_type(&data_type)
         .map(|one| one.primary_key.clone())
@@ -70,10 +72,17 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
         config: prepared.config,
         data_type: data_type.clone(),
         cursor: args.cursor.as_deref().map(cursor).transpose()?,
+        network: guard.network,
     };
     let begun = Instant::now();
     let canceled = CancellationToken::new();
-    let mut running = Running::start(Arc::clone(&connector), collection, prepared.redactor, &canceled);
+    let mut running = Running::start(
+        Arc::clone(&connector),
+        collection,
+        prepared.redactor,
+        guard.limits,
+        &canceled,
+    );
     let mut records = Records::new(output.format, key, args.first);
     let mut reader = Reader {
         first: args.first,
@@ -199,11 +208,20 @@ impl Running {
         connector: Arc<dyn Connector>,
         collection: Collection,
         redactor: Redactor,
+        limits: Limits,
         canceled: &CancellationToken,
     ) -> Self {
         let (sink, items) = sink(canceled.clone());
-        let sink = sink.with_redactor(redactor.clone());
-        let collecting = async move { run_collection(connector.as_ref(), &collection, sink).await };
+        let sink = sink.with_redactor(redactor.clone()).with_limits(limits);
+        let told = redactor.clone();
+        let collecting = async move {
+            let judged = collection
+                .network
+                .judge_config(&connector.spec().config_schema, &collection.config)
+                .await;
+            judged.map_err(|failure| told.failure(failure))?;
+            run_collection(connector.as_ref(), &collection, sink).await
+        };
         let task = Tasks::new().spawn("collection", collecting);
         Self { items, redactor, task }
     }

@@ -1,18 +1,20 @@
 //! Which connector is run here: one that is built in, a program, or one of a runner's configuration.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use muster_connector::secret::Places;
-use muster_connector::{Connector, ConnectorName, remedy};
+use muster_connector::{Connector, ConnectorName, Limits, Network, remedy};
 use muster_connectors::Registry;
-use muster_connectors::exec::{Exec, Launch, Program};
+use muster_connectors::exec::{Confine, Exec, Launch, Program, held};
 use muster_process::{config, nearest};
-use muster_runner::config::default_data_folder;
+use muster_runner::config::{Guard, default_data_folder};
 use muster_runner::{Config, Settings, secrets};
 
 use crate::error::{Error, Kind};
+use crate::output::note;
 use crate::output::text::clean;
 
 /// What a program's connector is called when nobody says, and its file's name is none.
@@ -38,6 +40,21 @@ pub struct Here {
     /// Give the program a variable, or the one that is set here; it gets no others
     #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Own programs")]
     env: Vec<Variable>,
+    /// Confine the program to what it is given: as far as this machine can, or not without that, or not at all
+    #[arg(
+        long,
+        value_name = "available|required|none",
+        default_value = "available",
+        value_parser = confine,
+        help_heading = "Own programs"
+    )]
+    confine: Confine,
+    /// Let the program read and run what lies there, besides the system's own files, itself and this folder; may be given again
+    #[arg(long, value_name = "PATH", help_heading = "Own programs")]
+    read_path: Vec<PathBuf>,
+    /// Let the program write there, besides the folder of its run; may be given again
+    #[arg(long, value_name = "PATH", help_heading = "Own programs")]
+    write_path: Vec<PathBuf>,
     /// Take the connector from the configuration file of a runner
     #[arg(long, value_name = "FILE", help_heading = "Own programs")]
     runner_config: Option<PathBuf>,
@@ -153,11 +170,28 @@ impl Here {
     /// # Errors
     /// [`Error::RunnerFile`].
     pub fn secret_places(&self) -> Result<Places, Error> {
-        let folder = match &self.runner_config {
-            Some(file) => Some(runner_of(file)?.data_folder),
-            None => default_data_folder(),
+        let (folder, commands) = match &self.runner_config {
+            Some(file) => {
+                let runner = runner_of(file)?;
+                (Some(runner.data_folder), runner.secret_commands)
+            }
+            None => (default_data_folder(), BTreeMap::new()),
         };
-        Ok(secrets::places(folder.as_deref()))
+        Ok(secrets::places(folder.as_deref(), commands))
+    }
+
+    /// What the connector may do: what the runner whose file was named lets it, or else whatever it likes, since the person here says so.
+    ///
+    /// # Errors
+    /// [`Error::RunnerFile`].
+    pub fn guard(&self, connector: &ConnectorName) -> Result<Guard, Error> {
+        match &self.runner_config {
+            Some(file) => Ok(runner_of(file)?.guards.of(connector)),
+            None => Ok(Guard {
+                network: Network::by_hand(),
+                limits: Limits::default(),
+            }),
+        }
     }
 
     /// The program that the flags describe.
@@ -173,10 +207,26 @@ impl Here {
                 .collect(),
             pass_environment: passed.into_iter().map(|one| one.name.clone()).collect(),
             folder: std::env::current_dir().ok(),
+            confine: self.confine,
+            read_paths: absolute(&self.read_path)?,
+            write_paths: absolute(&self.write_path)?,
             ..Program::at(path)
         };
         start(name, &described).await
     }
+}
+
+/// Of a runner these paths must be absolute; here they are as in a shell.
+fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let absolute = paths.iter().map(std::path::absolute);
+    let absolute: Result<Vec<PathBuf>, _> = absolute.collect();
+    absolute.map_err(|error| unusable(error.to_string()))
+}
+
+fn confine(text: &str) -> Result<Confine, String> {
+    let known = [Confine::Available, Confine::Required, Confine::None];
+    let found = known.into_iter().find(|one| one.as_str() == text);
+    found.ok_or_else(|| "write `available`, `required` or `none`".to_owned())
 }
 
 async fn start(name: ConnectorName, program: &Program) -> Result<Arc<dyn Connector>, Error> {
@@ -189,6 +239,12 @@ async fn start(name: ConnectorName, program: &Program) -> Result<Arc<dyn Connect
 
 /// Starts the program once, to ask what it is.
 async fn ask(name: ConnectorName, launch: Launch) -> Result<Arc<dyn Connector>, Error> {
+    if launch.is_confined() && !held().is_whole() {
+        note(format!(
+            "note: this machine's kernel cannot hold all that programs are confined to; it lacks {}",
+            held()
+        ));
+    }
     let started = Exec::start(name, launch).await;
     let started = started.map_err(|error| Error::Connector {
         reason: clean(&error.failure.message),

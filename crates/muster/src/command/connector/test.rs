@@ -70,18 +70,21 @@ pub async fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     let configuration = args.configured.read()?;
     let connector = args.connector.open().await?;
     let name = &connector.spec().name;
+    let guard = args.connector.guard(name)?;
     let prepared = prepare(
         format!("test `{name}`"),
         connector.spec(),
         configuration,
         &args.connector,
         &args.configured,
-    )?;
+    )
+    .await?;
     let wrong_config = args.wrong_config.as_ref().map(Source::read).transpose()?;
     let settings = Settings {
         config: prepared.config,
         wrong_config: wrong_config.map(Value::Object),
         step_within: args.within,
+        network: guard.network,
     };
     let mut progress = Progress::new();
     progress.tell(|| format!("trying `{name}`; Ctrl-C ends it"));
