@@ -26,6 +26,7 @@ SPEC = {
                 "title": "URL",
                 "description": "The API's address, such as https://inventory.example/api/v2.",
                 "type": "string",
+                "format": "uri",
                 "pattern": "^https?://",
             },
             "token": {
