@@ -174,6 +174,9 @@ pub const PLANTS: &[(&str, &str)] = &[
         "the record of an execution that has ended is not removed",
     ),
     ("ends-not-written", "a record lacks the oldest end of its window"),
+    // Access: who may do what.
+    ("gives-what-it-has-not", "whoever gives a role need not have it"),
+    ("last-admin-goes", "the last token that opens everything can be revoked"),
     // The shard: when it is told.
     ("answer-before-flush", "answers are released when the batch is appended"),
     ("released-out-of-order", "the newest batch is released first"),

@@ -94,6 +94,15 @@ const SEEN: &[&str] = &[
     "integration resumed",
     "a request is repeated",
     "somebody reaches for another organization's",
+    "somebody gives what they do not have",
+    "the last way in stays",
+    "person created",
+    "person updated",
+    "person switched",
+    "person deleted",
+    "token created",
+    "token revoked",
+    "token forgotten",
 ];
 
 /// Everything that must occur.

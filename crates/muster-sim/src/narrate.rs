@@ -33,7 +33,6 @@ impl World {
             EntityKey::Token(id) => {
                 self.trace.name("t", id.0);
             }
-            EntityKey::Connector(_) => {}
             EntityKey::Connector(_) | EntityKey::Organization(_) => {}
         }
         let text = self.trace.shortened(&format!("{:?}", recorded.event));

@@ -1,5 +1,7 @@
 //! People: they create, change, switch, delete, run and cancel, and they read. What they are told is kept, and must stay true.
 
+mod access;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,10 +124,14 @@ impl World {
         }
         let mut integration = there[self.chance.usize(0..there.len())];
         let mut by = own.clone();
-        if self.chance.u32(0..40) == 0 {
+        let other = organization(if name == "acme" { "globex" } else { "acme" });
+        if self.chance.u32(0..40) == 0 && self.spec.organizations.contains_key(&other) {
             // Somebody reaches for what is another's.
-            by = organization(if name == "acme" { "globex" } else { "acme" });
+            by = other;
             self.trace.count("somebody reaches for another organization's");
+        }
+        if self.chance.u32(0..12) == 0 {
+            return self.let_in_or_out(&own);
         }
         let command = match self.chance.u32(0..114) {
             0..30 => Command::RunNow(RunNow {

@@ -1,6 +1,7 @@
 //! What the design says of a ledger, written down a second time and independently: it takes the events as they come, and says which of them must
 //! not be. It decides nothing by the core's rules; it only knows what may follow what.
 
+pub mod access;
 mod execution;
 pub mod health;
 mod incident;
@@ -117,6 +118,7 @@ pub struct Spec {
     pub runners: BTreeMap<RunnerId, staff::Runner>,
     pub incidents: BTreeMap<IncidentId, incident::Incident>,
     pub organizations: BTreeMap<OrganizationId, organization::Organization>,
+    pub access: access::Access,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     newest: Stamp,
     /// The execution that must be created next: a nominal time runs.
@@ -251,7 +253,7 @@ impl Spec {
                     }
                 }
             }
-            Event::Access(_) => Err("nobody here lets anybody in".to_owned()),
+            Event::Access(event) => self.take_access(event, by, recorded.at),
             Event::ConnectorOffered { .. } => Ok("connector offered"),
             Event::ExecutionFenced { .. } => Err("no backup was restored here".to_owned()),
             Event::ThresholdReached { .. }

@@ -5,6 +5,7 @@ mod facts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use muster_core::decide::access::{Access, AccessRejection};
 use muster_core::decide::{Answer, Assignment, Command, Rejection, Work};
 use muster_core::entity::Finished;
 use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, Principal, RunnerId, Sequence};
@@ -103,6 +104,14 @@ impl World {
                 }
             }
             (Command::Check(_), Answer::Checking { .. }) => {}
+            (Command::Access(Access::CreatePerson(create)), Answer::Person(id)) => {
+                let made = self.spec.access.people.get(id);
+                if made.is_some_and(|one| one.scope != create.scope) {
+                    broken!("the person {id} was told as created: {made:?}");
+                }
+            }
+            (Command::Access(Access::UpdatePerson(_) | Access::SwitchPerson(_)), Answer::Person(_)) => {}
+            (Command::Access(_), Answer::Done) => {}
             (Command::CreateOrganization(create), Answer::Organization(id)) => {
                 if *id != create.organization || !self.spec.organizations.contains_key(id) {
                     broken!("the organization {id} was told as created, and is not");
@@ -119,6 +128,11 @@ impl World {
     pub(crate) fn check_rejected(&mut self, command: &Command, rejection: &Rejection) {
         let plausible = match (command, rejection) {
             (Command::CreateOrganization(_), Rejection::OrganizationExists(_)) => true,
+            (Command::Access(_), Rejection::Access(AccessRejection::LastAdmin)) => {
+                self.trace.count("the last way in stays");
+                true
+            }
+            (Command::Access(_), Rejection::Access(_)) => true,
             (Command::CreateIntegration(_), Rejection::RequestReused { .. }) => true,
             (Command::UpdateIntegration(_), Rejection::Stale { .. } | Rejection::NameTaken { .. }) => true,
             (Command::DeleteIntegration(_), Rejection::Stale { .. }) => true,

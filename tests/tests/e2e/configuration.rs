@@ -88,6 +88,7 @@ fn the_later_goes_before_the_earlier_and_the_check_says_which_it_was() {
 listen = \"127.0.0.1:7443\"       # default
 http_listen = \"127.0.0.1:7480\"  # default
 insecure = false                # default
+#bootstrap_token_file           # default
 data = \"muster-data\"            # default
 #landing                        # default
 lease = \"30s\"                   # muster.toml:1:9

@@ -32,6 +32,7 @@ mod restore;
 mod secrets;
 mod shutdown;
 mod silence;
+mod tokens;
 mod verify;
 mod watching;
 

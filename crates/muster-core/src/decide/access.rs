@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::decide::{Decision, Rejection};
 use crate::entity::{Person, Token};
 use crate::event::{AccessEvent, Event};
+use crate::planted;
 use crate::state::State;
 use crate::time::{Now, Stamp};
 use crate::words::{Grant, PersonId, Scope, TokenId};
@@ -92,7 +93,7 @@ pub fn forget_all(state: &State, scope: &Scope) -> Vec<Event> {
 
 /// Nobody gives or takes what they do not have.
 fn judge_grant(granter: &Grant, granted: &Grant) -> Result<(), AccessRejection> {
-    if granter.covers(granted) {
+    if granter.covers(granted) || planted!("gives-what-it-has-not") {
         return Ok(());
     }
     Err(AccessRejection::BeyondGranter {
@@ -105,7 +106,7 @@ fn judge_grant(granter: &Grant, granted: &Grant) -> Result<(), AccessRejection> 
 fn judge_way_in(state: &State, now: Stamp, without: impl Fn(&Token) -> bool) -> Result<(), AccessRejection> {
     let ways_in = || ways_in(state, now);
     let is_lost = ways_in().next().is_some() && ways_in().all(without);
-    if is_lost {
+    if is_lost && !planted!("last-admin-goes") {
         return Err(AccessRejection::LastAdmin);
     }
     Ok(())
