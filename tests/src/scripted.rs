@@ -155,6 +155,7 @@ impl Identity {
             finished: finished.iter().map(Work::held).collect(),
             host: None,
             local_time: None,
+            instance_id: 0,
         }
     }
 }

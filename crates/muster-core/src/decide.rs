@@ -8,6 +8,7 @@ pub mod access;
 mod answer;
 pub mod check;
 pub mod execution;
+pub mod identity;
 pub mod incident;
 pub mod integration;
 pub mod organization;
@@ -86,6 +87,8 @@ pub enum Command {
     Forget(incident::forget::Forget),
     /// See [`access`].
     Access(access::Access),
+    /// See [`identity`].
+    Identity(identity::IdentityCommand),
     /// See [`session::check_in`].
     CheckIn(session::check_in::CheckIn),
     /// See [`session::presence`].
@@ -182,6 +185,7 @@ pub fn decide(
         Command::Deliver(command) => Ok(command.decide(state, now, chance)),
         Command::Forget(command) => Ok(command.decide(state)),
         Command::Access(command) => command.decide(state, now, chance),
+        Command::Identity(command) => command.decide(state, now, chance),
         Command::CheckIn(command) => command.decide(state, now, chance),
         Command::Hear(command) => command.decide(state),
         Command::Disconnect(command) => Ok(command.decide(state)),

@@ -1,7 +1,9 @@
 //! The entities of the ledger. Each has its own `apply`, which reads the event and itself and nothing else.
 
+mod authority;
 mod checked;
 mod connector;
+mod enrollment_token;
 mod evidence;
 mod execution;
 mod incident;
@@ -9,10 +11,13 @@ mod integration;
 mod organization;
 mod person;
 mod runner;
+mod runner_identity;
 mod token;
 
+pub use authority::{Authority, Generation};
 pub use checked::Checked;
 pub use connector::{Connector, ConnectorKey, Offer};
+pub use enrollment_token::EnrollmentToken;
 pub use evidence::{ErrorSeen, Evidence, LastRunner, PoolEvidence, RateEvidence, RunnerEvidence};
 pub use execution::{Execution, Finished, Phase};
 pub use incident::{Cause, Channel, Closed, Closing, Delivery, DeliveryState, Incident, Notice, NoticeKind};
@@ -20,9 +25,12 @@ pub use integration::{Alert, Collection, Completion, Definition, Integration, Pe
 pub use organization::{Organization, OrganizationState};
 pub use person::Person;
 pub use runner::{Outdated, Profile, Runner};
+pub use runner_identity::{BarReason, Barred, Certificate, RunnerIdentity};
 pub use token::{Shut, Token};
 
-use crate::words::{ExecutionId, IncidentId, IntegrationId, OrganizationId, PersonId, RunnerId, TokenId};
+use crate::words::{
+    EnrollmentTokenId, ExecutionId, IncidentId, IntegrationId, OrganizationId, PersonId, RunnerId, TokenId,
+};
 
 /// Names an entity of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,4 +51,10 @@ pub enum EntityKey {
     Token(TokenId),
     /// An organization.
     Organization(OrganizationId),
+    /// The authority of an organization; `None` for the service's own.
+    Authority(Option<OrganizationId>),
+    /// An enrollment token.
+    EnrollmentToken(EnrollmentTokenId),
+    /// The identity of a runner that has enrolled.
+    RunnerIdentity(RunnerId),
 }

@@ -1,6 +1,7 @@
 //! What can have happened. An event carries every value that its entities need, so that each can apply it by itself.
 
 mod access;
+mod identity;
 mod organization;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::words::{
 };
 
 pub use access::AccessEvent;
+pub use identity::IdentityEvent;
 pub use organization::OrganizationChange;
 
 /// An event as the journal keeps it: what, when and who.
@@ -308,6 +310,8 @@ pub enum Event {
         /// What.
         change: OrganizationChange,
     },
+    /// Something has happened to those by whom others are known.
+    Identity(IdentityEvent),
 }
 
 impl Event {
@@ -361,6 +365,7 @@ impl Event {
             }
             Self::Access(event) => (event.entity(), None),
             Self::OrganizationChanged { organization, .. } => (EntityKey::Organization(organization.clone()), None),
+            Self::Identity(event) => event.entities(),
         }
     }
 }

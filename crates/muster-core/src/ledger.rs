@@ -1,19 +1,24 @@
 //! What is true and durable: the fold of all events. Each entity stands with the position of the last event that was applied to it, so that
 //! events may be replayed over records that were written at different times.
 
+mod identities;
+
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::entity::{
-    Connector, ConnectorKey, EntityKey, Execution, Finished, Incident, Integration, Offer, Organization, Person, Phase,
-    Runner, Token,
+    Authority, Connector, ConnectorKey, EnrollmentToken, EntityKey, Execution, Finished, Incident, Integration, Offer,
+    Organization, Person, Phase, Runner, RunnerIdentity, Token,
 };
 use crate::event::{AccessEvent, Event, OrganizationChange, Recorded};
 use crate::planted;
 use crate::time::Stamp;
 use crate::words::{
-    Attempt, ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, Outcome, PersonId, RunnerId,
-    Sequence, TokenId,
+    Attempt, ConnectorName, EnrollmentTokenId, ExecutionId, IncidentId, IntegrationId, OrganizationId, Outcome,
+    PersonId, RunnerId, Sequence, TokenId,
 };
+
+use identities::Identities;
 
 /// The place of an event in the journal: its batch, and its place in that batch from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -66,6 +71,12 @@ pub enum Entity {
     Token(Token),
     /// An organization.
     Organization(Organization),
+    /// The authority of an organization, or of the service.
+    Authority(Authority),
+    /// An enrollment token.
+    EnrollmentToken(EnrollmentToken),
+    /// The identity of a runner.
+    RunnerIdentity(RunnerIdentity),
 }
 
 impl Entity {
@@ -81,6 +92,9 @@ impl Entity {
             Self::Person(person) => EntityKey::Person(person.id),
             Self::Token(token) => EntityKey::Token(token.id),
             Self::Organization(organization) => EntityKey::Organization(organization.id.clone()),
+            Self::Authority(authority) => EntityKey::Authority(authority.owner.clone()),
+            Self::EnrollmentToken(token) => EntityKey::EnrollmentToken(token.id),
+            Self::RunnerIdentity(identity) => EntityKey::RunnerIdentity(identity.runner),
         }
     }
 }
@@ -97,6 +111,7 @@ pub struct Ledger {
     people: BTreeMap<PersonId, Stamped<Person>>,
     tokens: BTreeMap<TokenId, Stamped<Token>>,
     organizations: BTreeMap<OrganizationId, Stamped<Organization>>,
+    identities: Identities,
 }
 
 impl Ledger {
@@ -163,6 +178,42 @@ impl Ledger {
     /// All organizations by name, also those that are gone.
     pub fn organizations(&self) -> impl Iterator<Item = &Organization> {
         self.organizations.values().map(|stamped| &stamped.entity)
+    }
+
+    /// The authority of an organization; `None` names the service's own.
+    #[must_use]
+    pub fn authority(&self, owner: Option<&OrganizationId>) -> Option<&Authority> {
+        let found = self.identities.authorities.get(&owner.cloned());
+        found.map(|stamped| &stamped.entity)
+    }
+
+    /// All authorities, the service's own first.
+    pub fn authorities(&self) -> impl Iterator<Item = &Authority> {
+        self.identities.authorities.values().map(|stamped| &stamped.entity)
+    }
+
+    /// The enrollment token of this id.
+    #[must_use]
+    pub fn enrollment_token(&self, id: EnrollmentTokenId) -> Option<&EnrollmentToken> {
+        self.identities.tokens.get(&id).map(|stamped| &stamped.entity)
+    }
+
+    /// The enrollment tokens after `after`, oldest first.
+    pub fn enrollment_tokens(&self, after: Option<EnrollmentTokenId>) -> impl Iterator<Item = &EnrollmentToken> {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let later = self.identities.tokens.range((first, Bound::Unbounded));
+        later.map(|(_, stamped)| &stamped.entity)
+    }
+
+    /// The identity of a runner that has enrolled.
+    #[must_use]
+    pub fn runner_identity(&self, runner: RunnerId) -> Option<&RunnerIdentity> {
+        self.identities.runners.get(&runner).map(|stamped| &stamped.entity)
+    }
+
+    /// The identities of all runners, oldest first.
+    pub fn runner_identities(&self) -> impl Iterator<Item = &RunnerIdentity> {
+        self.identities.runners.values().map(|stamped| &stamped.entity)
     }
 
     /// Whether what this attempt has staged may still be wanted: it is the newest of an execution that is open.
@@ -236,6 +287,18 @@ impl Ledger {
                 .organizations
                 .get(id)
                 .map(|found| copy(found, Entity::Organization)),
+            EntityKey::Authority(owner) => {
+                let found = self.identities.authorities.get(owner);
+                found.map(|found| copy(found, Entity::Authority))
+            }
+            EntityKey::EnrollmentToken(id) => {
+                let found = self.identities.tokens.get(id);
+                found.map(|found| copy(found, Entity::EnrollmentToken))
+            }
+            EntityKey::RunnerIdentity(id) => {
+                let found = self.identities.runners.get(id);
+                found.map(|found| copy(found, Entity::RunnerIdentity))
+            }
         }
     }
 
@@ -265,6 +328,7 @@ impl Ledger {
             .chain(people)
             .chain(tokens)
             .chain(organizations)
+            .chain(self.identities.positions())
     }
 
     /// Whether there is an entity of this key.
@@ -279,6 +343,9 @@ impl Ledger {
             EntityKey::Person(id) => self.people.contains_key(id),
             EntityKey::Token(id) => self.tokens.contains_key(id),
             EntityKey::Organization(id) => self.organizations.contains_key(id),
+            EntityKey::Authority(owner) => self.identities.authorities.contains_key(owner),
+            EntityKey::EnrollmentToken(id) => self.identities.tokens.contains_key(id),
+            EntityKey::RunnerIdentity(id) => self.identities.runners.contains_key(id),
         }
     }
 
@@ -311,6 +378,17 @@ impl Ledger {
             Entity::Organization(entity) => {
                 self.organizations
                     .insert(entity.id.clone(), Stamped { applied, entity });
+            }
+            Entity::Authority(entity) => {
+                let owner = entity.owner.clone();
+                self.identities.authorities.insert(owner, Stamped { applied, entity });
+            }
+            Entity::EnrollmentToken(entity) => {
+                self.identities.tokens.insert(entity.id, Stamped { applied, entity });
+            }
+            Entity::RunnerIdentity(entity) => {
+                let runner = entity.runner;
+                self.identities.runners.insert(runner, Stamped { applied, entity });
             }
         }
     }
@@ -519,6 +597,10 @@ impl Ledger {
             }
             Event::OrganizationChanged { organization, change } => {
                 self.apply_to_organization(organization, position, recorded.at, change);
+                None
+            }
+            Event::Identity(event) => {
+                self.identities.apply(position, recorded, event);
                 None
             }
         }

@@ -1,9 +1,11 @@
 //! What is true now and not durable: which runners are connected, what they have room for, and the deadlines on the monotonic clock.
 
 mod checks;
+mod instances;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crate::time::{Moment, Stamp};
 use crate::words::{Attempt, CheckId, ConnectorName, ExecutionId, Pool, RunnerId, SessionId, Slots};
 
 pub use checks::{CHECKS_MAX, Check, Checks};
+pub use instances::Instances;
 
 /// The time limits of the check-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub struct Presence {
     pub withdrawals: u32,
     /// How often this identity has superseded itself while connected: a sign of a cloned runner.
     pub supersessions: u32,
+    /// The processes that had this identity of late.
+    pub instances: Instances,
 }
 
 impl Presence {
@@ -112,6 +117,8 @@ pub enum RosterChange {
         connectors: Vec<ConnectorName>,
         /// How much it carries out at the same time.
         slots: Slots,
+        /// Which process it is; `None` of one that does not say.
+        instance: Option<NonZeroU64>,
     },
     /// A runner was heard.
     Heard(RunnerId),
@@ -294,6 +301,7 @@ impl Roster {
             draining: false,
             withdrawals: 0,
             supersessions: 0,
+            instances: Instances::default(),
         };
         self.presences.insert(runner, presence);
         self.watch_lease(runner, now);
@@ -326,8 +334,9 @@ impl Roster {
                 pool,
                 connectors,
                 slots,
+                instance,
             } => {
-                self.check_in(runner, session, pool, connectors, slots, now, at);
+                self.check_in(runner, session, pool, connectors, (slots, instance), now, at);
             }
             RosterChange::Heard(runner) => {
                 // Heard is the commonest change of all, and moves nobody between the lanes.
@@ -391,7 +400,7 @@ impl Roster {
         session: SessionId,
         pool: Pool,
         connectors: Vec<ConnectorName>,
-        slots: Slots,
+        (slots, instance): (Slots, Option<NonZeroU64>),
         now: Moment,
         at: Stamp,
     ) {
@@ -399,6 +408,10 @@ impl Roster {
         let superseded = u32::from(before.is_some_and(|presence| presence.session.is_some()));
         let supersessions = before.map_or(0, |presence| presence.supersessions) + superseded;
         let held = before.map_or(0, |presence| presence.held);
+        let mut instances = before.map_or_else(Instances::default, |presence| presence.instances.clone());
+        if let Some(instance) = instance {
+            instances.note(instance);
+        }
         self.attend(&pool);
         self.change(runner, |presence| presence.session = None);
         self.expect(runner, held, now, at);
@@ -408,6 +421,7 @@ impl Roster {
             presence.connectors = connectors;
             presence.slots = slots;
             presence.supersessions = supersessions;
+            presence.instances = instances;
         });
     }
 

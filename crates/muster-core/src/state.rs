@@ -101,7 +101,14 @@ impl State {
                 self.apply_to_runner(id, position, recorded);
                 Applied::default()
             }
-            (EntityKey::Connector(_) | EntityKey::Organization(_), _) => {
+            (
+                EntityKey::Connector(_)
+                | EntityKey::Organization(_)
+                | EntityKey::Authority(_)
+                | EntityKey::EnrollmentToken(_)
+                | EntityKey::RunnerIdentity(_),
+                _,
+            ) => {
                 self.ledger.apply(position, recorded);
                 Applied::default()
             }

@@ -14,7 +14,7 @@ pub struct Stamp {
 impl Stamp {
     /// The time `millis` milliseconds after the Unix epoch.
     #[must_use]
-    pub fn from_millis(millis: u64) -> Self {
+    pub const fn from_millis(millis: u64) -> Self {
         let successor = NonZeroU64::MIN.saturating_add(millis);
         Self { successor }
     }

@@ -3,6 +3,7 @@
 mod claim;
 mod configuration;
 mod failure;
+mod fingerprint;
 mod grant;
 mod id;
 mod log_line;
@@ -22,9 +23,11 @@ mod status;
 pub use claim::{Attempt, Claim, Revision, Sequence, Slots, Staged, StagedId};
 pub use configuration::{Configuration, ConfigurationError};
 pub use failure::{Category, Failure};
+pub use fingerprint::Fingerprint;
 pub use grant::{Grant, Role, Scope, TokenHash};
 pub use id::{
-    CheckId, ExecutionId, IdError, IncidentId, IntegrationId, PersonId, RequestId, RunnerId, SessionId, TokenId,
+    CheckId, EnrollmentTokenId, ExecutionId, IdError, IncidentId, IntegrationId, PersonId, RequestId, RunnerId,
+    SessionId, TokenId,
 };
 pub use log_line::{LogLevel, LogLine, LogSource};
 pub use name::{

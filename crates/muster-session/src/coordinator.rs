@@ -184,12 +184,15 @@ impl CoordinatorEnd {
         match asked {
             Asked::CheckIn => match answer {
                 Ok(Answer::Welcome(welcome)) => self.welcome(welcome, now),
+                Ok(Answer::Barred(why)) => self.close(why.into()),
+                Err(Rejection::Identity(why)) => self.close(Ending::of(&why)),
                 Ok(
                     Answer::Done
                     | Answer::Integration(_)
                     | Answer::Person(_)
                     | Answer::Organization(_)
                     | Answer::Executions(_)
+                    | Answer::Certified { .. }
                     | Answer::Checking { .. },
                 )
                 | Err(_) => {
@@ -246,6 +249,8 @@ impl CoordinatorEnd {
             Message::CheckInAnew => self.reconnect(v1::ReconnectReason::Unconfirmed, None),
             Message::Close(decide::CloseReason::Superseded) => self.close(Ending::Superseded),
             Message::Close(decide::CloseReason::Lapsed) => self.close(Ending::Lapsed),
+            Message::Close(decide::CloseReason::Revoked) => self.close(Ending::Revoked),
+            Message::Close(decide::CloseReason::Cloned) => self.close(Ending::Cloned),
         }
         if self.outbox.len() > UNSENT_MAX {
             self.close(Ending::Overflow);

@@ -44,6 +44,8 @@ const STEADY_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct RunnerEnd {
     profile: RunnerProfile,
+    /// Which process it is.
+    instance: u64,
     backoff: Backoff,
     link: Link,
     lease: Option<Lease>,
@@ -78,7 +80,7 @@ impl RunnerEnd {
     pub fn new(
         profile: RunnerProfile,
         spooled: Vec<v1::Report>,
-        chance: fastrand::Rng,
+        mut chance: fastrand::Rng,
         now: Now,
     ) -> Result<Self, ProtocolError> {
         let mut hand = Hand::default();
@@ -87,6 +89,7 @@ impl RunnerEnd {
         }
         Ok(Self {
             profile,
+            instance: chance.u64(1..),
             backoff: Backoff::new(chance),
             link: Link::Dialing { since: now.moment },
             lease: None,

@@ -42,7 +42,10 @@ pub(crate) fn is_listed(key: &EntityKey) -> bool {
         | EntityKey::Execution(_)
         | EntityKey::Runner(_)
         | EntityKey::Connector(_)
-        | EntityKey::Incident(_) => false,
+        | EntityKey::Incident(_)
+        | EntityKey::Authority(_)
+        | EntityKey::EnrollmentToken(_)
+        | EntityKey::RunnerIdentity(_) => false,
     }
 }
 
@@ -85,7 +88,10 @@ impl Directory {
                         | Entity::Execution(_)
                         | Entity::Runner(_)
                         | Entity::Connector(_)
-                        | Entity::Incident(_),
+                        | Entity::Incident(_)
+                        | Entity::Authority(_)
+                        | Entity::EnrollmentToken(_)
+                        | Entity::RunnerIdentity(_),
                     ) => {}
                     None => listed.remove(&key),
                 }
@@ -137,7 +143,10 @@ impl Listed {
             | EntityKey::Execution(_)
             | EntityKey::Runner(_)
             | EntityKey::Connector(_)
-            | EntityKey::Incident(_) => {}
+            | EntityKey::Incident(_)
+            | EntityKey::Authority(_)
+            | EntityKey::EnrollmentToken(_)
+            | EntityKey::RunnerIdentity(_) => {}
         }
     }
 }

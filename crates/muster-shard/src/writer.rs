@@ -236,6 +236,7 @@ impl Writer {
             | EntityKey::Person(_)
             | EntityKey::Token(_)
             | EntityKey::Organization(_) => true,
+            EntityKey::Authority(_) | EntityKey::EnrollmentToken(_) | EntityKey::RunnerIdentity(_) => true,
         }
     }
 }

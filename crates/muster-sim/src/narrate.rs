@@ -33,7 +33,11 @@ impl World {
             EntityKey::Token(id) => {
                 self.trace.name("t", id.0);
             }
-            EntityKey::Connector(_) | EntityKey::Organization(_) => {}
+            EntityKey::Connector(_)
+            | EntityKey::Organization(_)
+            | EntityKey::Authority(_)
+            | EntityKey::EnrollmentToken(_)
+            | EntityKey::RunnerIdentity(_) => {}
         }
         let text = self.trace.shortened(&format!("{:?}", recorded.event));
         let short: String = text.chars().take(220).collect();

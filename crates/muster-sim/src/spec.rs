@@ -255,6 +255,7 @@ impl Spec {
             }
             Event::Access(event) => self.take_access(event, by, recorded.at),
             Event::ConnectorOffered { .. } => Ok("connector offered"),
+            Event::Identity(_) => Err("nobody enrolls here".to_owned()),
             Event::ExecutionFenced { .. } => Err("no backup was restored here".to_owned()),
             Event::ThresholdReached { .. }
             | Event::ThresholdLeft { .. }

@@ -15,6 +15,7 @@ mod description;
 pub(crate) mod event;
 mod evidence;
 pub(crate) mod history;
+mod identity;
 pub(crate) mod log_line;
 mod organization;
 pub(crate) mod record;

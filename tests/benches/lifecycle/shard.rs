@@ -356,6 +356,8 @@ fn check_in(runner: RunnerId, session: SessionId, n: u64) -> Outcome<CheckIn> {
     let organization = organization()?;
     Ok(CheckIn {
         runner,
+        key: None,
+        instance: None,
         session,
         profile: Profile {
             display_name: DisplayName::new(&format!("runner {n}"))?,

@@ -2,6 +2,7 @@
 
 use muster_core::decide::Rejection;
 use muster_core::decide::access::AccessRejection;
+use muster_core::decide::identity::IdentityRejection;
 use muster_proto::v1::ErrorReason;
 use tonic::Code;
 use tonic_types::ErrorDetails;
@@ -53,6 +54,7 @@ pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
         Rejection::NotEnabled(_) => ErrorReason::IntegrationDisabled,
         Rejection::Committed(_) => ErrorReason::ExecutionEnded,
         Rejection::Fenced { .. } => ErrorReason::AttemptFenced,
+        Rejection::Identity(rejection) => reason_of_identity(rejection),
         Rejection::SessionOver(_) => ErrorReason::SessionLapsed,
         Rejection::Access(rejection) => reason_of_access(rejection),
     }
@@ -67,6 +69,21 @@ fn reason_of_access(rejection: &AccessRejection) -> ErrorReason {
         AccessRejection::BeyondHolder { .. } | AccessRejection::ExpiryPast => ErrorReason::InvalidField,
         AccessRejection::TooMany { .. } => ErrorReason::LimitReached,
         AccessRejection::LastAdmin => ErrorReason::LastAdmin,
+    }
+}
+
+fn reason_of_identity(rejection: &IdentityRejection) -> ErrorReason {
+    match rejection {
+        IdentityRejection::NoToken
+        | IdentityRejection::TokenExpired
+        | IdentityRejection::TokenRevoked
+        | IdentityRejection::TokenUsed(_) => ErrorReason::EnrollmentTokenInvalid,
+        IdentityRejection::TokenNotFound(_) => ErrorReason::EnrollmentTokenNotFound,
+        IdentityRejection::NotEnrolled(_) | IdentityRejection::OtherKey(_) | IdentityRejection::OtherPool { .. } => {
+            ErrorReason::CertificateMismatch
+        }
+        IdentityRejection::Barred { .. } => ErrorReason::RunnerBarred,
+        IdentityRejection::Rotated => ErrorReason::EtagMismatch,
     }
 }
 
@@ -96,6 +113,7 @@ pub(super) fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> 
         | Rejection::ChecksFull { .. }
         | Rejection::Committed(_)
         | Rejection::Fenced { .. }
+        | Rejection::Identity(_)
         | Rejection::SessionOver(_) => None,
     }
 }
@@ -110,7 +128,10 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         | ErrorReason::MalformedRequest
         | ErrorReason::ProtocolViolation
         | ErrorReason::CountsMismatch => Code::InvalidArgument,
+        ErrorReason::EnrollmentTokenInvalid | ErrorReason::CertificateRequired => Code::Unauthenticated,
+        ErrorReason::CertificateMismatch | ErrorReason::RunnerBarred => Code::PermissionDenied,
         ErrorReason::OrganizationNotFound
+        | ErrorReason::EnrollmentTokenNotFound
         | ErrorReason::IntegrationNotFound
         | ErrorReason::ExecutionNotFound
         | ErrorReason::RunnerNotFound
@@ -128,6 +149,7 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         ErrorReason::Unauthenticated | ErrorReason::TokenExpired | ErrorReason::TokenMalformed => Code::Unauthenticated,
         ErrorReason::PermissionDenied => Code::PermissionDenied,
         ErrorReason::IntegrationDisabled
+        | ErrorReason::EnrollmentOff
         | ErrorReason::ExecutionEnded
         | ErrorReason::ConnectorUnknown
         | ErrorReason::MailNotConfigured

@@ -90,6 +90,7 @@ mod tests {
     use muster_core::words::{SessionId, Slots};
 
     use super::*;
+    use muster_core::roster::Instances;
 
     #[test]
     fn a_presence_has_one_status() {
@@ -104,6 +105,7 @@ mod tests {
             draining: false,
             withdrawals: 0,
             supersessions: 0,
+            instances: Instances::default(),
         };
         let busy = Presence {
             held: 2,

@@ -321,6 +321,8 @@ impl Runner {
         let pool = Pool::named(&organization, &PoolName::new(pool).expect("a name"));
         let command = CheckIn {
             runner: id,
+            key: None,
+            instance: None,
             session,
             profile: Profile {
                 display_name: DisplayName::new("hq-1").expect("a name"),

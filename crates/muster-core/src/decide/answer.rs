@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::access::AccessRejection;
+use crate::decide::identity::IdentityRejection;
+use crate::entity::{BarReason, Certificate};
 use crate::words::{
     AccessSchema, Attempt, CheckId, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId,
     Failure, IntegrationId, LogLevel, OrganizationId, PersonId, PoolName, Revision, RunnerId, SessionId, Staged,
@@ -24,6 +26,15 @@ pub enum Answer {
     Executions(Vec<ExecutionId>),
     /// The runner is welcome.
     Welcome(Welcome),
+    /// The runner is not welcome, now and later.
+    Barred(BarReason),
+    /// A runner has a certificate.
+    Certified {
+        /// Which runner.
+        runner: RunnerId,
+        /// Its newest certificate.
+        certificate: Box<Certificate>,
+    },
     /// A runner is asked to check. How that ends is told by [`Effect::CheckEnded`].
     Checking {
         /// The check that has begun.
@@ -146,6 +157,10 @@ pub enum CloseReason {
     Superseded,
     /// The runner was not heard for longer than its lease.
     Lapsed,
+    /// The runner was revoked.
+    Revoked,
+    /// The runner's key is used at two places at the same time.
+    Cloned,
 }
 
 /// All that a runner needs to carry out an execution.
@@ -308,6 +323,9 @@ pub enum Rejection {
         /// As whose claim it was reported.
         claim: Claim,
     },
+    /// It is about those by whom others are known.
+    #[error(transparent)]
+    Identity(#[from] IdentityRejection),
     /// The session is not the runner's newest one, or its lease is over.
     #[error("the session {0} is over: check in anew")]
     SessionOver(SessionId),

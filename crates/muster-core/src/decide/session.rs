@@ -6,7 +6,7 @@ pub mod presence;
 pub mod withdraw;
 
 use crate::decide::execution::retry;
-use crate::decide::{Decision, Effect};
+use crate::decide::{CloseReason, Decision, Effect, Message, check};
 use crate::entity::{Execution, Phase};
 use crate::event::Event;
 use crate::planted;
@@ -22,6 +22,22 @@ fn leave(state: &State, runner: RunnerId, last_heard: Stamp, decision: &mut Deci
     desert(state, runner, decision);
 }
 
+/// Adds to a decision that a runner is not there any more, and that its session is closed, if it has one.
+pub(super) fn expel(state: &State, runner: RunnerId, what: &str, why: CloseReason, decision: &mut Decision) {
+    check::lose(state, runner, what, decision);
+    let Some(presence) = state.roster().presence(runner) else {
+        return;
+    };
+    leave(state, runner, presence.heard_at, decision);
+    if let Some(session) = presence.session {
+        decision.effects.push(Effect::Send {
+            runner,
+            session,
+            message: Message::Close(why),
+        });
+    }
+}
+
 /// Adds to a decision that the pool of a runner has none any more, if that is the last of those that are there.
 fn desert(state: &State, runner: RunnerId, decision: &mut Decision) {
     let Some(runner) = state.ledger().runner(runner) else {
@@ -35,7 +51,7 @@ fn desert(state: &State, runner: RunnerId, decision: &mut Decision) {
 
 /// Adds to a decision that an attempt is lost with its runner: that counts as a failure, so that a runner which crashes over an execution does not
 /// do so for ever.
-fn lose(
+pub(super) fn lose(
     state: &State,
     execution: &Execution,
     why: String,

@@ -177,7 +177,8 @@ impl Execution {
             | Event::DeliveryTried { .. }
             | Event::IncidentForgotten { .. }
             | Event::Access(_)
-            | Event::OrganizationChanged { .. } => {}
+            | Event::OrganizationChanged { .. }
+            | Event::Identity(_) => {}
         }
     }
 

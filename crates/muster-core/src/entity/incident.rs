@@ -275,7 +275,8 @@ impl Incident {
             | Event::IncidentOpened { .. }
             | Event::IncidentForgotten { .. }
             | Event::Access(_)
-            | Event::OrganizationChanged { .. } => {}
+            | Event::OrganizationChanged { .. }
+            | Event::Identity(_) => {}
         }
     }
 

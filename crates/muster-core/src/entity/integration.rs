@@ -390,7 +390,8 @@ impl Integration {
             | Event::DeliveryTried { .. }
             | Event::IncidentForgotten { .. }
             | Event::Access(_)
-            | Event::OrganizationChanged { .. } => {}
+            | Event::OrganizationChanged { .. }
+            | Event::Identity(_) => {}
         }
     }
 

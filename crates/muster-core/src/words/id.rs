@@ -100,6 +100,10 @@ id!(
     TokenId
 );
 id!(
+    /// Names an enrollment token: the part of it that is no secret.
+    EnrollmentTokenId
+);
+id!(
     /// Names a request: any UUID that its caller has chosen, which says nothing about time.
     RequestId
 );

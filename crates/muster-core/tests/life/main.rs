@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod checks;
 mod conditions;
+mod enrollment;
 mod explanations;
 mod model;
 mod offline;

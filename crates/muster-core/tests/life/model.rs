@@ -43,7 +43,7 @@ pub struct Model {
     pub state: State,
     pub now: Now,
     chance: fastrand::Rng,
-    head: Sequence,
+    pub head: Sequence,
     journal: Vec<(Position, Recorded)>,
     pub finished: BTreeMap<ExecutionId, Finished>,
     pub runners: [Runner; 2],
@@ -519,6 +519,8 @@ impl Model {
         let pool = Pool::named(&organization(), &PoolName::new(pool).expect("a name"));
         let command = muster_core::decide::session::check_in::CheckIn {
             runner: runner_id(which),
+            key: None,
+            instance: None,
             session,
             profile: Profile {
                 display_name: DisplayName::new(&format!("hq-{which}")).expect("a name"),
@@ -915,6 +917,14 @@ fn records(ledger: &Ledger) -> Vec<(Entity, Sequence)> {
         .chain(people)
         .chain(tokens)
         .chain(organizations);
+    let authorities = ledger.authorities().map(|one| EntityKey::Authority(one.owner.clone()));
+    let tokens = ledger
+        .enrollment_tokens(None)
+        .map(|one| EntityKey::EnrollmentToken(one.id));
+    let identities = ledger
+        .runner_identities()
+        .map(|one| EntityKey::RunnerIdentity(one.runner));
+    let keys = keys.chain(authorities).chain(tokens).chain(identities);
     keys.map(|key| ledger.entity(&key).expect("it was just listed"))
         .collect()
 }

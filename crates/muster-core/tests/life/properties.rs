@@ -62,6 +62,7 @@ enum Step {
         pool: &'static str,
         version: &'static str,
     },
+    Bar(usize),
     Disconnect(usize),
     Drain(usize),
     Hear(usize),
@@ -151,6 +152,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Dispatch),
         3 => (runner.clone(), any::<bool>(), pool(), version())
             .prop_map(|(runner, forgets, pool, version)| Step::CheckIn { runner, forgets, pool, version }),
+        1 => runner.clone().prop_map(Step::Bar),
         1 => runner.clone().prop_map(Step::Disconnect),
         1 => runner.clone().prop_map(Step::Drain),
         1 => runner.clone().prop_map(Step::Hear),
@@ -304,6 +306,7 @@ fn take(model: &mut Model, step: Step) {
             pool,
             version,
         } => model.check_in_as(runner, forgets, pool, version),
+        Step::Bar(which) => crate::enrollment::enroll_and_bar(model, which),
         Step::Disconnect(which) => {
             if let Some(session) = model.runners[which].session.take() {
                 let command = presence::Disconnect {

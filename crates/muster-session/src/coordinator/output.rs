@@ -1,8 +1,9 @@
 //! What the coordinator's end asks of its driver, and what it is answered.
 
 use muster_core::decide::execution::Report;
+use muster_core::decide::identity::IdentityRejection;
 use muster_core::decide::{Command, Work};
-use muster_core::entity::Finished;
+use muster_core::entity::{BarReason, Finished};
 use muster_core::words::{Claim, LogLine};
 use muster_proto::v1;
 
@@ -55,18 +56,61 @@ pub enum Ending {
     /// The runner does not read what it is sent.
     #[error("the runner took the coordinator's messages too slowly: check in anew")]
     Overflow,
+    /// The runner is not known by the key that it shows.
+    #[error(
+        "the coordinator does not know this runner by the key that it shows: enroll it with a new token by `muster-runner enroll --again`"
+    )]
+    Stranger,
+    /// Somebody has revoked the runner.
+    #[error(
+        "the runner was revoked: if it is to work again, enroll it anew with a new token by `muster-runner enroll --again`"
+    )]
+    Revoked,
+    /// The runner's key is used at two places.
+    #[error(
+        "the runner is locked, since its key is used at two places at the same time: find the copy and remove it, then enroll the runner anew \
+         with a new token by `muster-runner enroll --again`"
+    )]
+    Cloned,
     /// The coordinator's parts do not agree.
     #[error("a fault of the coordinator: its log has the details; check in anew")]
     Internal,
 }
 
+impl From<BarReason> for Ending {
+    fn from(why: BarReason) -> Self {
+        match why {
+            BarReason::Revoked => Self::Revoked,
+            BarReason::Cloned => Self::Cloned,
+        }
+    }
+}
+
 impl Ending {
+    /// How a check-in ends that the core refuses.
+    pub(super) fn of(rejection: &IdentityRejection) -> Self {
+        match rejection {
+            IdentityRejection::Barred { why, .. } => (*why).into(),
+            IdentityRejection::NotEnrolled(_)
+            | IdentityRejection::OtherKey(_)
+            | IdentityRejection::OtherPool { .. } => Self::Stranger,
+            IdentityRejection::NoToken
+            | IdentityRejection::TokenExpired
+            | IdentityRejection::TokenRevoked
+            | IdentityRejection::TokenUsed(_)
+            | IdentityRejection::TokenNotFound(_)
+            | IdentityRejection::Rotated => Self::Internal,
+        }
+    }
+
     /// The reason in the status that ends the stream.
     #[must_use]
     pub fn reason(self) -> v1::ErrorReason {
         match self {
             Self::Superseded => v1::ErrorReason::SessionSuperseded,
             Self::Lapsed => v1::ErrorReason::SessionLapsed,
+            Self::Stranger => v1::ErrorReason::CertificateMismatch,
+            Self::Revoked | Self::Cloned => v1::ErrorReason::RunnerBarred,
             Self::Overflow => v1::ErrorReason::SessionOverflow,
             Self::Internal => v1::ErrorReason::Internal,
         }

@@ -94,7 +94,8 @@ impl CoordinatorEnd {
                 | Rejection::ConnectorFixed { .. }
                 | Rejection::Committed(_)
                 | Rejection::SessionOver(_)
-                | Rejection::Access(_),
+                | Rejection::Access(_)
+                | Rejection::Identity(_),
             ) => self.close(Ending::Internal),
         }
     }

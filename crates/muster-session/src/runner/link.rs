@@ -29,7 +29,9 @@ impl StreamEnd {
                 Reason::ProtocolViolation
                 | Reason::InvalidField
                 | Reason::OrganizationNotFound
-                | Reason::RunnerVersionUnsupported,
+                | Reason::RunnerVersionUnsupported
+                | Reason::CertificateMismatch
+                | Reason::RunnerBarred,
             ) => Self::Refused,
             Some(Reason::SessionSuperseded) => Self::Superseded,
             Some(Reason::SessionLapsed) => Self::Lapsed,

@@ -79,6 +79,7 @@ impl RunnerEnd {
             finished: spooled.map(wire::held_to_wire).collect(),
             host: Some(self.profile.host.clone()),
             local_time: Some(wire::timestamp(now.stamp)),
+            instance_id: self.instance,
         }
     }
 

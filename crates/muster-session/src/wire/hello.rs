@@ -1,6 +1,7 @@
 //! The hello: who a runner is, what it offers, and what it still has in hand.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use muster_core::decide::Work;
@@ -40,6 +41,8 @@ pub fn check_in_from_wire(hello: v1::Hello, session: SessionId) -> Result<CheckI
     let profile = profile(&hello, &offers)?;
     Ok(CheckIn {
         runner,
+        key: None,
+        instance: NonZeroU64::new(hello.instance_id),
         session,
         profile,
         offers,

@@ -70,6 +70,7 @@ pub(crate) fn hello(runner: u128) -> v1::Hello {
         finished: Vec::new(),
         host: Some(profile.host),
         local_time: None,
+        instance_id: 0,
     }
 }
 

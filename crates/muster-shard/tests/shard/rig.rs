@@ -110,6 +110,8 @@ impl Runner {
         let outbox = handle.open_outbox(session);
         let command = check_in::CheckIn {
             runner: id,
+            key: None,
+            instance: None,
             session,
             profile: Profile {
                 display_name: DisplayName::new("hq-1").expect("a name"),

@@ -201,6 +201,8 @@ fn whether_a_threshold_has_held_is_not_judged_with_an_end_that_comes_in_the_turn
     let runner = RunnerId(1);
     let check_in = Command::CheckIn(CheckIn {
         runner,
+        key: None,
+        instance: None,
         session: SessionId(1),
         profile,
         offers: Vec::new(),

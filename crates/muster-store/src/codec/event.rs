@@ -14,6 +14,7 @@ use super::access::AccessMessage;
 use super::alert::{CauseMessage, ChannelMessage, ClosingMessage, DeliveryStateMessage, closing, incident_id};
 use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::evidence::EvidenceMessage;
+use super::identity::IdentityEventMessage;
 use super::organization::OrganizationChanged;
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
@@ -56,7 +57,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 60"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 50, 60"
     )]
     event: Option<EventKind>,
 }
@@ -126,6 +127,8 @@ enum EventKind {
     Access(AccessMessage),
     #[prost(message, tag = "37")]
     OrganizationChanged(OrganizationChanged),
+    #[prost(message, tag = "50")]
+    Identity(IdentityEventMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -677,6 +680,7 @@ impl From<&Event> for EventKind {
                 organization: organization.to_string(),
                 change: Some(change.into()),
             }),
+            Event::Identity(event) => Self::Identity(event.into()),
         }
     }
 }
@@ -858,6 +862,7 @@ impl TryFrom<EventKind> for Event {
             EventKind::IncidentForgotten(message) => Self::IncidentForgotten {
                 incident: incident(Some(message))?,
             },
+            EventKind::Identity(message) => Self::Identity(message.try_into()?),
         })
     }
 }

@@ -14,6 +14,7 @@ use super::access::{PersonMessage, TokenMessage};
 use super::alert::{AlertMessage, IncidentMessage, window, window_ends};
 use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::event::connector_key;
+use super::identity::{AuthorityMessage, EnrollmentTokenMessage, RunnerIdentityMessage};
 use super::organization::OrganizationMessage;
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
@@ -31,6 +32,9 @@ const INCIDENT: u8 = 5;
 const PERSON: u8 = 20;
 const TOKEN: u8 = 21;
 const ORGANIZATION: u8 = 6;
+const AUTHORITY: u8 = 10;
+const ENROLLMENT_TOKEN: u8 = 11;
+const RUNNER_IDENTITY: u8 = 12;
 
 /// What stands between an owner and a name in the id of a connector: no name has it.
 const SEPARATOR: char = '/';
@@ -45,6 +49,12 @@ pub(crate) fn record_key(key: &EntityKey) -> RecordKey {
         EntityKey::Person(id) => (PERSON, id.to_bytes().to_vec()),
         EntityKey::Token(id) => (TOKEN, id.to_bytes().to_vec()),
         EntityKey::Organization(id) => (ORGANIZATION, id.as_str().as_bytes().to_vec()),
+        EntityKey::Authority(owner) => {
+            let owner = owner.as_ref().map_or("", |organization| organization.as_str());
+            (AUTHORITY, owner.as_bytes().to_vec())
+        }
+        EntityKey::EnrollmentToken(id) => (ENROLLMENT_TOKEN, id.to_bytes().to_vec()),
+        EntityKey::RunnerIdentity(id) => (RUNNER_IDENTITY, id.to_bytes().to_vec()),
         EntityKey::Connector(key) => {
             let owner = key
                 .organization
@@ -67,6 +77,9 @@ pub(crate) fn entity_key(entity: &Entity) -> EntityKey {
         Entity::Person(person) => EntityKey::Person(person.id),
         Entity::Token(token) => EntityKey::Token(token.id),
         Entity::Organization(organization) => EntityKey::Organization(organization.id.clone()),
+        Entity::Authority(authority) => EntityKey::Authority(authority.owner.clone()),
+        Entity::EnrollmentToken(token) => EntityKey::EnrollmentToken(token.id),
+        Entity::RunnerIdentity(identity) => EntityKey::RunnerIdentity(identity.runner),
     }
 }
 
@@ -81,6 +94,9 @@ pub(crate) fn encode(entity: &Entity) -> Vec<u8> {
         Entity::Person(person) => PersonMessage::from(person).encode_to_vec(),
         Entity::Token(token) => TokenMessage::from(token).encode_to_vec(),
         Entity::Organization(organization) => OrganizationMessage::from(organization).encode_to_vec(),
+        Entity::Authority(authority) => AuthorityMessage::from(authority).encode_to_vec(),
+        Entity::EnrollmentToken(token) => EnrollmentTokenMessage::from(token).encode_to_vec(),
+        Entity::RunnerIdentity(identity) => RunnerIdentityMessage::from(identity).encode_to_vec(),
     }
 }
 
@@ -95,6 +111,13 @@ pub(crate) fn decode(kind: u8, bytes: &[u8]) -> Result<Entity, CodecError> {
         PERSON => Ok(Entity::Person(PersonMessage::decode(bytes)?.try_into()?)),
         TOKEN => Ok(Entity::Token(TokenMessage::decode(bytes)?.try_into()?)),
         ORGANIZATION => Ok(Entity::Organization(OrganizationMessage::decode(bytes)?.try_into()?)),
+        AUTHORITY => Ok(Entity::Authority(AuthorityMessage::decode(bytes)?.try_into()?)),
+        ENROLLMENT_TOKEN => Ok(Entity::EnrollmentToken(
+            EnrollmentTokenMessage::decode(bytes)?.try_into()?,
+        )),
+        RUNNER_IDENTITY => Ok(Entity::RunnerIdentity(
+            RunnerIdentityMessage::decode(bytes)?.try_into()?,
+        )),
         _unknown => Err(CodecError::Unknown("kind of record")),
     }
 }

@@ -95,6 +95,16 @@ fn check(folder: &Path) -> Result<(), StoreError> {
             .organizations()
             .cloned()
             .map(muster_core::ledger::Entity::Organization);
+        let ledger = &recovered.ledger;
+        let authorities = ledger
+            .authorities()
+            .cloned()
+            .map(muster_core::ledger::Entity::Authority);
+        let tokens = ledger.enrollment_tokens(None).cloned();
+        let tokens = tokens.map(muster_core::ledger::Entity::EnrollmentToken);
+        let identities = ledger.runner_identities().cloned();
+        let identities = identities.map(muster_core::ledger::Entity::RunnerIdentity);
+        let identities = authorities.chain(tokens).chain(identities);
         let mut all = integrations
             .chain(executions)
             .chain(runners)
@@ -114,7 +124,8 @@ fn check(folder: &Path) -> Result<(), StoreError> {
                     .cloned()
                     .map(muster_core::ledger::Entity::Token),
             )
-            .chain(organizations);
+            .chain(organizations)
+            .chain(identities);
         assert!(all.any(|found| found == entity), "{entity:?} is lost");
     }
     let ended: Vec<_> = (store.history().marked().0 + 1..=BATCHES)

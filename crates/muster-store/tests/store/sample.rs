@@ -1,6 +1,7 @@
 //! One of everything that a store keeps.
 
 mod access;
+mod identities;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -452,6 +453,9 @@ pub(crate) fn events() -> Vec<Recorded> {
         },
     ];
     let events = events.into_iter().chain(organization_changes());
+    let events = events
+        .into_iter()
+        .chain(identities::events().into_iter().map(Event::Identity));
     let principals = [Principal::local(), Principal::Runner(RUNNER), Principal::Coordinator];
     let recorded = events.into_iter().zip(principals.into_iter().cycle());
     let access = access::events().into_iter().map(Event::Access);
@@ -598,6 +602,9 @@ pub(crate) fn entities() -> Vec<Entity> {
         organization("initech", OrganizationState::Closing { since: at(6) }),
         organization("hooli", OrganizationState::Deleted { at: at(7) }),
     ]
+    .into_iter()
+    .chain(identities::entities())
+    .collect()
 }
 
 /// A finished execution of one of `integrations` integrations: a good end, a bad one, and one that never began, in

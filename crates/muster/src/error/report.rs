@@ -135,6 +135,8 @@ impl Refusal {
                 "mend the coordinator's `smtp` settings, or what the mail server says, and run the command again"
             }
             ErrorReason::StoreDamaged => "muster-coordinator verify, where the coordinator is",
+            ErrorReason::EnrollmentTokenNotFound => "muster runner enroll-token list",
+            ErrorReason::EnrollmentOff => "start the coordinator without `insecure`",
             ErrorReason::Internal => "look at the coordinator's own log",
             // Its message names the limit; the others are for runners, or for callers that name their requests.
             ErrorReason::LimitReached
@@ -146,7 +148,11 @@ impl Refusal {
             | ErrorReason::SessionLapsed
             | ErrorReason::SessionOverflow
             | ErrorReason::AttemptFenced
-            | ErrorReason::CountsMismatch => return None,
+            | ErrorReason::CountsMismatch
+            | ErrorReason::EnrollmentTokenInvalid
+            | ErrorReason::CertificateRequired
+            | ErrorReason::CertificateMismatch
+            | ErrorReason::RunnerBarred => return None,
         };
         Some(next.to_owned())
     }

@@ -47,6 +47,8 @@ pub(super) fn preview(
             | Answer::Organization(_)
             | Answer::Executions(_)
             | Answer::Welcome(_)
+            | Answer::Barred(_)
+            | Answer::Certified { .. }
             | Answer::Checking { .. },
         ) => {
             return Err(ServiceError::internal(

@@ -155,6 +155,8 @@ fn executions(answer: Answer) -> Result<Vec<ExecutionId>, ServiceError> {
         | Answer::Organization(_)
         | Answer::Person(_)
         | Answer::Welcome(_)
+        | Answer::Barred(_)
+        | Answer::Certified { .. }
         | Answer::Checking { .. } => Err(ServiceError::internal(
             "run now has answered with something else than executions",
         )),

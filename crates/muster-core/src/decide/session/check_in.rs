@@ -1,15 +1,21 @@
 //! A runner opens its stream.
 
 use crate::alert::runner;
+use std::num::NonZeroU64;
+
 use crate::decide::check;
+use crate::decide::identity::{self, IdentityRejection};
 use crate::decide::session::{desert, lose, withdraw};
 use crate::decide::{Answer, CloseReason, Decision, Effect, Message, Rejection, Welcome, Work};
-use crate::entity::{ConnectorKey, Offer, Phase, Profile};
+use crate::entity::{BarReason, ConnectorKey, Offer, Phase, Profile};
 use crate::event::Event;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::time::Now;
-use crate::words::{RunnerId, SessionId};
+use crate::words::{Fingerprint, RunnerId, SessionId};
+
+/// How often a process may come back after another one with the same key, before the key is taken for copied.
+pub const RETURNS_MAX: u32 = 3;
 
 /// A runner says who it is, what it offers, and what it still has from before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +24,10 @@ pub struct CheckIn {
     pub runner: RunnerId,
     /// The session that begins.
     pub session: SessionId,
+    /// The fingerprint of the key by which it is known; `None` where nobody is asked.
+    pub key: Option<Fingerprint>,
+    /// Which process it is, by a number that each draws when it starts; `None` of one that does not say.
+    pub instance: Option<NonZeroU64>,
     /// What it says about itself.
     pub profile: Profile,
     /// The connectors that it may run.
@@ -33,8 +43,23 @@ impl CheckIn {
     /// (then the claim is withdrawn) or with the runner's last life (then the attempt has failed).
     ///
     /// # Errors
-    /// None now: whether the runner may check in is judged before.
+    /// [`IdentityRejection`] when it is not known by its key, or may not come any more. All else is judged before.
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
+        if let Some(key) = &self.key {
+            let identity = identity::known(state, self.runner, key)?;
+            if identity.pool != self.profile.pool {
+                return Err(IdentityRejection::OtherPool {
+                    runner: self.runner,
+                    pool: identity.pool,
+                }
+                .into());
+            }
+            if self.is_clone(state) {
+                let mut decision = identity::bar::barred(state, self.runner, BarReason::Cloned, now, chance);
+                decision.answer = Answer::Barred(BarReason::Cloned);
+                return Ok(decision);
+            }
+        }
         let mut decision = Decision::nothing();
         self.supersede(state, &mut decision);
         check::lose(state, self.runner, "has checked in anew", &mut decision);
@@ -74,6 +99,15 @@ impl CheckIn {
         Ok(decision)
     }
 
+    /// Whether two processes with this key take turns. One that was started anew never comes back as what it was before, so whoever does is beside
+    /// another one.
+    fn is_clone(&self, state: &State) -> bool {
+        let (Some(instance), Some(presence)) = (self.instance, state.roster().presence(self.runner)) else {
+            return false;
+        };
+        presence.instances.returns_with(instance) >= RETURNS_MAX
+    }
+
     fn checked_in(&self) -> RosterChange {
         RosterChange::CheckedIn {
             runner: self.runner,
@@ -81,6 +115,7 @@ impl CheckIn {
             pool: self.profile.pool.clone(),
             connectors: self.profile.connectors.clone(),
             slots: self.profile.slots,
+            instance: self.instance,
         }
     }
 

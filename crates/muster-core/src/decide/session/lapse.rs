@@ -1,8 +1,7 @@
 //! A runner was not heard for longer than its lease.
 
-use crate::decide::check;
-use crate::decide::session::{leave, lose};
-use crate::decide::{CloseReason, Decision, Effect, Message};
+use crate::decide::session::{expel, lose};
+use crate::decide::{CloseReason, Decision};
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::time::Now;
@@ -31,16 +30,13 @@ impl Lapse {
                 lose(state, execution, self.why(state), now, chance, &mut decision);
             }
         }
-        check::lose(state, self.runner, "was not heard any more", &mut decision);
-        leave(state, self.runner, presence.heard_at, &mut decision);
-        if let Some(session) = presence.session {
-            let message = Message::Close(CloseReason::Lapsed);
-            decision.effects.push(Effect::Send {
-                runner: self.runner,
-                session,
-                message,
-            });
-        }
+        expel(
+            state,
+            self.runner,
+            "was not heard any more",
+            CloseReason::Lapsed,
+            &mut decision,
+        );
         decision
     }
 
