@@ -10,9 +10,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::caller::RunnerCaller;
+use muster_identity::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
@@ -22,9 +26,14 @@ const FIRST_WORD_WITHIN: Duration = Duration::from_secs(5);
 /// How long a client may take nothing of what is written: its system's buffers are full by then, and it does not read.
 const TAKES_WITHIN: Duration = Duration::from_secs(60);
 
+/// How bytes come and go.
+type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
 /// A connection with an end.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Transport,
+    /// What the client has shown in its handshake; `None` when that was nothing, or there was none.
+    certificate: Option<CertificateDer<'static>>,
     /// When the first word is overdue; `None` once it has come.
     overdue: Option<Pin<Box<Sleep>>>,
     /// When the client must have taken something; `None` while nothing waits for it.
@@ -46,16 +55,35 @@ impl Scissors {
 }
 
 impl Connection {
-    /// A connection that was just accepted. It is cut when `all` is cancelled, with all others.
+    /// A connection that was just accepted, without TLS. It is cut when `all` is cancelled, with all others.
     pub(crate) fn new(stream: TcpStream, all: &CancellationToken) -> Self {
+        Self::over(Either::Left(stream), None, all)
+    }
+
+    /// The same after a handshake.
+    pub(crate) fn protected(stream: TlsStream<TcpStream>, all: &CancellationToken) -> Self {
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = shown.map(|certificate| certificate.clone().into_owned());
+        Self::over(Either::Right(Box::new(stream)), certificate, all)
+    }
+
+    fn over(stream: Transport, certificate: Option<CertificateDer<'static>>, all: &CancellationToken) -> Self {
         let own = all.child_token();
         Self {
             stream,
+            certificate,
             overdue: Some(Box::pin(tokio::time::sleep(FIRST_WORD_WITHIN))),
             stalled: None,
             takes_within: TAKES_WITHIN,
             scissors: Scissors(own.clone()),
             cut: Box::pin(own.cancelled_owned()),
+        }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match &self.stream {
+            Either::Left(stream) => stream,
+            Either::Right(stream) => stream.get_ref().0,
         }
     }
 
@@ -149,6 +177,19 @@ pub(crate) struct ConnectInfo {
     pub(crate) peer: Option<IpAddr>,
     /// What cuts it.
     pub(crate) scissors: Scissors,
+    /// The certificate that the client has shown, which was good then; `None` when it has shown none.
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
+
+impl ConnectInfo {
+    /// The runner that the certificate names, which the handshake has judged; `None` when none was shown. Whether it is still good is for each call to judge.
+    pub(crate) fn runner(&self) -> Option<RunnerCaller> {
+        let said = muster_identity::judge::says(self.certificate.as_ref()?).ok()?;
+        Some(RunnerCaller {
+            runner: said.name.runner,
+            organization: said.name.pool.organization,
+        })
+    }
 }
 
 impl Connected for Connection {
@@ -156,8 +197,9 @@ impl Connected for Connection {
 
     fn connect_info(&self) -> ConnectInfo {
         ConnectInfo {
-            peer: self.stream.peer_addr().ok().map(|peer| peer.ip()),
+            peer: self.tcp().peer_addr().ok().map(|peer| peer.ip()),
             scissors: self.scissors.clone(),
+            certificate: self.certificate.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod command;
 mod connection;
 pub mod disks;
 mod http;
+mod identity;
 mod landed;
 pub mod limits;
 mod mail;
@@ -22,6 +23,7 @@ pub mod service;
 pub mod settings;
 mod status;
 mod stuck;
+mod tls;
 mod wire;
 
 /// The landing, as the coordinator opens it.

@@ -64,6 +64,9 @@ fn explained(error: CoordinatorError) -> Box<dyn Error + Send + Sync> {
         CoordinatorError::NotLoopback(_)
             | CoordinatorError::Mail(_)
             | CoordinatorError::Bootstrap(BootstrapError::Unreadable { .. } | BootstrapError::NoToken(_))
+            | CoordinatorError::Key(_)
+            | CoordinatorError::Certificate(_)
+            | CoordinatorError::Identity(_)
             | CoordinatorError::Store(StoreError::NotOurs { .. } | StoreError::Format { .. })
     );
     if stays {

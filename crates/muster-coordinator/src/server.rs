@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
 use muster_failpoint::failpoint;
+use muster_identity::seal::{KeyError, SealingKey};
 use muster_process::Tasks;
 use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::runner_service_server::RunnerServiceServer;
@@ -15,6 +16,7 @@ use muster_shard::{FatalError, LandingWork, Options, Running, ShardError, ShardH
 use muster_store::{Location, Store, StoreError};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{InterceptorLayer, Routes};
 use tonic::transport::Server;
@@ -27,13 +29,15 @@ use crate::access::bootstrap::{BootstrapError, make_way_in};
 use crate::connection::Connection;
 use crate::disks::Disks;
 use crate::http::{self, Stage};
+use crate::identity::Registrar;
 use crate::landing::{Landing, LandingError};
 use crate::limits::{Limits, Rates};
 use crate::mail::{MailError, Mailer};
 use crate::metrics::Metrics;
 use crate::service::{Services, TokenKey, explain_errors};
 use crate::settings::Settings;
-use crate::{notifier, organizations, publisher, stuck};
+use crate::tls::{ServerCertificate, TlsError, handshakes};
+use crate::{notifier, organizations, publisher, stuck, tls};
 
 // tonic's and hyper's defaults protect nobody, so each limit is set here.
 
@@ -91,6 +95,15 @@ pub enum CoordinatorError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The key of its authorities' keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Its certificate.
+    #[error(transparent)]
+    Certificate(#[from] TlsError),
+    /// Its authorities, or how it speaks TLS.
+    #[error("the coordinator cannot certify runners, nor itself")]
+    Identity(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Its store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -129,6 +142,8 @@ pub struct Coordinator {
     store: Store,
     mailer: Mailer,
     limits: Limits,
+    /// What encrypts the keys of authorities; `None` when there are none, since it is `insecure`.
+    sealing: Option<SealingKey>,
 }
 
 impl Coordinator {
@@ -144,10 +159,17 @@ impl Coordinator {
             }
         }
         let mailer = Mailer::open(&settings)?;
+        if let (Some(certificate), Some(key)) = (&settings.tls_certificate, &settings.tls_key) {
+            ServerCertificate::read(certificate, key)?;
+        }
         let port = Port::take(settings.listen, "--listen")?;
         let http_port = Port::take(settings.http_listen, "--http-listen")?;
         let store = Store::open(&Location::Folder(settings.data.join("store")))?;
         let landing = Landing::open(&settings.landing())?;
+        let sealing = match settings.insecure {
+            true => None,
+            false => Some(settings.key_source().key()?),
+        };
         failpoint!("landing-opened");
         Ok(Self {
             settings,
@@ -157,6 +179,7 @@ impl Coordinator {
             store,
             mailer,
             limits: Limits::default(),
+            sealing,
         })
     }
 
@@ -212,6 +235,21 @@ impl Coordinator {
             // Then the shard has stopped, which is told below.
             tracing::error!(%error, "the first organization cannot be made");
         }
+        let registrar = match self.sealing {
+            Some(sealing) => Some(
+                Registrar::open(handle.clone(), sealing, &self.settings)
+                    .await
+                    .map_err(identity)?,
+            ),
+            None => None,
+        };
+        if let Some(registrar) = &registrar {
+            registrar.publish(&self.settings.data);
+        }
+        let acceptor = match &registrar {
+            Some(registrar) => Some(protect(registrar, &self.settings, &tasks).await?),
+            None => None,
+        };
         let limits = self.limits;
         let metrics = Metrics::default();
         let services = Services::new(handle, self.landing, tasks.clone())
@@ -224,6 +262,10 @@ impl Coordinator {
             services
         } else {
             services.guarded()
+        };
+        let services = match registrar {
+            Some(registrar) => services.certified_by(registrar),
+            None => services,
         };
         let stop = tasks.token();
         spawn_publisher(&tasks, &services, landing);
@@ -268,7 +310,10 @@ impl Coordinator {
             .layer(InterceptorLayer::new(move |request| calls.calls(request)))
             .layer(door)
             .add_routes(routes)
-            .serve_with_incoming_shutdown(connections(self.listener, limits, &cut), stop.cancelled());
+            .serve_with_incoming_shutdown(
+                connections(self.listener, limits, acceptor, &cut, &tasks),
+                stop.cancelled(),
+            );
         let served = tokio::select! {
             served = serving => served,
             never = cut_after(&stop, self.settings.stop_within * 4 / 5, cut) => match never {},
@@ -324,17 +369,40 @@ impl Port {
 fn connections(
     listener: TcpListener,
     limits: Limits,
+    acceptor: Option<TlsAcceptor>,
     cut: &CancellationToken,
+    tasks: &Tasks,
 ) -> impl Stream<Item = io::Result<Connection>> + use<> {
     let cut = cut.clone();
     let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
-    accepted.filter_map(move |accepted| {
-        let kept = match accepted {
-            Ok(stream) => may_stay(&stream, &limits).then(|| Ok(Connection::new(stream, &cut))),
-            Err(error) => Some(Err(error)),
-        };
-        std::future::ready(kept)
-    })
+    let kept = accepted.filter(move |accepted| {
+        let stays = accepted.as_ref().map_or(true, |stream| may_stay(stream, &limits));
+        std::future::ready(stays)
+    });
+    match acceptor {
+        Some(acceptor) => handshakes(kept, acceptor, cut, tasks.clone()).left_stream(),
+        None => kept
+            .map(move |accepted| Ok(Connection::new(accepted?, &cut)))
+            .right_stream(),
+    }
+}
+
+/// How the listener speaks TLS, with a certificate that is kept good.
+async fn protect(registrar: &Registrar, settings: &Settings, tasks: &Tasks) -> Result<TlsAcceptor, CoordinatorError> {
+    let certificate = match (&settings.tls_certificate, &settings.tls_key) {
+        (Some(certificate), Some(key)) => ServerCertificate::read(certificate, key)?,
+        (_, _) => ServerCertificate::issued(registrar, settings.certified_names())
+            .await
+            .map_err(identity)?,
+    };
+    let certificate = Arc::new(certificate);
+    let keeping = Arc::clone(&certificate).keep_good(registrar.clone(), tasks.token());
+    drop(tasks.spawn("certificate", keeping));
+    tls::acceptor(registrar.clone(), certificate).map_err(identity)
+}
+
+fn identity(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CoordinatorError {
+    CoordinatorError::Identity(error.into())
 }
 
 /// Whether a connection that was just accepted is one of not too many.

@@ -4,8 +4,10 @@
 mod access;
 mod check_in;
 mod connectors;
+mod enrollment;
 mod executions;
 mod explained;
+mod identity;
 mod incidents;
 mod integrations;
 mod log_keeper;
@@ -29,6 +31,7 @@ use tonic::service::Routes;
 use crate::access::{Door, Guard, Used, refused};
 use crate::caller::Call;
 use crate::disks::Disks;
+use crate::identity::Registrar;
 use crate::landing::Landing;
 use crate::limits::Limits;
 use crate::mail::Mailer;
@@ -60,6 +63,7 @@ pub struct Services {
     metrics: Metrics,
     pub(crate) mailer: Mailer,
     tokens: TokenKey,
+    registrar: Option<Registrar>,
     said: SaidByRunners,
     schemas: SoundSchemas,
     /// Whoever has it verifies; there is one.
@@ -85,6 +89,7 @@ impl Services {
             metrics: Metrics::default(),
             mailer: Mailer::default(),
             tokens: TokenKey::random(),
+            registrar: None,
             said: SaidByRunners::default(),
             schemas: SoundSchemas::default(),
             verifying: Arc::default(),
@@ -120,6 +125,12 @@ impl Services {
         self
     }
 
+    /// The same, which asks runners for the certificates that this issues. Without, nobody is asked.
+    pub(crate) fn certified_by(mut self, registrar: Registrar) -> Self {
+        self.registrar = Some(registrar);
+        self
+    }
+
     /// The disks on which it works.
     pub(crate) fn disks(&self) -> &Disks {
         &self.disks
@@ -137,6 +148,7 @@ impl Services {
     pub fn operator_routes(&self) -> Routes {
         use v1::access_service_server::AccessServiceServer;
         use v1::connector_service_server::ConnectorServiceServer;
+        use v1::enrollment_service_server::EnrollmentServiceServer;
         use v1::execution_service_server::ExecutionServiceServer;
         use v1::incident_service_server::IncidentServiceServer;
         use v1::integration_service_server::IntegrationServiceServer;
@@ -147,6 +159,7 @@ impl Services {
         routes
             .add_service(AccessServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(IntegrationServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(EnrollmentServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(ExecutionServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(LogLineServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))

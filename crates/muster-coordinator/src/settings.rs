@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use muster_core::alert::Policy;
 use muster_core::roster::Limits;
 use muster_core::words::{EmailAddress, Notifications, Release, RetentionDays};
+use muster_identity::seal::KeySource;
 use muster_process::config::values::{duration_within, number_within};
 use muster_process::config::{self, Found};
 use muster_shard::Retention;
@@ -85,6 +86,52 @@ pub struct Settings {
     /// for a first start without anybody who looks, and for the day when all other tokens are lost. Without it a coordinator that has no such token makes one.
     #[arg(long, env = "MUSTER_BOOTSTRAP_TOKEN_FILE", value_name = "FILE")]
     pub bootstrap_token_file: Option<PathBuf>,
+
+    /// The names and addresses by which runners and people reach the gRPC listener, for the certificate that the coordinator makes for itself:
+    /// `muster.example.com`. A variable or a flag separates them by commas. `localhost`, and the address of `listen`, are always among them.
+    #[arg(
+        long,
+        env = "MUSTER_PUBLIC_NAMES",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = public_name
+    )]
+    pub public_names: Vec<String>,
+
+    /// The file with the certificate of the gRPC listener and those that lead to its authority, in PEM. It is read again when it changes. Without one the
+    /// coordinator makes a certificate for itself, which runners know by the fingerprint in their enrollment token.
+    #[arg(long, env = "MUSTER_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The file with the key of `tls_certificate`, in PEM, readable by its owner alone. It is read again when it changes.
+    #[arg(long, env = "MUSTER_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Where the key comes from with which the keys of the certificate authorities are encrypted in the store: `file:PATH` (made when it is not there;
+    /// readable by its owner alone), `env:NAME`, or `exec:PROGRAM`, which prints it; 64 hexadecimal digits. The default is the file `DATA.ca-key` beside
+    /// the data folder. Back it up, and not beside the store: without it nobody can be certified, and whoever has both can make runners.
+    #[arg(long, env = "MUSTER_CA_KEY_ENCRYPTION", value_name = "WHERE")]
+    pub ca_key_encryption: Option<KeySource>,
+
+    /// How long the certificates of runners are good, 10 s to 720 h. A runner renews its own at half of that.
+    #[arg(
+        long,
+        env = "MUSTER_CERTIFICATE_LIFE",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = duration_within(Duration::from_secs(10)..=MONTH)
+    )]
+    pub certificate_life: Duration,
+
+    /// How long after the end of its certificate a runner may still renew it, 0 s to 8760 h. After that it must enroll anew.
+    #[arg(
+        long,
+        env = "MUSTER_RENEWAL_GRACE",
+        value_name = "DURATION",
+        default_value = "336h",
+        value_parser = duration_within(Duration::ZERO..=Duration::from_secs(365 * 24 * 60 * 60))
+    )]
+    pub renewal_grace: Duration,
 
     /// The folder of the store and, unless `landing` says otherwise, of the landing. It is made if it is not there.
     #[arg(long, env = "MUSTER_DATA", value_name = "FOLDER", default_value = "muster-data")]
@@ -248,6 +295,7 @@ impl config::Settings for Settings {
     fn judge(self, found: &mut Found<'_>) -> Option<Self> {
         self.judge_mail(found);
         self.judge_operators(found);
+        self.judge_tls(found);
         Some(self)
     }
 }
@@ -289,6 +337,42 @@ impl Settings {
                 "is for TLS, and `smtp_tls` says that there is none: remove one of the two",
             );
         }
+    }
+
+    fn judge_tls(&self, found: &mut Found<'_>) {
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(_), None) => found.fault("tls_certificate", "has no key: set `tls_key`, too"),
+            (None, Some(_)) => found.fault("tls_key", "is no certificate's key: set `tls_certificate`, too"),
+            (Some(_), Some(_)) if self.insecure => {
+                found.fault("tls_certificate", "is for TLS, and `insecure` says that there is none: remove one of the two");
+            }
+            (Some(_), Some(_)) if !self.public_names.is_empty() => found.fault(
+                "public_names",
+                "are for the certificate that the coordinator makes for itself, and `tls_certificate` is another one: remove one of the two",
+            ),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// By what names the coordinator certifies itself.
+    pub(crate) fn certified_names(&self) -> Vec<String> {
+        let mut names = self.public_names.clone();
+        names.push("localhost".to_owned());
+        if !self.listen.ip().is_unspecified() {
+            names.push(self.listen.ip().to_string());
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Where the key comes from with which the authorities' keys are encrypted.
+    pub(crate) fn key_source(&self) -> KeySource {
+        self.ca_key_encryption.clone().unwrap_or_else(|| {
+            let mut name = self.data.file_name().unwrap_or("muster-data".as_ref()).to_owned();
+            name.push(".ca-key");
+            KeySource::File(self.data.with_file_name(name))
+        })
     }
 
     /// By the rules for an integration's recipients.
@@ -379,6 +463,18 @@ fn public_url(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.trim_end_matches('/').to_owned()),
         None => Err(format!(
             "`{text}` is no place for a browser: write it like `https://muster.example.com`"
+        )),
+    }
+}
+
+/// A name or an address in a certificate.
+fn public_name(text: &str) -> Result<String, String> {
+    let is_address = text.parse::<std::net::IpAddr>().is_ok();
+    let is_name = muster_identity::pki_types::DnsName::try_from(text).is_ok();
+    match is_address || is_name {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "`{text}` is no name of a machine, and no address: write it like `muster.example.com` or `192.0.2.1`, without a port"
         )),
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod connector;
 pub(crate) mod definition;
+pub(crate) mod enrollment;
 pub(crate) mod etag;
 pub(crate) mod execution;
 pub(crate) mod failure;

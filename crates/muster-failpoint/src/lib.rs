@@ -126,6 +126,8 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
         "mailed",
         "the mail server has taken it, or not, and that is not recorded",
     ),
+    // Enrollment.
+    ("enrolled", "a runner has enrolled, and its answer is not sent"),
 ];
 
 /// The place of a name among [`FAILPOINTS`].

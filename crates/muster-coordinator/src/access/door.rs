@@ -67,7 +67,8 @@ impl Door {
         let known = match shown(request.headers()) {
             Ok(None) => {
                 // Whoever has shown a certificate is known by it.
-                call.caller = extensions.get().cloned().unwrap_or(Caller::Anonymous);
+                let runner = extensions.get::<ConnectInfo>().and_then(ConnectInfo::runner);
+                call.caller = runner.map_or(Caller::Anonymous, Caller::Runner);
                 Ok(())
             }
             Ok(Some(parts)) => guard.holder(parts).map(|caller| {

@@ -7,9 +7,11 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 use muster_core::decide::execution::Report;
 use muster_core::decide::execution::fail::Fail;
 use muster_core::decide::execution::finish::Finish;
+use muster_core::decide::session::check_in;
 use muster_core::decide::{Command, Work};
-use muster_core::words::{SessionId, Staged};
+use muster_core::words::{Pool, SessionId, Staged};
 use muster_failpoint::failpoint;
+use muster_identity::RunnerCertificate;
 use muster_proto::v1;
 use muster_proto::v1::runner_message::Kind;
 use muster_session::ProtocolError;
@@ -45,6 +47,7 @@ type Sender = mpsc::Sender<Outgoing>;
 /// One stream of a runner.
 pub(super) struct CheckIn {
     services: Services,
+    certificate: Option<RunnerCertificate>,
     end: CoordinatorEnd,
     outbox: Outbox,
     asked: FuturesOrdered<Posted<Vec<Answered>>>,
@@ -66,7 +69,8 @@ enum Found {
 }
 
 impl CheckIn {
-    pub(super) fn new(services: Services) -> Self {
+    /// A stream of the runner that has shown this certificate; `None` where nobody is asked for one.
+    pub(super) fn new(services: Services, certificate: Option<RunnerCertificate>) -> Self {
         let now = clock::now();
         let session = SessionId::generate(now.stamp, &mut fastrand::Rng::new());
         let jitter = AGE_JITTER.mul_f64(fastrand::f64());
@@ -80,6 +84,7 @@ impl CheckIn {
             age: Instant::now() + AGE_MOST - jitter,
             leave: None,
             services,
+            certificate,
         }
     }
 
@@ -234,9 +239,13 @@ impl CheckIn {
         }
     }
 
-    async fn ask(&mut self, commands: Vec<Command>) -> Result<(), Status> {
+    async fn ask(&mut self, mut commands: Vec<Command>) -> Result<(), Status> {
         let Some(by) = self.end.principal() else { return Ok(()) };
-        if let [Command::CheckIn(check_in)] = commands.as_slice() {
+        if let [Command::CheckIn(check_in)] = commands.as_mut_slice() {
+            if let Some(certificate) = &self.certificate {
+                judge_hello(check_in, certificate)?;
+                check_in.key = Some(certificate.key);
+            }
             self.services.judge_check_in(check_in)?;
             let profile = &check_in.profile;
             tracing::info!(
@@ -292,6 +301,30 @@ async fn look_up_ended(services: Services, report: Report) -> Result<Found, Stat
     let finished = finished.map_err(ServiceError::from)?;
     let ended = Ended::of(finished.as_deref(), report.claim);
     Ok(Found::Ended((report.execution, report.claim.attempt), ended))
+}
+
+/// Whether a runner says of itself what its certificate says.
+fn judge_hello(check_in: &check_in::CheckIn, certificate: &RunnerCertificate) -> Result<(), Status> {
+    let name = &certificate.name;
+    let message = if check_in.runner != name.runner {
+        format!(
+            "the hello is of the runner {}, and the certificate of the runner {}: give each runner a data folder of its own",
+            check_in.runner, name.runner
+        )
+    } else if check_in.profile.pool != name.pool {
+        let whose = |pool: &Pool| match &pool.organization {
+            Some(organization) => format!("`{}` of the organization `{organization}`", pool.name),
+            None => format!("`{}` of the service", pool.name),
+        };
+        format!(
+            "the runner serves the pool {} by its configuration, and {} by its certificate: correct the one, or enroll it anew for the other",
+            whose(&check_in.profile.pool),
+            whose(&name.pool)
+        )
+    } else {
+        return Ok(());
+    };
+    Err(refusal(v1::ErrorReason::CertificateMismatch, message))
 }
 
 fn violation(error: &ProtocolError) -> Status {

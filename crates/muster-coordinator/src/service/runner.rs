@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use muster_core::decide::session::check_in::CheckIn;
 use muster_proto::v1;
+use muster_proto::v1::identity_service_server::IdentityServiceServer;
 use muster_proto::v1::runner_service_server::{RunnerService, RunnerServiceServer};
 use muster_session::MESSAGE_BYTES_MAX;
 use tokio::sync::mpsc;
@@ -12,7 +13,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Services, check_in, upload};
+use super::{REQUEST_BYTES_MAX, Services, check_in, upload};
 use crate::connection::ConnectInfo;
 use crate::status::{ServiceError, refusal};
 
@@ -33,7 +34,8 @@ impl RunnerService for Services {
         let (sender, receiver) = mpsc::channel(check_in::SENDING_MAX);
         let connection = request.extensions().get::<ConnectInfo>();
         let scissors = connection.map(|connection| connection.scissors.clone());
-        let driver = check_in::CheckIn::new(self.clone());
+        let certificate = self.runner_of(request.extensions())?;
+        let driver = check_in::CheckIn::new(self.clone(), certificate);
         // The stream's end says all there is to say; a panic is logged, and the runner's lease covers it.
         drop(
             self.tasks
@@ -48,7 +50,9 @@ impl RunnerService for Services {
         &self,
         request: Request<Streaming<v1::UploadRecordsRequest>>,
     ) -> Result<Response<v1::UploadRecordsResponse>, Status> {
-        self.stage_upload(request.into_inner()).await.map(Response::new)
+        let certificate = self.runner_of(request.extensions())?;
+        let staged = self.stage_upload(request.into_inner(), certificate).await;
+        staged.map(Response::new)
     }
 }
 
@@ -60,6 +64,8 @@ impl Services {
         let runners = RunnerServiceServer::new(self.clone());
         let uploads = runners.clone().max_decoding_message_size(upload::MESSAGE_BYTES_MAX);
         let routes = routes.add_service(runners.max_decoding_message_size(MESSAGE_BYTES_MAX));
+        let identities = IdentityServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX);
+        let routes = routes.add_service(identities);
         routes.into_axum_router().route_service(UPLOAD, uploads).into()
     }
 

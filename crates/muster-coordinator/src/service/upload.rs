@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster_core::decide::Work;
-use muster_core::words::{Attempt, Claim, Counts, ExecutionId, RunnerId};
+use muster_core::words::{Attempt, Claim, Counts, ExecutionId, Fingerprint, RunnerId};
+use muster_identity::RunnerCertificate;
 use muster_proto::v1;
 use muster_proto::v1::upload_records_request::Kind;
 use tonic::{Status, Streaming};
@@ -33,6 +34,8 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(5);
 struct Header {
     execution: ExecutionId,
     claim: Claim,
+    /// The fingerprint of the key by which the runner is known; `None` where nobody is asked.
+    key: Option<Fingerprint>,
 }
 
 impl Services {
@@ -40,9 +43,10 @@ impl Services {
     pub(super) async fn stage_upload(
         &self,
         mut chunks: Streaming<v1::UploadRecordsRequest>,
+        certificate: Option<RunnerCertificate>,
     ) -> Result<v1::UploadRecordsResponse, Status> {
         let header = match next(&mut chunks).await? {
-            Kind::Header(header) => parse(&header)?,
+            Kind::Header(header) => parse(&header, certificate.as_ref())?,
             Kind::Chunk(_) | Kind::End(_) => {
                 return Err(violation(
                     "the first message of an upload must be its header: send it before any records",
@@ -98,11 +102,18 @@ impl Services {
 
     /// Where the records go, if the attempt holds the execution.
     async fn destination(&self, header: Header) -> Result<Destination, Status> {
-        let Header { execution, claim } = header;
+        let Header { execution, claim, key } = header;
         let found = self
             .shard
             .turn(move |turn| {
-                let found = turn.state().ledger().execution(execution)?;
+                let ledger = turn.state().ledger();
+                let identity = ledger.runner_identity(claim.runner);
+                // One that was revoked holds nothing any more, so this is for one that enrolled anew.
+                let is_known = |key| identity.is_some_and(|one| one.key == key && one.barred.is_none());
+                if key.is_some_and(|key| !is_known(key)) {
+                    return None;
+                }
+                let found = ledger.execution(execution)?;
                 (found.holder() == Some(claim)).then(|| Destination::of(found))
             })
             .await;
@@ -135,16 +146,21 @@ async fn nothing_follows(chunks: &mut Streaming<v1::UploadRecordsRequest>) -> Re
     }
 }
 
-fn parse(header: &v1::UploadHeader) -> Result<Header, Status> {
+fn parse(header: &v1::UploadHeader, certificate: Option<&RunnerCertificate>) -> Result<Header, Status> {
     let execution = id("header.execution_id", &header.execution_id)?;
     let runner = id("header.runner_id", &header.runner_id)?;
     let claim = Claim {
         runner: RunnerId::from_bytes(runner),
         attempt: Attempt(header.attempt),
     };
+    if certificate.is_some_and(|certificate| certificate.name.runner != claim.runner) {
+        let message = "the upload is of another runner than the certificate: send it with the certificate of the runner that holds the execution";
+        return Err(refusal(v1::ErrorReason::CertificateMismatch, message));
+    }
     Ok(Header {
         execution: ExecutionId::from_bytes(execution),
         claim,
+        key: certificate.map(|certificate| certificate.key),
     })
 }
 

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use muster_core::words::{ConnectorName, ExecutionId, IncidentId, IntegrationId, OrganizationId, RunnerId};
+use muster_core::words::{
+    ConnectorName, EnrollmentTokenId, ExecutionId, IncidentId, IntegrationId, OrganizationId, RunnerId,
+};
 
 use super::FieldFault;
 
@@ -36,6 +38,19 @@ const INCIDENT: Pattern<2> = Pattern {
 const CONNECTOR: Pattern<2> = Pattern {
     collections: ["organizations", "connectors"],
     form: "organizations/{organization}/connectors/{connector}",
+};
+
+const ENROLLMENT_TOKEN: Pattern<2> = Pattern {
+    collections: ["organizations", "enrollmentTokens"],
+    form: "organizations/{organization}/enrollmentTokens/{token}",
+};
+const HOSTED_ENROLLMENT_TOKEN: Pattern<1> = Pattern {
+    collections: ["enrollmentTokens"],
+    form: "enrollmentTokens/{token}",
+};
+const HOSTED_RUNNER: Pattern<1> = Pattern {
+    collections: ["runners"],
+    form: "runners/{runner}",
 };
 
 /// Stands for all integrations in a parent.
@@ -97,6 +112,22 @@ pub(crate) fn runner(field: &str, name: &str) -> Result<(OrganizationId, RunnerI
         part(field, "organization", organization)?,
         uuid(field, "runner", runner)?,
     ))
+}
+
+pub(crate) fn enrollment_token(field: &str, name: &str) -> Result<(OrganizationId, EnrollmentTokenId), FieldFault> {
+    let [organization, token] = ENROLLMENT_TOKEN.ids(field, name)?;
+    let organization = part(field, "organization", organization)?;
+    Ok((organization, uuid(field, "token", token)?))
+}
+
+pub(crate) fn hosted_enrollment_token(field: &str, name: &str) -> Result<EnrollmentTokenId, FieldFault> {
+    let [token] = HOSTED_ENROLLMENT_TOKEN.ids(field, name)?;
+    uuid(field, "token", token)
+}
+
+pub(crate) fn hosted_runner(field: &str, name: &str) -> Result<RunnerId, FieldFault> {
+    let [runner] = HOSTED_RUNNER.ids(field, name)?;
+    uuid(field, "runner", runner)
 }
 
 pub(crate) fn incident(field: &str, name: &str) -> Result<(OrganizationId, IncidentId), FieldFault> {

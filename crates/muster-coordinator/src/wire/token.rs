@@ -11,7 +11,9 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use muster_core::words::{ExecutionId, IncidentId, IntegrationId, PersonId, RunnerId, Sequence, TokenId};
+use muster_core::words::{
+    EnrollmentTokenId, ExecutionId, IncidentId, IntegrationId, PersonId, RunnerId, Sequence, TokenId,
+};
 use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::Sha256;
 
@@ -167,7 +169,15 @@ macro_rules! id_position {
     )*};
 }
 
-id_position!(IntegrationId, ExecutionId, RunnerId, IncidentId, PersonId, TokenId);
+id_position!(
+    EnrollmentTokenId,
+    IntegrationId,
+    ExecutionId,
+    RunnerId,
+    IncidentId,
+    PersonId,
+    TokenId
+);
 
 impl Position for Sequence {
     fn write(&self, bytes: &mut Vec<u8>) {
