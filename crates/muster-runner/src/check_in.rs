@@ -12,7 +12,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::transport::Endpoint;
 
-use crate::status::reason_of;
+use crate::dial::{self, Dialer};
+use crate::status::{reason_of, text_of};
 
 /// The messages to the coordinator that wait for the connection. What has to wait longer is merged into fewer messages
 /// before.
@@ -59,10 +60,17 @@ impl End {
     /// What to tell a person.
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::Unreachable(error) => chain(error),
-            Self::Status(status) => format!("{} ({:?})", status.message(), status.code()),
+            Self::Unreachable(error) => advised(chain(error), error),
+            Self::Status(status) => text_of(status),
             Self::Closed => "the coordinator has closed it".to_owned(),
         }
+    }
+}
+
+fn advised(text: String, error: &(dyn std::error::Error + 'static)) -> String {
+    match dial::advice(error) {
+        Some(advice) => format!("{text}: {advice}"),
+        None => text,
     }
 }
 
@@ -77,11 +85,11 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Dials: a fresh connection with a name look-up of its own, so that a coordinator that has moved is found.
-    pub(crate) fn dial(endpoint: Endpoint, tasks: &Tasks) -> Self {
+    pub(crate) fn dial(endpoint: Endpoint, dialer: Dialer, tasks: &Tasks) -> Self {
         let (sender, outgoing) = mpsc::channel(SENDING_MAX);
         let (event_sender, events) = mpsc::channel(RECEIVED_MAX);
         let carrier = async move {
-            let end = match carry(&endpoint, outgoing, &event_sender).await {
+            let end = match carry(&endpoint, dialer, outgoing, &event_sender).await {
                 Ok(()) => End::Closed,
                 Err(end) => end,
             };
@@ -129,10 +137,14 @@ impl Stream {
 
 async fn carry(
     endpoint: &Endpoint,
+    dialer: Dialer,
     outgoing: mpsc::Receiver<v1::RunnerMessage>,
     events: &mpsc::Sender<Event>,
 ) -> Result<(), End> {
-    let channel = endpoint.connect().await.map_err(End::Unreachable)?;
+    let channel = endpoint
+        .connect_with_connector(dialer)
+        .await
+        .map_err(End::Unreachable)?;
     if events.send(Event::Connected).await.is_err() {
         return Ok(());
     }

@@ -62,10 +62,15 @@ pub struct Settings {
         value_parser = coordinator_from
     )]
     pub coordinator: Uri,
-    /// The organization that this runner belongs to. The default is `default`; a runner of the pool `hosted` has none.
+    /// The file with the certificates of the authorities, in PEM, one of which the coordinator's certificate comes from: beside those that the system
+    /// trusts, for a coordinator that has a certificate of another authority than its own, or a proxy that looks into TLS.
+    #[arg(long, env = "MUSTER_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The organization that this runner belongs to. The default is `default`; a runner of the pool `hosted` has none. One that has enrolled knows it by
+    /// its certificate.
     #[arg(long, env = "MUSTER_ORGANIZATION", value_name = "NAME")]
     pub organization: Option<OrganizationId>,
-    /// The pool that this runner serves.
+    /// The pool that this runner serves. One that has enrolled knows it by its certificate.
     #[arg(long, env = "MUSTER_POOL", value_name = "NAME", default_value = NAME_DEFAULT)]
     pub pool: PoolName,
     /// What people call this runner. The default is the host's name.
@@ -132,6 +137,8 @@ impl Default for Settings {
 pub struct Config {
     /// The coordinator's gRPC address.
     pub coordinator: Uri,
+    /// The authorities that the coordinator's certificate may come from beside those that the system trusts; `None` for none.
+    pub ca_file: Option<PathBuf>,
     /// Whose runner it is; `None` in the service's own pool, `hosted`.
     pub organization: Option<OrganizationId>,
     /// Which integrations it serves.
@@ -163,6 +170,7 @@ impl fmt::Debug for Config {
         let programs: Vec<&ConnectorName> = self.programs.iter().map(|(name, _)| name).collect();
         f.debug_struct("Config")
             .field("coordinator", &self.coordinator)
+            .field("ca_file", &self.ca_file)
             .field("organization", &self.organization)
             .field("pool", &self.pool)
             .field("display_name", &self.display_name)
@@ -229,6 +237,7 @@ impl Settings {
         }
         Some(Config {
             coordinator: self.coordinator,
+            ca_file: self.ca_file,
             organization: organization?,
             pool: self.pool,
             display_name: self.display_name.unwrap_or_else(host_display_name),
@@ -244,15 +253,12 @@ impl Settings {
     }
 }
 
-fn coordinator_from(text: &str) -> Result<Uri, String> {
+pub(crate) fn coordinator_from(text: &str) -> Result<Uri, String> {
     const EXPECTED: &str =
-        "write it as `http://host:port`, with the port of the coordinator's gRPC listener (7443 unless changed)";
+        "write it as `https://host:port`, with the port of the coordinator's gRPC listener (7443 unless changed)";
     let uri = Uri::from_str(text).map_err(|error| format!("is `{text}`, which is no address ({error}): {EXPECTED}"))?;
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => {
-            return Err("TLS is not there yet: use `http://`, within a network or tunnel that you trust".to_owned());
-        }
+        Some("http" | "https") => {}
         Some(_) | None => return Err(format!("is `{text}`: {EXPECTED}")),
     }
     if uri.port().is_none() {

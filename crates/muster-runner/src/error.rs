@@ -4,6 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use muster_core::words::IdError;
+use muster_identity::IdentityError;
+
+use crate::enrollment::IdentityFileError;
 
 /// Why a runner cannot run. What happens on the way to the coordinator is none of these: that is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,32 @@ pub enum RunnerError {
         file: PathBuf,
         /// What is wrong with it.
         source: IdError,
+    },
+    /// Its identity cannot be read.
+    #[error(transparent)]
+    Identity(#[from] IdentityFileError),
+    /// Its identity cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] IdentityError),
+    /// It has no identity, and needs one.
+    #[error(
+        "this runner has not enrolled (there is no identity in {}), and the coordinator's address says `https`: enroll it by `muster-runner enroll --token \
+         TOKEN`; `muster runner enroll-token create` makes a token",
+        folder.display()
+    )]
+    NotEnrolled {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// It is enrolled for something else than is configured.
+    #[error(
+        "this runner is enrolled for {enrolled}, and is configured for {configured}: correct the configuration, or enroll it anew by `muster-runner enroll --again`"
+    )]
+    OtherPool {
+        /// For what it is enrolled.
+        enrolled: String,
+        /// What is configured.
+        configured: String,
     },
     /// None of its programs says what it is, and no other connector is allowed.
     #[error(

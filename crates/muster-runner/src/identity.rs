@@ -71,10 +71,16 @@ impl DataFolder {
         })
     }
 
-    /// Who the runner is, since its first start with this folder.
+    /// Who a runner is that has not enrolled, since its first start with this folder.
     #[must_use]
     pub(crate) fn runner(&self) -> RunnerId {
         self.runner
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the results are that were not reported yet.

@@ -22,8 +22,11 @@
 mod check_in;
 mod checker;
 mod collect;
+pub mod command;
 pub mod config;
+pub mod dial;
 mod durable;
+mod enrollment;
 mod error;
 mod executor;
 mod identity;

@@ -20,6 +20,7 @@ use tracing::Span;
 
 use crate::check_in::{End, Event, Stream};
 use crate::checker::{Checked, Checker};
+use crate::dial::Dialer;
 use crate::executor::{Collected, Executor, News, What};
 use crate::spans::Spans;
 use crate::spool::{Kept, Spool};
@@ -82,6 +83,7 @@ enum Leaving {
 pub(crate) struct Link {
     pub(crate) end: RunnerEnd,
     pub(crate) endpoint: Endpoint,
+    pub(crate) dialer: Dialer,
     pub(crate) executor: Executor,
     pub(crate) news: mpsc::Receiver<News>,
     pub(crate) checker: Checker,
@@ -179,7 +181,7 @@ impl Link {
             match output {
                 RunnerOutput::Connect => {
                     tracing::debug!(coordinator = %self.endpoint.uri(), "connecting");
-                    self.stream = Some(Stream::dial(self.endpoint.clone(), &self.tasks));
+                    self.stream = Some(Stream::dial(self.endpoint.clone(), self.dialer.clone(), &self.tasks));
                 }
                 RunnerOutput::Disconnect { why } => {
                     log_give_up(why, &self.endpoint.uri().to_string());

@@ -5,8 +5,12 @@ use muster_process::{Exit, Process, config};
 use muster_runner::Settings;
 
 const EXAMPLES: &str = "\
+Commands:
+  enroll         Make this runner known to a coordinator, by a token
+
 Examples:
-  muster-runner --coordinator http://coordinator.example:7443 --organization acme --pool hq
+  muster-runner enroll --coordinator https://muster.example.com:7443 --token mse_…
+  muster-runner --coordinator https://muster.example.com:7443
   muster-runner --config /etc/muster/runner.toml
   muster-runner --config /etc/muster/runner.toml --check-config
 
@@ -14,6 +18,9 @@ It stops in order on SIGTERM and Ctrl-C: what runs may finish within --stop-with
 docs/runner.md what happens when.";
 
 fn main() -> Exit {
+    if let Some(exit) = muster_runner::command::run() {
+        return exit;
+    }
     let command = Command::new(env!("CARGO_PKG_NAME"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Checks in with a coordinator, claims executions and carries them out")

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use muster_connector::redact::redact_known;
 use muster_connectors::exec::{Exec, held};
+use muster_core::words::{OrganizationId, PoolName, RunnerId};
 use muster_failpoint::failpoint;
 use muster_process::Tasks;
 use muster_process::exit::chain;
@@ -16,12 +17,15 @@ use muster_proto::v1;
 use muster_session::runner::{RunnerEnd, RunnerProfile};
 use muster_session::wire::work_of_report;
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::Endpoint;
 use tracing::Instrument;
 
 use crate::checker::Checker;
 use crate::collect::Threads;
-use crate::config::{Config, hostname, runs_in};
+use crate::config::{Config, NAME_DEFAULT, hostname, runs_in};
+use crate::dial::Dialer;
+use crate::enrollment::{Identity, keep_renewed};
 use crate::error::RunnerError;
 use crate::executor::Executor;
 use crate::identity::DataFolder;
@@ -66,8 +70,13 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         path: folder.spool(),
         source,
     })?;
-    let profile = profile(&config, &folder)?;
-    let span = tracing::error_span!("runner", runner = %folder.runner());
+    let dialer = Dialer::default();
+    let identity = identify(&mut config, &folder, &dialer)?;
+    let runner = identity
+        .as_ref()
+        .map_or(folder.runner(), |identity| identity.name().runner);
+    let profile = profile(&config, runner)?;
+    let span = tracing::error_span!("runner", %runner);
     let clock = Clock::start();
     let unreported = spooled.len();
     let (spans, spooled) = recall(spooled);
@@ -75,7 +84,12 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         .expect("the spool gives out no report whose attempt it has not read");
     let endpoint = endpoint(&config);
     let (checked_in, is_checked_in) = watch::channel(false);
-    let uploads = Uploads::new(&endpoint, folder.runner(), is_checked_in, tasks.clone());
+    let uploads = Uploads::new(&endpoint, dialer.clone(), runner, is_checked_in, tasks.clone());
+    let renewing = identity.map(|identity| {
+        let (folder, coordinator) = (folder.path().to_owned(), config.coordinator.clone());
+        let renewing = keep_renewed(identity, folder, coordinator, config.ca_file.clone(), dialer.clone());
+        AbortOnDropHandle::new(tasks.spawn("renewal", renewing.instrument(span.clone())))
+    });
     let slots = config.slots.0;
     let secrets = secrets::places(Some(&config.data_folder), config.secret_commands.clone());
     let threads = Threads::new(slots as usize, secrets, config.guards.clone());
@@ -91,6 +105,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let link = Link {
         end,
         endpoint,
+        dialer,
         executor,
         news,
         checker,
@@ -119,6 +134,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     }
     .instrument(span)
     .await;
+    drop(renewing);
     // Held to the very end: another process may now take the folder.
     drop(folder);
     Ok(())
@@ -179,10 +195,40 @@ async fn start_programs(config: &mut Config, runs: &Path) {
     }
 }
 
-fn profile(config: &Config, folder: &DataFolder) -> Result<RunnerProfile, RunnerError> {
+/// Who the runner is, if it has enrolled: by an address that is protected it must have. What its certificate says counts, and what is configured must not
+/// say otherwise.
+fn identify(config: &mut Config, folder: &DataFolder, dialer: &Dialer) -> Result<Option<Identity>, RunnerError> {
+    if config.coordinator.scheme_str() != Some("https") {
+        return Ok(None);
+    }
+    let identity = Identity::read(folder.path())?;
+    let identity = identity.ok_or_else(|| RunnerError::NotEnrolled {
+        folder: folder.path().to_owned(),
+    })?;
+    let pool = &identity.name().pool;
+    let of = |name: &PoolName, organization: Option<&OrganizationId>| match organization {
+        Some(organization) => format!("the pool `{name}` of the organization `{organization}`"),
+        None => format!("the pool `{name}` of the service"),
+    };
+    let said = |name: &str| name != NAME_DEFAULT;
+    let other_pool = said(config.pool.as_str()) && config.pool != pool.name;
+    let organization = config.organization.as_ref().filter(|name| said(name.as_str()));
+    if other_pool || organization.is_some_and(|said| pool.organization.as_ref() != Some(said)) {
+        return Err(RunnerError::OtherPool {
+            enrolled: of(&pool.name, pool.organization.as_ref()),
+            configured: of(&config.pool, config.organization.as_ref()),
+        });
+    }
+    config.pool = pool.name.clone();
+    config.organization.clone_from(&pool.organization);
+    dialer.set(identity.tls(config.ca_file.as_deref())?);
+    Ok(Some(identity))
+}
+
+fn profile(config: &Config, runner: RunnerId) -> Result<RunnerProfile, RunnerError> {
     let organization = config.organization.as_ref();
     Ok(RunnerProfile {
-        runner: folder.runner(),
+        runner,
         display_name: config.display_name.as_str().to_owned(),
         organization: organization.map_or_else(String::new, |organization| format!("organizations/{organization}")),
         pool: config.pool.as_str().to_owned(),

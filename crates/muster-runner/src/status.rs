@@ -4,6 +4,8 @@ use muster_proto::v1::ErrorReason;
 use tonic::Status;
 use tonic_types::StatusExt;
 
+use crate::dial;
+
 /// The domain of the coordinator's reasons. One of a proxy on the way means something else.
 const DOMAIN: &str = "muster.v1";
 
@@ -15,6 +17,16 @@ const PREFIX: &str = "ERROR_REASON_";
 pub(crate) fn reason_of(status: &Status) -> Option<ErrorReason> {
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN)?;
     ErrorReason::from_str_name(&format!("{PREFIX}{}", info.reason))
+}
+
+/// What to tell a person of a status.
+pub(crate) fn text_of(status: &Status) -> String {
+    let text = format!("{} ({:?})", status.message(), status.code());
+    // Where TLS has failed, the status only says that the connection did.
+    match dial::advice(status) {
+        Some(advice) => format!("{text}: {advice}"),
+        None => text,
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 use v1::upload_records_request::Kind;
 
+use crate::dial::Dialer;
 use crate::status::reason_of;
 
 /// The messages of one upload that wait for its connection. Each is a chunk of up to 1 MiB, and the sink holds some
@@ -86,9 +87,15 @@ impl Uploads {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub(crate) fn new(endpoint: &Endpoint, runner: RunnerId, checked_in: watch::Receiver<bool>, tasks: Tasks) -> Self {
+    pub(crate) fn new(
+        endpoint: &Endpoint,
+        dialer: Dialer,
+        runner: RunnerId,
+        checked_in: watch::Receiver<bool>,
+        tasks: Tasks,
+    ) -> Self {
         Self {
-            client: RunnerServiceClient::new(endpoint.connect_lazy()),
+            client: RunnerServiceClient::new(endpoint.connect_with_connector_lazy(dialer)),
             runner,
             checked_in,
             tasks,
@@ -224,7 +231,7 @@ mod tests {
         let address = listener.local_addr().expect("it has one");
         let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
         let (checked_in, is_checked_in) = watch::channel(false);
-        let uploads = Uploads::new(&endpoint, RunnerId(1), is_checked_in, Tasks::new());
+        let uploads = Uploads::new(&endpoint, Dialer::default(), RunnerId(1), is_checked_in, Tasks::new());
         let _upload = uploads.open((ExecutionId(1), Attempt(1)));
         let turns = async {
             for _ in 0..TURNS {

@@ -1,8 +1,10 @@
 //! The way to the coordinator: one connection, made when it is first needed, and what all calls do alike.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use muster_identity::trust::{Trust, client_config};
 use muster_proto::v1::access_service_client::AccessServiceClient;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
@@ -10,6 +12,7 @@ use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
+use muster_runner::dial::Dialer;
 use serde::{Deserialize, Serialize};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -20,6 +23,9 @@ use tonic::{Request, Status};
 use crate::contexts::{Organization, Token};
 use crate::error::Error;
 use crate::settings::{Origin, Said};
+
+/// The variable that names a file with certificates of authorities, in PEM, that are trusted besides: such as `ca.pem` in the coordinator's data folder.
+const CA_FILE_VARIABLE: &str = "MUSTER_CA_FILE";
 
 /// Longer than a slow network needs, shorter than a person's patience.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -86,10 +92,7 @@ impl FromStr for Server {
         let example = "it must be such as `http://127.0.0.1:7443`";
         let uri: Uri = url.parse().map_err(|error| format!("{error}; {example}"))?;
         match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err("this version speaks http only; use `http://` to a coordinator on this machine".to_owned());
-            }
+            Some("http" | "https") => {}
             Some(_) | None => return Err(format!("unknown scheme; {example}")),
         }
         if uri.host().is_none_or(str::is_empty) {
@@ -164,7 +167,10 @@ impl Client {
             Origin::Variable(_) | Origin::Context(_) => format!("{} (from {origin})", server.url),
         };
         Self {
-            way: InterceptedService::new(server.endpoint.connect_lazy(), Bearer::new(token)),
+            way: InterceptedService::new(
+                server.endpoint.connect_with_connector_lazy(dialer()),
+                Bearer::new(token),
+            ),
             place,
             organization: organization.as_str().to_owned(),
         }
@@ -198,6 +204,17 @@ impl Client {
     /// The error of a call: `doing` says what for, as in "cannot …".
     pub fn error(&self, doing: impl Into<String>, status: &Status) -> Error {
         Error::of(doing, &self.place, status)
+    }
+}
+
+/// How connections are made: over `https` to whoever has a certificate of an authority that this system trusts, or one of the file that
+/// [`CA_FILE_VARIABLE`] names.
+fn dialer() -> Dialer {
+    let ca_file = std::env::var_os(CA_FILE_VARIABLE).filter(|file| !file.is_empty());
+    let trust = Trust::of_system(ca_file.as_deref().map(Path::new));
+    match trust.and_then(|trust| client_config(&trust, None)) {
+        Ok(config) => Dialer::new(config),
+        Err(error) => Dialer::refusing(error.to_string()),
     }
 }
 
@@ -239,14 +256,7 @@ mod tests {
 
     #[test]
     fn what_is_no_server_is_told_with_an_example() {
-        for text in [
-            "",
-            "http://",
-            "ftp://host:1",
-            "https://host:7443",
-            "http://host:7443/path",
-            "a b",
-        ] {
+        for text in ["", "http://", "ftp://host:1", "http://host:7443/path", "a b"] {
             let error = text.parse::<Server>().expect_err(text);
             assert!(error.contains("http://"), "{text}: {error}");
         }

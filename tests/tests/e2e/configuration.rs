@@ -89,6 +89,12 @@ listen = \"127.0.0.1:7443\"       # default
 http_listen = \"127.0.0.1:7480\"  # default
 insecure = false                # default
 #bootstrap_token_file           # default
+#public_names                   # default
+#tls_certificate                # default
+#tls_key                        # default
+#ca_key_encryption              # default
+certificate_life = \"24h\"        # default
+renewal_grace = \"336h\"          # default
 data = \"muster-data\"            # default
 #landing                        # default
 lease = \"30s\"                   # muster.toml:1:9
@@ -190,7 +196,7 @@ arguments = []
     let ended = folder.run(Binary::Runner, &["--slots=0"], &[("MUSTER_TIME_LIMIT", "")]);
     let expected = "\
 error: the configuration is wrong, and nothing was started:
-  muster.toml:1:15: `coordinator`: is `127.0.0.1:7443`: write it as `http://host:port`, with the port of the coordinator's gRPC listener (7443 unless changed)
+  muster.toml:1:15: `coordinator`: is `127.0.0.1:7443`: write it as `https://host:port`, with the port of the coordinator's gRPC listener (7443 unless changed)
   muster.toml:3:16: `organization`: is `acme`, but the pool `hosted` belongs to no organization: leave it out, or name another pool
   muster.toml:4:16: `display_name`: the name has the character '\\u{202e}' at position 1: control characters, marks that change the direction of text, `/`, and blanks at either end are not allowed
   muster.toml:5:14: `connectors`: there is no connector `hosts`: is `host` meant? there are `host`

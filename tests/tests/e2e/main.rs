@@ -13,6 +13,7 @@ mod crashes;
 mod crowd;
 mod deploy;
 mod dynamic;
+mod enrollment;
 mod failing_disk;
 mod far;
 mod first_hour;
