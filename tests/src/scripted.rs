@@ -156,6 +156,7 @@ impl Identity {
             host: None,
             local_time: None,
             instance_id: 0,
+            sealing_key: String::new(),
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Secrets of a configuration: whoever makes an integration gives references, and the runner puts in their place what they lead to.
 //!
-//! A property whose schema says `"writeOnly": true` is a secret. Its value is `env:NAME`, `file:PATH` or `exec:NAME`, never the secret itself: what
-//! stands between a person and the runner could read that. References lead only to [`Places`] that the runner's own machine has set aside for this: a
-//! coordinator that was taken over must not be able to have any file or variable sent to a source of its choice.
+//! A property whose schema says `"writeOnly": true` is a secret. Its value is `env:NAME`, `file:PATH` or `exec:NAME`, or a value that was sealed to the
+//! runner's key, never the secret itself: what stands between a person and the runner could read that. References lead only to [`Places`] that the
+//! runner's own machine has set aside for this: a coordinator that was taken over must not be able to have any file or variable sent to a source of its
+//! choice.
 
 mod command;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use muster_core::words::{Category, Failure};
+use muster_core::words::{Category, Failure, Recipients, Sealed};
 use serde_json::Value;
 
 use crate::Redactor;
@@ -26,13 +29,24 @@ pub const VARIABLE_PREFIX: &str = "MUSTER_SECRET_";
 /// The most bytes of a secret: keys and certificates have a few KiB.
 pub const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
+/// Opens what was sealed to this machine's runner.
+pub trait Opener: fmt::Debug + Send + Sync {
+    /// The secret; or why it cannot be had, as the end of a sentence about the value, which tells nothing of it.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do.
+    fn open(&self, sealed: &Sealed<'_>) -> Result<String, String>;
+}
+
 /// Where references may lead.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Places {
     /// The folders in which the files of `file:` lie. A relative path is looked for in each of them, in this order. None: no file is a secret.
     pub folders: Vec<PathBuf>,
     /// The commands of `exec:`, by their names. None: no command prints a secret.
     pub commands: BTreeMap<String, SecretCommand>,
+    /// What opens sealed values; `None` where nothing does.
+    pub opener: Option<Arc<dyn Opener>>,
 }
 
 /// A secret that cannot be had.
@@ -95,28 +109,57 @@ pub async fn resolve(schema: &Value, config: &Value, places: &Places) -> Result<
 pub fn faults(schema: &Value, config: &Value) -> Vec<Fault> {
     let faults = places_of(schema, config).into_iter().filter_map(|path| {
         let reference = config.pointer(&path)?.as_str();
-        let problem = match reference {
+        let message = match reference {
             None => "is a secret, and must be a text".to_owned(),
-            Some(reference) if is_reference(reference) => return None,
-            Some(_) => no_reference(),
+            Some(reference) => judge(reference).err()?,
         };
-        Some(Fault { path, message: problem })
+        Some(Fault { path, message })
     });
     faults.take(FAULTS_MAX).collect()
 }
 
-/// Whether a text has the form of a reference, whatever it leads to.
-fn is_reference(text: &str) -> bool {
+/// Who can open all the secrets of `config` that are sealed; `None` when none is.
+///
+/// # Errors
+/// [`Fault`]: nobody can, since two of them were sealed to different runners.
+pub fn recipients(schema: &Value, config: &Value) -> Result<Option<Recipients>, Fault> {
+    let mut all: Option<Recipients> = None;
+    for path in places_of(schema, config) {
+        let value = config.pointer(&path).and_then(Value::as_str);
+        let Some(sealed) = value.and_then(|text| Sealed::parse(text).ok()) else {
+            continue;
+        };
+        let common = all.map_or(Some(sealed.recipients.clone()), |all| all.common(&sealed.recipients));
+        all = Some(common.ok_or_else(|| Fault {
+            path,
+            message:
+                "is sealed to other runners than the secrets before it: seal all of them to the same ones".to_owned(),
+        })?);
+    }
+    Ok(all)
+}
+
+/// Whether a text has the form of what leads to a secret, whatever that is.
+fn judge(text: &str) -> Result<(), String> {
+    if Sealed::is_meant(text) {
+        return Sealed::parse(text)
+            .map(drop)
+            .map_err(|error| format!("is no sealed value: {error}"));
+    }
     let name = text.strip_prefix("env:").map(|name| name.starts_with(VARIABLE_PREFIX));
     let path = text.strip_prefix("file:").map(|path| !path.is_empty());
     let command = text.strip_prefix("exec:").map(|name| !name.is_empty());
-    name.or(path).or(command).unwrap_or(false)
+    if name.or(path).or(command).unwrap_or(false) {
+        Ok(())
+    } else {
+        Err(no_reference())
+    }
 }
 
 /// Not what it is: it may be the secret.
 fn no_reference() -> String {
     format!(
-        "is a secret: give a reference that the runner resolves, `env:{VARIABLE_PREFIX}…`, `file:…` or `exec:…`, and never the secret itself"
+        "is a secret: give a reference that the runner resolves, `env:{VARIABLE_PREFIX}…`, `file:…` or `exec:…`, or what `muster seal` has made of it, and never the secret itself"
     )
 }
 
@@ -144,7 +187,16 @@ async fn lead(reference: &str, places: &Places) -> Result<String, String> {
     if let Some(name) = reference.strip_prefix("exec:") {
         return printed(name, places).await;
     }
+    if Sealed::is_meant(reference) {
+        let sealed = Sealed::parse(reference).map_err(|error| format!("is no sealed value: {error}"))?;
+        let opener = places.opener.as_ref();
+        return opener.map_or_else(|| Err(cannot_open()), |opener| opener.open(&sealed));
+    }
     Err(no_reference())
+}
+
+fn cannot_open() -> String {
+    "is sealed, and there is no key here to open it: runners have one".to_owned()
 }
 
 async fn printed(name: &str, places: &Places) -> Result<String, String> {
@@ -247,6 +299,56 @@ mod tests {
         })
     }
 
+    /// Opens what is written backwards.
+    #[derive(Debug)]
+    struct Rot;
+
+    impl Opener for Rot {
+        fn open(&self, sealed: &Sealed<'_>) -> Result<String, String> {
+            Ok(sealed.body.chars().rev().collect())
+        }
+    }
+
+    fn sealed(to: &[char], body: &str) -> String {
+        let keys = to.iter().map(|letter| format!("age1{}{letter}", "q".repeat(57)));
+        format!("sealed:{}:{body}", keys.collect::<Vec<_>>().join(","))
+    }
+
+    #[tokio::test]
+    async fn what_is_sealed_is_opened_and_kept_out_of_texts() {
+        let (_folder, places) = folder();
+        let config = json!({"token": sealed(&['a'], "2retnuh"), "url": sealed(&['a'], "x")});
+        let resolved = resolve(&schema(), &config, &places).await.expect("it opens");
+        assert_eq!(resolved.config["token"], "hunter2");
+        assert_eq!(resolved.config["url"], config["url"], "this is no secret");
+        assert_eq!(resolved.redactor.redact("with hunter2"), "with [redacted]");
+        let closed = Places { opener: None, ..places };
+        let error = resolve(&schema(), &config, &closed).await.err().expect("no key");
+        assert!(
+            error
+                .to_string()
+                .starts_with("/token: is sealed, and there is no key here"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn those_who_can_open_all_secrets_are_told() {
+        let of = |token: &str, key: &str| {
+            let config = json!({"token": token, "keys": [key, null], "url": sealed(&['d'], "x")});
+            let found = recipients(&schema(), &config).map_err(|fault| fault.path)?;
+            let last = |key: &muster_core::words::SealingKey| key.as_str().chars().last();
+            Ok(found.map(|found| found.iter().filter_map(last).collect::<String>()))
+        };
+        assert_eq!(of("env:MUSTER_SECRET_A", "file:key"), Ok(None));
+        assert_eq!(of(&sealed(&['a', 'c'], "x"), "file:key"), Ok(Some("ac".to_owned())));
+        assert_eq!(
+            of(&sealed(&['a', 'c'], "x"), &sealed(&['c', 'd'], "y")),
+            Ok(Some("c".to_owned()))
+        );
+        assert_eq!(of(&sealed(&['a'], "x"), &sealed(&['c'], "y")), Err("/token".to_owned()));
+    }
+
     fn folder() -> (tempfile::TempDir, Places) {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("secrets")).expect("made");
@@ -254,6 +356,7 @@ mod tests {
         std::fs::write(folder.path().join("other"), "not for sources").expect("written");
         let places = Places {
             folders: vec!["/nowhere".into(), folder.path().join("secrets")],
+            opener: Some(Arc::new(Rot)),
             ..Places::default()
         };
         (folder, places)
@@ -280,11 +383,11 @@ mod tests {
     fn a_secret_in_plain_text_is_a_fault_before_any_runner_sees_it() {
         let config = json!({
             "url": "hunter2", "token": "hunter2", "bind": {"a/b": "env:MUSTER_SECRET_BIND"},
-            "keys": ["file:key", {"key": 1}, "env:PATH", "file:"],
+            "keys": ["file:key", {"key": 1}, "env:PATH", "file:", sealed(&['a'], "hunter2"), "sealed:hunter2"],
         });
         let faults = faults(&schema(), &config);
         let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
-        assert_eq!(paths, ["/keys/1", "/keys/2", "/keys/3", "/token"]);
+        assert_eq!(paths, ["/keys/1", "/keys/2", "/keys/3", "/keys/5", "/token"]);
         assert!(
             faults.iter().all(|fault| !fault.message.contains("hunter2")),
             "{faults:?}"

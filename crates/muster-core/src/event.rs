@@ -14,7 +14,7 @@ use crate::schedule::Skip;
 use crate::time::{Interval, Stamp};
 use crate::words::{
     Attempt, Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, Failure, IncidentId,
-    IntegrationId, OrganizationId, Origin, Pool, Principal, Request, Revision, RunnerId, Staged, Warning,
+    IntegrationId, OrganizationId, Origin, Pool, Principal, Recipients, Request, Revision, RunnerId, Staged, Warning,
 };
 
 pub use access::AccessEvent;
@@ -127,6 +127,8 @@ pub enum Event {
         connector: ConnectorName,
         /// Whose runners may claim it.
         pool: Pool,
+        /// Which of them can open its integration's secrets; `None` when none is sealed.
+        sealed_to: Option<Recipients>,
         /// Why.
         origin: Origin,
     },
@@ -159,12 +161,14 @@ pub enum Event {
         /// When it may be claimed again; `None` means at once.
         not_before: Option<Stamp>,
     },
-    /// An execution waits for another pool now.
+    /// An execution waits for other runners now.
     ExecutionRerouted {
         /// Which.
         execution: ExecutionId,
         /// For which.
         pool: Pool,
+        /// For which of its runners, as [`Event::ExecutionCreated`] has it.
+        sealed_to: Option<Recipients>,
     },
     /// All attempts up to this one are fenced, and nobody holds the execution any more. The coordinator was restored from a backup: what it told and was
     /// told after that is not known.

@@ -55,6 +55,9 @@ pub(crate) fn no_runner(state: &State, lane: &Lane, now: Now) -> Option<Why> {
     if pool.online.is_empty() {
         return Some(nobody(state, &lane.pool, now));
     }
+    if pool.able == 0 && pool.locked > 0 {
+        return Some(locked(state, lane, pool.locked, now));
+    }
     if pool.able == 0 {
         let why = format!(
             "no runner of pool `{}` that is online has the connector `{}`",
@@ -75,6 +78,40 @@ pub(crate) fn no_runner(state: &State, lane: &Lane, now: Now) -> Option<Why> {
         return Some((why, Some(step.to_owned())));
     }
     None
+}
+
+/// None of so many runners that are there can open the secrets of this lane.
+fn locked(state: &State, lane: &Lane, there: usize, now: Now) -> Why {
+    let Pool { name: pool, .. } = &lane.pool;
+    let of_them = if there == 1 {
+        "the one that is"
+    } else {
+        "none of those that are"
+    };
+    let not = if there == 1 { " cannot" } else { " can" };
+    let opens = |runner: &&Runner| {
+        let (key, recipients) = (runner.profile.sealing_key.as_ref(), lane.sealed_to.as_ref());
+        key.zip(recipients)
+            .is_some_and(|(key, recipients)| recipients.contains(key))
+    };
+    let last = runners_of(state, &lane.pool)
+        .filter(opens)
+        .max_by_key(|runner| last_heard(state, runner));
+    let anew = format!("seal them anew for the runners that are there: `muster seal --pool {pool}`");
+    let (known, step) = match last {
+        Some(runner) => {
+            let name = &runner.profile.display_name;
+            let heard = clock(last_heard(state, runner), now.stamp);
+            (
+                format!("`{name}` could, and was last seen {heard}"),
+                format!("start the runner `{name}` again, or {anew}"),
+            )
+        }
+        None => ("they were sealed to runners that nobody knows here".to_owned(), anew),
+    };
+    let why =
+        format!("its secrets are sealed, and of the runners of pool `{pool}` {of_them} online{not} open them; {known}");
+    (why, Some(step))
 }
 
 fn backing_off(state: &State, execution: &Execution, wait: Duration) -> Why {
@@ -120,10 +157,15 @@ fn queued(state: &State, execution: &Execution, now: Now) -> Why {
         pool.slots
     );
     let full = pool.busy >= pool.slots;
-    (
-        why,
-        full.then(|| "wait, add a runner to the pool, or give its runners more slots".to_owned()),
-    )
+    let step = match (full, pool.locked) {
+        (false, _) => None,
+        (true, 0) => Some("wait, add a runner to the pool, or give its runners more slots".to_owned()),
+        (true, locked) => Some(format!(
+            "wait, or seal its secrets anew, since {locked} more of the pool's runners cannot open them: `muster seal --pool {}`",
+            lane.pool
+        )),
+    };
+    (why, step)
 }
 
 /// How the runners of a lane's pool stand.
@@ -132,6 +174,8 @@ struct Standing {
     known: usize,
     online: Vec<RunnerId>,
     able: usize,
+    /// They have the connector, and cannot open what the lane's secrets are sealed to.
+    locked: usize,
     taking: usize,
     slots: u64,
     busy: u64,
@@ -148,11 +192,13 @@ impl Standing {
                 continue;
             };
             standing.online.push(runner.id);
-            if presence.connectors.contains(&lane.connector) {
+            if presence.serves(lane) {
                 standing.able += 1;
                 standing.taking += usize::from(!presence.draining && presence.withdrawals < WITHDRAWALS_MAX);
                 standing.slots += u64::from(presence.slots.0);
                 standing.busy += u64::from(presence.held);
+            } else if presence.connectors.contains(&lane.connector) {
+                standing.locked += 1;
             }
         }
         standing

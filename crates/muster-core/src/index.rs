@@ -18,7 +18,7 @@ use crate::planted;
 use crate::time::Stamp;
 use crate::words::{
     ConfigurationStatus, ConnectorName, DataType, ExecutionId, IntegrationId, OrganizationId, Pool, PoolName,
-    RequestId, RunnerId,
+    Recipients, RequestId, RunnerId,
 };
 
 pub use access::Access;
@@ -33,6 +33,16 @@ pub struct Lane {
     pub pool: Pool,
     /// What they must have.
     pub connector: ConnectorName,
+    /// Whose keys they must have one of; `None` for any runner.
+    pub sealed_to: Option<Recipients>,
+}
+
+impl Lane {
+    /// Whether the same runners serve it, keys aside.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.pool == other.pool && self.connector == other.connector
+    }
 }
 
 /// How many executions are open, by status.
@@ -274,6 +284,7 @@ impl Index {
         let first = Lane {
             pool: pool.clone(),
             connector: ConnectorName::least(),
+            sealed_to: None,
         };
         let lanes = self.waiting.range(first..).take_while(|lane| lane.pool == *pool);
         let queues = lanes.filter_map(|lane| self.queues.get(lane));
@@ -584,5 +595,6 @@ pub fn lane(execution: &Execution) -> Lane {
     Lane {
         pool: execution.pool.clone(),
         connector: execution.connector.clone(),
+        sealed_to: execution.sealed_to.clone(),
     }
 }

@@ -433,6 +433,7 @@ impl Ledger {
                 data_type,
                 connector,
                 pool,
+                sealed_to,
                 origin,
             } => {
                 self.executions.entry(*execution).or_insert_with(|| Stamped {
@@ -444,6 +445,7 @@ impl Ledger {
                         data_type: data_type.clone(),
                         connector: connector.clone(),
                         pool: pool.clone(),
+                        sealed_to: sealed_to.clone(),
                         origin: origin.clone(),
                         created: recorded.at,
                         phase: Phase::Created { not_before: None },

@@ -40,6 +40,10 @@ pub const PLANTS: &[(&str, &str)] = &[
         "whoever knows an integration's id may change it",
     ),
     (
+        "sealed-to-anybody",
+        "secrets are given to runners that cannot open them",
+    ),
+    (
         "queue-stays-in-its-pool",
         "what is queued does not move with its integration",
     ),

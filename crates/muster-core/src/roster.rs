@@ -12,7 +12,9 @@ use std::time::Duration;
 use crate::index::Lane;
 use crate::planted;
 use crate::time::{Moment, Stamp};
-use crate::words::{Attempt, CheckId, ConnectorName, ExecutionId, Pool, RunnerId, SessionId, Slots};
+use crate::words::{
+    Attempt, CheckId, ConnectorName, ExecutionId, Pool, Recipients, RunnerId, SealingKey, SessionId, Slots,
+};
 
 pub use checks::{CHECKS_MAX, Check, Checks};
 pub use instances::Instances;
@@ -56,6 +58,8 @@ pub struct Presence {
     pub pool: Option<Pool>,
     /// The connectors that it may run.
     pub connectors: Vec<ConnectorName>,
+    /// To what values are sealed that it can open; `None` when it opens none.
+    pub sealing_key: Option<SealingKey>,
     /// How much it carries out at the same time.
     pub slots: Slots,
     /// How much it holds, from the ledger.
@@ -92,11 +96,24 @@ impl Presence {
         }
     }
 
+    /// Whether it may have what waits in a lane of its pool.
+    #[must_use]
+    pub fn serves(&self, lane: &Lane) -> bool {
+        self.connectors.contains(&lane.connector) && self.opens(lane)
+    }
+
+    fn opens(&self, lane: &Lane) -> bool {
+        let opens = |recipients: &Recipients| self.sealing_key.as_ref().is_some_and(|key| recipients.contains(key));
+        lane.sealed_to.as_ref().is_none_or(opens) || planted!("sealed-to-anybody")
+    }
+
+    /// The lanes that it serves, keys aside.
     fn lanes(&self) -> impl Iterator<Item = Lane> {
         self.pool.iter().flat_map(|pool| {
             self.connectors.iter().map(|connector| Lane {
                 pool: pool.clone(),
                 connector: connector.clone(),
+                sealed_to: None,
             })
         })
     }
@@ -115,6 +132,8 @@ pub enum RosterChange {
         pool: Pool,
         /// The connectors that it may run.
         connectors: Vec<ConnectorName>,
+        /// To what values are sealed that it can open.
+        sealing_key: Option<SealingKey>,
         /// How much it carries out at the same time.
         slots: Slots,
         /// Which process it is; `None` of one that does not say.
@@ -159,7 +178,7 @@ pub enum RosterChange {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roster {
     presences: BTreeMap<RunnerId, Presence>,
-    /// For each lane the runners with free slots, most free first.
+    /// For each lane, keys aside, the runners with free slots, most free first.
     vacancies: BTreeMap<Lane, BTreeSet<(Reverse<u32>, RunnerId)>>,
     /// When to look at each runner's lease.
     leases: BTreeSet<(Moment, RunnerId)>,
@@ -212,13 +231,19 @@ impl Roster {
     /// The runner with the most free slots for a lane.
     #[must_use]
     pub fn vacancy(&self, lane: &Lane) -> Option<RunnerId> {
-        self.vacancies
-            .get(lane)
-            .and_then(|free| free.first())
-            .map(|(_, runner)| *runner)
+        if lane.sealed_to.is_none() {
+            let (_, runner) = self.vacancies.get(lane)?.first()?;
+            return Some(*runner);
+        }
+        let beside = Lane {
+            sealed_to: None,
+            ..lane.clone()
+        };
+        let mut free = self.vacancies.get(&beside)?.iter().map(|(_, runner)| *runner);
+        free.find(|runner| self.presence(*runner).is_some_and(|presence| presence.opens(lane)))
     }
 
-    /// The lanes for which somebody has a free slot, with those who have.
+    /// The lanes, keys aside, for which somebody has a free slot, with those who have.
     #[must_use]
     pub fn vacancies(&self) -> &BTreeMap<Lane, BTreeSet<(Reverse<u32>, RunnerId)>> {
         &self.vacancies
@@ -294,6 +319,7 @@ impl Roster {
             session: None,
             pool: None,
             connectors: Vec::new(),
+            sealing_key: None,
             slots: Slots(0),
             held,
             heard: now,
@@ -333,10 +359,20 @@ impl Roster {
                 session,
                 pool,
                 connectors,
+                sealing_key,
                 slots,
                 instance,
             } => {
-                self.check_in(runner, session, pool, connectors, (slots, instance), now, at);
+                self.check_in(
+                    runner,
+                    session,
+                    pool,
+                    connectors,
+                    sealing_key,
+                    (slots, instance),
+                    now,
+                    at,
+                );
             }
             RosterChange::Heard(runner) => {
                 // Heard is the commonest change of all, and moves nobody between the lanes.
@@ -400,6 +436,7 @@ impl Roster {
         session: SessionId,
         pool: Pool,
         connectors: Vec<ConnectorName>,
+        sealing_key: Option<SealingKey>,
         (slots, instance): (Slots, Option<NonZeroU64>),
         now: Moment,
         at: Stamp,
@@ -419,6 +456,7 @@ impl Roster {
             presence.session = Some(session);
             presence.pool = Some(pool);
             presence.connectors = connectors;
+            presence.sealing_key = sealing_key;
             presence.slots = slots;
             presence.supersessions = supersessions;
             presence.instances = instances;

@@ -18,6 +18,7 @@ mod reason;
 mod release;
 mod request;
 mod retention;
+mod seal;
 mod status;
 
 pub use claim::{Attempt, Claim, Revision, Sequence, Slots, Staged, StagedId};
@@ -43,4 +44,5 @@ pub use reason::{Reason, ReasonKind};
 pub use release::Release;
 pub use request::Request;
 pub use retention::{RetentionDays, RetentionError};
+pub use seal::{Recipients, SealError, Sealed, SealingKey};
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};

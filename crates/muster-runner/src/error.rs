@@ -8,6 +8,8 @@ use muster_identity::IdentityError;
 
 use crate::enrollment::IdentityFileError;
 
+use crate::sealing::SealingKeyError;
+
 /// Why a runner cannot run. What happens on the way to the coordinator is none of these: that is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
@@ -59,6 +61,9 @@ pub enum RunnerError {
         /// What is configured.
         configured: String,
     },
+    /// The key to which secrets are sealed for it.
+    #[error(transparent)]
+    SealingKey(#[from] SealingKeyError),
     /// None of its programs says what it is, and no other connector is allowed.
     #[error(
         "no connector is left: none of the programs in the configuration says what it is. The log lines before this one \

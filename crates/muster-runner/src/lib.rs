@@ -32,6 +32,7 @@ mod executor;
 mod identity;
 mod link;
 mod run;
+pub mod sealing;
 pub mod secrets;
 mod spans;
 mod specification;

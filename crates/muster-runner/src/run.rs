@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use muster_connector::redact::redact_known;
 use muster_connectors::exec::{Exec, held};
-use muster_core::words::{OrganizationId, PoolName, RunnerId};
+use muster_core::words::{OrganizationId, PoolName, RunnerId, SealingKey};
 use muster_failpoint::failpoint;
 use muster_process::Tasks;
 use muster_process::exit::chain;
@@ -30,6 +30,7 @@ use crate::error::RunnerError;
 use crate::executor::Executor;
 use crate::identity::DataFolder;
 use crate::link::{Clock, Link};
+use crate::sealing::Sealing;
 use crate::secrets;
 use crate::spans::Spans;
 use crate::specification::specifications;
@@ -75,7 +76,8 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
     let runner = identity
         .as_ref()
         .map_or(folder.runner(), |identity| identity.name().runner);
-    let profile = profile(&config, runner)?;
+    let sealing = Sealing::find_or_make(&config.data_folder)?;
+    let profile = profile(&config, runner, sealing.key())?;
     let span = tracing::error_span!("runner", %runner);
     let clock = Clock::start();
     let unreported = spooled.len();
@@ -91,7 +93,9 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         AbortOnDropHandle::new(tasks.spawn("renewal", renewing.instrument(span.clone())))
     });
     let slots = config.slots.0;
-    let secrets = secrets::places(Some(&config.data_folder), config.secret_commands.clone());
+    let sealing_key = sealing.key().clone();
+    let commands = config.secret_commands.clone();
+    let secrets = secrets::places(Some(&config.data_folder), commands, Some(sealing));
     let threads = Threads::new(slots as usize, secrets, config.guards.clone());
     let (checker, checked) = Checker::new(config.connectors.clone(), threads.clone(), tasks.clone());
     let (executor, news) = Executor::new(
@@ -126,6 +130,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
             coordinator = %config.coordinator,
             data_folder = %config.data_folder.display(),
             unreported,
+            %sealing_key,
             version = env!("CARGO_PKG_VERSION"),
             "the runner starts"
         );
@@ -225,7 +230,7 @@ fn identify(config: &mut Config, folder: &DataFolder, dialer: &Dialer) -> Result
     Ok(Some(identity))
 }
 
-fn profile(config: &Config, runner: RunnerId) -> Result<RunnerProfile, RunnerError> {
+fn profile(config: &Config, runner: RunnerId, sealing_key: &SealingKey) -> Result<RunnerProfile, RunnerError> {
     let organization = config.organization.as_ref();
     Ok(RunnerProfile {
         runner,
@@ -240,6 +245,7 @@ fn profile(config: &Config, runner: RunnerId) -> Result<RunnerProfile, RunnerErr
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),
         },
+        sealing_key: sealing_key.to_string(),
     })
 }
 

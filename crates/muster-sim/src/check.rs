@@ -9,7 +9,7 @@ use muster_core::entity::Cause;
 use muster_core::event::{Event, Recorded};
 use muster_core::ledger::{Ledger, Position};
 use muster_core::words::{
-    DataType, ExecutionId, IntegrationId, OrganizationId, Pool, Principal, RunnerId, Sequence, SessionId,
+    DataType, ExecutionId, IntegrationId, OrganizationId, Pool, Principal, Recipients, RunnerId, Sequence, SessionId,
 };
 use muster_landing::Destination;
 use muster_proto::v1;
@@ -214,7 +214,10 @@ impl World {
             };
             for execution in state.ledger().executions() {
                 let ready = matches!(execution.phase, muster_core::entity::Phase::Created { not_before } if not_before.is_none_or(|at| at <= self.last_stamp));
-                if ready && execution.pool == *pool && presence.connectors.contains(&execution.connector) {
+                let key = presence.sealing_key.as_ref();
+                let opens = |keys: &Recipients| key.is_some_and(|key| keys.contains(key));
+                let fits = execution.pool == *pool && presence.connectors.contains(&execution.connector);
+                if ready && fits && execution.sealed_to.as_ref().is_none_or(opens) {
                     broken!("{} waits, and {runner} has {free} free slots", execution.id);
                 }
             }

@@ -49,6 +49,8 @@ impl World {
             (Some("globex"), "hq"),
             (None, "hosted"),
         ] {
+            // One with each key.
+            self.hire_able(organization, pool);
             self.hire_able(organization, pool);
         }
     }

@@ -19,13 +19,14 @@ use muster_core::entity::{Definition, Finished, PerDataType};
 use muster_core::time::Interval;
 use muster_core::words::{
     Configuration, ConnectorName, DataType, DisplayName, EmailAddress, Enablement, ExecutionId, IntegrationId,
-    Notifications, OrganizationId, Percent, Pool, PoolName, Principal, Quotas, Request, RequestId, RetentionDays,
-    Sequence,
+    Notifications, OrganizationId, Percent, Pool, PoolName, Principal, Quotas, Recipients, Request, RequestId,
+    RetentionDays, Sequence,
 };
 use muster_shard::{Ending, ShardError, ShardHandle};
 
 use crate::jobs::Work;
 use crate::mail::MOVED_AWAY;
+use crate::runner::sealing_key;
 use crate::trace::{broken, say};
 use crate::world::{Due, World};
 
@@ -249,6 +250,7 @@ impl World {
             access_schema: None,
             configuration: configuration(own, number),
             pool: Pool::named(own, &PoolName::new(pool).expect("a name")),
+            sealed_to: self.sealed_to(),
             notifications: self.notifications(own),
         };
         let intervals = self.intervals(connector);
@@ -287,12 +289,24 @@ impl World {
         intervals
     }
 
+    /// Who is to open an integration's secrets: mostly anybody, since few are sealed.
+    fn sealed_to(&mut self) -> Option<Recipients> {
+        let keys = match self.chance.u32(0..12) {
+            0 => 0..1,
+            1 => 1..2,
+            2 => 0..2,
+            _ => return None,
+        };
+        Recipients::new(keys.map(sealing_key)).ok()
+    }
+
     /// Another definition of an integration, or something else that it collects.
     fn change(&mut self, integration: IntegrationId) -> Option<(Definition, PerDataType<Interval>)> {
         let found = self.spec.integrations.get(&integration)?;
         let own = found.organization.clone();
         let (mut definition, mut intervals) = (found.definition.clone(), found.intervals());
-        match self.chance.u32(0..8) {
+        match self.chance.u32(0..9) {
+            8 => definition.sealed_to = self.sealed_to(),
             0 => {
                 self.operators.names += 1;
                 definition.configuration = configuration(&own, self.operators.names);

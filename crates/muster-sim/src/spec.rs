@@ -17,7 +17,7 @@ use muster_core::schedule::Skip;
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     Claim, ConnectorName, Counts, Cursor, DataType, Enablement, ExecutionId, IncidentId, IntegrationId, OrganizationId,
-    Origin, Pool, Principal, Request, Revision, RunnerId, Sequence, Staged,
+    Origin, Pool, Principal, Recipients, Request, Revision, RunnerId, Sequence, Staged,
 };
 
 /// A rule that is broken, in words.
@@ -55,6 +55,7 @@ pub struct Execution {
     pub data_type: DataType,
     pub connector: ConnectorName,
     pub pool: Pool,
+    pub sealed_to: Option<Recipients>,
     pub stands: Where,
     pub attempt: u32,
     /// Who holds it, or brought it past the commit point.

@@ -19,6 +19,7 @@ mod identity;
 pub(crate) mod log_line;
 mod organization;
 pub(crate) mod record;
+mod seal;
 mod word;
 
 use crate::StoreError;

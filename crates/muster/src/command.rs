@@ -13,6 +13,7 @@ mod logs;
 mod man;
 mod records;
 mod runner;
+mod seal;
 mod status;
 
 use std::ffi::OsString;
@@ -135,6 +136,7 @@ enum Operation {
     /// Show the runners that have checked in
     #[command(subcommand, visible_alias = "runners")]
     Runner(runner::Command),
+    Seal(seal::Args),
     /// Show connectors, and run them here without a coordinator
     #[command(subcommand, visible_alias = "connectors")]
     Connector(Box<connector::Command>),
@@ -253,6 +255,7 @@ fn operate(mut given: Given, operation: Operation) -> Result<Exit, Error> {
             Operation::Logs(args) => logs::run(args, &mut session).await,
             Operation::Records(args) => records::run(args, &mut session).await,
             Operation::Runner(command) => runner::run(command, &mut session).await,
+            Operation::Seal(args) => seal::run(args, &mut session).await,
             Operation::Connector(command) => connector::run(*command, &mut session).await,
             Operation::Person(command) => access::person::run(command, &mut session).await,
             Operation::Token(command) => access::token::run(command, &mut session).await,

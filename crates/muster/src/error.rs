@@ -96,6 +96,9 @@ pub enum Error {
     /// A connector cannot be run here.
     #[error("cannot run the connector: {reason}")]
     Connector { reason: String, next: String },
+    /// A secret cannot be sealed.
+    #[error("cannot seal the secret: {reason}")]
+    Sealing { reason: String, next: String },
     /// A file or folder cannot be written.
     #[error("cannot write {}: {source}", .path.display())]
     Unwritable { path: PathBuf, source: io::Error },
@@ -273,6 +276,7 @@ impl Error {
             | Self::ContextsUnwritable { .. }
             | Self::RunnerFile(_)
             | Self::Connector { .. }
+            | Self::Sealing { .. }
             | Self::Unwritable { .. }
             | Self::Unconfirmed { .. }
             | Self::Broken { .. }

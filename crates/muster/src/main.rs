@@ -8,6 +8,7 @@ mod error;
 mod exit;
 mod follow;
 mod judge;
+mod known_keys;
 mod list;
 mod names;
 mod output;

@@ -148,6 +148,7 @@ fn integration(n: usize, now: Stamp, chance: &mut fastrand::Rng) -> Outcome<Inte
                 r#"{{"base_url":"https://customer-{n}.example.com/api","token":"env:MUSTER_SECRET_{n}","page_size":500}}"#
             ))?,
             pool: Pool::named(&organization, &PoolName::new("bench")?),
+            sealed_to: None,
             notifications: Notifications {
                 enabled: true,
                 recipients: [EmailAddress::new("oncall@example.com")?].into(),

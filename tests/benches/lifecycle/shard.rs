@@ -288,6 +288,7 @@ fn definition(n: usize, pool: &str, notifications: Notifications) -> Outcome<Def
         access_schema: None,
         configuration: Configuration::new("{}")?,
         pool: Pool::named(&organization()?, &PoolName::new(pool)?),
+        sealed_to: None,
         notifications,
     })
 }
@@ -367,6 +368,7 @@ fn check_in(runner: RunnerId, session: SessionId, n: u64) -> Outcome<CheckIn> {
             platform: "linux/x86_64".into(),
             slots: Slots(SLOTS),
             connectors: vec![ConnectorName::new(CONNECTOR)?],
+            sealing_key: None,
         },
         offers: Vec::new(),
         running: Vec::new(),

@@ -165,6 +165,13 @@ fn no_connector_opens_a_connection_by_itself() {
 }
 
 #[test]
+fn the_coordinator_opens_nothing_that_is_sealed() {
+    let all = dependencies();
+    assert_eq!(users(&all, &["muster-seal"]), ["muster", "muster-runner"]);
+    assert_eq!(users(&all, &["age"]), ["muster-seal"]);
+}
+
+#[test]
 fn nothing_runs_or_waits_without_an_owner_or_a_bound() {
     for entry in fs::read_dir(root().join("crates")).expect("there") {
         let folder = entry.expect("listed").path().join("src");

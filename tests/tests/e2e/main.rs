@@ -30,6 +30,7 @@ mod reflection;
 mod refusals;
 mod remedies;
 mod restore;
+mod sealed;
 mod secrets;
 mod shutdown;
 mod silence;

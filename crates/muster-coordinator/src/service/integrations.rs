@@ -17,7 +17,6 @@ use muster_core::decide::integration::{delete::Delete, disable::Disable, enable:
 use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Integration;
 use muster_core::health::Conditions;
-use muster_core::index::Lane;
 use muster_core::remedy;
 use muster_core::state::State;
 use muster_core::time::Now;
@@ -376,10 +375,7 @@ fn told_with(conditions: &mut Conditions<'_>, state: &State, integration: &Integ
         .filter_map(|id| state.ledger().execution(id));
     let checked = integration.checked.as_ref();
     let checked_by = checked.and_then(|checked| conditions.state().ledger().runner(checked.runner));
-    let no_runner = conditions.no_runner(Lane {
-        pool: integration.definition.pool.clone(),
-        connector: integration.definition.connector.clone(),
-    });
+    let no_runner = conditions.no_runner(integration.definition.lane());
     Told {
         integration: integration.clone(),
         conditions: conditions.of(integration),

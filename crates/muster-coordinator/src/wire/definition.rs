@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use muster_connector::{Fault, Invalid, secret, validate};
 use muster_core::entity::PerDataType;
 use muster_core::time::Interval;
-use muster_core::words::{AccessSchema, Configuration, ConnectorName, DataType, DisplayName, Notifications, PoolName};
+use muster_core::words::{
+    AccessSchema, Configuration, ConnectorName, DataType, DisplayName, Notifications, PoolName, Recipients,
+};
 use muster_process::nearest;
 use muster_proto::v1;
 use muster_session::wire::json_from_struct;
@@ -319,6 +321,30 @@ pub(crate) fn judge_secrets(
         judge_no_plain_secret(&schema, &value)?;
     }
     Ok(())
+}
+
+/// Who can open what is sealed in a configuration; `None` when nothing is.
+///
+/// # Errors
+/// Nobody can.
+pub(crate) fn sealed_to(
+    specification: &v1::ConnectorSpecification,
+    access_schema: Option<&AccessSchema>,
+    configuration: &Configuration,
+) -> Result<Option<Recipients>, Vec<FieldFault>> {
+    let value = value_of(configuration)?;
+    let mut all: Option<Recipients> = None;
+    for schema in schemas(specification, access_schema)? {
+        let of_schema = secret::recipients(&schema, &value).map_err(|fault| told(vec![fault]))?;
+        all = match (all, of_schema) {
+            (Some(all), Some(others)) => Some(all.common(&others).ok_or_else(|| {
+                let problem = "has secrets that are sealed to different runners: seal all of them to the same ones";
+                vec![FieldFault::new("integration.configuration", problem)]
+            })?),
+            (one, other) => one.or(other),
+        };
+    }
+    Ok(all)
 }
 
 fn judge_no_plain_secret(schema: &Value, value: &Value) -> Result<(), Vec<FieldFault>> {

@@ -56,6 +56,11 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Sai
             os: os.to_owned(),
             arch: arch.to_owned(),
         }),
+        sealing_key: profile
+            .sealing_key
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
 
@@ -98,6 +103,7 @@ mod tests {
             session: Some(SessionId(1)),
             pool: None,
             connectors: Vec::new(),
+            sealing_key: None,
             slots: Slots(2),
             held: 1,
             heard: Moment::default(),

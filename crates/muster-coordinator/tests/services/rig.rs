@@ -332,6 +332,7 @@ impl Runner {
                 platform: "linux/x86_64".into(),
                 slots: Slots(slots),
                 connectors: vec![ConnectorName::new("ldap").expect("a name")],
+                sealing_key: None,
             },
             offers: vec![Offer {
                 name: ConnectorName::new("ldap").expect("a name"),

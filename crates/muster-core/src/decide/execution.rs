@@ -93,6 +93,7 @@ pub(crate) fn queue(
         data_type: data_type.clone(),
         connector: definition.connector.clone(),
         pool: definition.pool.clone(),
+        sealed_to: definition.sealed_to.clone(),
         origin,
     };
     (execution, event)

@@ -4,7 +4,7 @@ use crate::event::Event;
 use crate::time::Stamp;
 use crate::words::{
     Attempt, Claim, ConnectorName, DataType, ExecutionId, ExecutionStatus, Failure, IntegrationId, OrganizationId,
-    Origin, Outcome, Pool, Revision, RunnerId, Staged, StagedId,
+    Origin, Outcome, Pool, Recipients, Revision, RunnerId, Staged, StagedId,
 };
 
 /// Where an open execution stands.
@@ -38,6 +38,8 @@ pub struct Execution {
     pub connector: ConnectorName,
     /// Whose runners may claim it.
     pub pool: Pool,
+    /// Which of them can open what its integration's secrets are sealed to; `None` when none is sealed.
+    pub sealed_to: Option<Recipients>,
     /// Why it was created.
     pub origin: Origin,
     /// When it was created.
@@ -146,7 +148,10 @@ impl Execution {
                     at,
                 );
             }
-            Event::ExecutionRerouted { pool, .. } => self.pool = pool.clone(),
+            Event::ExecutionRerouted { pool, sealed_to, .. } => {
+                self.pool = pool.clone();
+                self.sealed_to.clone_from(sealed_to);
+            }
             Event::ExecutionFenced { attempt, .. } => {
                 self.attempt = *attempt;
                 match self.phase {

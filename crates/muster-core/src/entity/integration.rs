@@ -7,13 +7,14 @@ use litemap::LiteMap;
 use crate::entity::Checked;
 use crate::event::Event;
 use crate::health::Window;
+use crate::index::Lane;
 use crate::planted;
 use crate::schedule::Skip;
 use crate::time::{Interval, Stamp};
 use crate::words::{
     AccessSchema, Category, Configuration, ConfigurationStatus, ConnectorName, Counts, Cursor, DataType, DisplayName,
-    Enablement, ExecutionId, Failure, IncidentId, IntegrationId, Notifications, OrganizationId, Pool, Request,
-    Revision, Warning,
+    Enablement, ExecutionId, Failure, IncidentId, IntegrationId, Notifications, OrganizationId, Pool, Recipients,
+    Request, Revision, Warning,
 };
 
 /// Something for each of a few data types, in their order. Not a tree: the least leaf of one takes the place of eleven, and there are a million integrations.
@@ -32,8 +33,22 @@ pub struct Definition {
     pub configuration: Configuration,
     /// Whose runners serve it.
     pub pool: Pool,
+    /// Which of them can open the sealed values of its configuration; `None` when it has none.
+    pub sealed_to: Option<Recipients>,
     /// Whom its errors are told to, and when.
     pub notifications: Notifications,
+}
+
+impl Definition {
+    /// Where its executions wait.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        Lane {
+            pool: self.pool.clone(),
+            connector: self.connector.clone(),
+            sealed_to: self.sealed_to.clone(),
+        }
+    }
 }
 
 /// The newest good end of a data type.

@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use crate::time::Stamp;
-use crate::words::{ConnectorName, DisplayName, OrganizationId, Pool, Release, RunnerId, Slots};
+use crate::words::{ConnectorName, DisplayName, OrganizationId, Pool, Release, RunnerId, SealingKey, Slots};
 
 /// What a runner says about itself when it checks in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Profile {
     pub slots: Slots,
     /// The connectors that its own configuration allows, sorted.
     pub connectors: Vec<ConnectorName>,
+    /// To what values are sealed that it can open; `None` when it opens none.
+    pub sealing_key: Option<SealingKey>,
 }
 
 /// That a runner is older than it should be.

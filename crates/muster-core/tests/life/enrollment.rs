@@ -94,6 +94,7 @@ fn check_in(model: &mut Model, shown: u8, to: &str, process: u64) -> Result<Answ
             platform: "test".into(),
             slots: Slots(2),
             connectors: vec![ConnectorName::new("host").expect("a name")],
+            sealing_key: None,
         },
         offers: Vec::new(),
         running: Vec::new(),

@@ -14,4 +14,5 @@ mod pools;
 mod properties;
 mod remedies;
 mod roll;
+mod sealed;
 mod stuck;

@@ -23,7 +23,8 @@ use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
     Attempt, Category, CheckId, Claim, Configuration, ConfigurationStatus, ConnectorName, DataType, DisplayName,
     EmailAddress, Enablement, ExecutionId, ExecutionStatus, Failure, IntegrationId, Notifications, OrganizationId,
-    Origin, Outcome, Pool, PoolName, Principal, Release, RetentionDays, RunnerId, Sequence, SessionId, Slots,
+    Origin, Outcome, Pool, PoolName, Principal, Recipients, Release, RetentionDays, RunnerId, SealingKey, Sequence,
+    SessionId, Slots,
 };
 
 use crate::roll::Roll;
@@ -86,8 +87,20 @@ pub fn definition(name: u32) -> muster_core::entity::Definition {
         access_schema: None,
         configuration: Configuration::new(&format!(r#"{{"n":{}}}"#, name % 2)).expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
+        sealed_to: None,
         notifications: notifications(name),
     }
+}
+
+/// The key of a runner.
+fn sealing_key(which: usize) -> SealingKey {
+    let letter = ['q', 'p'][which];
+    format!("age1{}{letter}", "q".repeat(57)).parse().expect("a key")
+}
+
+/// Only these can open it.
+pub fn sealed_to(which: &[usize]) -> Option<Recipients> {
+    Recipients::new(which.iter().map(|which| sealing_key(*which))).ok()
 }
 
 /// So many data types, each as often.
@@ -530,6 +543,7 @@ impl Model {
                 platform: "test".into(),
                 slots: Slots(2),
                 connectors,
+                sealing_key: Some(sealing_key(which)),
             },
             offers: Vec::new(),
             running,
@@ -741,6 +755,13 @@ impl Model {
             self.seen.insert(execution.id, (status, attempt));
             if let Phase::Pending(claim) | Phase::Executing(claim) = &execution.phase {
                 assert_eq!(claim.attempt, execution.attempt, "the newest attempt holds it");
+                let holder = (0..2).find(|which| runner_id(*which) == claim.runner);
+                let key = sealing_key(holder.expect("it is one of both"));
+                let sealed_to = execution.sealed_to.as_ref();
+                assert!(
+                    sealed_to.is_none_or(|keys| keys.contains(&key)),
+                    "it opens it: {execution:?}"
+                );
             }
         }
     }

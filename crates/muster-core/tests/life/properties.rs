@@ -15,7 +15,7 @@ use muster_core::words::{
 use proptest::prelude::*;
 
 use crate::access;
-use crate::model::{Model, data_type, definition, finish, intervals, organization, runner_id};
+use crate::model::{Model, data_type, definition, finish, intervals, organization, runner_id, sealed_to};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -110,12 +110,17 @@ fn kind() -> impl Strategy<Value = Kind> {
     ]
 }
 
-/// Some rely on another pool.
+/// Some rely on another pool, and some have secrets that only one runner can open: one that is there when all is healed.
 fn wanted(name: u32) -> Definition {
     let mut definition = definition(name);
     if name == 3 {
         definition.pool = Pool::named(&organization(), &PoolName::new("lab").expect("a name"));
     }
+    definition.sealed_to = match name {
+        2 => sealed_to(&[0]),
+        3 => sealed_to(&[1]),
+        _ => None,
+    };
     definition
 }
 

@@ -25,6 +25,8 @@ pub struct RunnerProfile {
     pub slots: u32,
     /// Where it runs.
     pub host: v1::HostFacts,
+    /// The public half of its sealing key; empty when it opens nothing that is sealed.
+    pub sealing_key: String,
 }
 
 /// What the runner has to do. Messages to the coordinator come from

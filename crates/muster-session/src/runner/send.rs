@@ -80,6 +80,7 @@ impl RunnerEnd {
             host: Some(self.profile.host.clone()),
             local_time: Some(wire::timestamp(now.stamp)),
             instance_id: self.instance,
+            sealing_key: self.profile.sealing_key.clone(),
         }
     }
 

@@ -9,7 +9,7 @@ use muster_core::decide::session::check_in::CheckIn;
 use muster_core::entity::{Offer, Profile};
 use muster_core::time::Interval;
 use muster_core::words::{
-    ConnectorName, DataType, DisplayName, Permission, Pool, PoolName, RunnerId, SessionId, Slots,
+    ConnectorName, DataType, DisplayName, Permission, Pool, PoolName, RunnerId, SealingKey, SessionId, Slots,
 };
 use muster_proto::v1;
 use smol_str::SmolStr;
@@ -82,7 +82,14 @@ fn profile(hello: &v1::Hello, offers: &[Offer]) -> Result<Profile, ProtocolError
         platform: platform(hello.host.as_ref())?,
         slots: Slots(slots),
         connectors,
+        sealing_key: sealing_key(&hello.sealing_key)?,
     })
+}
+
+fn sealing_key(key: &str) -> Result<Option<SealingKey>, ProtocolError> {
+    let key = Some(key).filter(|key| !key.is_empty());
+    let key = key.map(str::parse).transpose();
+    key.map_err(|error| ProtocolError::field("sealing_key", error))
 }
 
 fn platform(host: Option<&v1::HostFacts>) -> Result<SmolStr, ProtocolError> {

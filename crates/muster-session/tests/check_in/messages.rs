@@ -52,6 +52,7 @@ pub(crate) fn profile(runner: u128) -> RunnerProfile {
             os: "linux".to_owned(),
             arch: "x86_64".to_owned(),
         },
+        sealing_key: String::new(),
     }
 }
 
@@ -71,6 +72,7 @@ pub(crate) fn hello(runner: u128) -> v1::Hello {
         host: Some(profile.host),
         local_time: None,
         instance_id: 0,
+        sealing_key: profile.sealing_key,
     }
 }
 

@@ -153,6 +153,7 @@ impl World {
             access_schema: None,
             configuration: Configuration::new("{}").expect("small"),
             pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
+            sealed_to: None,
             notifications: Notifications::default(),
         };
         let create = Create {

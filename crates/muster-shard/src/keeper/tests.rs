@@ -76,6 +76,7 @@ fn open() -> Execution {
         data_type: DataType::new("device").expect("a name"),
         connector: ConnectorName::new("host").expect("a name"),
         pool: pool(),
+        sealed_to: None,
         origin: Origin::Activation,
         created: Stamp::from_millis(1),
         phase: Phase::Created { not_before: None },

@@ -29,6 +29,7 @@ pub fn definition(name: &str) -> Definition {
         access_schema: None,
         configuration: Configuration::new("{}").expect("small"),
         pool: Pool::named(&organization(), &PoolName::new("hq").expect("a name")),
+        sealed_to: None,
         notifications: Notifications::default(),
     }
 }
@@ -121,6 +122,7 @@ impl Runner {
                 platform: "test".into(),
                 slots: Slots(slots),
                 connectors: vec![ConnectorName::new("host").expect("a name")],
+                sealing_key: None,
             },
             offers: Vec::new(),
             running: Vec::new(),

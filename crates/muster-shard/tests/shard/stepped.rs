@@ -189,6 +189,7 @@ fn whether_a_threshold_has_held_is_not_judged_with_an_end_that_comes_in_the_turn
         platform: "test".into(),
         slots: Slots(2),
         connectors: vec![definition.connector.clone()],
+        sealing_key: None,
     };
     let create = Command::CreateIntegration(Create {
         organization: organization(),

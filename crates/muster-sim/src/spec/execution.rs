@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster_core::event::{Event, Recorded};
 use muster_core::time::Stamp;
 use muster_core::words::{
-    Category, Claim, Counts, Enablement, ExecutionId, Failure, Origin, Pool, Principal, Sequence, Warning,
+    Category, Claim, Counts, Enablement, ExecutionId, Failure, Origin, Pool, Principal, Recipients, Sequence, Warning,
 };
 
 use super::{Broken, Execution, Spec, Where, is_held, must};
@@ -87,10 +87,15 @@ impl Spec {
                     _ => "Executing → Created (failed)",
                 })
             }
-            Event::ExecutionRerouted { execution: id, pool } => {
+            Event::ExecutionRerouted {
+                execution: id,
+                pool,
+                sealed_to,
+            } => {
                 let one = self.open_execution(*id)?;
                 must(one.stands == Where::Created, || format!("it is {:?}", one.stands))?;
                 one.pool = pool.clone();
+                one.sealed_to.clone_from(sealed_to);
                 one.changed = sequence;
                 Ok("rerouted")
             }
@@ -129,8 +134,9 @@ impl Spec {
             data_type,
             connector,
             pool,
+            sealed_to,
             origin,
-            ..
+            execution: _,
         } = &recorded.event
         else {
             return Err("it is no creation".to_owned());
@@ -153,6 +159,9 @@ impl Spec {
             owner.definition.connector == *connector && owner.definition.pool == *pool,
             || "its integration says otherwise where it runs".to_owned(),
         )?;
+        must(owner.definition.sealed_to == *sealed_to, || {
+            "its integration's secrets are sealed to others".to_owned()
+        })?;
         match origin {
             Origin::Schedule { .. } => {
                 must(self.owed.take().is_some(), || "no nominal time has come".to_owned())?;
@@ -170,6 +179,7 @@ impl Spec {
             data_type: data_type.clone(),
             connector: connector.clone(),
             pool: pool.clone(),
+            sealed_to: sealed_to.clone(),
             stands: Where::Created,
             attempt: 0,
             claim: None,
@@ -218,6 +228,10 @@ impl Spec {
         must(profile.pool == one.pool, || "the runner serves another pool".to_owned())?;
         must(profile.connectors.contains(&one.connector), || {
             "the runner lacks the connector".to_owned()
+        })?;
+        let opens = |keys: &Recipients| profile.sealing_key.as_ref().is_some_and(|key| keys.contains(key));
+        must(one.sealed_to.as_ref().is_none_or(opens), || {
+            "the runner cannot open its secrets".to_owned()
         })?;
         must(held < profile.slots.0 as usize, || {
             format!("the runner holds {held} already")

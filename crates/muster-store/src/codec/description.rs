@@ -6,6 +6,7 @@ use muster_core::words::{AccessSchema, Configuration, DisplayName, Notifications
 
 use super::alert::NotificationsMessage;
 use super::evidence::ReleaseMessage;
+use super::seal::{keys, recipients};
 use super::word::{PoolMessage, connector_name, data_type, interval, owner};
 use super::{CodecError, judged, required};
 
@@ -27,6 +28,9 @@ pub(super) struct DefinitionMessage {
     /// Absent: off, with the default settings.
     #[prost(message, optional, tag = "7")]
     notifications: Option<NotificationsMessage>,
+    /// Empty: nothing is sealed.
+    #[prost(string, repeated, tag = "8")]
+    sealed_to: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -70,6 +74,7 @@ impl From<&Definition> for DefinitionMessage {
             access_schema: definition.access_schema.as_ref().map(ToString::to_string),
             notifications: (definition.notifications != Notifications::default())
                 .then(|| (&definition.notifications).into()),
+            sealed_to: keys(definition.sealed_to.as_ref()),
         }
     }
 }
@@ -86,6 +91,7 @@ impl TryFrom<DefinitionMessage> for Definition {
             connector: connector_name(&message.connector)?,
             configuration: judged(Configuration::new(&message.configuration), "configuration")?,
             pool: required(message.pool, "pool")?.try_into()?,
+            sealed_to: recipients(&message.sealed_to)?,
             access_schema: access_schema.transpose()?,
             notifications: message
                 .notifications
@@ -110,6 +116,8 @@ pub(super) struct ProfileMessage {
     slots: u32,
     #[prost(string, repeated, tag = "7")]
     connectors: Vec<String>,
+    #[prost(string, optional, tag = "8")]
+    sealing_key: Option<String>,
 }
 
 impl From<&Profile> for ProfileMessage {
@@ -122,6 +130,7 @@ impl From<&Profile> for ProfileMessage {
             platform: profile.platform.to_string(),
             slots: profile.slots.0,
             connectors: profile.connectors.iter().map(ToString::to_string).collect(),
+            sealing_key: profile.sealing_key.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -139,6 +148,10 @@ impl TryFrom<ProfileMessage> for Profile {
             platform: message.platform.into(),
             slots: Slots(message.slots),
             connectors: connectors.collect::<Result<_, CodecError>>()?,
+            sealing_key: message
+                .sealing_key
+                .map(|key| judged(key.parse(), "sealing key"))
+                .transpose()?,
         })
     }
 }

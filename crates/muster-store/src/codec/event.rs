@@ -16,6 +16,7 @@ use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, Profi
 use super::evidence::EvidenceMessage;
 use super::identity::IdentityEventMessage;
 use super::organization::OrganizationChanged;
+use super::seal::{keys, recipients};
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
     PrincipalMessage, RequestMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text,
@@ -280,6 +281,8 @@ struct ExecutionCreated {
     pool: Option<PoolMessage>,
     #[prost(message, optional, tag = "7")]
     origin: Option<OriginMessage>,
+    #[prost(string, repeated, tag = "8")]
+    sealed_to: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -320,6 +323,8 @@ struct ExecutionRerouted {
     execution: Option<IdMessage>,
     #[prost(message, optional, tag = "2")]
     pool: Option<PoolMessage>,
+    #[prost(string, repeated, tag = "3")]
+    sealed_to: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -521,6 +526,7 @@ impl From<&Event> for EventKind {
                 data_type,
                 connector,
                 pool,
+                sealed_to,
                 origin,
             } => Self::ExecutionCreated(ExecutionCreated {
                 execution: execution_id(*execution),
@@ -529,6 +535,7 @@ impl From<&Event> for EventKind {
                 data_type: data_type.to_string(),
                 connector: connector.to_string(),
                 pool: Some(pool.into()),
+                sealed_to: keys(sealed_to.as_ref()),
                 origin: Some(origin.into()),
             }),
             Event::ExecutionClaimed {
@@ -557,9 +564,14 @@ impl From<&Event> for EventKind {
                 reported: reported.as_ref().map(Into::into),
                 not_before_ms: not_before.map(Stamp::millis),
             }),
-            Event::ExecutionRerouted { execution, pool } => Self::ExecutionRerouted(ExecutionRerouted {
+            Event::ExecutionRerouted {
+                execution,
+                pool,
+                sealed_to,
+            } => Self::ExecutionRerouted(ExecutionRerouted {
                 execution: execution_id(*execution),
                 pool: Some(pool.into()),
+                sealed_to: keys(sealed_to.as_ref()),
             }),
             Event::ExecutionFenced { execution, attempt } => Self::ExecutionFenced(ExecutionFenced {
                 execution: execution_id(*execution),
@@ -759,6 +771,7 @@ impl TryFrom<EventKind> for Event {
                 data_type: data_type(&message.data_type)?,
                 connector: connector_name(&message.connector)?,
                 pool: required(message.pool, "pool")?.try_into()?,
+                sealed_to: recipients(&message.sealed_to)?,
                 origin: required(message.origin, "origin")?.try_into()?,
             },
             EventKind::ExecutionClaimed(message) => Self::ExecutionClaimed {
@@ -780,6 +793,7 @@ impl TryFrom<EventKind> for Event {
             EventKind::ExecutionRerouted(message) => Self::ExecutionRerouted {
                 execution: execution(message.execution)?,
                 pool: required(message.pool, "pool")?.try_into()?,
+                sealed_to: recipients(&message.sealed_to)?,
             },
             EventKind::ExecutionFenced(message) => Self::ExecutionFenced {
                 execution: execution(message.execution)?,

@@ -16,6 +16,7 @@ use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, Profi
 use super::event::connector_key;
 use super::identity::{AuthorityMessage, EnrollmentTokenMessage, RunnerIdentityMessage};
 use super::organization::OrganizationMessage;
+use super::seal::{keys, recipients};
 use super::word::{
     ClaimMessage, CountsMessage, EnablementMessage, FailureMessage, IdMessage, OriginMessage, PoolMessage,
     RequestMessage, SkipMessage, StagedMessage, WarningMessage, connector_name, cursor, cursor_text, data_type,
@@ -420,6 +421,8 @@ struct ExecutionMessage {
     reported: Vec<ClaimMessage>,
     #[prost(uint32, optional, tag = "20")]
     revision: Option<u32>,
+    #[prost(string, repeated, tag = "21")]
+    sealed_to: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -491,6 +494,7 @@ impl From<&Execution> for ExecutionMessage {
             data_type: execution.data_type.to_string(),
             connector: execution.connector.to_string(),
             pool: Some((&execution.pool).into()),
+            sealed_to: keys(execution.sealed_to.as_ref()),
             origin: Some((&execution.origin).into()),
             created_ms: execution.created.millis(),
             phase: Some((&execution.phase).into()),
@@ -523,6 +527,7 @@ impl TryFrom<ExecutionMessage> for Execution {
             data_type: data_type(&message.data_type)?,
             connector: connector_name(&message.connector)?,
             pool: required(message.pool, "pool")?.try_into()?,
+            sealed_to: recipients(&message.sealed_to)?,
             origin: required(message.origin, "origin")?.try_into()?,
             created: Stamp::from_millis(message.created_ms),
             phase: message

@@ -20,8 +20,8 @@ use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
     AccessSchema, Attempt, Claim, Configuration, Counts, Cursor, DataType, EmailAddress, Enablement, ExecutionId,
     Failure, IncidentId, IntegrationId, LogLevel, LogLine, LogSource, Notifications, Origin, Outcome, Percent,
-    Permission, Pool, Principal, Quotas, Reason, ReasonKind, Release, Request, RequestId, RetentionDays, Revision,
-    RunnerId, Slots, Staged, StagedId, Warning,
+    Permission, Pool, Principal, Quotas, Reason, ReasonKind, Recipients, Release, Request, RequestId, RetentionDays,
+    Revision, RunnerId, SealingKey, Slots, Staged, StagedId, Warning,
 };
 
 pub(crate) const RUNNER: RunnerId = RunnerId(0x0193_0000_0000_7000_8000_0000_0000_00AA);
@@ -107,6 +107,7 @@ fn definition() -> Definition {
         access_schema: Some(AccessSchema::new("single-domain").expect("a name")),
         configuration: Configuration::new(r#"{"host":"dc1"}"#).unwrap(),
         pool: pool(),
+        sealed_to: recipients(),
         notifications: Notifications {
             enabled: true,
             recipients: [address()].into(),
@@ -213,6 +214,16 @@ fn incident() -> Incident {
     }
 }
 
+fn sealing_key() -> SealingKey {
+    "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+        .parse()
+        .unwrap()
+}
+
+fn recipients() -> Option<Recipients> {
+    Some(Recipients::new([sealing_key()]).unwrap())
+}
+
 fn profile() -> Profile {
     Profile {
         display_name: "runner one".parse().unwrap(),
@@ -225,6 +236,7 @@ fn profile() -> Profile {
         platform: "linux/x86_64".into(),
         slots: Slots(8),
         connectors: vec!["host".parse().unwrap(), "ldap".parse().unwrap()],
+        sealing_key: Some(sealing_key()),
     }
 }
 
@@ -313,6 +325,7 @@ pub(crate) fn events() -> Vec<Recorded> {
         Event::ExecutionRerouted {
             execution: execution(2),
             pool: pool(),
+            sealed_to: recipients(),
         },
         Event::LandingCommitted {
             execution: execution(1),
@@ -478,6 +491,7 @@ pub(crate) fn created(ordinal: u64, origin: Origin) -> Event {
         data_type: data_type(),
         connector: "ldap".parse().unwrap(),
         pool: pool(),
+        sealed_to: recipients(),
         origin,
     }
 }
@@ -499,6 +513,7 @@ fn open_execution(ordinal: u64, phase: Phase) -> Entity {
         data_type: data_type(),
         connector: "ldap".parse().unwrap(),
         pool: pool(),
+        sealed_to: recipients(),
         origin: Origin::RunNow(Principal::Runner(RUNNER)),
         created: at(1),
         phase,

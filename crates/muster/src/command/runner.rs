@@ -100,6 +100,7 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
     facts.add("first seen", time::exact(runner.first_seen_time.as_ref()));
     facts.add("clock", clock(&runner));
     facts.add("version", &runner.version);
+    facts.add("sealing key", or_none(&runner.sealing_key));
     if let Some(host) = &runner.host {
         facts.add("host", place(host));
     }
@@ -112,6 +113,11 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
         output.line(line)?;
     }
     Ok(Exit::Success)
+}
+
+/// A text, or that there is none.
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { time::NONE } else { text }
 }
 
 /// Its pool, and what is special about that of the service.

@@ -42,7 +42,7 @@ impl Error {
                 Some("name a file that this user may write with MUSTER_CONTEXTS".to_owned())
             }
             Self::RunnerFile(_) => Some("mend the file; judge all of it:  muster-runner --config FILE --check-config".to_owned()),
-            Self::Unknown { next, .. } | Self::Connector { next, .. } => Some(next.clone()),
+            Self::Unknown { next, .. } | Self::Connector { next, .. } | Self::Sealing { next, .. } => Some(next.clone()),
             Self::Unwritable { source, .. } => Some(match source.kind() {
                 io::ErrorKind::AlreadyExists => "name another place, or move away what is there".to_owned(),
                 _ => "name a place that this user may write".to_owned(),

@@ -181,6 +181,8 @@ pub fn failed(integration: &str, end: &str, data_type: &str) -> Execution {
     }
 }
 
+pub const RACK_KEY: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
 pub fn rack() -> Runner {
     Runner {
         name: RACK.to_owned(),
@@ -201,6 +203,7 @@ pub fn rack() -> Runner {
             os: "linux".to_owned(),
             arch: "x86_64".to_owned(),
         }),
+        sealing_key: RACK_KEY.to_owned(),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use muster_core::entity::{Definition, PerDataType};
 use muster_core::time::Interval;
-use muster_core::words::{ConnectorName, OrganizationId, Pool};
+use muster_core::words::{ConnectorName, OrganizationId, Pool, Recipients};
 use muster_proto::v1;
 
 use crate::service::Services;
 use crate::service::connectors::offers;
 use crate::status::ServiceError;
-use crate::wire::definition::{New, intervals, judge_access_schema, judge_configuration, judge_secrets};
+use crate::wire::definition::{New, intervals, judge_access_schema, judge_configuration, judge_secrets, sealed_to};
 use crate::wire::{FieldFault, connector};
 
 /// How many known connectors an error names.
@@ -64,12 +64,13 @@ pub(super) fn define(
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    let definition = Definition {
+    let mut definition = Definition {
         display_name: new.display_name,
         connector: new.connector,
         access_schema: new.access_schema,
         configuration: new.configuration,
         pool: Pool::named(organization, &new.pool),
+        sealed_to: None,
         notifications: new.notifications,
     };
     if draft {
@@ -77,6 +78,7 @@ pub(super) fn define(
     } else {
         configuration(specification, &definition)?;
     }
+    definition.sealed_to = recipients(specification, &definition)?;
     Ok((definition, intervals))
 }
 
@@ -106,6 +108,22 @@ pub(super) fn secrets(specification: &v1::ConnectorSpecification, definition: &D
         ..
     } = definition;
     judge_secrets(specification, access_schema.as_ref(), configuration).map_err(|faults| misfit(definition, faults))
+}
+
+/// Who can open what is sealed in a definition whose secrets are in order; `None` when nothing is.
+///
+/// # Errors
+/// [`ServiceError::Configuration`]: nobody can.
+pub(super) fn recipients(
+    specification: &v1::ConnectorSpecification,
+    definition: &Definition,
+) -> Result<Option<Recipients>, ServiceError> {
+    let Definition {
+        access_schema,
+        configuration,
+        ..
+    } = definition;
+    sealed_to(specification, access_schema.as_ref(), configuration).map_err(|faults| misfit(definition, faults))
 }
 
 fn misfit(definition: &Definition, faults: Vec<FieldFault>) -> ServiceError {

@@ -106,6 +106,7 @@ impl Services {
                 Enablement::Enabled => judge::configuration(&specification, &after)?,
                 Enablement::Draft | Enablement::Disabled => judge::secrets(&specification, &after)?,
             }
+            after.sealed_to = judge::recipients(&specification, &after)?;
         }
         Ok((after, collected))
     }

@@ -193,6 +193,7 @@ mod tests {
             data_type: DataType::new("user").expect("a name"),
             connector: ConnectorName::new("ldap").expect("a name"),
             pool: Pool::named(&organization, &PoolName::new("hq").expect("a name")),
+            sealed_to: None,
             organization,
             origin: Origin::Activation,
             created: Stamp::from_millis(1_764_057_600_000),

@@ -30,10 +30,7 @@ impl Check {
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
         let integration = integration::find(state, &self.organization, self.integration)?;
         let definition = &integration.definition;
-        let lane = Lane {
-            pool: definition.pool.clone(),
-            connector: definition.connector.clone(),
-        };
+        let lane = definition.lane();
         let Some((runner, session)) = choose(state, &lane) else {
             return Err(match explain::no_runner(state, &lane, now) {
                 Some((why, next_step)) => Rejection::NoRunner { why, next_step },
@@ -80,7 +77,7 @@ fn choose(state: &State, lane: &Lane) -> Option<(RunnerId, SessionId)> {
     let able = runners.filter_map(|runner| {
         let presence = roster.presence(runner).filter(|presence| presence.is_open())?;
         let checks = roster.checks().of(runner).count();
-        let can = presence.connectors.contains(&lane.connector) && checks < CHECKS_MAX;
+        let can = presence.serves(lane) && checks < CHECKS_MAX;
         can.then_some((checks, Reverse(presence.free()), runner, presence.session?))
     });
     able.min().map(|(.., runner, session)| (runner, session))

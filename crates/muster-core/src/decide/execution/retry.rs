@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::decide::{Decision, Effect};
-use crate::entity::Execution;
+use crate::entity::{Definition, Execution};
 use crate::event::Event;
 use crate::planted;
 use crate::state::State;
@@ -47,17 +47,26 @@ pub fn or_fail(
     }
 }
 
-/// Adds to a decision that an execution which is queued again waits for the pool that its integration has by now: when that was changed, a runner of
-/// the old one held it.
+/// Adds to a decision that an execution which is queued again waits for the runners that its integration has by now: when those were changed, one of
+/// the old ones held it.
 pub(crate) fn follow(state: &State, execution: &Execution, decision: &mut Decision) {
-    let integration = state.ledger().integration(execution.integration);
-    let pool = integration.map(|integration| &integration.definition.pool);
-    if let Some(pool) = pool.filter(|pool| **pool != execution.pool && !planted!("return-stays-in-its-pool")) {
-        decision.events.push(Event::ExecutionRerouted {
-            execution: execution.id,
-            pool: pool.clone(),
-        });
+    if planted!("return-stays-in-its-pool") {
+        return;
     }
+    let integration = state.ledger().integration(execution.integration);
+    decision
+        .events
+        .extend(integration.and_then(|integration| reroute(execution, &integration.definition)));
+}
+
+/// That a queued execution waits for the runners of this definition; `None` when it does so already.
+pub(crate) fn reroute(execution: &Execution, definition: &Definition) -> Option<Event> {
+    let is_there = execution.pool == definition.pool && execution.sealed_to == definition.sealed_to;
+    (!is_there).then(|| Event::ExecutionRerouted {
+        execution: execution.id,
+        pool: definition.pool.clone(),
+        sealed_to: definition.sealed_to.clone(),
+    })
 }
 
 fn judge(

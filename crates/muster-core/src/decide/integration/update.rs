@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::execution::cancel;
+use crate::decide::execution::{cancel, retry};
 use crate::decide::{Answer, Decision, Rejection};
 use crate::entity::{Definition, Integration, PerDataType, Phase};
 use crate::event::Event;
@@ -86,14 +86,8 @@ impl Update {
                     "its data type was removed from the integration",
                     &mut decision,
                 );
-            } else if execution.pool != self.definition.pool
-                && matches!(execution.phase, Phase::Created { .. })
-                && !planted!("queue-stays-in-its-pool")
-            {
-                decision.events.push(Event::ExecutionRerouted {
-                    execution: id,
-                    pool: self.definition.pool.clone(),
-                });
+            } else if matches!(execution.phase, Phase::Created { .. }) && !planted!("queue-stays-in-its-pool") {
+                decision.events.extend(retry::reroute(execution, &self.definition));
             }
         }
         Ok(decision)

@@ -114,6 +114,7 @@ impl CheckIn {
             session: self.session,
             pool: self.profile.pool.clone(),
             connectors: self.profile.connectors.clone(),
+            sealing_key: self.profile.sealing_key.clone(),
             slots: self.profile.slots,
             instance: self.instance,
         }

@@ -11,6 +11,7 @@ use muster_connectors::Registry;
 use muster_connectors::exec::{Confine, Exec, Launch, Program, held};
 use muster_process::{config, nearest};
 use muster_runner::config::{Guard, default_data_folder};
+use muster_runner::sealing::Sealing;
 use muster_runner::{Config, Settings, secrets};
 
 use crate::error::{Error, Kind};
@@ -168,7 +169,7 @@ impl Here {
     /// Where references to secrets lead: to the places of the runner whose file was named, or else of one on this machine that has no file.
     ///
     /// # Errors
-    /// [`Error::RunnerFile`].
+    /// [`Error::RunnerFile`]; [`Error::Connector`] for a sealing key that cannot be used.
     pub fn secret_places(&self) -> Result<Places, Error> {
         let (folder, commands) = match &self.runner_config {
             Some(file) => {
@@ -177,7 +178,12 @@ impl Here {
             }
             None => (default_data_folder(), BTreeMap::new()),
         };
-        Ok(secrets::places(folder.as_deref(), commands))
+        let sealing = folder.as_deref().map(Sealing::find).transpose();
+        let sealing = sealing.map_err(|error| Error::Connector {
+            reason: error.to_string(),
+            next: "mend it, or name another runner with --runner-config FILE".to_owned(),
+        })?;
+        Ok(secrets::places(folder.as_deref(), commands, sealing.flatten()))
     }
 
     /// What the connector may do: what the runner whose file was named lets it, or else whatever it likes, since the person here says so.
