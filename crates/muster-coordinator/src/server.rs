@@ -77,9 +77,9 @@ const CLOCK_EVERY: Duration = Duration::from_secs(1);
 /// Why the coordinator cannot start, or has ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {
-    /// It is told to listen where others can reach it.
+    /// It is told to listen where others can reach it, and not to ask who they are.
     #[error(
-        "the coordinator has no authentication yet, so it listens on loopback only, and `{0}` is not: use 127.0.0.1 or [::1]"
+        "nobody is asked there who they are, so the coordinator listens on loopback only, and `{0}` is not: use 127.0.0.1 or [::1]"
     )]
     NotLoopback(SocketAddr),
     /// The address cannot be had.
@@ -153,10 +153,16 @@ impl Coordinator {
     /// # Errors
     /// [`CoordinatorError`].
     pub async fn open(settings: Settings) -> Result<Self, CoordinatorError> {
-        for address in [settings.listen, settings.http_listen] {
-            if !address.ip().is_loopback() {
-                return Err(CoordinatorError::NotLoopback(address));
-            }
+        let unasked = [
+            Some(settings.listen).filter(|_| settings.insecure),
+            Some(settings.http_listen),
+        ];
+        if let Some(address) = unasked
+            .into_iter()
+            .flatten()
+            .find(|address| !address.ip().is_loopback())
+        {
+            return Err(CoordinatorError::NotLoopback(address));
         }
         let mailer = Mailer::open(&settings)?;
         if let (Some(certificate), Some(key)) = (&settings.tls_certificate, &settings.tls_key) {

@@ -48,17 +48,18 @@ const LOW_WATER_MIB_MAX: u32 = HISTORY_MIB_MAX;
 /// What the coordinator is told when it starts.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct Settings {
-    /// Where to listen for gRPC. A loopback address: this version has no authentication yet.
+    /// Where to listen for gRPC: `0.0.0.0:7443` is every address of this machine, and then `public_names` says by which names it is reached. With
+    /// `insecure` a loopback address.
     #[arg(
         long,
         env = "MUSTER_LISTEN",
         value_name = "ADDRESS:PORT",
         default_value_t = SocketAddr::from(([127, 0, 0, 1], PORT)),
-        value_parser = loopback
+        value_parser = address
     )]
     pub listen: SocketAddr,
 
-    /// Where to listen for HTTP: `/metrics`, `/healthz` and `/readyz`. A loopback address, as `listen`.
+    /// Where to listen for HTTP: `/metrics`, `/healthz` and `/readyz`. A loopback address: nobody is asked there who they are.
     #[arg(
         long,
         env = "MUSTER_HTTP_LISTEN",
@@ -296,6 +297,7 @@ impl config::Settings for Settings {
         self.judge_mail(found);
         self.judge_operators(found);
         self.judge_tls(found);
+        self.judge_listen(found);
         Some(self)
     }
 }
@@ -335,6 +337,24 @@ impl Settings {
             found.fault(
                 "smtp_ca",
                 "is for TLS, and `smtp_tls` says that there is none: remove one of the two",
+            );
+        }
+    }
+
+    /// Whoever is not asked who they are must not come from elsewhere; and whoever comes from elsewhere must find the right name.
+    fn judge_listen(&self, found: &mut Found<'_>) {
+        let ip = self.listen.ip();
+        if self.insecure && !ip.is_loopback() {
+            found.fault("listen", CoordinatorError::NotLoopback(self.listen));
+        }
+        let is_named = !self.public_names.is_empty() || self.tls_certificate.is_some();
+        if ip.is_unspecified() && !self.insecure && !is_named {
+            found.fault(
+                "public_names",
+                format_args!(
+                    "are none, and `listen` is `{}`, every address of this machine: say by which names it is reached, or give `tls_certificate`",
+                    self.listen
+                ),
             );
         }
     }
@@ -479,11 +499,15 @@ fn public_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address to listen on. Whoever could reach another than loopback could do everything.
+/// An address to listen on.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no address with a port: write it like `127.0.0.1:{PORT}` or `[::1]:{PORT}`"))
+}
+
+/// An address to listen on where nobody is asked who they are: others must not reach it.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| {
-        format!("`{text}` is no address with a port: write it like `127.0.0.1:{PORT}` or `[::1]:{PORT}`")
-    })?;
+    let address = address(text)?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {
@@ -542,8 +566,8 @@ mod tests {
             assert!(loopback(good).is_ok(), "{good}");
         }
         for (bad, part) in [
-            ("0.0.0.0:7443", "listens on loopback only"),
-            ("[::]:7443", "listens on loopback only"),
+            ("0.0.0.0:7443", "on loopback only"),
+            ("[::]:7443", "on loopback only"),
             ("127.0.0.1", "is no address with a port"),
             ("localhost:7443", "is no address with a port"),
             ("127.0.0.1:70000", "is no address with a port"),

@@ -130,7 +130,7 @@ log_format = \"auto\"             # default
 fn all_that_is_wrong_with_a_coordinator_is_told_at_once_before_anything_is_made() {
     let folder = Folder::with(
         "\
-listen = \"0.0.0.0:7443\"
+listen = \"0.0.0.0\"
 data-folder = \"data\"
 lease = 60
 retention_days = 0
@@ -150,7 +150,7 @@ certificate = \"/etc/muster/tls.pem\"
         );
         let expected = "\
 error: the configuration is wrong, and nothing was started:
-  muster.toml:1:10: `listen`: the coordinator has no authentication yet, so it listens on loopback only, and `0.0.0.0:7443` is not: use 127.0.0.1 or [::1]
+  muster.toml:1:10: `listen`: `0.0.0.0` is no address with a port: write it like `127.0.0.1:7443` or `[::1]:7443`
   muster.toml:2:1: `data-folder`: there is no such key: `--print-default-config` shows all that there are
   muster.toml:3:9: `lease`: must be a text in quotes, and is a whole number
   muster.toml:4:18: `retention_days`: is `0`: must be a whole number from 1 to 65535

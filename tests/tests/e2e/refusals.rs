@@ -36,7 +36,7 @@ async fn an_address_that_others_can_reach_is_refused() {
         )
         .await;
         let sentence = format!(
-            "the coordinator has no authentication yet, so it listens on loopback only, and `{address}` is not: \
+            "nobody is asked there who they are, so the coordinator listens on loopback only, and `{address}` is not: \
              use 127.0.0.1 or [::1]"
         );
         assert!(log.contains(&sentence), "{log}");
