@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_core::words::RunnerId;
+use muster_core::words::{OrganizationId, RunnerId};
 use muster_proto::v1;
 use tonic::{Request, Status};
 use v1::runner_message::Kind;
@@ -91,6 +91,7 @@ struct Inner {
     failures: Buckets<Peer>,
     check_ins: Buckets<RunnerId>,
     said: Buckets<RunnerId>,
+    uploads: Buckets<OrganizationId>,
 }
 
 impl Limits {
@@ -104,6 +105,8 @@ impl Limits {
                 failures: Buckets::new(rates.failures),
                 check_ins: Buckets::new(rates.check_ins),
                 said: Buckets::new(rates.said),
+                // Each organization has a rate of its own.
+                uploads: Buckets::new(rates.said),
             }),
         }
     }
@@ -184,6 +187,31 @@ impl Limits {
                 tracing::warn!(%runner, refused, "a runner checks in too often: it is refused");
             }
             let what = format!("check-ins of the runner {runner}");
+            ServiceError::RateLimited {
+                what,
+                wait: wait.time.max(WAIT_LEAST),
+            }
+        })
+    }
+
+    /// Lets an upload of an organization begin that may have so many a second, or refuses it.
+    ///
+    /// # Errors
+    /// [`ServiceError::RateLimited`].
+    pub(crate) fn uploads(&self, organization: &OrganizationId, per_second: u32) -> Result<(), ServiceError> {
+        let rate = Rate {
+            per_second,
+            burst: per_second,
+        };
+        let taken = self
+            .inner
+            .uploads
+            .take_at(rate, organization.clone(), 1, Instant::now());
+        taken.map_err(|wait| {
+            if let Some(refused) = wait.to_tell {
+                tracing::warn!(%organization, per_second, refused, "an organization uploads more often than it may");
+            }
+            let what = format!("uploads of the organization `{organization}`, which may begin {per_second} a second");
             ServiceError::RateLimited {
                 what,
                 wait: wait.time.max(WAIT_LEAST),

@@ -260,6 +260,7 @@ impl Coordinator {
         let metrics = Metrics::default();
         let services = Services::new(handle, self.landing, tasks.clone())
             .on_disks(disks.clone())
+            .keeping(self.settings.retention_days())
             .counted_by(metrics.clone())
             .limited_by(limits.clone())
             .mailing_by(self.mailer)

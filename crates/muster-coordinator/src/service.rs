@@ -13,6 +13,7 @@ mod integrations;
 mod log_keeper;
 mod log_lines;
 mod maintenance;
+mod organizations;
 mod progress;
 mod runner;
 mod runners;
@@ -22,7 +23,8 @@ mod upload;
 
 use std::sync::Arc;
 
-use muster_core::words::{OrganizationId, Scope};
+use muster_core::decide::organization;
+use muster_core::words::{OrganizationId, RetentionDays, Scope};
 use muster_process::Tasks;
 use muster_proto::v1;
 use muster_shard::ShardHandle;
@@ -58,6 +60,8 @@ pub struct Services {
     pub tasks: Tasks,
     /// How far collections have come.
     pub progress: Progress,
+    /// For how long the history of a new organization is kept, where nothing is said.
+    retention: RetentionDays,
     disks: Disks,
     limits: Limits,
     metrics: Metrics,
@@ -84,6 +88,7 @@ impl Services {
             landing,
             tasks,
             progress: Progress::default(),
+            retention: RetentionDays::default(),
             disks: Disks::default(),
             limits: Limits::default(),
             metrics: Metrics::default(),
@@ -103,6 +108,13 @@ impl Services {
     #[must_use]
     pub fn limited_by(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same, which keep the history of new organizations for so long.
+    #[must_use]
+    pub fn keeping(mut self, retention: RetentionDays) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -154,6 +166,7 @@ impl Services {
         use v1::integration_service_server::IntegrationServiceServer;
         use v1::log_line_service_server::LogLineServiceServer;
         use v1::maintenance_service_server::MaintenanceServiceServer;
+        use v1::organization_service_server::OrganizationServiceServer;
         use v1::runner_registry_service_server::RunnerRegistryServiceServer;
         let mut routes = Routes::builder();
         routes
@@ -164,6 +177,7 @@ impl Services {
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(LogLineServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(MaintenanceServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(OrganizationServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(RunnerRegistryServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(ConnectorServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX));
         routes.routes()
@@ -215,6 +229,16 @@ impl Services {
     pub fn guarded(mut self) -> Self {
         self.is_guarded = true;
         self
+    }
+
+    /// Refuses what an organization may not do while nothing new happens in it, without a turn of the writer. Commands are judged once more, by the core.
+    ///
+    /// # Errors
+    /// [`ServiceError::OrganizationNotFound`]; [`Rejection::OrganizationSuspended`] or [`Rejection::OrganizationClosing`].
+    fn judge_active(&self, organization: &OrganizationId) -> Result<(), ServiceError> {
+        let found = self.shard.directory().organization(organization);
+        let found = found.ok_or_else(|| ServiceError::OrganizationNotFound(organization.clone()))?;
+        Ok(organization::judge(&found)?)
     }
 
     /// Refuses what makes new work while none can be taken.

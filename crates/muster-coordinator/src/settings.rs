@@ -152,7 +152,7 @@ pub struct Settings {
     )]
     pub lease: Duration,
 
-    /// For how many days finished executions and their logs are kept, 1 to 65535.
+    /// For how many days finished executions and their logs are kept, 1 to 65535: of an organization that is created from now on.
     #[arg(
         long,
         env = "MUSTER_RETENTION_DAYS",

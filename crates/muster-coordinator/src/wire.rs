@@ -17,6 +17,7 @@ pub(crate) mod integration;
 pub(crate) mod log_line;
 pub(crate) mod name;
 pub(crate) mod notifications;
+pub(crate) mod organization;
 pub(crate) mod page;
 pub(crate) mod runner;
 mod shown;

@@ -49,6 +49,10 @@ pub enum Command {
     SuspendOrganization(organization::suspend::Suspend),
     /// See [`organization::resume`].
     ResumeOrganization(organization::resume::Resume),
+    /// See [`organization::delete`].
+    DeleteOrganization(organization::delete::Delete),
+    /// See [`organization::erase`].
+    Erase(organization::erase::Erase),
     /// See [`check::begin`].
     Check(check::begin::Check),
     /// See [`check::report`].
@@ -166,6 +170,8 @@ pub fn decide(
         Command::UpdateOrganization(command) => command.decide(state),
         Command::SuspendOrganization(command) => command.decide(state),
         Command::ResumeOrganization(command) => command.decide(state),
+        Command::DeleteOrganization(command) => command.decide(state),
+        Command::Erase(command) => Ok(command.decide(state, by, now)),
         Command::Check(command) => command.decide(state, now, chance),
         Command::ReportCheck(command) => Ok(command.decide(state, now)),
         Command::GiveUpCheck(command) => Ok(command.decide(state)),

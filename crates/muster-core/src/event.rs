@@ -240,6 +240,16 @@ pub enum Event {
         /// What it says about it.
         offer: Offer,
     },
+    /// A runner is gone, with its organization. Whoever has its identity may check in again, as another organization's.
+    RunnerForgotten {
+        /// Which.
+        runner: RunnerId,
+    },
+    /// What an organization's runners said of a connector is gone, with the organization.
+    ConnectorForgotten {
+        /// Whose.
+        connector: ConnectorKey,
+    },
     /// The error rate of an integration has reached its threshold; an incident opens if that holds.
     ThresholdReached {
         /// Of which.
@@ -347,10 +357,12 @@ impl Event {
                 EntityKey::Execution(*execution),
                 Some(EntityKey::Integration(*integration)),
             ),
-            Self::RunnerCheckedIn { runner, .. } | Self::RunnerLeft { runner, .. } => {
-                (EntityKey::Runner(*runner), None)
+            Self::RunnerCheckedIn { runner, .. }
+            | Self::RunnerLeft { runner, .. }
+            | Self::RunnerForgotten { runner } => (EntityKey::Runner(*runner), None),
+            Self::ConnectorOffered { connector, .. } | Self::ConnectorForgotten { connector } => {
+                (EntityKey::Connector(connector.clone()), None)
             }
-            Self::ConnectorOffered { connector, .. } => (EntityKey::Connector(connector.clone()), None),
             Self::ThresholdReached { integration } | Self::ThresholdLeft { integration } => {
                 (EntityKey::Integration(*integration), None)
             }

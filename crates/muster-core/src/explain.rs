@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::entity::{Execution, Phase, Runner};
+use crate::entity::{Execution, OrganizationState, Phase, Runner};
 use crate::index::{self, Lane};
 use crate::remedy;
 use crate::roster::WITHDRAWALS_MAX;
@@ -31,7 +31,10 @@ pub fn explain(state: &State, execution: &Execution, now: Now, held: Option<&str
         Phase::Created { not_before: Some(at) } if *at > now.stamp => {
             backing_off(state, execution, at.since(now.stamp))
         }
-        Phase::Created { .. } => held.map_or_else(|| queued(state, execution, now), waits_for_the_coordinator),
+        Phase::Created { .. } => match held {
+            Some(held) => waits_for_the_coordinator(held),
+            None => rests(state, execution).unwrap_or_else(|| queued(state, execution, now)),
+        },
         Phase::Pending(claim) => pending(state, *claim, now),
         Phase::Executing(claim) => executing(state, *claim, now),
         Phase::Landing(_, staged) => (
@@ -125,6 +128,21 @@ fn backing_off(state: &State, execution: &Execution, wait: Duration) -> Why {
         let _ = write!(why, " ({}: {})", failure.category.as_str(), failure.message);
     }
     (why, remedy::of_open(state, execution))
+}
+
+/// Why nothing of its organization is given to runners; `None` when it may be.
+fn rests(state: &State, execution: &Execution) -> Option<Why> {
+    let organization = state.ledger().organization(&execution.organization)?;
+    match &organization.state {
+        OrganizationState::Active => None,
+        OrganizationState::Suspended { reason, .. } => Some((
+            format!("the organization `{}` is suspended ({reason})", organization.id),
+            Some("ask those who operate this coordinator".to_owned()),
+        )),
+        OrganizationState::Closing { .. } | OrganizationState::Deleted { .. } => {
+            Some((format!("the organization `{}` is being deleted", organization.id), None))
+        }
+    }
 }
 
 fn waits_for_the_coordinator(held: &str) -> Why {

@@ -2,6 +2,8 @@
 
 mod access;
 mod alerts;
+mod due;
+mod organizations;
 mod pools;
 mod queue;
 
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, StrExt as _};
 
 use crate::alert::{self, Policy};
-use crate::entity::{Cause, Execution, Incident, Integration, Phase, Runner};
+use crate::entity::{Cause, Execution, Incident, Integration, Organization, Phase, Runner};
 use crate::ledger::Ledger;
 use crate::planted;
 use crate::time::Stamp;
@@ -23,6 +25,9 @@ use crate::words::{
 
 pub use access::Access;
 pub use alerts::{Alerts, Open, Outgoing};
+use due::Due;
+use organizations::Organizations;
+
 pub use pools::Pools;
 pub use queue::{Head, Queue, Ticket};
 
@@ -80,8 +85,9 @@ pub struct Index {
     /// By status, so that those in Error are found without a look at all others.
     by_status: BTreeMap<(OrganizationId, ConfigurationStatus), BTreeSet<IntegrationId>>,
     /// Each integration by the first of its upcoming collections: a place for each of them would take as much memory as all other indices.
-    due: BTreeSet<(Stamp, IntegrationId)>,
     access: Access,
+    due: Due,
+    organizations: Organizations,
     alerts: Alerts,
     pools: Pools,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
@@ -92,6 +98,8 @@ pub struct Index {
     held: BTreeMap<RunnerId, BTreeSet<ExecutionId>>,
     landing: BTreeSet<ExecutionId>,
     runners: BTreeSet<(Pool, RunnerId)>,
+    /// By owner; those of the service itself by `None`.
+    runners_by_owner: BTreeMap<Option<OrganizationId>, BTreeSet<RunnerId>>,
     open_counts: OpenCounts,
     /// Up to when back-offs have been judged: an execution whose time is not after this is in its queue.
     ready_until: Stamp,
@@ -106,6 +114,10 @@ impl Index {
             ready_until: now,
             ..Self::default()
         };
+        // First: what rests is queued otherwise.
+        for organization in ledger.organizations() {
+            index.note_organization(ledger, organization);
+        }
         for integration in ledger.integrations() {
             index.put_integration(integration);
         }
@@ -224,13 +236,13 @@ impl Index {
     /// The integration whose upcoming collection is due first, if it is due at `now`.
     pub(crate) fn first_due(&self, now: Stamp) -> Option<IntegrationId> {
         let (due, integration) = self.due.first()?;
-        (*due <= now).then_some(*integration)
+        (due <= now).then_some(integration)
     }
 
     /// When something happens next by the wall clock: a data type falls due, or a back-off ends. `None` when nothing is planned.
     #[must_use]
     pub fn next_timer(&self) -> Option<Stamp> {
-        let due = self.due.first().map(|(at, _)| *at);
+        let due = self.due.first().map(|(at, _)| at);
         let back_off = self.backing_off.first().map(|(at, _)| *at);
         due.into_iter().chain(back_off).chain(self.alerts.next()).min()
     }
@@ -273,7 +285,7 @@ impl Index {
         let pool = Pool::named(organization, pool);
         alert::pool::Standing {
             is_served: self.pools.present(&pool) > 0,
-            is_used: self.pools.users_of(&pool, organization) > 0,
+            is_used: self.pools.users_of(&pool, organization) > 0 && !self.organizations.rests(organization),
             told: self.alerts.open(&cause).map(|open| open.told),
         }
     }
@@ -406,6 +418,52 @@ impl Index {
             .map(|(_, runner)| *runner)
     }
 
+    /// The runners of an organization, or of the service itself, after `after`, oldest first.
+    pub fn runners_owned_by(
+        &self,
+        owner: Option<OrganizationId>,
+        after: Option<RunnerId>,
+    ) -> impl Iterator<Item = RunnerId> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let theirs = self.runners_by_owner.get(&owner).into_iter();
+        theirs.flat_map(move |theirs| theirs.range((after, Bound::Unbounded)).copied())
+    }
+
+    /// The runners that may serve an organization, after `after`, oldest first: its own, and those of the service itself.
+    pub fn runners_serving(
+        &self,
+        organization: &OrganizationId,
+        after: Option<RunnerId>,
+    ) -> impl Iterator<Item = RunnerId> {
+        let mut own = self.runners_owned_by(Some(organization.clone()), after).peekable();
+        let mut hosted = self.runners_owned_by(None, after).peekable();
+        std::iter::from_fn(move || match (own.peek(), hosted.peek()) {
+            (Some(one), Some(other)) if other < one => hosted.next(),
+            (Some(_), _) => own.next(),
+            (None, _) => hosted.next(),
+        })
+    }
+
+    /// How many integrations an organization has.
+    #[must_use]
+    pub fn integration_count(&self, organization: &OrganizationId) -> usize {
+        self.integrations.get(organization).map_or(0, BTreeSet::len)
+    }
+
+    /// How many runners an organization has.
+    #[must_use]
+    pub fn runner_count(&self, organization: &OrganizationId) -> usize {
+        self.runners_by_owner
+            .get(&Some(organization.clone()))
+            .map_or(0, BTreeSet::len)
+    }
+
+    /// How many executions of an organization are open.
+    #[must_use]
+    pub fn open_count_of(&self, organization: &OrganizationId) -> usize {
+        self.organizations.open_executions(organization)
+    }
+
     /// The executions that are being published.
     pub fn landing(&self) -> impl Iterator<Item = ExecutionId> {
         self.landing.iter().copied()
@@ -462,7 +520,7 @@ impl Index {
         }
         let names = self.names.entry(organization.clone()).or_default();
         names.insert(definition.display_name.as_str().to_lowercase_smolstr(), *id);
-        self.reschedule(*id, None, integration.first_upcoming());
+        self.reschedule(organization, *id, None, integration.first_upcoming());
     }
 
     pub(crate) fn take_integration(&mut self, integration: &Integration) {
@@ -491,29 +549,75 @@ impl Index {
                 self.names.remove(organization);
             }
         }
-        self.reschedule(*id, integration.first_upcoming(), None);
+        self.reschedule(organization, *id, integration.first_upcoming(), None);
     }
 
     /// The first of an integration's upcoming collections has changed.
-    pub(crate) fn reschedule(&mut self, id: IntegrationId, before: Option<Stamp>, after: Option<Stamp>) {
-        if before == after {
-            return;
+    pub(crate) fn reschedule(
+        &mut self,
+        organization: &OrganizationId,
+        id: IntegrationId,
+        before: Option<Stamp>,
+        after: Option<Stamp>,
+    ) {
+        let rests = self.organizations.rests(organization) && !planted!("suspended-falls-due");
+        self.due.reschedule(organization, id, (before, after), rests);
+    }
+
+    /// Whether nothing new happens in an organization: it is suspended, or being deleted.
+    #[must_use]
+    pub fn rests(&self, organization: &OrganizationId) -> bool {
+        self.organizations.rests(organization)
+    }
+
+    /// The organizations of which all is to be deleted.
+    pub fn closing(&self) -> impl Iterator<Item = &OrganizationId> {
+        self.organizations.closing()
+    }
+
+    /// Takes in an organization as it is now. When it has come to rest, or goes on, so do its queues and its schedules; `true` then.
+    pub(crate) fn note_organization(&mut self, ledger: &Ledger, organization: &Organization) -> bool {
+        let Some(rests) = self.organizations.note(organization) else {
+            return false;
+        };
+        let id = &organization.id;
+        self.due.rest(id, rests && !planted!("suspended-falls-due"));
+        // What the service's own runners do for it, and what its own do.
+        for owner in [None, Some(id.clone())] {
+            let first = Lane {
+                pool: Pool::least_of(owner.clone()),
+                connector: ConnectorName::least(),
+                sealed_to: None,
+            };
+            let lanes = self.queues.range_mut(first..);
+            for (_, queue) in lanes.take_while(|(lane, _)| lane.pool.organization == owner) {
+                queue.rest(id, rests && !planted!("suspended-dispatched"));
+            }
         }
-        if let Some(before) = before {
-            self.due.remove(&(before, id));
+        let offline = |cause: &&Cause| matches!(cause, Cause::PoolOffline { organization, .. } if organization == id);
+        let offline: Vec<Cause> = self.alerts.open_of_pools().filter(offline).cloned().collect();
+        for cause in offline {
+            self.look_at(ledger, cause);
         }
-        if let Some(after) = after {
-            self.due.insert((after, id));
-        }
+        true
     }
 
     pub(crate) fn put_runner(&mut self, runner: &Runner) {
         self.runners.insert((runner.profile.pool.clone(), runner.id));
+        let owner = runner.profile.organization.clone();
+        self.runners_by_owner.entry(owner).or_default().insert(runner.id);
         self.pools.put_runner(runner);
     }
 
     pub(crate) fn take_runner(&mut self, runner: &Runner) {
         self.runners.remove(&(runner.profile.pool.clone(), runner.id));
+        let owner = &runner.profile.organization;
+        if let Some(theirs) = self.runners_by_owner.get_mut(owner) {
+            theirs.remove(&runner.id);
+            if theirs.is_empty() {
+                self.runners_by_owner.remove(owner);
+            }
+        }
         self.pools.take_runner(runner);
     }
 
@@ -521,6 +625,7 @@ impl Index {
         self.open
             .insert((execution.integration, execution.data_type.clone()), execution.id);
         *self.open_counts.of(&execution.phase) += 1;
+        self.organizations.count_open(&execution.organization);
         match &execution.phase {
             Phase::Created { not_before: Some(at) } if *at > self.ready_until && !planted!("back-off-ignored") => {
                 self.backing_off.insert((*at, execution.id));
@@ -528,10 +633,11 @@ impl Index {
             Phase::Created { .. } => self.enqueue(execution),
             Phase::Pending(claim) | Phase::Executing(claim) => {
                 self.held.entry(claim.runner).or_default().insert(execution.id);
+                let rests = self.rests_in_queue(execution);
                 self.queues
                     .entry(lane(execution))
                     .or_default()
-                    .hold(&execution.organization);
+                    .hold(&execution.organization, rests);
             }
             Phase::Landing(..) => {
                 self.landing.insert(execution.id);
@@ -542,6 +648,7 @@ impl Index {
     pub(crate) fn take_execution(&mut self, execution: &Execution) {
         self.open.remove(&(execution.integration, execution.data_type.clone()));
         *self.open_counts.of(&execution.phase) -= 1;
+        self.organizations.discount_open(&execution.organization);
         match &execution.phase {
             Phase::Created { not_before } => {
                 let backed_off = not_before.is_some_and(|at| self.backing_off.remove(&(at, execution.id)));
@@ -568,11 +675,16 @@ impl Index {
 
     fn enqueue(&mut self, execution: &Execution) {
         let lane = lane(execution);
+        let rests = self.rests_in_queue(execution);
         let queue = self.queues.entry(lane.clone()).or_default();
-        queue.enqueue(&execution.organization, (execution.created, execution.id));
+        queue.enqueue(&execution.organization, (execution.created, execution.id), rests);
         if queue.waiting() == 1 {
             self.waiting.insert(lane);
         }
+    }
+
+    fn rests_in_queue(&self, execution: &Execution) -> bool {
+        self.organizations.rests(&execution.organization) && !planted!("suspended-dispatched")
     }
 
     fn change_queue(&mut self, execution: &Execution, change: impl FnOnce(&mut Queue)) {

@@ -216,6 +216,14 @@ impl Ledger {
         self.identities.runners.values().map(|stamped| &stamped.entity)
     }
 
+    /// The organizations whose names come after `after`, also those that are gone.
+    pub fn organizations_after(&self, after: Option<&str>) -> impl Iterator<Item = &Organization> {
+        let first = after.and_then(|after| OrganizationId::new(after).ok());
+        let first = first.map_or(Bound::Unbounded, Bound::Excluded);
+        let later = self.organizations.range((first, Bound::Unbounded));
+        later.map(|(_, stamped)| &stamped.entity)
+    }
+
     /// Whether what this attempt has staged may still be wanted: it is the newest of an execution that is open.
     #[must_use]
     pub fn wants_staged(&self, execution: ExecutionId, attempt: Attempt) -> bool {
@@ -246,6 +254,19 @@ impl Ledger {
     /// All connectors, by owner and name.
     pub fn connectors(&self) -> impl Iterator<Item = &Connector> {
         self.connectors.values().map(|stamped| &stamped.entity)
+    }
+
+    /// The connectors that an organization's own runners have offered, by name.
+    pub fn connectors_of(&self, organization: &OrganizationId) -> impl Iterator<Item = &Connector> {
+        let owner = Some(organization.clone());
+        let first = ConnectorKey {
+            organization: owner.clone(),
+            name: ConnectorName::least(),
+        };
+        let theirs = self.connectors.range(first..);
+        theirs
+            .take_while(move |(key, _)| key.organization == owner)
+            .map(|(_, stamped)| &stamped.entity)
     }
 
     /// All incidents, oldest first.
@@ -537,6 +558,18 @@ impl Ledger {
                 {
                     stamped.applied = position;
                     stamped.entity.left = Some(*last_heard);
+                }
+                None
+            }
+            Event::RunnerForgotten { runner } => {
+                if self.runners.get(runner).is_some_and(|one| one.applied < position) {
+                    self.runners.remove(runner);
+                }
+                None
+            }
+            Event::ConnectorForgotten { connector } => {
+                if self.connectors.get(connector).is_some_and(|one| one.applied < position) {
+                    self.connectors.remove(connector);
                 }
                 None
             }

@@ -44,6 +44,19 @@ pub const PLANTS: &[(&str, &str)] = &[
         "secrets are given to runners that cannot open them",
     ),
     (
+        "suspended-dispatched",
+        "what is queued of an organization that is suspended is given to runners",
+    ),
+    (
+        "suspended-falls-due",
+        "an organization that is suspended collects by its schedules",
+    ),
+    (
+        "suspended-checks-in",
+        "the runners of an organization that is suspended are let in",
+    ),
+    ("quota-one-too-many", "an organization gets one more than it may have"),
+    (
         "queue-stays-in-its-pool",
         "what is queued does not move with its integration",
     ),

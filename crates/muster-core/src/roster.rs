@@ -172,6 +172,8 @@ pub enum RosterChange {
     Deserted(Pool),
     /// A pool has been without runners for longer than it may.
     Overdue(Pool),
+    /// A pool has no runners any more that could come back.
+    Abandoned(Pool),
 }
 
 /// Who is there.
@@ -426,6 +428,7 @@ impl Roster {
                 self.desert(pool, Some(now.after(span)));
             }
             RosterChange::Overdue(pool) => self.desert(pool, None),
+            RosterChange::Abandoned(pool) => self.attend(&pool),
         }
     }
 

@@ -10,8 +10,10 @@ use crate::words::{IntegrationId, Revision};
 pub enum SkipReason {
     /// An execution of the same data type was still open.
     StillOpen,
-    /// The coordinator was not there; the newest of the missed times ran instead.
+    /// Nobody let it run: the coordinator was not there, or the organization was suspended. The newest of the missed times ran instead.
     Missed,
+    /// The organization had as many open executions as it may.
+    QuotaReached,
 }
 
 /// A range of nominal times of one schedule that had no execution of their own.
@@ -79,12 +81,12 @@ pub struct Advance {
 }
 
 /// Advances a schedule whose nominal time `due` has come: the newest nominal time runs, and those that were missed before it are one recorded
-/// range; while an execution is still open none runs, and all are the range.
+/// range; while something is in the way none runs, and all are the range.
 ///
 /// # Panics
 /// When `due` lies after `now`: nothing is due then.
 #[must_use]
-pub fn advance(grid: Grid, revision: Revision, due: Stamp, now: Stamp, still_open: bool) -> Advance {
+pub fn advance(grid: Grid, revision: Revision, due: Stamp, now: Stamp, blocked: Option<SkipReason>) -> Advance {
     assert!(due <= now, "a schedule advances when its time has come, not before");
     let newest = grid.newest(due, now);
     let range = |to: Stamp, reason| Skip {
@@ -94,8 +96,8 @@ pub fn advance(grid: Grid, revision: Revision, due: Stamp, now: Stamp, still_ope
         revision,
         reason,
     };
-    let skip = if still_open {
-        Some(range(newest, SkipReason::StillOpen)).filter(|_| !planted!("skip-not-recorded"))
+    let skip = if let Some(reason) = blocked {
+        Some(range(newest, reason)).filter(|_| !planted!("skip-not-recorded"))
     } else if newest > due {
         Some(range(
             if planted!("skip-one-too-many") {
@@ -109,7 +111,7 @@ pub fn advance(grid: Grid, revision: Revision, due: Stamp, now: Stamp, still_ope
         None
     };
     Advance {
-        run: (!still_open).then_some(newest),
+        run: blocked.is_none().then_some(newest),
         skip,
         next: Stamp::from_millis(newest.millis() + grid.interval),
     }
@@ -140,7 +142,7 @@ mod tests {
     fn three_missed_times_run_once_the_newest() {
         let grid = Grid::of(IntegrationId(0), minutes(1));
         let at = |minute: u64| Stamp::from_millis(minute * 60_000);
-        let advance = advance(grid, Revision(1), at(1), Stamp::from_millis(4 * 60_000 + 5), false);
+        let advance = advance(grid, Revision(1), at(1), Stamp::from_millis(4 * 60_000 + 5), None);
         assert_eq!(advance.run, Some(at(4)));
         let skip = Skip {
             from: at(1),
@@ -168,7 +170,7 @@ mod tests {
             let mut now = due;
             for (step, still_open) in steps {
                 now = Stamp::from_millis(now.millis().max(due.millis()) + step);
-                let advance = advance(grid, Revision(1), due, now, still_open);
+                let advance = advance(grid, Revision(1), due, now, still_open.then_some(SkipReason::StillOpen));
                 // What the range and the run cover is exactly the grid from `due` to the time before `next`.
                 let covered = advance.skip.map_or(0, |skip| skip.count) + u64::from(advance.run.is_some());
                 prop_assert_eq!(due.millis() + covered * interval.millis(), advance.next.millis());

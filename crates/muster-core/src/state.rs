@@ -13,7 +13,7 @@ use crate::ledger::{Ledger, Position};
 use crate::planted;
 use crate::roster::{Limits, Roster, RosterChange};
 use crate::time::{Moment, Now, Stamp};
-use crate::words::{DataType, ExecutionId, ExecutionStatus, IntegrationId, RunnerId};
+use crate::words::{DataType, ExecutionId, ExecutionStatus, IntegrationId, OrganizationId, RunnerId};
 
 /// What an event has done to the execution that it concerned.
 #[derive(Debug, Default)]
@@ -103,7 +103,6 @@ impl State {
             }
             (
                 EntityKey::Connector(_)
-                | EntityKey::Organization(_)
                 | EntityKey::Authority(_)
                 | EntityKey::EnrollmentToken(_)
                 | EntityKey::RunnerIdentity(_),
@@ -132,6 +131,11 @@ impl State {
                 }
                 Applied::default()
             }
+            (EntityKey::Organization(id), _) => {
+                self.ledger.apply(position, recorded);
+                self.note_organization(&id);
+                Applied::default()
+            }
             (EntityKey::Incident(id), integration) => {
                 let mut cause = None;
                 if let Some(incident) = self.ledger.incident(id) {
@@ -147,6 +151,17 @@ impl State {
                     self.index.look_at(&self.ledger, cause);
                 }
                 Applied::default()
+            }
+        }
+    }
+
+    fn note_organization(&mut self, id: &OrganizationId) {
+        let Some(organization) = self.ledger.organization(id) else {
+            return;
+        };
+        if self.index.note_organization(&self.ledger, organization) {
+            for pool in self.index.pools().used_by(id) {
+                self.roster.look_again(pool);
             }
         }
     }
@@ -168,6 +183,8 @@ impl State {
             {
                 self.index.look_at_pool(&self.ledger, &pool);
             }
+        } else if let Some(pool) = before {
+            self.index.look_at_pool(&self.ledger, &pool);
         }
         self.index.look_at_runner(&self.ledger, id);
     }
@@ -221,10 +238,12 @@ impl State {
 
     fn apply_to_integration(&mut self, id: IntegrationId, position: Position, recorded: &Recorded) {
         if let Event::ScheduleAdvanced { .. } = &recorded.event {
-            let upcoming = |ledger: &Ledger| ledger.integration(id).and_then(Integration::first_upcoming);
-            let before = upcoming(&self.ledger);
+            let before = self.ledger.integration(id).and_then(Integration::first_upcoming);
             self.ledger.apply(position, recorded);
-            self.index.reschedule(id, before, upcoming(&self.ledger));
+            if let Some(integration) = self.ledger.integration(id) {
+                let after = integration.first_upcoming();
+                self.index.reschedule(&integration.organization, id, before, after);
+            }
             return;
         }
         let mut relied_on = Vec::new();

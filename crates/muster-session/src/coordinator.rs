@@ -122,6 +122,12 @@ impl CoordinatorEnd {
         self.runner
     }
 
+    /// Whose runner is at the other end; `None` before the hello, and for one of the service's own.
+    #[must_use]
+    pub fn organization(&self) -> Option<&OrganizationId> {
+        self.organization.as_ref()
+    }
+
     /// In whose name this stream's commands are asked; `None` before the hello.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
@@ -186,6 +192,10 @@ impl CoordinatorEnd {
                 Ok(Answer::Welcome(welcome)) => self.welcome(welcome, now),
                 Ok(Answer::Barred(why)) => self.close(why.into()),
                 Err(Rejection::Identity(why)) => self.close(Ending::of(&why)),
+                Err(rejection) => {
+                    self.closed = true;
+                    self.outputs.push_back(CoordinatorOutput::Refuse(rejection));
+                }
                 Ok(
                     Answer::Done
                     | Answer::Integration(_)
@@ -194,10 +204,7 @@ impl CoordinatorEnd {
                     | Answer::Executions(_)
                     | Answer::Certified { .. }
                     | Answer::Checking { .. },
-                )
-                | Err(_) => {
-                    self.close(Ending::Internal);
-                }
+                ) => self.close(Ending::Internal),
             },
             Asked::Presence => {
                 if answer.is_err() {

@@ -47,6 +47,7 @@
 //!             CoordinatorOutput::LookUpStaged(report) => ask the landing, beside this loop; then end.staged(..)
 //!             CoordinatorOutput::LookUpEnded(report) => ask history; then end.ended(..)
 //!             CoordinatorOutput::LogLines { .. } | CoordinatorOutput::Progress { .. } => keep, show
+//!             CoordinatorOutput::Refuse(rejection) => break with the status of the rejection
 //!             CoordinatorOutput::Close(ending) => break with the status of ending.reason()
 //!         }
 //!     }

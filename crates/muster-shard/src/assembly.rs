@@ -123,6 +123,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         (recovered.head, settled),
         options,
         (reading.moment, clock.face()),
+        Arc::clone(&directory),
     );
     let (damage, history_damage) = watch::channel(None);
     let verifier = Verifier::new(store.clone(), options.verify_step_every, damage);

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
-use muster_core::entity::{EntityKey, Organization, Person, Token};
+use muster_core::entity::{EntityKey, Organization, OrganizationState, Person, Token};
 use muster_core::ledger::{Entity, Ledger};
+use muster_core::time::Stamp;
 use muster_core::words::{OrganizationId, PersonId, TokenId};
 use tokio::sync::watch;
 
@@ -18,6 +20,27 @@ pub struct Directory {
     /// Counts the batches that have changed something here.
     changes: watch::Sender<u64>,
 }
+
+/// Before which time the history of each organization goes.
+pub(crate) struct OldestKept {
+    of: BTreeMap<OrganizationId, Stamp>,
+    otherwise: Stamp,
+}
+
+impl OldestKept {
+    /// That of one.
+    pub(crate) fn of(&self, organization: &OrganizationId) -> Stamp {
+        self.of.get(organization).copied().unwrap_or(self.otherwise)
+    }
+
+    /// The latest of all.
+    pub(crate) fn latest(&self) -> Stamp {
+        self.of.values().copied().fold(self.otherwise, Stamp::max)
+    }
+}
+
+/// For how long the history of an organization that was deleted is looked for.
+const GOES_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Default)]
 struct Listed {
@@ -116,6 +139,28 @@ impl Directory {
         Some((token, person))
     }
 
+    /// Before which time history goes, by organization, at `now`; `otherwise` is how long that of an organization is kept which is not here.
+    pub(crate) fn oldest_kept(&self, now: Stamp, otherwise: Duration) -> OldestKept {
+        let before = |age: Duration| {
+            let since = now.since(Stamp::from_millis(0));
+            Stamp::from_millis(0).after(since.saturating_sub(age))
+        };
+        let oldest = |organization: &Organization| match organization.state {
+            // All of it goes. After a day all has been looked through, many times; to look at everything for ever costs.
+            OrganizationState::Deleted { at } if now.since(at) < GOES_WITHIN => now,
+            OrganizationState::Deleted { .. }
+            | OrganizationState::Active
+            | OrganizationState::Suspended { .. }
+            | OrganizationState::Closing { .. } => before(organization.retention.span()),
+        };
+        let listed = self.read();
+        let organizations = listed.organizations.iter();
+        OldestKept {
+            of: organizations.map(|(id, one)| (id.clone(), oldest(one))).collect(),
+            otherwise: before(otherwise),
+        }
+    }
+
     /// Tells from now on when anything here has changed: for streams that outlive what they were let in by.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
@@ -148,5 +193,57 @@ impl Listed {
             | EntityKey::EnrollmentToken(_)
             | EntityKey::RunnerIdentity(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_core::words::{DisplayName, Quotas, RetentionDays};
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn organization(name: &str, days: u32, state: OrganizationState) -> Entity {
+        Entity::Organization(Organization {
+            id: OrganizationId::new(name).expect("a name"),
+            display_name: DisplayName::new(name).expect("a name"),
+            state,
+            quotas: Quotas::NONE,
+            retention: RetentionDays::new(days).expect("not too many"),
+            version: 1,
+            created: Stamp::default(),
+            updated: Stamp::default(),
+            request: None,
+        })
+    }
+
+    #[test]
+    fn each_organization_keeps_its_history_for_its_own_time_and_one_that_is_deleted_none() {
+        let at = |days: u32| Stamp::default().after(DAY * days);
+        let directory = Directory::default();
+        let there = vec![
+            organization("week", 7, OrganizationState::Active),
+            organization("year", 365, OrganizationState::Closing { since: at(1) }),
+            organization("gone", 90, OrganizationState::Deleted { at: at(1_000) }),
+            organization("long-gone", 90, OrganizationState::Deleted { at: at(900) }),
+        ];
+        let there = there.into_iter().map(|entity| Changed {
+            key: entity.key(),
+            now: Some(entity),
+        });
+        directory.take(there.collect());
+        let kept = directory.oldest_kept(at(1_000), DAY * 30);
+        for (name, oldest) in [
+            ("week", at(993)),
+            ("year", at(635)),
+            ("gone", at(1_000)),
+            ("long-gone", at(910)),
+            ("unknown", at(970)),
+        ] {
+            assert_eq!(kept.of(&OrganizationId::new(name).expect("a name")), oldest, "{name}");
+        }
+        assert_eq!(kept.latest(), at(1_000));
+        assert_eq!(directory.oldest_kept(at(2_000), DAY * 30).latest(), at(1_993));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use muster_core::planted;
-use muster_core::time::{Moment, Stamp};
+use muster_core::time::Moment;
 use muster_core::words::Sequence;
 use muster_failpoint::failpoint;
 use muster_store::history::{CheckpointCursor, PruneCursor};
@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clocks, Face, Reading};
 use crate::committer::Durable;
+use crate::directory::Directory;
 use crate::options::{Options, Retention};
 use crate::tail::Tail;
 use crate::writer::Checkpoint;
@@ -69,6 +70,8 @@ pub(crate) struct Keeper {
     /// A part of a checkpoint whose batches are not all durable yet.
     waiting: Option<Checkpoint>,
     retention: Retention,
+    /// For how long each organization keeps its history.
+    directory: Arc<Directory>,
     /// What time it is for the retention: what a wrong clock says must end nothing.
     face: Arc<Face>,
     pruned_at: Moment,
@@ -90,6 +93,7 @@ impl Keeper {
         settling: (Sequence, watch::Sender<bool>),
         options: &Options,
         (trimmed_at, face): (Moment, Arc<Face>),
+        directory: Arc<Directory>,
     ) -> Self {
         Self {
             store,
@@ -106,6 +110,7 @@ impl Keeper {
             settling,
             waiting: None,
             retention: options.retention,
+            directory,
             face,
             pruned_at: trimmed_at,
             pruning: None,
@@ -235,13 +240,16 @@ impl Keeper {
     fn prune(&mut self, now: Moment) -> Result<(), StoreError> {
         if self.pruning.is_none() && now.since(self.pruned_at) >= PRUNE_EVERY {
             self.pruned_at = now;
-            let age = self.face.stamp().since(Stamp::from_millis(0));
-            let oldest = Stamp::from_millis(0).after(age.saturating_sub(self.retention.age));
+            let latest = self
+                .directory
+                .oldest_kept(self.face.stamp(), self.retention.age)
+                .latest();
             let over_budget = self.store.history().over_budget(self.retention.bytes);
-            self.pruning = over_budget.or(Some(PruneCursor::before(oldest)));
+            self.pruning = over_budget.or(Some(PruneCursor::by_owner(latest)));
         }
         if let Some(cursor) = self.pruning.take() {
-            self.pruning = self.store.prune_step(cursor)?.next;
+            let kept = self.directory.oldest_kept(self.face.stamp(), self.retention.age);
+            self.pruning = self.store.prune_step(cursor, &|owner| kept.of(owner))?.next;
         }
         Ok(())
     }

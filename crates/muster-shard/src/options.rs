@@ -31,7 +31,7 @@ pub struct Options {
 /// How long history is kept: whichever ends first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// By age, from the creation of an execution.
+    /// By age, from the creation of an execution: of what belongs to an organization that does not say it.
     pub age: Duration,
     /// By size: the bytes of all finished executions. Beyond it the oldest go.
     pub bytes: u64,

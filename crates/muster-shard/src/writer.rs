@@ -7,6 +7,7 @@ use std::time::Duration;
 use muster_core::decide::check::give_up::GiveUpCheck;
 use muster_core::decide::execution::fall_due::FallDue;
 use muster_core::decide::incident::forget::Forget;
+use muster_core::decide::organization::erase;
 use muster_core::decide::session::{lapse::Lapse, withdraw::Withdraw};
 use muster_core::decide::{Answer, Command, Decision, Effect, Rejection, decide};
 use muster_core::dispatch;
@@ -36,6 +37,9 @@ pub(crate) const JOBS_MAX: usize = 1_024;
 /// The most due times, lapsed leases, withdrawn claims and assignments, each, of one turn: catching up is paced, and whoever asks in between is
 /// served.
 const STEPS_MAX: usize = 2_048;
+
+/// How many integrations, runners, connectors or incidents of an organization that is being deleted go in one turn.
+const ERASED_MAX: usize = 128;
 
 /// How many entities are copied for a checkpoint at a time: it stops the writer for well below a millisecond.
 const RECORDS_MAX: usize = 256;
@@ -125,6 +129,7 @@ impl Writer {
         if !planted!("look-before-the-jobs") {
             turn.look_at_health();
         }
+        turn.erase();
         if dispatches {
             turn.dispatch();
         }
@@ -178,6 +183,7 @@ impl Writer {
         let (stamp, moment) = self.next_timers(held);
         stamp.is_some_and(|at| at <= now.stamp)
             || moment.is_some_and(|at| at <= now.moment)
+            || erase::next(&self.state).is_some()
             || (!held && !self.tail.is_full() && dispatch::next(&self.state).is_some())
     }
 
@@ -454,6 +460,16 @@ impl Turn<'_> {
                 break;
             };
             let _ = self.ask(&by, Command::Forget(Forget { incident }));
+        }
+    }
+
+    /// Goes on with what is being deleted, a little at a time: each turn ends soon, whoever asks is served in between.
+    fn erase(&mut self) {
+        for _ in 0..ERASED_MAX {
+            let Some(step) = erase::next(self.state()) else {
+                return;
+            };
+            let _ = self.ask(&Principal::Coordinator, Command::Erase(step));
         }
     }
 

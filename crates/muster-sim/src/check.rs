@@ -214,10 +214,12 @@ impl World {
             };
             for execution in state.ledger().executions() {
                 let ready = matches!(execution.phase, muster_core::entity::Phase::Created { not_before } if not_before.is_none_or(|at| at <= self.last_stamp));
+                let owner = state.ledger().organization(&execution.organization);
+                let goes_on = owner.is_some_and(muster_core::entity::Organization::is_active);
                 let key = presence.sealing_key.as_ref();
                 let opens = |keys: &Recipients| key.is_some_and(|key| keys.contains(key));
                 let fits = execution.pool == *pool && presence.connectors.contains(&execution.connector);
-                if ready && fits && execution.sealed_to.as_ref().is_none_or(opens) {
+                if ready && goes_on && fits && execution.sealed_to.as_ref().is_none_or(opens) {
                     broken!("{} waits, and {runner} has {free} free slots", execution.id);
                 }
             }

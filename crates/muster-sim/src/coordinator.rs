@@ -267,6 +267,7 @@ impl World {
             CommitStep::Flush => {}
             CommitStep::Release => {
                 self.watch();
+                self.turn_away();
                 self.wake_sides();
                 self.wake(Due::Publisher, 1);
                 self.drop_notes();

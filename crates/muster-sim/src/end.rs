@@ -61,7 +61,11 @@ impl World {
         let open: Vec<_> = self.spec.open_executions().collect();
         let until = self.now + ENDS_WITHIN;
         loop {
+            let rests = self.resume_all();
             self.run_until(self.now + 10_000);
+            if rests && self.now < until {
+                continue;
+            }
             let left = open
                 .iter()
                 .find(|id| self.spec.executions.get(*id).is_some_and(|one| one.stands.is_open()));

@@ -109,6 +109,9 @@ impl World {
         if !self.spec.organizations.contains_key(&own) {
             return self.found(own);
         }
+        if self.manage(&own) {
+            return;
+        }
         let there: Vec<IntegrationId> = self
             .spec
             .integrations
@@ -221,6 +224,56 @@ impl World {
         self.say(Said::Ask(principal(own), Box::new(Command::UpdateIntegration(update))));
     }
 
+    /// The service's staff may suspend an organization, let it go on, or give it other quotas; `true` when it does something.
+    fn manage(&mut self, own: &OrganizationId) -> bool {
+        let rests = !self.spec.is_active(own);
+        let command = match self.chance.u32(0..if rests { 4 } else { 60 }) {
+            0 if rests => return self.resume(own),
+            0 if !self.healed => Command::SuspendOrganization(organization::suspend::Suspend {
+                organization: own.clone(),
+                reason: "unpaid".to_owned(),
+                version: None,
+            }),
+            1 if !rests => Command::UpdateOrganization(organization::update::Update {
+                organization: own.clone(),
+                display_name: DisplayName::new(own.as_str()).expect("a name"),
+                quotas: if self.chance.bool() {
+                    Quotas::NONE
+                } else {
+                    Quotas {
+                        integrations: Some(self.chance.u32(1..4)),
+                        open_executions: Some(self.chance.u32(1..5)),
+                        ..Quotas::NONE
+                    }
+                },
+                retention: RetentionDays::new(3_660).expect("not too many"),
+                version: None,
+            }),
+            _ => return false,
+        };
+        self.say(Said::Ask(staff(), Box::new(command)));
+        true
+    }
+
+    fn resume(&mut self, own: &OrganizationId) -> bool {
+        let command = organization::resume::Resume {
+            organization: own.clone(),
+            version: None,
+        };
+        self.say(Said::Ask(staff(), Box::new(Command::ResumeOrganization(command))));
+        true
+    }
+
+    /// Lets all organizations go on that are suspended; `true` when there are any.
+    pub(crate) fn resume_all(&mut self) -> bool {
+        let names = self.spec.organizations.keys().cloned();
+        let resting: Vec<_> = names.filter(|name| !self.spec.is_active(name)).collect();
+        for own in &resting {
+            self.resume(own);
+        }
+        !resting.is_empty()
+    }
+
     /// The service's staff makes an organization.
     fn found(&mut self, organization: OrganizationId) {
         let command = organization::create::Create {
@@ -230,8 +283,7 @@ impl World {
             retention: RetentionDays::new(3_660).expect("not too many"),
             request: None,
         };
-        let staff = Principal::Operator("staff".into());
-        self.say(Said::Ask(staff, Box::new(Command::CreateOrganization(command))));
+        self.say(Said::Ask(staff(), Box::new(Command::CreateOrganization(command))));
     }
 
     fn create(&mut self, own: &OrganizationId) {
@@ -435,6 +487,11 @@ impl World {
             }
         }
     }
+}
+
+/// In whose name the service's own staff asks.
+fn staff() -> Principal {
+    Principal::Operator("staff".into())
 }
 
 /// In whose name somebody of an organization asks.

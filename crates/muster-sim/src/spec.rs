@@ -183,6 +183,11 @@ impl Spec {
                 must(matches!(by, Principal::Operator(_)), || {
                     "only a person changes integrations".to_owned()
                 })?;
+                if let EntityKey::Integration(id) = recorded.event.entities().0
+                    && let Some(one) = self.integrations.get(&id)
+                {
+                    self.must_go_on(&one.organization)?;
+                }
                 let seen = self.take_integration(sequence, recorded)?;
                 if let EntityKey::Integration(id) = recorded.event.entities().0 {
                     self.note_changed(id, recorded.at);
@@ -234,6 +239,9 @@ impl Spec {
                 must(*by == Principal::Runner(*runner), || {
                     "somebody else checks it in".to_owned()
                 })?;
+                if let Some(owner) = &profile.organization {
+                    self.must_go_on(owner)?;
+                }
                 self.check_in(*runner, profile, *outdated, recorded.at)?;
                 Ok("runner checked in")
             }
@@ -257,6 +265,9 @@ impl Spec {
             Event::Access(event) => self.take_access(event, by, recorded.at),
             Event::ConnectorOffered { .. } => Ok("connector offered"),
             Event::Identity(_) => Err("nobody enrolls here".to_owned()),
+            Event::RunnerForgotten { .. } | Event::ConnectorForgotten { .. } => {
+                Err("no organization is deleted here".to_owned())
+            }
             Event::ExecutionFenced { .. } => Err("no backup was restored here".to_owned()),
             Event::ThresholdReached { .. }
             | Event::ThresholdLeft { .. }
@@ -283,9 +294,10 @@ impl Spec {
             } => {
                 must(!intervals.is_empty(), || "it collects nothing".to_owned())?;
                 must(!self.integrations.contains_key(id), || "the id is not new".to_owned())?;
-                must(self.is_active(organization), || {
-                    "its organization takes nothing new".to_owned()
-                })?;
+                self.must_go_on(organization)?;
+                let there = self.integrations.values();
+                let theirs = there.filter(|one| !one.deleted && one.organization == *organization);
+                self.must_fit(organization, |quotas| quotas.integrations, theirs.count())?;
                 self.check_name(*id, organization, definition)?;
                 let twin = self.integrations.values().find(|one| {
                     !one.deleted

@@ -235,6 +235,11 @@ impl World {
                 Some(CoordinatorOutput::LookUpStaged(report)) => self.start(Job::LookUpStaged(id, report)),
                 Some(CoordinatorOutput::LookUpEnded(report)) => self.start(Job::LookUpEnded(id, report)),
                 Some(CoordinatorOutput::LogLines { .. } | CoordinatorOutput::Progress { .. }) => {}
+                Some(CoordinatorOutput::Refuse(rejection)) => {
+                    say!(self, "stream {id}: refused ({rejection})");
+                    self.trace.count("a runner of a suspended organization is refused");
+                    return self.end_side(id, Some(v1::ErrorReason::OrganizationSuspended));
+                }
                 Some(CoordinatorOutput::Close(ending)) => {
                     say!(self, "stream {id}: closed ({ending:?})");
                     return self.end_side(id, Some(ending.reason()));
@@ -278,6 +283,26 @@ impl World {
             self.send_down(id, Item::End(StreamEnd::of(Some(reason))));
         }
         self.bury(id);
+    }
+
+    /// Ends the streams of runners whose organization takes them no more, as their drivers do when the directory has changed.
+    pub(crate) fn turn_away(&mut self) {
+        let Some(coordinator) = &self.coordinator else { return };
+        let directory = coordinator.shard.handle().directory();
+        let goes_on = |organization| {
+            directory
+                .organization(organization)
+                .is_some_and(|found| found.is_active())
+        };
+        let sides = self
+            .links
+            .iter()
+            .filter_map(|(id, link)| Some((*id, link.side.as_ref()?)));
+        let away = sides.filter(|(_, side)| side.end.organization().is_some_and(|own| !goes_on(own)));
+        for id in away.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.trace.count("a stream of a suspended organization is ended");
+            self.end_side(id, Some(v1::ErrorReason::OrganizationSuspended));
+        }
     }
 
     /// What was looked up for a stream has been found.

@@ -112,6 +112,10 @@ impl World {
             }
             (Command::Access(Access::UpdatePerson(_) | Access::SwitchPerson(_)), Answer::Person(_)) => {}
             (Command::Access(_), Answer::Done) => {}
+            (
+                Command::SuspendOrganization(_) | Command::ResumeOrganization(_) | Command::UpdateOrganization(_),
+                Answer::Organization(_),
+            ) => {}
             (Command::CreateOrganization(create), Answer::Organization(id)) => {
                 if *id != create.organization || !self.spec.organizations.contains_key(id) {
                     broken!("the organization {id} was told as created, and is not");
@@ -133,6 +137,18 @@ impl World {
                 true
             }
             (Command::Access(_), Rejection::Access(_)) => true,
+            (_, Rejection::OrganizationSuspended { .. }) => {
+                self.trace
+                    .count("a person is refused, since the organization is suspended");
+                true
+            }
+            (
+                Command::CreateIntegration(_) | Command::EnableIntegration(_) | Command::RunNow(_),
+                Rejection::QuotaReached { .. },
+            ) => {
+                self.trace.count("a quota is reached");
+                true
+            }
             (Command::CreateIntegration(_), Rejection::RequestReused { .. }) => true,
             (Command::UpdateIntegration(_), Rejection::Stale { .. } | Rejection::NameTaken { .. }) => true,
             (Command::DeleteIntegration(_), Rejection::Stale { .. }) => true,

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 use muster_core::entity::EntityKey;
 use muster_core::event::Recorded;
 use muster_core::ledger::Entity;
-use muster_core::words::{ExecutionId, LogLine, Sequence};
+use muster_core::time::Stamp;
+use muster_core::words::{ExecutionId, LogLine, OrganizationId, Sequence};
 
 use crate::StoreError;
 use crate::backend::{Backend, Flow};
-use crate::codec::{event, log_line, record};
+use crate::codec::{event, history, log_line, record};
 use crate::history::{History, PruneCursor, PruneStep};
 use crate::journal::Journal;
 use crate::log_lines::{LineCounts, LogLines};
@@ -264,13 +265,24 @@ impl Store {
         Ok(lines)
     }
 
-    /// Prunes a few integrations of history, and the log lines of what goes; see [`History::prune_step`].
+    /// Prunes a few integrations of history, and the log lines of what goes; see [`History::prune_step`]. `oldest` says before which time what an
+    /// organization has goes, and is asked for a pruning by owners.
     ///
     /// # Errors
     /// [`StoreError`] of the engine.
-    pub fn prune_step(&self, cursor: PruneCursor) -> Result<PruneStep, StoreError> {
+    pub fn prune_step(
+        &self,
+        cursor: PruneCursor,
+        oldest: &dyn Fn(&OrganizationId) -> Stamp,
+    ) -> Result<PruneStep, StoreError> {
+        let oldest_of = |integration, execution, bytes: &[u8]| {
+            let finished = history::decode(execution, integration, bytes);
+            let finished = finished.map_err(|error| error.into_error(format!("execution {execution}")))?;
+            Ok(oldest(&finished.organization))
+        };
+        let log_lines = &self.inner.log_lines;
         self.inner
             .history
-            .prune_step(cursor, &mut |executions| self.inner.log_lines.remove(executions))
+            .prune_step(cursor, &oldest_of, &mut |executions| log_lines.remove(executions))
     }
 }

@@ -11,6 +11,7 @@ use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
+use muster_proto::v1::organization_service_client::OrganizationServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
 use muster_runner::dial::Dialer;
 use serde::{Deserialize, Serialize};
@@ -183,7 +184,8 @@ impl Client {
         incidents: IncidentServiceClient,
         log_lines: LogLineServiceClient,
         runners: RunnerRegistryServiceClient,
-        connectors: ConnectorServiceClient
+        connectors: ConnectorServiceClient,
+        organizations: OrganizationServiceClient
     }
 
     /// The organization's id.

@@ -11,6 +11,7 @@ mod execution;
 mod integration;
 mod logs;
 mod man;
+mod organization;
 mod records;
 mod runner;
 mod seal;
@@ -137,6 +138,9 @@ enum Operation {
     #[command(subcommand, visible_alias = "runners")]
     Runner(runner::Command),
     Seal(seal::Args),
+    /// Create, show, change, suspend and delete organizations: for those who operate the coordinator
+    #[command(subcommand, visible_alias = "organizations")]
+    Organization(organization::Command),
     /// Show connectors, and run them here without a coordinator
     #[command(subcommand, visible_alias = "connectors")]
     Connector(Box<connector::Command>),
@@ -257,6 +261,7 @@ fn operate(mut given: Given, operation: Operation) -> Result<Exit, Error> {
             Operation::Runner(command) => runner::run(command, &mut session).await,
             Operation::Seal(args) => seal::run(args, &mut session).await,
             Operation::Connector(command) => connector::run(*command, &mut session).await,
+            Operation::Organization(command) => organization::run(command, &mut session).await,
             Operation::Person(command) => access::person::run(command, &mut session).await,
             Operation::Token(command) => access::token::run(command, &mut session).await,
             Operation::WhoAmI(_) => access::whoami::run(&mut session).await,

@@ -2,8 +2,8 @@
 
 use muster_proto::v1::{
     Connector, Execution, Incident, Integration, ListConnectorsRequest, ListExecutionsRequest, ListIncidentsRequest,
-    ListIntegrationsRequest, ListPeopleRequest, ListRunnersRequest, ListTokensRequest, Person, Runner, Token,
-    UpcomingCollection,
+    ListIntegrationsRequest, ListOrganizationsRequest, ListPeopleRequest, ListRunnersRequest, ListTokensRequest,
+    Organization, Person, Runner, Token, UpcomingCollection,
 };
 
 use crate::client::Client;
@@ -120,6 +120,20 @@ pub async fn runners(client: &Client, limit: usize) -> Result<Listed<Runner>, Er
             .map_err(|status| client.error("list runners", &status))?
             .into_inner();
         Ok((page.runners, page.next_page_token))
+    })
+    .await
+}
+
+/// The organizations of the coordinator, by name.
+pub async fn organizations(client: &Client, limit: usize) -> Result<Listed<Organization>, Error> {
+    let mut service = client.organizations();
+    pages(limit, PAGE_MAX, async |page_size, page_token| {
+        let request = ListOrganizationsRequest { page_size, page_token };
+        let page = service.list_organizations(request).await;
+        let page = page
+            .map_err(|status| client.error("list organizations", &status))?
+            .into_inner();
+        Ok((page.organizations, page.next_page_token))
     })
     .await
 }

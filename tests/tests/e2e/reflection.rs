@@ -8,13 +8,14 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::{v1, v1alpha};
 
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "grpc.health.v1.Health",
     "muster.v1.ConnectorService",
     "muster.v1.ExecutionService",
     "muster.v1.IntegrationService",
     "muster.v1.LogLineService",
     "muster.v1.MaintenanceService",
+    "muster.v1.OrganizationService",
     "muster.v1.RunnerRegistryService",
     "muster.v1.RunnerService",
 ];

@@ -81,11 +81,19 @@ impl<K: Hash + Eq> Buckets<K> {
     /// # Errors
     /// [`Wait`] when there are too few.
     pub(super) fn take(&self, key: K, tokens: u32, now: Instant) -> Result<(), Wait> {
-        let tokens = tokens.min(self.rate.burst);
+        self.take_at(self.rate, key, tokens, now)
+    }
+
+    /// The same of a bucket that fills at another rate than the others.
+    ///
+    /// # Errors
+    /// [`Wait`] when there are too few.
+    pub(super) fn take_at(&self, rate: Rate, key: K, tokens: u32, now: Instant) -> Result<(), Wait> {
+        let tokens = tokens.min(rate.burst);
         let mut kept = self.lock();
         kept.forget_full(now);
-        let full_at = kept.full_at(&key).map_or(now, |at| at.max(now)) + self.rate.time_for(tokens);
-        let missing = (full_at - now).saturating_sub(self.rate.time_for(self.rate.burst));
+        let full_at = kept.full_at(&key).map_or(now, |at| at.max(now)) + rate.time_for(tokens);
+        let missing = (full_at - now).saturating_sub(rate.time_for(rate.burst));
         if missing > Duration::ZERO {
             let to_tell = kept.note_refused(now);
             return Err(Wait { time: missing, to_tell });

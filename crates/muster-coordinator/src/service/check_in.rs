@@ -17,7 +17,7 @@ use muster_proto::v1::runner_message::Kind;
 use muster_session::ProtocolError;
 use muster_session::coordinator::{CoordinatorEnd, CoordinatorOutput, Ended, Ending};
 use muster_shard::{Answered, Outbox, Posted};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Status, Streaming};
 
@@ -60,6 +60,8 @@ pub(super) struct CheckIn {
     age: Instant,
     /// When the stream ends, after it was told so.
     leave: Option<Instant>,
+    /// Tells when something has changed of what the stream was let in by.
+    directory: watch::Receiver<u64>,
 }
 
 /// What was looked up.
@@ -83,6 +85,7 @@ impl CheckIn {
             early: None,
             age: Instant::now() + AGE_MOST - jitter,
             leave: None,
+            directory: services.shard.directory().watch(),
             services,
             certificate,
         }
@@ -161,6 +164,7 @@ impl CheckIn {
                     None => return Err(ending(Ending::Overflow)),
                 },
                 () = sleep_until(deadline) => self.end.tick(clock::now()).map_err(|error| violation(&error))?,
+                Ok(()) = self.directory.changed() => self.judge_again()?,
                 () = stopping.cancelled(), if self.leave.is_none() => self.take_leave(v1::ReconnectReason::Shutdown),
                 () = sleep_until(self.age), if self.leave.is_none() => {
                     self.take_leave(v1::ReconnectReason::ConnectionAge);
@@ -207,6 +211,14 @@ impl CheckIn {
             .map_err(|error| violation(&error))
     }
 
+    /// Ends the stream when its runner would not be let in any more.
+    fn judge_again(&self) -> Result<(), Status> {
+        match self.end.organization() {
+            Some(organization) => Ok(self.services.judge_active(organization)?),
+            None => Ok(()),
+        }
+    }
+
     fn take_leave(&mut self, reason: v1::ReconnectReason) {
         self.end.reconnect(reason, None);
         self.leave = Some(Instant::now() + LEAVE_WITHIN);
@@ -235,6 +247,7 @@ impl CheckIn {
                 self.services.progress.note(work, records);
                 Ok(())
             }
+            CoordinatorOutput::Refuse(rejection) => Err(ServiceError::from(rejection).into()),
             CoordinatorOutput::Close(why) => Err(ending(why)),
         }
     }

@@ -72,11 +72,12 @@ impl Services {
     /// Whether such a runner may check in at all, and now.
     pub(super) fn judge_check_in(&self, check_in: &CheckIn) -> Result<(), Status> {
         self.limits.checks_in(check_in.runner)?;
-        if let Some(organization) = &check_in.profile.organization
-            && !self.has_organization(organization)
-        {
-            let message = format!("there is no organization `{organization}`: correct the runner's configuration");
-            return Err(refusal(v1::ErrorReason::OrganizationNotFound, message));
+        if let Some(organization) = &check_in.profile.organization {
+            if !self.has_organization(organization) {
+                let message = format!("there is no organization `{organization}`: correct the runner's configuration");
+                return Err(refusal(v1::ErrorReason::OrganizationNotFound, message));
+            }
+            self.judge_active(organization)?;
         }
         self.schemas.judge(&check_in.offers)
     }

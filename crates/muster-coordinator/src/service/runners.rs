@@ -93,11 +93,13 @@ fn page(
 ) -> (Vec<Seen>, Option<RunnerId>) {
     let mut page = Vec::new();
     let mut last = None;
-    let later = state.ledger().runners();
-    let mut later = later.skip_while(|runner| after.is_some_and(|after| runner.id <= after));
+    let mut later = state
+        .index()
+        .runners_serving(organization, after)
+        .filter_map(|id| state.ledger().runner(id));
     for runner in later.by_ref().take(PAGE_SIZE_MAX) {
         last = Some(runner.id);
-        if serves(runner, organization) && filter.takes(runner, state.roster().presence(runner.id)) {
+        if filter.takes(runner, state.roster().presence(runner.id)) {
             page.push(seen(state, organization, runner));
         }
         if page.len() >= size {

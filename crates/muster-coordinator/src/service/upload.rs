@@ -54,6 +54,10 @@ impl Services {
             }
         };
         let destination = self.destination(header).await?;
+        let owner = self.shard.directory().organization(&destination.organization);
+        if let Some(per_second) = owner.and_then(|owner| owner.quotas.uploads_per_second) {
+            self.limits.uploads(&destination.organization, per_second)?;
+        }
         let _uploading = self.metrics.begin_upload();
         let now = clock::now().stamp;
         let stage = self.landing.stage(destination, header.claim.attempt, now).await;

@@ -40,6 +40,8 @@ pub(crate) fn reason_of_rejection(rejection: &Rejection) -> ErrorReason {
         Rejection::OrganizationSuspended { .. } | Rejection::OrganizationClosing(_) => {
             ErrorReason::OrganizationSuspended
         }
+        Rejection::OrganizationInUse { .. } => ErrorReason::OrganizationNotSuspended,
+        Rejection::QuotaReached { .. } => ErrorReason::LimitReached,
         Rejection::IntegrationNotFound(_) => ErrorReason::IntegrationNotFound,
         Rejection::NotOpen(_) => ErrorReason::ExecutionNotFound,
         Rejection::NameTaken { .. } => ErrorReason::NameTaken,
@@ -104,7 +106,9 @@ pub(super) fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> 
         | Rejection::OrganizationNotFound(_)
         | Rejection::OrganizationStale(_)
         | Rejection::OrganizationSuspended { .. }
+        | Rejection::OrganizationInUse { .. }
         | Rejection::OrganizationClosing(_)
+        | Rejection::QuotaReached { .. }
         | Rejection::IntegrationNotFound(_)
         | Rejection::NotOpen(_)
         | Rejection::Stale { .. }
@@ -157,6 +161,7 @@ pub(crate) fn code_of_reason(reason: ErrorReason) -> Code {
         | ErrorReason::NoRunner
         | ErrorReason::LastAdmin
         | ErrorReason::OrganizationSuspended
+        | ErrorReason::OrganizationNotSuspended
         | ErrorReason::RunnerVersionUnsupported => Code::FailedPrecondition,
         ErrorReason::CallUnknown => Code::Unimplemented,
         ErrorReason::LimitReached

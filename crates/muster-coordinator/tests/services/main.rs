@@ -12,6 +12,7 @@ mod limits;
 mod log_lines;
 mod maintenance;
 mod manners;
+mod organizations;
 mod raw;
 mod rig;
 mod runners;

@@ -7,7 +7,7 @@ use crate::decide::identity::IdentityRejection;
 use crate::entity::{BarReason, Certificate};
 use crate::words::{
     AccessSchema, Attempt, CheckId, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId,
-    Failure, IntegrationId, LogLevel, OrganizationId, PersonId, PoolName, Revision, RunnerId, SessionId, Staged,
+    Failure, IntegrationId, LogLevel, OrganizationId, PersonId, PoolName, Quota, Revision, RunnerId, SessionId, Staged,
 };
 
 /// What the asker is told.
@@ -236,9 +236,35 @@ pub enum Rejection {
         /// Why.
         reason: String,
     },
+    /// It has something, and is not suspended.
+    #[error(
+        "the organization `{organization}` has {integrations} integrations and {runners} runners: suspend it first, so that nothing is deleted that is in use"
+    )]
+    OrganizationInUse {
+        /// Which.
+        organization: OrganizationId,
+        /// How many integrations.
+        integrations: usize,
+        /// How many runners.
+        runners: usize,
+    },
     /// All that it has is being deleted.
     #[error("the organization `{0}` is being deleted: nothing in it can be created, changed or run any more")]
     OrganizationClosing(OrganizationId),
+    /// The organization has as much of it as it may.
+    #[error(
+        "the organization `{organization}` has {count} {quota}, and may have {limit}: delete some, or ask those who operate this coordinator for more"
+    )]
+    QuotaReached {
+        /// Which organization.
+        organization: OrganizationId,
+        /// Of what.
+        quota: Quota,
+        /// How many it may have.
+        limit: u32,
+        /// How many it has.
+        count: usize,
+    },
     /// There is no such open execution. One that has ended is in history.
     #[error("the execution {0} is not open: it has ended, or never was")]
     NotOpen(ExecutionId),

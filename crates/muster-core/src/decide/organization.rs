@@ -1,7 +1,10 @@
 //! What the service's own staff asks of organizations.
 
 pub mod create;
+pub mod delete;
+pub mod erase;
 pub mod found;
+pub(crate) mod quota;
 pub mod resume;
 pub mod suspend;
 pub mod update;
@@ -21,14 +24,24 @@ pub(crate) fn find<'a>(state: &'a State, id: &OrganizationId) -> Result<&'a Orga
 /// Refuses what makes or changes anything in an organization where nothing new happens.
 pub(crate) fn judge_active<'a>(state: &'a State, id: &OrganizationId) -> Result<&'a Organization, Rejection> {
     let found = find(state, id)?;
-    match &found.state {
-        OrganizationState::Active => Ok(found),
+    judge(found)?;
+    Ok(found)
+}
+
+/// Whether new things happen in an organization.
+///
+/// # Errors
+/// [`Rejection::OrganizationSuspended`], [`Rejection::OrganizationClosing`].
+pub fn judge(organization: &Organization) -> Result<(), Rejection> {
+    let id = organization.id.clone();
+    match &organization.state {
+        OrganizationState::Active => Ok(()),
         OrganizationState::Suspended { reason, .. } => Err(Rejection::OrganizationSuspended {
-            organization: id.clone(),
+            organization: id,
             reason: reason.clone(),
         }),
         OrganizationState::Closing { .. } | OrganizationState::Deleted { .. } => {
-            Err(Rejection::OrganizationClosing(id.clone()))
+            Err(Rejection::OrganizationClosing(id))
         }
     }
 }

@@ -70,13 +70,21 @@ pub(super) fn lose(
 
 /// Adds to a decision that a claim is withdrawn: queued again at once, and no failure.
 fn withdraw(state: &State, execution: &Execution, decision: &mut Decision) {
+    let why = "was not confirmed by its runner";
+    requeue(state, execution, why, decision);
+}
+
+/// Adds to a decision that an attempt has ended with its runner's session because their organization is suspended: queued again, and no failure.
+fn interrupt(state: &State, execution: &Execution, decision: &mut Decision) {
+    let why = "has ended, since its organization was suspended";
+    requeue(state, execution, why, decision);
+}
+
+fn requeue(state: &State, execution: &Execution, why: &str, decision: &mut Decision) {
     decision.effects.push(Effect::Note {
         execution: execution.id,
         level: LogLevel::Warn,
-        message: format!(
-            "attempt {} was not confirmed by its runner: queued again",
-            execution.attempt
-        ),
+        message: format!("attempt {} {why}: queued again", execution.attempt),
     });
     decision.events.push(Event::ExecutionReturned {
         execution: execution.id,

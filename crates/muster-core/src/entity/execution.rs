@@ -183,7 +183,9 @@ impl Execution {
             | Event::IncidentForgotten { .. }
             | Event::Access(_)
             | Event::OrganizationChanged { .. }
-            | Event::Identity(_) => {}
+            | Event::Identity(_)
+            | Event::RunnerForgotten { .. }
+            | Event::ConnectorForgotten { .. } => {}
         }
     }
 

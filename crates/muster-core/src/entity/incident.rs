@@ -276,7 +276,9 @@ impl Incident {
             | Event::IncidentForgotten { .. }
             | Event::Access(_)
             | Event::OrganizationChanged { .. }
-            | Event::Identity(_) => {}
+            | Event::Identity(_)
+            | Event::RunnerForgotten { .. }
+            | Event::ConnectorForgotten { .. } => {}
         }
     }
 

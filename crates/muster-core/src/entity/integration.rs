@@ -406,7 +406,9 @@ impl Integration {
             | Event::IncidentForgotten { .. }
             | Event::Access(_)
             | Event::OrganizationChanged { .. }
-            | Event::Identity(_) => {}
+            | Event::Identity(_)
+            | Event::RunnerForgotten { .. }
+            | Event::ConnectorForgotten { .. } => {}
         }
     }
 

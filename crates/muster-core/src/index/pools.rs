@@ -33,6 +33,17 @@ impl Pools {
         self.users.get(pool).into_iter().flat_map(BTreeMap::keys)
     }
 
+    /// The pools on which enabled integrations of an organization rely.
+    pub fn used_by(&self, organization: &OrganizationId) -> impl Iterator<Item = &Pool> {
+        let owners = [None, Some(organization.clone())].into_iter();
+        let pools = owners.flat_map(|owner| {
+            let first = Pool::least_of(owner.clone());
+            let pools = self.users.range(first..);
+            pools.take_while(move |(pool, _)| pool.organization == owner)
+        });
+        pools.filter_map(|(pool, users)| users.contains_key(organization).then_some(pool))
+    }
+
     pub(super) fn put_integration(&mut self, integration: &Integration) {
         if is_user(integration) {
             let users = self.users.entry(integration.definition.pool.clone()).or_default();

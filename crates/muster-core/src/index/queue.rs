@@ -19,6 +19,8 @@ pub struct Head {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Line {
+    /// Nothing of it may be claimed now.
+    rests: bool,
     held: u32,
     waiting: BTreeSet<Ticket>,
 }
@@ -44,13 +46,13 @@ impl Queue {
         self.heads.first().map(|(head, _)| *head)
     }
 
-    /// The one that was created first; `None` when nobody waits.
+    /// The one that was created first, of organizations that do not rest; `None` when nobody waits.
     #[must_use]
     pub fn oldest(&self) -> Option<Ticket> {
         self.firsts.first().copied()
     }
 
-    /// How many wait.
+    /// How many wait, also those of organizations that rest.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting
@@ -70,18 +72,24 @@ impl Queue {
         self.lines.get(organization).map_or(0, |line| line.waiting.len())
     }
 
-    pub(super) fn enqueue(&mut self, organization: &OrganizationId, ticket: Ticket) {
-        self.change(organization, |line| line.waiting.insert(ticket));
+    /// `rests`: nothing of the organization may be claimed now.
+    pub(super) fn enqueue(&mut self, organization: &OrganizationId, ticket: Ticket, rests: bool) {
+        self.change(organization, |line| {
+            line.rests = rests;
+            line.waiting.insert(ticket);
+        });
     }
 
     pub(super) fn dequeue(&mut self, organization: &OrganizationId, ticket: Ticket) {
-        self.change(organization, |line| line.waiting.remove(&ticket));
+        self.change(organization, |line| {
+            line.waiting.remove(&ticket);
+        });
     }
 
-    pub(super) fn hold(&mut self, organization: &OrganizationId) {
+    pub(super) fn hold(&mut self, organization: &OrganizationId, rests: bool) {
         self.change(organization, |line| {
+            line.rests = rests;
             line.held += 1;
-            true
         });
     }
 
@@ -89,15 +97,21 @@ impl Queue {
         self.change(organization, |line| {
             assert!(line.held > 0, "what is released was held");
             line.held -= 1;
-            true
         });
+    }
+
+    /// Nothing of an organization may be claimed from now on, or it may again.
+    pub(super) fn rest(&mut self, organization: &OrganizationId, rests: bool) {
+        if self.lines.contains_key(organization) {
+            self.change(organization, |line| line.rests = rests);
+        }
     }
 
     pub(super) fn is_unused(&self) -> bool {
         self.lines.is_empty()
     }
 
-    fn change(&mut self, organization: &OrganizationId, change: impl FnOnce(&mut Line) -> bool) {
+    fn change(&mut self, organization: &OrganizationId, change: impl FnOnce(&mut Line)) {
         let line = self.lines.entry(organization.clone()).or_default();
         let (head, before) = (line.head(), line.waiting.len());
         change(line);
@@ -126,6 +140,9 @@ impl Queue {
 
 impl Line {
     fn head(&self) -> Option<Head> {
+        if self.rests {
+            return None;
+        }
         self.waiting.first().map(|ticket| Head {
             held: self.held,
             ticket: *ticket,
@@ -150,12 +167,12 @@ mod tests {
         let (many, few) = (organization("many"), organization("few"));
         let mut queue = Queue::default();
         for n in 1..=3 {
-            queue.enqueue(&many, ticket(n));
+            queue.enqueue(&many, ticket(n), false);
         }
-        queue.enqueue(&few, ticket(9));
+        queue.enqueue(&few, ticket(9), false);
         assert_eq!(queue.head().map(|head| head.ticket), Some(ticket(1)));
         queue.dequeue(&many, ticket(1));
-        queue.hold(&many);
+        queue.hold(&many, false);
         assert_eq!(queue.head().map(|head| head.ticket), Some(ticket(9)));
         assert_eq!((queue.waiting(), queue.ahead(&many, ticket(3), 10)), (3, 1));
         assert_eq!(queue.oldest(), Some(ticket(2)), "whoever goes first");
@@ -165,12 +182,27 @@ mod tests {
     }
 
     #[test]
+    fn who_rests_waits_and_is_not_claimed() {
+        let (acme, globex) = (organization("acme"), organization("globex"));
+        let mut queue = Queue::default();
+        queue.enqueue(&acme, ticket(1), true);
+        assert_eq!((queue.head(), queue.oldest(), queue.waiting()), (None, None, 1));
+        queue.enqueue(&globex, ticket(2), false);
+        queue.enqueue(&acme, ticket(0), true);
+        assert_eq!(queue.head().map(|head| head.ticket), Some(ticket(2)));
+        queue.rest(&acme, false);
+        assert_eq!(queue.head().map(|head| head.ticket), Some(ticket(0)));
+        queue.rest(&acme, true);
+        assert_eq!(queue.oldest(), Some(ticket(2)));
+    }
+
+    #[test]
     fn an_empty_queue_leaves_nothing_behind() {
         let acme = organization("acme");
         let mut queue = Queue::default();
-        queue.enqueue(&acme, ticket(1));
+        queue.enqueue(&acme, ticket(1), false);
         queue.dequeue(&acme, ticket(1));
-        queue.hold(&acme);
+        queue.hold(&acme, false);
         queue.release(&acme);
         assert!(queue.is_unused());
         assert_eq!(queue, Queue::default());

@@ -167,6 +167,14 @@ impl Pool {
     /// The name of the service's own pool.
     pub const HOSTED: &str = "hosted";
 
+    /// A lower bound of all pools of an owner, for ranges; it is no pool itself.
+    pub(crate) fn least_of(organization: Option<OrganizationId>) -> Self {
+        Self {
+            organization,
+            name: PoolName(SmolStr::new_static("")),
+        }
+    }
+
     /// The pool that `organization` means by `name`: `hosted` is the service's own, any other is the organization's.
     #[must_use]
     pub fn named(organization: &OrganizationId, name: &PoolName) -> Self {

@@ -13,8 +13,6 @@ pub struct Quotas {
     pub open_executions: Option<u32>,
     /// Uploads of records that begin within a second, on average.
     pub uploads_per_second: Option<u32>,
-    /// Bytes of finished executions in history.
-    pub kept_bytes: Option<u64>,
 }
 
 impl Quotas {
@@ -24,7 +22,6 @@ impl Quotas {
         runners: None,
         open_executions: None,
         uploads_per_second: None,
-        kept_bytes: None,
     };
 }
 
@@ -36,7 +33,6 @@ impl Default for Quotas {
             runners: Some(1_000),
             open_executions: Some(30_000),
             uploads_per_second: Some(100),
-            kept_bytes: Some(4 << 30),
         }
     }
 }

@@ -6,6 +6,7 @@ mod checks;
 mod conditions;
 mod enrollment;
 mod explanations;
+mod fairness;
 mod model;
 mod offline;
 mod organizations;

@@ -11,9 +11,13 @@ use muster_core::decide::execution::retry::FAILURES_MAX;
 use muster_core::decide::incident::deliver::Tried;
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::organization::found::Found;
+use muster_core::decide::organization::resume::Resume;
+use muster_core::decide::organization::suspend::Suspend;
 use muster_core::decide::{Answer, CheckEnd, Command, Decision, Effect, Message, Rejection, Work, decide};
 use muster_core::dispatch;
-use muster_core::entity::{Alert, Cause, DeliveryState, EntityKey, Finished, PerDataType, Phase, Profile};
+use muster_core::entity::{
+    Alert, Cause, DeliveryState, EntityKey, Finished, Organization, PerDataType, Phase, Profile,
+};
 use muster_core::event::{Event, Recorded};
 use muster_core::health::{Tally, Window};
 use muster_core::ledger::{Entity, Ledger, Position};
@@ -131,6 +135,19 @@ fn notifications(name: u32) -> Notifications {
     }
 }
 
+fn profile(which: usize, pool: &str, version: &str) -> Profile {
+    Profile {
+        display_name: DisplayName::new(&format!("hq-{which}")).expect("a name"),
+        organization: Some(organization()),
+        pool: Pool::named(&organization(), &PoolName::new(pool).expect("a name")),
+        version: version.into(),
+        platform: "test".into(),
+        slots: Slots(2),
+        connectors: vec![ConnectorName::new("host").expect("a name")],
+        sealing_key: Some(sealing_key(which)),
+    }
+}
+
 impl Model {
     pub fn new(seed: u64) -> Self {
         let now = Now {
@@ -234,8 +251,13 @@ impl Model {
             }
         });
         let before = self.head;
+        let rests = self.rests();
         let answer = self.ask(&Principal::local(), Command::CreateIntegration(command));
-        if let Some(expected) = expected {
+        assert!(
+            !rests || answer.is_err(),
+            "it is suspended, and something is made: {answer:?}"
+        );
+        if let Some(expected) = expected.filter(|_| !rests) {
             assert_eq!(answer, expected, "a repeated request is answered as the first was");
             assert_eq!(self.head, before, "and nothing happens");
         }
@@ -318,6 +340,7 @@ impl Model {
             return;
         };
         let found = self.state.ledger().integration(*integration);
+        assert!(!self.rests(), "nothing falls due in what rests: {recorded:?}");
         let pause = found.and_then(|one| one.pause(recorded.at));
         assert_eq!(pause, None, "a schedule goes on though it rests: {recorded:?}");
     }
@@ -445,6 +468,7 @@ impl Model {
     pub fn dispatch(&mut self) {
         let mut steps = 0;
         while let Some(claim) = dispatch::next(&self.state) {
+            assert!(!self.rests(), "what rests is given to nobody: {claim:?}");
             self.ask(&Principal::Coordinator, Command::Claim(claim))
                 .expect("never refused");
             steps += 1;
@@ -514,6 +538,70 @@ impl Model {
         self.check_in_as(which, forgets, "hq", "2.1.7");
     }
 
+    /// The staff suspends the organization, or lets it go on.
+    pub fn rest(&mut self, rests: bool) {
+        let (organization, version) = (organization(), None);
+        let command = if rests {
+            let reason = "of a test".to_owned();
+            Command::SuspendOrganization(Suspend {
+                organization,
+                reason,
+                version,
+            })
+        } else {
+            Command::ResumeOrganization(Resume { organization, version })
+        };
+        self.ask(&Principal::local(), command).expect("it is there");
+    }
+
+    /// Whether the organization is suspended.
+    pub fn rests(&self) -> bool {
+        let own = self.state.ledger().organization(&organization());
+        !own.is_some_and(Organization::is_active)
+    }
+
+    /// A runner that has nothing to tell checks in, and may be refused.
+    pub fn try_check_in(&mut self, which: usize) -> Result<Answer, Rejection> {
+        let session = SessionId(self.chance.u128(..));
+        let command = muster_core::decide::session::check_in::CheckIn {
+            runner: runner_id(which),
+            key: None,
+            instance: None,
+            session,
+            profile: profile(which, "hq", "2.1.7"),
+            offers: Vec::new(),
+            running: Vec::new(),
+            finished: Vec::new(),
+        };
+        let answer = self.ask(&Principal::Runner(runner_id(which)), Command::CheckIn(command))?;
+        self.runners[which].session = Some(session);
+        Ok(answer)
+    }
+
+    /// The stream of a runner ends.
+    pub fn disconnect(&mut self, which: usize) {
+        if let Some(session) = self.runners[which].session.take() {
+            let runner = runner_id(which);
+            let command = muster_core::decide::session::presence::Disconnect { runner, session };
+            self.ask(&Principal::Runner(runner), Command::Disconnect(command))
+                .expect("never refused");
+        }
+    }
+
+    /// A person cancels all that is open.
+    pub fn cancel_all(&mut self) {
+        let open: Vec<ExecutionId> = self.state.ledger().executions().map(|one| one.id).collect();
+        for execution in open {
+            let command = muster_core::decide::execution::cancel::Cancel {
+                organization: organization(),
+                execution,
+                reason: None,
+            };
+            self.ask(&Principal::local(), Command::Cancel(command))
+                .expect("it is open");
+        }
+    }
+
     /// A runner checks in to a pool, with a version.
     pub fn check_in_as(&mut self, which: usize, forgets: bool, pool: &str, version: &str) {
         let session = SessionId(self.chance.u128(..));
@@ -528,23 +616,12 @@ impl Model {
         let (finished, running): (Vec<Work>, Vec<Work>) =
             runner.work.iter().copied().partition(|_| chance.u8(0..3) == 0);
         let finished_before = finished.clone();
-        let connectors = vec![ConnectorName::new("host").expect("a name")];
-        let pool = Pool::named(&organization(), &PoolName::new(pool).expect("a name"));
         let command = muster_core::decide::session::check_in::CheckIn {
             runner: runner_id(which),
             key: None,
             instance: None,
             session,
-            profile: Profile {
-                display_name: DisplayName::new(&format!("hq-{which}")).expect("a name"),
-                organization: Some(organization()),
-                pool,
-                version: version.into(),
-                platform: "test".into(),
-                slots: Slots(2),
-                connectors,
-                sealing_key: Some(sealing_key(which)),
-            },
+            profile: profile(which, pool, version),
             offers: Vec::new(),
             running,
             finished,
@@ -848,6 +925,7 @@ impl Model {
 
     /// Heals everything and sees that all that is open ends within a bound of virtual time.
     pub fn heal(&mut self) {
+        self.rest(false);
         let integrations: Vec<IntegrationId> = self.state.ledger().integrations().map(|one| one.id).collect();
         for integration in integrations {
             let command = muster_core::decide::integration::disable::Disable {

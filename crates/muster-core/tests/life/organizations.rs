@@ -1,15 +1,19 @@
 //! The life of an organization, and what it lets happen within it.
 
+use muster_core::decide::execution::run_now::RunNow;
 use muster_core::decide::integration::{create, enable};
 use muster_core::decide::organization::create::Create;
+use muster_core::decide::organization::delete::Delete;
+use muster_core::decide::organization::erase;
 use muster_core::decide::organization::found::Found;
 use muster_core::decide::organization::resume::Resume;
 use muster_core::decide::organization::suspend::Suspend;
 use muster_core::decide::organization::update::Update;
 use muster_core::decide::{Answer, Command, Rejection};
+use muster_core::dispatch;
 use muster_core::entity::{Organization, OrganizationState};
 use muster_core::words::{
-    DisplayName, IntegrationId, OrganizationId, Principal, Quotas, Request, RequestId, RetentionDays,
+    DisplayName, IntegrationId, OrganizationId, Principal, Quota, Quotas, Request, RequestId, RetentionDays,
 };
 
 use crate::model::{Model, definition, intervals, organization};
@@ -164,4 +168,211 @@ fn nothing_can_be_made_in_an_organization_that_there_is_not() {
     };
     let answer = ask(&mut model, Command::CreateIntegration(command));
     assert_eq!(answer, Err(Rejection::OrganizationNotFound(other())));
+}
+
+fn suspend(model: &mut Model) {
+    let command = Suspend {
+        organization: organization(),
+        reason: "unpaid".to_owned(),
+        version: None,
+    };
+    ask(model, Command::SuspendOrganization(command)).expect("it is there");
+}
+
+fn resume(model: &mut Model) {
+    let command = Resume {
+        organization: organization(),
+        version: None,
+    };
+    ask(model, Command::ResumeOrganization(command)).expect("it is there");
+}
+
+fn limit(model: &mut Model, quotas: Quotas) {
+    let command = Update {
+        organization: organization(),
+        display_name: DisplayName::new("Acme").expect("a name"),
+        quotas,
+        retention: RetentionDays::default(),
+        version: None,
+    };
+    ask(model, Command::UpdateOrganization(command)).expect("it is there");
+}
+
+fn make(model: &mut Model, name: u32, data_types: usize) -> Result<Answer, Rejection> {
+    let command = create::Create {
+        organization: organization(),
+        definition: definition(name),
+        intervals: intervals(data_types, 60),
+        draft: false,
+        request: None,
+    };
+    ask(model, Command::CreateIntegration(command))
+}
+
+#[test]
+fn what_is_suspended_is_neither_due_nor_dispatched_and_goes_on_where_it_was() {
+    let mut model = Model::new(6);
+    make(&mut model, 0, 2).expect("it is active");
+    suspend(&mut model);
+    assert_eq!(
+        model.state.index().next_timer(),
+        None,
+        "nothing is planned for what rests"
+    );
+    model.pass(std::time::Duration::from_secs(3 * 3_600));
+    model.tick();
+    assert_eq!(model.state.ledger().executions().count(), 2, "nothing new was created");
+    model.restart();
+    assert_eq!(dispatch::next(&model.state), None);
+    resume(&mut model);
+    model.check_in(0, false);
+    let next = dispatch::next(&model.state).expect("it goes on");
+    assert!(model.state.ledger().execution(next.execution).is_some());
+    model.tick();
+    let skipped = model
+        .state
+        .ledger()
+        .integrations()
+        .flat_map(|one| one.collections.iter());
+    let skipped = skipped.filter(|(_, collection)| collection.skipped.is_some());
+    assert_eq!(skipped.count(), 2, "what was missed is recorded, one range each");
+    model.assert_replay();
+}
+
+#[test]
+fn runners_of_a_suspended_organization_are_not_let_in_and_lose_their_work_without_a_failure() {
+    let mut model = Model::new(7);
+    make(&mut model, 0, 1).expect("it is active");
+    model.check_in(0, false);
+    model.dispatch();
+    let held = model.state.ledger().executions().next().expect("it is open").clone();
+    assert!(held.holder().is_some());
+    suspend(&mut model);
+    model.disconnect(0);
+    let refused = model.try_check_in(0);
+    assert!(
+        matches!(refused, Err(Rejection::OrganizationSuspended { .. })),
+        "{refused:?}"
+    );
+    model.pass(std::time::Duration::from_secs(120));
+    model.tick();
+    let queued = model.state.ledger().execution(held.id).expect("it is open");
+    assert_eq!((queued.holder(), queued.failures), (None, 0));
+    resume(&mut model);
+    model.check_in(0, false);
+    model.dispatch();
+    let again = model.state.ledger().execution(held.id).expect("it is open");
+    assert_eq!(again.attempt, held.attempt.next());
+    model.assert_replay();
+}
+
+#[test]
+fn each_quota_is_reached_exactly() {
+    let mut model = Model::new(8);
+    let quotas = Quotas {
+        integrations: Some(2),
+        runners: Some(1),
+        open_executions: Some(3),
+        ..Quotas::NONE
+    };
+    limit(&mut model, quotas);
+    let reached = |quota, limit, count| {
+        Err(Rejection::QuotaReached {
+            organization: organization(),
+            quota,
+            limit,
+            count,
+        })
+    };
+    make(&mut model, 0, 2).expect("there is room");
+    assert_eq!(make(&mut model, 1, 2), reached(Quota::OpenExecutions, 3, 2));
+    let second = make(&mut model, 1, 1).expect("there is room for one more");
+    assert_eq!(make(&mut model, 2, 1), reached(Quota::Integrations, 2, 2));
+    let Answer::Integration(second) = second else {
+        panic!("it is made: {second:?}")
+    };
+    model.check_in(0, false);
+    assert_eq!(model.try_check_in(1), reached(Quota::Runners, 1, 1));
+    model.try_check_in(0).expect("it was there before");
+
+    // What is over the limit since that came down stays, and so does what is asked of it.
+    limit(
+        &mut model,
+        Quotas {
+            open_executions: Some(1),
+            ..quotas
+        },
+    );
+    let run = RunNow {
+        organization: organization(),
+        integration: second,
+        data_types: Vec::new(),
+    };
+    let open = ask(&mut model, Command::RunNow(run.clone()));
+    assert!(
+        matches!(&open, Ok(Answer::Executions(open)) if open.len() == 1),
+        "{open:?}"
+    );
+    model.cancel_all();
+    assert_eq!(ask(&mut model, Command::RunNow(run)).map(drop), Ok(()));
+    model.pass(std::time::Duration::from_secs(3_700));
+    model.tick();
+    assert_eq!(
+        model.state.ledger().executions().count(),
+        1,
+        "what falls due beyond it is skipped"
+    );
+    model.assert_replay();
+}
+
+#[test]
+fn an_organization_that_is_deleted_leaves_its_name_alone() {
+    let mut model = Model::new(9);
+    make(&mut model, 0, 2).expect("it is active");
+    make(&mut model, 1, 1).expect("it is active");
+    model.check_in(0, false);
+    model.check_in(1, false);
+    model.dispatch();
+    let delete = Command::DeleteOrganization(Delete {
+        organization: organization(),
+        version: None,
+    });
+    let refused = ask(&mut model, delete.clone());
+    assert!(
+        matches!(
+            refused,
+            Err(Rejection::OrganizationInUse {
+                integrations: 2,
+                runners: 2,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    suspend(&mut model);
+    ask(&mut model, delete.clone()).expect("it is suspended");
+    ask(&mut model, delete).expect("it goes on");
+    let mut steps = 0;
+    while let Some(step) = erase::next(&model.state) {
+        model
+            .ask(&Principal::Coordinator, Command::Erase(step))
+            .expect("never refused");
+        steps += 1;
+        assert!(steps < 100, "it ends");
+        if steps == 2 {
+            model.restart();
+        }
+        model.assert_replay();
+    }
+    let ledger = model.state.ledger();
+    assert_eq!(ledger.integrations().count() + ledger.runners().count(), 0);
+    assert_eq!(ledger.executions().count() + ledger.incidents().count(), 0);
+    assert_eq!(ledger.connectors().count(), 0);
+    assert!(!found(&model, &organization()).exists());
+    let again = Create {
+        organization: organization(),
+        ..making(None)
+    };
+    let again = ask(&mut model, Command::CreateOrganization(again));
+    assert_eq!(again, Err(Rejection::OrganizationExists(organization())));
 }

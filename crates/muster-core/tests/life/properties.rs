@@ -81,6 +81,8 @@ enum Step {
         times: usize,
     },
     Restart,
+    /// The organization is suspended, or goes on.
+    Rest(bool),
     Access {
         kind: u8,
         who: usize,
@@ -168,6 +170,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0_u8..8, 0_usize..4, 0_usize..3, prop::bool::weighted(0.7), 0_usize..3)
             .prop_map(|(kind, who, role, staff, granter)| Step::Access { kind, who, role, staff, granter }),
         1 => Just(Step::Restart),
+        1 => prop::bool::weighted(0.4).prop_map(Step::Rest),
         1 => any::<u64>().prop_map(Step::Checkpoint),
         1 => Just(Step::BackUp),
         1 => Just(Step::Restore),
@@ -310,6 +313,15 @@ fn take(model: &mut Model, step: Step) {
             forgets,
             pool,
             version,
+        } if model.rests() => assert!(
+            model.try_check_in(runner).is_err(),
+            "{runner} is let in to a pool ({pool}, {version}, {forgets}) of what rests"
+        ),
+        Step::CheckIn {
+            runner,
+            forgets,
+            pool,
+            version,
         } => model.check_in_as(runner, forgets, pool, version),
         Step::Bar(which) => crate::enrollment::enroll_and_bar(model, which),
         Step::Disconnect(which) => {
@@ -369,6 +381,7 @@ fn take(model: &mut Model, step: Step) {
             granter,
         } => access::step(model, kind, who, role, staff, granter),
         Step::Restart => model.restart(),
+        Step::Rest(rests) => model.rest(rests),
         Step::Checkpoint(seed) => {
             let mut chance = fastrand::Rng::with_seed(seed);
             model.checkpoint(|| chance.bool());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_core::entity::{Cause, Incident};
+use muster_core::entity::{Cause, Incident, Organization};
 use muster_core::event::{Event, Recorded};
 use muster_core::ledger::Ledger;
 use muster_core::time::{Moment, Now, Stamp};
@@ -134,7 +134,11 @@ fn open(ledger: &Ledger) -> impl Iterator<Item = &Incident> {
     ledger.incidents().filter(|one| one.closed.is_none())
 }
 
+/// Nobody relies on anything in an organization that is suspended.
 fn users(ledger: &Ledger, organization: &OrganizationId, pool: &Pool) -> usize {
+    if !ledger.organization(organization).is_some_and(Organization::is_active) {
+        return 0;
+    }
     let enabled = ledger
         .integrations()
         .filter(|one| one.enablement == Enablement::Enabled);

@@ -2,7 +2,7 @@
 
 use muster_core::decide::execution::Report;
 use muster_core::decide::identity::IdentityRejection;
-use muster_core::decide::{Command, Work};
+use muster_core::decide::{Command, Rejection, Work};
 use muster_core::entity::{BarReason, Finished};
 use muster_core::words::{Claim, LogLine};
 use muster_proto::v1;
@@ -37,6 +37,8 @@ pub enum CoordinatorOutput {
         /// How many records it has by now.
         records: u64,
     },
+    /// The core does not let the runner in: end the stream with the status of that. Nothing follows.
+    Refuse(Rejection),
     /// End the stream with the status of this reason. Nothing follows.
     Close(Ending),
 }

@@ -80,7 +80,9 @@ impl CoordinatorEnd {
                 | Rejection::OrganizationExists(_)
                 | Rejection::OrganizationStale(_)
                 | Rejection::OrganizationSuspended { .. }
+                | Rejection::OrganizationInUse { .. }
                 | Rejection::OrganizationClosing(_)
+                | Rejection::QuotaReached { .. }
                 | Rejection::IntegrationNotFound(_)
                 | Rejection::RequestReused { .. }
                 | Rejection::NameTaken { .. }

@@ -29,6 +29,8 @@ impl StreamEnd {
                 Reason::ProtocolViolation
                 | Reason::InvalidField
                 | Reason::OrganizationNotFound
+                | Reason::OrganizationSuspended
+                | Reason::LimitReached
                 | Reason::RunnerVersionUnsupported
                 | Reason::CertificateMismatch
                 | Reason::RunnerBarred,

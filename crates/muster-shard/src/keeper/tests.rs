@@ -2,6 +2,7 @@ use std::sync::mpsc::sync_channel;
 
 use muster_core::entity::{EntityKey, Execution, Finished, Phase};
 use muster_core::ledger::Entity;
+use muster_core::time::Stamp;
 use muster_core::words::{
     Attempt, Category, ConnectorName, DataType, ExecutionId, Failure, IntegrationId, OrganizationId, Origin, Outcome,
     Pool, PoolName,
@@ -51,6 +52,7 @@ fn rig() -> Rig {
         (ENDED, settling),
         &Options::default(),
         (now().moment, Arc::default()),
+        Arc::default(),
     );
     Rig {
         store,

@@ -51,6 +51,8 @@ impl Spec {
                 reported,
                 not_before,
             } => {
+                let owner = self.open_execution(*id)?.organization.clone();
+                let rests = !self.is_active(&owner);
                 let one = self.open_execution(*id)?;
                 must(is_held(one), || format!("it is {:?}", one.stands))?;
                 let before = one.stands;
@@ -61,12 +63,15 @@ impl Spec {
                             *failures == one.failures && not_before.is_none() && reported.is_none(),
                             || "a withdrawn claim is no failure, and waits for nothing".to_owned(),
                         )?;
-                        must(before == Where::Pending, || {
+                        must(before == Where::Pending || rests, || {
                             "what has started is not withdrawn".to_owned()
                         })?;
                     }
                     Some(failure) => {
                         one.fail(failure, *failures, *reported)?;
+                        must(!rests || failure.category != Category::RunnerLost, || {
+                            "what rests loses its runner by that, and fails".to_owned()
+                        })?;
                         must(may_pass(failure.category) && *failures < FAILURES_MAX, || {
                             format!("failure {failures} ({:?}) is not tried again", failure.category)
                         })?;
@@ -84,6 +89,7 @@ impl Spec {
                 Ok(match (before, failure) {
                     (Where::Pending, None) => "Pending → Created (withdrawn)",
                     (Where::Pending, Some(_)) => "Pending → Created (failed)",
+                    (_, None) => "Executing → Created (interrupted)",
                     _ => "Executing → Created (failed)",
                 })
             }
@@ -142,6 +148,9 @@ impl Spec {
             return Err("it is no creation".to_owned());
         };
         must(!self.executions.contains_key(&id), || "the id is not new".to_owned())?;
+        self.must_go_on(organization)?;
+        let open = self.open_of_organization(organization);
+        self.must_fit(organization, |quotas| quotas.open_executions, open)?;
         let key = (*integration, data_type.clone());
         let open = self.open.get(&key);
         must(open.is_none(), || format!("{open:?} of the same data type is open"))?;
@@ -217,6 +226,8 @@ impl Spec {
         let held = self.held().filter(|(_, _, by)| by.runner == claim.runner).count();
         let runner = self.runners.get(&claim.runner);
         let profile = runner.ok_or("the runner never came")?.profile.clone();
+        let owner = self.open_execution(id)?.organization.clone();
+        self.must_go_on(&owner)?;
         let one = self.open_execution(id)?;
         must(one.stands == Where::Created, || format!("it is {:?}", one.stands))?;
         must(claim.attempt.0 == one.attempt + 1, || {

@@ -33,6 +33,34 @@ impl Spec {
             .is_some_and(|one| one.goes == Goes::On)
     }
 
+    /// That somebody may make and change something there.
+    pub(super) fn must_go_on(&self, organization: &OrganizationId) -> Result<(), Broken> {
+        must(self.is_active(organization), || {
+            format!("{organization} is suspended, or not there")
+        })
+    }
+
+    /// That there was room for one more when there are so many.
+    pub(super) fn must_fit(
+        &self,
+        organization: &OrganizationId,
+        quota: impl Fn(&Quotas) -> Option<u32>,
+        count: usize,
+    ) -> Result<(), Broken> {
+        let limit = self.organizations.get(organization).and_then(|one| quota(&one.quotas));
+        must(limit.is_none_or(|limit| count < limit as usize), || {
+            format!("{organization} has {count} of {limit:?}, and gets another")
+        })
+    }
+
+    /// How many executions of an organization are open.
+    pub(super) fn open_of_organization(&self, organization: &OrganizationId) -> usize {
+        let open = self
+            .open_executions()
+            .filter(|id| self.executions[id].organization == *organization);
+        open.count()
+    }
+
     pub(super) fn take_organization(
         &mut self,
         id: &OrganizationId,

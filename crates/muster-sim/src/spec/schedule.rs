@@ -95,7 +95,10 @@ impl Spec {
         at: Stamp,
     ) -> Result<&'static str, Broken> {
         let is_open = self.open.contains_key(&(id, data_type.clone()));
-        self.existing(id)?;
+        let owner = self.existing(id)?.organization.clone();
+        self.must_go_on(&owner)?;
+        let open = self.open_of_organization(&owner);
+        let is_full = self.must_fit(&owner, |quotas| quotas.open_executions, open).is_err();
         let integration = self.integrations.get_mut(&id).ok_or("it is there")?;
         must(integration.enablement == Enablement::Enabled, || {
             "it is not enabled".to_owned()
@@ -115,6 +118,8 @@ impl Spec {
         if let Some(skip) = skip {
             let reason = if is_open {
                 SkipReason::StillOpen
+            } else if is_full {
+                SkipReason::QuotaReached
             } else {
                 SkipReason::Missed
             };
@@ -123,7 +128,7 @@ impl Spec {
             })?;
         }
         collection.next = Some(next);
-        let wanted = if is_open {
+        let wanted = if is_open || is_full {
             Some((due, nth(steps), steps + 1))
         } else if steps > 0 {
             Some((due, nth(steps - 1), steps))
@@ -135,6 +140,9 @@ impl Spec {
         })?;
         if is_open {
             return Ok("skip: still open");
+        }
+        if is_full {
+            return Ok("skip: quota reached");
         }
         self.owed = Some((id, data_type.clone(), nth(steps), collection.revision));
         Ok(if steps > 0 { "skip: missed" } else { "fell due" })

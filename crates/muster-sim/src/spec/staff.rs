@@ -90,8 +90,16 @@ impl Spec {
         pools
     }
 
-    /// How many enabled integrations of an organization rely on a pool.
+    /// How many enabled integrations of an organization rely on a pool, and collect.
     pub fn users(&self, pool: &Pool, organization: &OrganizationId) -> usize {
+        if !self.is_active(organization) {
+            return 0;
+        }
+        self.waiting_users(pool, organization)
+    }
+
+    /// How many there are, whether they collect or not.
+    fn waiting_users(&self, pool: &Pool, organization: &OrganizationId) -> usize {
         let there = self.integrations.values().filter(|one| !one.deleted);
         let enabled = there.filter(|one| one.enablement == Enablement::Enabled);
         let users = enabled.filter(|one| one.organization == *organization && one.definition.pool == *pool);
@@ -236,7 +244,7 @@ impl Spec {
                         && one.pool == pool
                         && one.not_before.is_none_or(|not_before| not_before <= at)
                 });
-                let counts = (self.users(&pool, organization), queued.count());
+                let counts = (self.waiting_users(&pool, organization), queued.count());
                 let said = (told.integrations as usize, told.executions as usize);
                 must(said == counts, || {
                     format!("{counts:?} integrations and executions wait")

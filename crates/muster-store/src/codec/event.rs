@@ -58,7 +58,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 50, 60"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 50, 60"
     )]
     event: Option<EventKind>,
 }
@@ -130,6 +130,19 @@ enum EventKind {
     OrganizationChanged(OrganizationChanged),
     #[prost(message, tag = "50")]
     Identity(IdentityEventMessage),
+    /// Its id.
+    #[prost(message, tag = "38")]
+    RunnerForgotten(IdMessage),
+    #[prost(message, tag = "39")]
+    ConnectorForgotten(ConnectorForgotten),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ConnectorForgotten {
+    #[prost(string, optional, tag = "1")]
+    organization: Option<String>,
+    #[prost(string, tag = "2")]
+    name: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -688,6 +701,11 @@ impl From<&Event> for EventKind {
             }),
             Event::IncidentForgotten { incident } => Self::IncidentForgotten(IdMessage::new(incident.0)),
             Event::Access(event) => Self::Access(event.into()),
+            Event::RunnerForgotten { runner } => Self::RunnerForgotten(IdMessage::new(runner.0)),
+            Event::ConnectorForgotten { connector } => Self::ConnectorForgotten(ConnectorForgotten {
+                organization: connector.organization.as_ref().map(ToString::to_string),
+                name: connector.name.to_string(),
+            }),
             Event::OrganizationChanged { organization, change } => Self::OrganizationChanged(OrganizationChanged {
                 organization: organization.to_string(),
                 change: Some(change.into()),
@@ -865,6 +883,12 @@ impl TryFrom<EventKind> for Event {
                 delivery: message.delivery,
                 state: required(message.state, "state")?.try_into()?,
                 answer: message.answer,
+            },
+            EventKind::RunnerForgotten(message) => Self::RunnerForgotten {
+                runner: RunnerId(message.id()),
+            },
+            EventKind::ConnectorForgotten(message) => Self::ConnectorForgotten {
+                connector: connector_key(message.organization, &message.name)?,
             },
             EventKind::OrganizationChanged(message) => Self::OrganizationChanged {
                 organization: organization(&message.organization)?,

@@ -63,8 +63,6 @@ struct QuotasMessage {
     open_executions: Option<u32>,
     #[prost(uint32, optional, tag = "4")]
     uploads_per_second: Option<u32>,
-    #[prost(uint64, optional, tag = "5")]
-    kept_bytes: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -222,7 +220,6 @@ impl From<&Quotas> for QuotasMessage {
             runners: quotas.runners,
             open_executions: quotas.open_executions,
             uploads_per_second: quotas.uploads_per_second,
-            kept_bytes: quotas.kept_bytes,
         }
     }
 }
@@ -234,7 +231,6 @@ impl From<QuotasMessage> for Quotas {
             runners: message.runners,
             open_executions: message.open_executions,
             uploads_per_second: message.uploads_per_second,
-            kept_bytes: message.kept_bytes,
         }
     }
 }

@@ -601,6 +601,7 @@ enum SkipReasonMessage {
     Unspecified = 0,
     StillOpen = 1,
     Missed = 2,
+    QuotaReached = 3,
 }
 
 impl From<&Skip> for SkipMessage {
@@ -608,6 +609,7 @@ impl From<&Skip> for SkipMessage {
         let reason = match skip.reason {
             SkipReason::StillOpen => SkipReasonMessage::StillOpen,
             SkipReason::Missed => SkipReasonMessage::Missed,
+            SkipReason::QuotaReached => SkipReasonMessage::QuotaReached,
         };
         Self {
             from_ms: skip.from.millis(),
@@ -628,6 +630,7 @@ impl TryFrom<SkipMessage> for Skip {
             SkipReasonMessage::Unspecified => return Err(UNKNOWN),
             SkipReasonMessage::StillOpen => SkipReason::StillOpen,
             SkipReasonMessage::Missed => SkipReason::Missed,
+            SkipReasonMessage::QuotaReached => SkipReason::QuotaReached,
         };
         Ok(Self {
             from: Stamp::from_millis(message.from_ms),

@@ -50,9 +50,15 @@ impl Pass {
     }
 
     /// The same for one that is taken out.
-    pub(super) fn subtract(&mut self, integration: IntegrationId, execution: ExecutionId, fingerprint: u64) {
+    pub(super) fn subtract(
+        &mut self,
+        integration: IntegrationId,
+        (execution, bytes): (ExecutionId, usize),
+        fingerprint: u64,
+    ) {
         if execution < self.next {
             self.tally.subtract(fingerprint);
+            self.usage.subtract(execution, bytes);
         }
         if integration < self.next_integration {
             self.sums.subtract(fingerprint);
@@ -67,14 +73,18 @@ pub(super) struct Usage(BTreeMap<u32, u64>);
 impl Usage {
     /// Counts an entry.
     pub(super) fn add(&mut self, execution: ExecutionId, bytes: usize) {
-        // The entry with its two ids, and the id in its hour.
-        let full = (ENTRY_KEY_BYTES + 2 + value::HEADER_BYTES + 16 + bytes + 16) as u64;
-        *self.0.entry(hour_of(execution)).or_default() += full;
+        *self.0.entry(hour_of(execution)).or_default() += full(bytes);
     }
 
-    /// Everything before this hour has been pruned.
-    pub(super) fn forget_before(&mut self, hour: u32) {
-        self.0 = self.0.split_off(&hour);
+    /// Counts an entry no more.
+    pub(super) fn subtract(&mut self, execution: ExecutionId, bytes: usize) {
+        let hour = hour_of(execution);
+        if let Some(counted) = self.0.get_mut(&hour) {
+            *counted = counted.saturating_sub(full(bytes));
+            if *counted == 0 {
+                self.0.remove(&hour);
+            }
+        }
     }
 
     /// All bytes.
@@ -93,4 +103,9 @@ impl Usage {
         }
         None
     }
+}
+
+/// The bytes of an entry with its two ids, and of the id in its hour.
+fn full(bytes: usize) -> u64 {
+    (ENTRY_KEY_BYTES + 2 + value::HEADER_BYTES + 16 + bytes + 16) as u64
 }

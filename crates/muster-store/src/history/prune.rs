@@ -1,4 +1,4 @@
-//! Forgetting the oldest of history, by age and by a budget of bytes.
+//! Forgetting the oldest of history, by the age that its owner asks for, and by a budget of bytes.
 //!
 //! An execution's id begins with the time of its creation; by that, in whole hours, age is told. Pruning reads one key
 //! for each integration, and then only what it removes.
@@ -21,11 +21,19 @@ const PRUNE_ENTRIES_MAX: usize = 64;
 /// How many integrations a step looks at.
 const PRUNE_INTEGRATIONS_MAX: usize = 256;
 
+/// The bytes of the integration's id, which an entry begins with.
+const INTEGRATION_BYTES: usize = 16;
+
+/// Before which time what belongs to the same owner as this entry goes.
+pub type Oldest<'a> = &'a dyn Fn(IntegrationId, ExecutionId, &[u8]) -> Result<Stamp, StoreError>;
+
 /// Where a pruning goes on, and what it removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PruneCursor {
-    /// The hour (since the epoch) before which everything goes.
+    /// The hour (since the epoch) before which everything goes, or may go.
     hour: u32,
+    /// Whether each integration's owner says how much of that goes.
+    by_owner: bool,
     next: IntegrationId,
 }
 
@@ -36,9 +44,20 @@ impl PruneCursor {
         Self::of(u32::try_from(time.millis() / MILLIS_PER_HOUR).unwrap_or(u32::MAX))
     }
 
+    /// A pruning of what its owner keeps no longer: of each integration what was created before a time that its owner names, cut to whole
+    /// hours. Nobody names a time after `latest`.
+    #[must_use]
+    pub fn by_owner(latest: Stamp) -> Self {
+        Self {
+            by_owner: true,
+            ..Self::before(latest)
+        }
+    }
+
     fn of(hour: u32) -> Self {
         Self {
             hour,
+            by_owner: false,
             next: IntegrationId(0),
         }
     }
@@ -61,7 +80,7 @@ impl History {
         self.state().usage.as_ref()?.first_within(budget).map(PruneCursor::of)
     }
 
-    /// Prunes a few integrations. `forget` is called before executions are removed, with their ids, to remove what
+    /// Prunes a few integrations. `oldest` is asked for a pruning by owners. `forget` is called before executions are removed, with their ids, to remove what
     /// hangs on them; what it removes is lost also when a stop comes between the two.
     ///
     /// Nothing is pruned before what comes again after a restart has been put.
@@ -72,6 +91,7 @@ impl History {
     pub fn prune_step(
         &self,
         cursor: PruneCursor,
+        oldest: Oldest<'_>,
         forget: &mut dyn FnMut(&[ExecutionId]) -> Result<(), StoreError>,
     ) -> Result<PruneStep, StoreError> {
         let _writing = self.writing();
@@ -86,8 +106,11 @@ impl History {
         let (integrations, next) = self.written_integrations(cursor.next, PRUNE_INTEGRATIONS_MAX)?;
         let mut removed = 0;
         for integration in integrations {
+            let Some(end) = self.end_of(integration, cursor, oldest)? else {
+                continue;
+            };
             loop {
-                let some = self.prune_some(integration, cursor.hour, forget)?;
+                let some = self.prune_some(integration, end, forget)?;
                 removed += some;
                 if some < PRUNE_ENTRIES_MAX {
                     break;
@@ -95,16 +118,33 @@ impl History {
             }
         }
         let next = next.map(|next| PruneCursor { next, ..cursor });
-        if next.is_none() {
-            let mut state = self.state();
-            if let Some(usage) = &mut state.usage {
-                usage.forget_before(cursor.hour);
-            }
-            if let Some(pass) = &mut state.pass {
-                pass.usage.forget_before(cursor.hour);
-            }
-        }
         Ok(PruneStep { removed, next })
+    }
+
+    /// The hour before which an integration's entries go; `None` when none of them may. Reads one entry of those that may go, to learn whose they are.
+    fn end_of(
+        &self,
+        integration: IntegrationId,
+        cursor: PruneCursor,
+        oldest: Oldest<'_>,
+    ) -> Result<Option<u32>, StoreError> {
+        if !cursor.by_owner {
+            return Ok(Some(cursor.hour));
+        }
+        let Some(last) = cursor.hour.checked_sub(1) else {
+            return Ok(None);
+        };
+        let first = hours::hours(&*self.backend, integration, (0, last), Direction::Forward, 1)?;
+        let Some(hour) = first.first() else { return Ok(None) };
+        let Some(execution) = hours::read(&*self.backend, integration, *hour)?.first().copied() else {
+            return Ok(None);
+        };
+        let broken = |flaw: Flaw| flaw.into_error(&format!("execution {execution}"), place(integration));
+        let value = value::read(&*self.backend, Tree::History, &entry_key(execution), broken)?;
+        let value = value.ok_or_else(|| missing(integration, execution))?;
+        let bytes = value.body.get(INTEGRATION_BYTES..).unwrap_or_default();
+        let time = oldest(integration, execution, bytes)?;
+        Ok(Some(PruneCursor::before(time).hour.min(cursor.hour)))
     }
 
     /// Removes up to [`PRUNE_ENTRIES_MAX`] of an integration's entries of the hours before `end`, with their share of
@@ -144,7 +184,8 @@ impl History {
             let key = entry_key(*execution);
             let value = value::read(&*self.backend, Tree::History, &key, broken)?;
             let value = value.ok_or_else(|| missing(integration, *execution))?;
-            entries.push((*execution, fingerprint(&key, value.checksum)));
+            let bytes = value.body.len().saturating_sub(INTEGRATION_BYTES);
+            entries.push((*execution, bytes, fingerprint(&key, value.checksum)));
             value::remove(&key, value.body.len(), 0, &mut changes);
         }
         forget(&gone)?;

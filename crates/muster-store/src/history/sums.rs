@@ -327,16 +327,19 @@ impl State {
         &mut self,
         backend: &dyn Backend,
         integration: IntegrationId,
-        entries: &[(ExecutionId, u64)],
+        entries: &[(ExecutionId, usize, u64)],
         changes: &mut Vec<Change>,
     ) -> Result<(), StoreError> {
         let mut tally = self.expected(backend, integration)?;
         let mut total = self.expected_total();
-        for (execution, fingerprint) in entries {
+        for (execution, bytes, fingerprint) in entries {
             tally.subtract(*fingerprint);
             total.subtract(*fingerprint);
+            if let Some(usage) = &mut self.usage {
+                usage.subtract(*execution, *bytes);
+            }
             for pass in self.pass.iter_mut().chain(&mut self.walk) {
-                pass.subtract(integration, *execution, *fingerprint);
+                pass.subtract(integration, (*execution, *bytes), *fingerprint);
             }
         }
         let key = sum_key(integration);

@@ -231,7 +231,12 @@ fn an_integration_that_is_lost_with_its_tally_is_found() {
 fn prune(history: &History, mut cursor: PruneCursor) -> (usize, Vec<ExecutionId>) {
     let (mut removed, mut forgotten) = (0, Vec::new());
     loop {
-        let step = history.prune_step(cursor, &mut |executions| {
+        let oldest: super::prune::Oldest<'_> = &|integration, _, _| {
+            // The second keeps three hours less than the first.
+            let hours = if integration == IntegrationId(1) { 3 } else { 6 };
+            Ok(Stamp::from_millis(hours * hours::MILLIS_PER_HOUR))
+        };
+        let step = history.prune_step(cursor, oldest, &mut |executions| {
             forgotten.extend_from_slice(executions);
             Ok(())
         });
@@ -266,6 +271,27 @@ fn pruning_by_age_takes_the_oldest_with_their_share_of_the_tallies() {
     let history = open(&memory, 12);
     assert_eq!(history.marked(), Sequence(12), "pruning has written what had gathered");
     assert_eq!(verify(&history).unwrap(), expected);
+}
+
+#[test]
+fn pruning_by_owners_takes_what_each_keeps_no_longer_and_counts_the_rest() {
+    let memory = MemoryBackend::new();
+    let history = open(&memory, 0);
+    feed(&history, 10);
+    history.checkpoint().unwrap();
+    verify(&history).unwrap();
+    let all = history.bytes().unwrap();
+    let latest = Stamp::from_millis(6 * hours::MILLIS_PER_HOUR + 5);
+    let (removed, mut forgotten) = prune(&history, PruneCursor::by_owner(latest));
+    forgotten.sort();
+    // Of the one those before the third hour, of the other those before the sixth.
+    assert_eq!(forgotten, [1, 2, 4].map(|ordinal| id(ordinal, ordinal)));
+    assert_eq!(removed, 3);
+    assert_eq!(history.bytes(), Some(all - 3 * 168));
+    assert_eq!(prune(&history, PruneCursor::by_owner(latest)).0, 0, "once is enough");
+    let known = history.bytes();
+    verify(&history).unwrap();
+    assert_eq!(history.bytes(), known, "a new pass finds what was counted on the way");
 }
 
 #[test]

@@ -371,7 +371,10 @@ fn finished_executions_are_read_in_pages_and_pruned() {
         let budget = second.history().bytes().unwrap() / 2;
         let cursor = second.history().over_budget(budget).expect("over");
         assert_eq!(
-            second.prune_step(cursor).unwrap().removed,
+            second
+                .prune_step(cursor, &|_| muster_core::time::Stamp::default())
+                .unwrap()
+                .removed,
             30,
             "all of them are of one hour"
         );

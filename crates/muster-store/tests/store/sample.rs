@@ -465,10 +465,23 @@ pub(crate) fn events() -> Vec<Recorded> {
             attempt: muster_core::words::Attempt(1_732_600_000),
         },
     ];
-    let events = events.into_iter().chain(organization_changes());
-    let events = events
-        .into_iter()
-        .chain(identities::events().into_iter().map(Event::Identity));
+    let forgotten = [
+        Event::ScheduleAdvanced {
+            integration: INTEGRATION,
+            data_type: data_type(),
+            skip: Some(skip(SkipReason::QuotaReached)),
+            next: at(9_000),
+        },
+        Event::RunnerForgotten { runner: RunnerId(7) },
+        Event::ConnectorForgotten {
+            connector: ConnectorKey {
+                organization: Some("umbrella".parse().unwrap()),
+                name: "ldap".parse().unwrap(),
+            },
+        },
+    ];
+    let events = events.into_iter().chain(organization_changes()).chain(forgotten);
+    let events = events.chain(identities::events().into_iter().map(Event::Identity));
     let principals = [Principal::local(), Principal::Runner(RUNNER), Principal::Coordinator];
     let recorded = events.into_iter().zip(principals.into_iter().cycle());
     let access = access::events().into_iter().map(Event::Access);
@@ -728,6 +741,5 @@ fn quotas() -> Quotas {
         runners: Some(20),
         open_executions: Some(30),
         uploads_per_second: Some(40),
-        kept_bytes: Some(50),
     }
 }

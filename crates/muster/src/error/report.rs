@@ -130,6 +130,7 @@ impl Refusal {
             ErrorReason::TokenNotFound => "muster token list",
             ErrorReason::LastAdmin => "muster token create",
             ErrorReason::OrganizationSuspended => "ask those who operate this coordinator",
+            ErrorReason::OrganizationNotSuspended => "muster organization suspend NAME --reason WHY",
             ErrorReason::CheckUnanswered => "run the command again",
             ErrorReason::MailNotConfigured | ErrorReason::MailNotSent => {
                 "mend the coordinator's `smtp` settings, or what the mail server says, and run the command again"

@@ -34,7 +34,8 @@ document!(
     Person,
     Token,
     CreateTokenResponse,
-    WhoAmIResponse
+    WhoAmIResponse,
+    Organization
 );
 
 /// A message, to be written as JSON.
@@ -86,6 +87,7 @@ mod tests {
             keys::<v1::LogLine>(),
             keys::<v1::Runner>(),
             keys::<v1::Connector>(),
+            keys::<v1::Organization>(),
         ] {
             assert!(keys > 0);
         }

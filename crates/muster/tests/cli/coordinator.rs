@@ -10,6 +10,7 @@ use muster_proto::v1::execution_service_server::{ExecutionService, ExecutionServ
 use muster_proto::v1::incident_service_server::{IncidentService, IncidentServiceServer};
 use muster_proto::v1::integration_service_server::{IntegrationService, IntegrationServiceServer};
 use muster_proto::v1::log_line_service_server::{LogLineService, LogLineServiceServer};
+use muster_proto::v1::organization_service_server::OrganizationServiceServer;
 use muster_proto::v1::runner_registry_service_server::{RunnerRegistryService, RunnerRegistryServiceServer};
 use muster_proto::v1::*;
 use tokio::net::TcpListener;
@@ -47,6 +48,9 @@ pub struct State {
     pub connectors: Vec<Connector>,
     pub people: Vec<Person>,
     pub tokens: Vec<Token>,
+    pub organizations: Vec<Organization>,
+    pub organizations_created: Vec<CreateOrganizationRequest>,
+    pub organizations_updated: Vec<UpdateOrganizationRequest>,
     pub log_lines: Vec<LogLine>,
     pub dropped_log_lines: u64,
     /// What the next calls of a method are answered instead.
@@ -89,6 +93,7 @@ impl Coordinator {
             .add_service(IncidentServiceServer::new(services.clone()))
             .add_service(LogLineServiceServer::new(services.clone()))
             .add_service(RunnerRegistryServiceServer::new(services.clone()))
+            .add_service(OrganizationServiceServer::new(services.clone()))
             .add_service(ConnectorServiceServer::new(services))
             .serve_with_incoming(TcpListenerStream::new(listener));
         let mut tasks = JoinSet::new();
@@ -123,11 +128,11 @@ pub fn refusal_with(code: Code, reason: &str, message: &str, more: impl FnOnce(&
 }
 
 #[derive(Clone)]
-struct Services(Arc<Mutex<State>>);
+pub struct Services(Arc<Mutex<State>>);
 
 impl Services {
     /// The state, unless calls of this method are to be refused.
-    fn open(&self, method: &'static str) -> Result<MutexGuard<'_, State>, Status> {
+    pub fn open(&self, method: &'static str) -> Result<MutexGuard<'_, State>, Status> {
         let state = lock(&self.0);
         match state.refusals.get(method) {
             Some(status) => Err(status.clone()),
@@ -161,7 +166,7 @@ fn find<T: Clone>(all: &[T], kind: &str, accept: impl Fn(&T) -> bool) -> Result<
 }
 
 /// A page of these: the token is where it begins.
-fn page<T: Clone>(all: &[T], size: i32, token: &str) -> (Vec<T>, String) {
+pub fn page<T: Clone>(all: &[T], size: i32, token: &str) -> (Vec<T>, String) {
     let start: usize = token.parse().unwrap_or(0);
     let size = if size == 0 {
         100

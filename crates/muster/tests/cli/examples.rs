@@ -17,6 +17,7 @@ use crate::alerts::incident;
 use crate::checks::checks;
 use crate::command::{PATIENCE, run_in};
 use crate::coordinator::{Coordinator, End, Script, State};
+use crate::organizations::acme;
 use crate::things::*;
 
 /// The example that stands for this line, unless it is not run here.
@@ -118,6 +119,7 @@ fn state() -> State {
         people: ["organizations/default", "service"].map(ada).to_vec(),
         tokens: vec![token()],
         connectors: vec![host, ldap],
+        organizations: vec![acme()],
         records: (0..8)
             .map(|_| Script {
                 messages: vec![ReadRecordsResponse {
@@ -213,7 +215,8 @@ async fn every_example_does_what_it_says() {
 
 /// The one that asks gets its yes.
 fn with_yes(example: &str) -> String {
-    if example.starts_with("muster integration delete") && !example.ends_with("--yes") {
+    let deletes = ["muster integration delete", "muster organization delete"];
+    if deletes.iter().any(|start| example.starts_with(start)) && !example.ends_with("--yes") {
         return format!("{example} --yes");
     }
     example.to_owned()

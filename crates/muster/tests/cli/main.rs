@@ -11,6 +11,7 @@ mod execution;
 mod faults;
 mod here;
 mod integration;
+mod organizations;
 mod output;
 mod own;
 mod shells;

@@ -1,10 +1,11 @@
 //! The time of a collection has come.
 
 use crate::decide::execution::queue;
+use crate::decide::organization::quota;
 use crate::decide::{Answer, Decision};
 use crate::event::Event;
 use crate::planted;
-use crate::schedule::{Grid, advance};
+use crate::schedule::{Grid, SkipReason, advance};
 use crate::state::State;
 use crate::time::Now;
 use crate::words::{DataType, IntegrationId, Origin};
@@ -19,8 +20,8 @@ pub struct FallDue {
 }
 
 impl FallDue {
-    /// Queues the newest nominal time that has come, and records the others as skipped; all of them while an execution is still open. Nothing
-    /// happens when nothing is due.
+    /// Queues the newest nominal time that has come, and records the others as skipped; all of them while an execution is still open, or the organization
+    /// has as many as it may. Nothing happens when nothing is due.
     #[must_use]
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Decision {
         let Some(integration) = state.ledger().integration(self.integration) else {
@@ -34,7 +35,16 @@ impl FallDue {
         };
         let still_open = state.index().open(integration.id, &self.data_type).is_some() && !planted!("due-piles-up");
         let grid = Grid::of(integration.id, collection.interval);
-        let advance = advance(grid, collection.schedule, due, now.stamp, still_open);
+        let is_full = || {
+            let own = state.ledger().organization(&integration.organization);
+            own.is_some_and(|own| quota::judge_open(state, own, 1).is_err())
+        };
+        let blocked = if still_open {
+            Some(SkipReason::StillOpen)
+        } else {
+            is_full().then_some(SkipReason::QuotaReached)
+        };
+        let advance = advance(grid, collection.schedule, due, now.stamp, blocked);
         let mut decision = Decision::event(Event::ScheduleAdvanced {
             integration: integration.id,
             data_type: self.data_type.clone(),

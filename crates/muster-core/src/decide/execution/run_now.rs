@@ -1,6 +1,7 @@
 //! Somebody wants a collection now.
 
 use crate::decide::execution::queue;
+use crate::decide::organization::{self, quota};
 use crate::decide::{Answer, Decision, Rejection, integration};
 use crate::planted;
 use crate::state::State;
@@ -22,7 +23,8 @@ impl RunNow {
     /// Queues an execution for each data type that has none open, and answers with those that are open then, in the order asked.
     ///
     /// # Errors
-    /// [`Rejection::IntegrationNotFound`], [`Rejection::NotEnabled`], [`Rejection::NotCollected`].
+    /// [`Rejection::IntegrationNotFound`], [`Rejection::NotEnabled`], [`Rejection::NotCollected`], [`Rejection::QuotaReached`],
+    /// [`Rejection::OrganizationSuspended`].
     pub fn decide(
         self,
         state: &State,
@@ -67,6 +69,8 @@ impl RunNow {
             executions.push(execution);
             events.push(created);
         }
+        let own = organization::find(state, &self.organization)?;
+        quota::judge_open(state, own, events.len())?;
         Ok(Decision {
             events,
             answer: Answer::Executions(executions),

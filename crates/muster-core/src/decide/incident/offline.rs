@@ -19,12 +19,15 @@ pub struct Offline {
 }
 
 impl Offline {
-    /// An incident opens for each organization that relies on the pool and has none; with very many, for the first of them, and the pool stays due.
+    /// An incident opens for each organization that relies on the pool, has none and is not suspended; with very many, for the first of them, and the pool stays due.
     #[must_use]
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Decision {
         let alerts = state.index().alerts();
         let users = state.index().pools().users(&self.pool);
-        let untold = users.filter(|organization| alerts.open(&Cause::offline(organization, &self.pool)).is_none());
+        let untold = users.filter(|organization| {
+            let is_told = alerts.open(&Cause::offline(organization, &self.pool)).is_some();
+            !is_told && !state.index().rests(organization)
+        });
         let mut decision = Decision::nothing();
         for organization in untold.take(OPENED_MAX) {
             pool::open(state, organization, &self.pool.name, now, chance, &mut decision);

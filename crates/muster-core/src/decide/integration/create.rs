@@ -1,7 +1,8 @@
 //! A person configures a source.
 
 use crate::decide::execution::queue;
-use crate::decide::{Answer, Decision, Rejection, organization};
+use crate::decide::organization::{self, quota};
+use crate::decide::{Answer, Decision, Rejection};
 use crate::entity::{Definition, PerDataType};
 use crate::event::Event;
 use crate::planted;
@@ -30,9 +31,9 @@ impl Create {
     ///
     /// # Errors
     /// [`Rejection::OrganizationNotFound`], [`Rejection::OrganizationSuspended`], [`Rejection::RequestReused`], [`Rejection::NameTaken`],
-    /// [`Rejection::NoDataTypes`].
+    /// [`Rejection::NoDataTypes`], [`Rejection::QuotaReached`].
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
-        organization::judge_active(state, &self.organization)?;
+        let own = organization::judge_active(state, &self.organization)?;
         if let Some(made) = self
             .request
             .filter(|_| !planted!("request-forgotten"))
@@ -41,6 +42,9 @@ impl Create {
             return self.repeat(state, made);
         }
         super::judge(state, &self.organization, None, &self.definition, &self.intervals)?;
+        quota::judge_integrations(state, own, 1)?;
+        let first = if self.draft { 0 } else { self.intervals.len() };
+        quota::judge_open(state, own, first)?;
         let id = IntegrationId::generate(now.stamp, chance);
         let mut events = Vec::with_capacity(1 + self.intervals.len());
         let (enablement, next) = if self.draft {

@@ -3,7 +3,7 @@
 use crate::decide::execution::cancel;
 use crate::decide::incident::rate;
 use crate::decide::{Decision, Rejection};
-use crate::entity::Closing;
+use crate::entity::{Closing, Integration};
 use crate::event::Event;
 use crate::planted;
 use crate::state::State;
@@ -33,25 +33,30 @@ impl Delete {
                 integration: integration.id,
             });
         }
-        let mut decision = Decision::nothing();
-        for id in state.index().open_of(integration.id) {
-            if let Some(execution) = state.ledger().execution(id)
-                && !planted!("delete-leaves-open")
-            {
-                cancel::end(
-                    state,
-                    execution,
-                    &format!("{by} deleted the integration"),
-                    &mut decision,
-                );
-            }
-        }
-        if !planted!("delete-leaves-incident") {
-            rate::close(state, integration, Closing::Deleted, now, &mut decision);
-        }
-        decision.events.push(Event::IntegrationDeleted {
-            integration: integration.id,
-        });
-        Ok(decision)
+        Ok(with_all(
+            state,
+            integration,
+            &format!("{by} deleted the integration"),
+            now,
+        ))
     }
+}
+
+/// That an integration is gone, with all that follows: what is open is canceled for this reason, and its incident is over.
+pub(crate) fn with_all(state: &State, integration: &Integration, why: &str, now: Now) -> Decision {
+    let mut decision = Decision::nothing();
+    for id in state.index().open_of(integration.id) {
+        if let Some(execution) = state.ledger().execution(id)
+            && !planted!("delete-leaves-open")
+        {
+            cancel::end(state, execution, why, &mut decision);
+        }
+    }
+    if !planted!("delete-leaves-incident") {
+        rate::close(state, integration, Closing::Deleted, now, &mut decision);
+    }
+    decision.events.push(Event::IntegrationDeleted {
+        integration: integration.id,
+    });
+    decision
 }

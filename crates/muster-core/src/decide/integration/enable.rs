@@ -1,6 +1,7 @@
 //! A person switches an integration on.
 
 use crate::decide::execution::queue;
+use crate::decide::organization::{self, quota};
 use crate::decide::{Answer, Decision, Rejection};
 use crate::event::Event;
 use crate::state::State;
@@ -20,7 +21,7 @@ impl Enable {
     /// Its schedule begins now. What has never been collected is collected at once.
     ///
     /// # Errors
-    /// [`Rejection::IntegrationNotFound`].
+    /// [`Rejection::IntegrationNotFound`], [`Rejection::QuotaReached`], [`Rejection::OrganizationSuspended`].
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
         let integration = super::find(state, &self.organization, self.integration)?;
         let answer = Answer::Integration(integration.id);
@@ -52,6 +53,8 @@ impl Enable {
                 events.push(created);
             }
         }
+        let own = organization::find(state, &self.organization)?;
+        quota::judge_open(state, own, events.len() - 1)?;
         Ok(Decision {
             events,
             answer,

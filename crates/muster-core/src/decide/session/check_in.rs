@@ -5,10 +5,12 @@ use std::num::NonZeroU64;
 
 use crate::decide::check;
 use crate::decide::identity::{self, IdentityRejection};
+use crate::decide::organization::{self, quota};
 use crate::decide::session::{desert, lose, withdraw};
 use crate::decide::{Answer, CloseReason, Decision, Effect, Message, Rejection, Welcome, Work};
 use crate::entity::{BarReason, ConnectorKey, Offer, Phase, Profile};
 use crate::event::Event;
+use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::time::Now;
@@ -43,7 +45,9 @@ impl CheckIn {
     /// (then the claim is withdrawn) or with the runner's last life (then the attempt has failed).
     ///
     /// # Errors
-    /// [`IdentityRejection`] when it is not known by its key, or may not come any more. All else is judged before.
+    /// [`IdentityRejection`] when it is not known by its key, or may not come any more.
+    /// [`Rejection::OrganizationNotFound`], [`Rejection::OrganizationSuspended`], [`Rejection::OrganizationClosing`]; [`Rejection::QuotaReached`] for a
+    /// runner that is new to its organization.
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
         if let Some(key) = &self.key {
             let identity = identity::known(state, self.runner, key)?;
@@ -60,6 +64,7 @@ impl CheckIn {
                 return Ok(decision);
             }
         }
+        self.judge_owner(state)?;
         let mut decision = Decision::nothing();
         self.supersede(state, &mut decision);
         check::lose(state, self.runner, "has checked in anew", &mut decision);
@@ -106,6 +111,21 @@ impl CheckIn {
             return false;
         };
         presence.instances.returns_with(instance) >= RETURNS_MAX
+    }
+
+    /// Whether the organization that it says it belongs to takes it.
+    fn judge_owner(&self, state: &State) -> Result<(), Rejection> {
+        let Some(owner) = &self.profile.organization else {
+            return Ok(());
+        };
+        let owner = if planted!("suspended-checks-in") {
+            organization::find(state, owner)?
+        } else {
+            organization::judge_active(state, owner)?
+        };
+        let known = state.ledger().runner(self.runner);
+        let is_new = known.is_none_or(|known| known.profile.organization != self.profile.organization);
+        quota::judge_runners(state, owner, usize::from(is_new))
     }
 
     fn checked_in(&self) -> RosterChange {

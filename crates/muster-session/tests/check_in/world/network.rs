@@ -207,6 +207,7 @@ impl World {
                     CoordinatorOutput::LookUpEnded(report) => stream.look_ups.push_back(LookUp::Ended(report)),
                     CoordinatorOutput::LogLines { lines, .. } => self.lines_kept += lines.len() as u64,
                     CoordinatorOutput::Progress { records, .. } => assert_eq!(records, 5),
+                    CoordinatorOutput::Refuse(rejection) => panic!("nobody is refused here: {rejection}"),
                     CoordinatorOutput::Close(ending) => stream.closed = Some(StreamEnd::of(Some(ending.reason()))),
                 }
             }
