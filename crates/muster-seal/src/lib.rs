@@ -1,7 +1,7 @@
 //! Secrets that only runners can read: sealed by a person to the keys of a pool's runners, carried by the coordinator, opened where they are used.
 //!
 //! The format is that of age (<https://age-encryption.org/v1>) with X25519 recipients, in Base64, behind the list of its recipients: see
-//! [`Sealed`](muster_core::words::Sealed). So `age -r age1… | base64 -w0` makes one, too. Whoever holds this crate can open what it has the key of;
+//! [`Sealed`]. So `age -r age1… | base64 -w0` makes one, too. Whoever holds this crate can open what it has the key of;
 //! the coordinator does without.
 
 use std::io::{Read, Write};

@@ -147,6 +147,10 @@ impl Writer {
             ("clockSkew", "0.001s"),
             ("hostname", "rack-7"),
             ("arch", "x86_64"),
+            (
+                "sealingKey",
+                "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+            ),
             ("nextPageToken", "AgGTax4AAHAAgAAAAAAAAAQ…"),
         ] {
             replace_field(text, field, value);

@@ -50,7 +50,7 @@ fn desert(state: &State, runner: RunnerId, decision: &mut Decision) {
 }
 
 /// Adds to a decision that an attempt is lost with its runner: that counts as a failure, so that a runner which crashes over an execution does not
-/// do so for ever.
+/// do so for ever. Of an organization that is suspended it counts as none: its runners were sent away.
 pub(super) fn lose(
     state: &State,
     execution: &Execution,
@@ -59,6 +59,9 @@ pub(super) fn lose(
     chance: &mut fastrand::Rng,
     decision: &mut Decision,
 ) {
+    if state.index().rests(&execution.organization) {
+        return interrupt(state, execution, decision);
+    }
     let failure = Failure::new(Category::RunnerLost, why);
     let failure = match execution.holder() {
         Some(claim) => failure.with_reason(Reason::new(ReasonKind::RunnerSilent, claim.runner.to_string())),

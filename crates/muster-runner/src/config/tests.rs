@@ -53,11 +53,10 @@ fn the_services_own_pool_has_no_organization() {
 #[test]
 fn an_address_that_cannot_work_is_refused() {
     for (address, part) in [
-        ("https://muster.example:7443", "TLS is not there yet"),
         ("http://muster.example", "without a port"),
         ("http://muster.example:7443/api", "with a path"),
-        ("tcp://muster.example:7443", "write it as `http://host:port`"),
-        ("127.0.0.1:7443", "write it as `http://host:port`"),
+        ("tcp://muster.example:7443", "write it as `https://host:port`"),
+        ("127.0.0.1:7443", "write it as `https://host:port`"),
         ("http://a b", "no address"),
     ] {
         let error = coordinator_from(address).expect_err(address);

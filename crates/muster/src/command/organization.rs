@@ -20,8 +20,8 @@ use crate::output::json::Json;
 #[command(after_help = "\
 Examples:
   muster organization list
-  muster organization create acme --display-name 'Acme Corp.'
-  muster organization suspend acme --reason 'unpaid since May'")]
+  muster organization create acme --display-name Acme
+  muster organization suspend acme --reason unpaid")]
 pub enum Command {
     Create(create::Args),
     #[command(visible_alias = "ls")]
@@ -49,7 +49,8 @@ Of each data type that has fallen due meanwhile the newest time is collected at 
 #[derive(Debug, clap::Args)]
 pub struct Named {
     /// The organization: the last part of its name
-    #[arg(value_name = "NAME")]
+    // An id of its own: `organization` is the global option.
+    #[arg(id = "name", value_name = "NAME")]
     organization: String,
 }
 

@@ -21,9 +21,9 @@ const RUNNERS_MAX: usize = 10_000;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  muster seal --pool hq < password
-  muster seal --pool hq --runner rack-7 < password
-  muster seal --pool hq --trust age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p < password
+  muster seal --pool default --trust age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p < password
+  muster seal --pool default < password
+  muster seal --pool default --runner rack-7 < password
 
 It reads the secret from standard input, a line feed at its end aside, and prints what takes its place in a configuration.
 

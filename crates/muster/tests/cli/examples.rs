@@ -160,6 +160,7 @@ async fn every_example_does_what_it_says() {
     for (file, text) in [
         ("directory.json", r#"{"server": {"host": "dc1"}}"#),
         ("wrong.json", r#"{"file": "/nothing"}"#),
+        ("password", "hunter2\n"),
     ] {
         fs::write(path.join(file), text).expect("written");
     }

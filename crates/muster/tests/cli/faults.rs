@@ -336,7 +336,7 @@ async fn a_wrong_command_line_ends_with_64_and_help_with_0() {
         ],
         &["integration", "list", "--limit", "0"],
         &["records", "11112222", "--first", "0"],
-        &["--server", "https://host:7443", "runner", "list"],
+        &["--server", "ftp://host:7443", "runner", "list"],
     ];
     for args in wrong {
         let ran = run("http://127.0.0.1:1", args).await;
@@ -356,10 +356,7 @@ async fn a_wrong_command_line_ends_with_64_and_help_with_0() {
 #[tokio::test]
 async fn a_mistyped_command_or_flag_gets_the_nearest_one() {
     for (args, told) in [
-        (
-            &["integraton", "list"][..],
-            "similar subcommands exist: 'integrations', 'integration'",
-        ),
+        (&["integraton", "list"][..], "'integrations', 'integration'"),
         (&["connector", "colect"], "'collect'"),
         (
             &["execution", "list", "--status", "eror"],

@@ -388,18 +388,19 @@ rack-7  default  Ready    1/8  now         0.1.0    host
     );
     run(&coordinator.url, &["runner", "show", "rack-7"]).await.tells(
         "\
-runner      rack-7
-id          01936b1e-0000-7000-8000-0000000000f7
-status      Ready
-pool        default
-busy        1 of 8 slots
-last heard  now
-first seen  2026-11-24 09:12:01 UTC
-clock       7 s behind the coordinator's
-version     0.1.0
-host        rack-7.hq, linux, x86_64
-connectors  host
-executions  01936b1e-2f3a-7c4d-8e5f-012355556666
+runner       rack-7
+id           01936b1e-0000-7000-8000-0000000000f7
+status       Ready
+pool         default
+busy         1 of 8 slots
+last heard   now
+first seen   2026-11-24 09:12:01 UTC
+clock        7 s behind the coordinator's
+version      0.1.0
+sealing key  age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
+host         rack-7.hq, linux, x86_64
+connectors   host
+executions   01936b1e-2f3a-7c4d-8e5f-012355556666
 ",
     );
 }

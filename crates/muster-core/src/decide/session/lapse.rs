@@ -1,6 +1,6 @@
 //! A runner was not heard for longer than its lease.
 
-use crate::decide::session::{expel, interrupt, lose};
+use crate::decide::session::{expel, lose};
 use crate::decide::{CloseReason, Decision};
 use crate::roster::RosterChange;
 use crate::state::State;
@@ -15,7 +15,7 @@ pub struct Lapse {
 }
 
 impl Lapse {
-    /// All that the runner held is lost to it; what belongs to an organization that is suspended counts no failure for that. Nothing happens if it was heard in between, but that its lease is looked at again later.
+    /// All that the runner held is lost to it. Nothing happens if it was heard in between, but that its lease is looked at again later.
     #[must_use]
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Decision {
         let Some(presence) = state.roster().presence(self.runner) else {
@@ -27,11 +27,7 @@ impl Lapse {
         let mut decision = Decision::nothing();
         for id in state.index().held_by(self.runner) {
             if let Some(execution) = state.ledger().execution(id) {
-                if state.index().rests(&execution.organization) {
-                    interrupt(state, execution, &mut decision);
-                } else {
-                    lose(state, execution, self.why(state), now, chance, &mut decision);
-                }
+                lose(state, execution, self.why(state), now, chance, &mut decision);
             }
         }
         expel(

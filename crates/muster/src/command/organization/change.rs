@@ -29,7 +29,7 @@ const CHANGES: [&str; 6] = [
 Examples:
   muster organization update acme --integrations 20000
   muster organization update acme --runners none --retention-days 400
-  muster organization update acme --display-name 'Acme Corp.'
+  muster organization update acme --display-name Acme
 
 What it has beyond a limit that is lowered stays; nothing new is taken until there is room."
 )]
@@ -50,7 +50,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  muster organization suspend acme --reason 'unpaid since May'
+  muster organization suspend acme --reason unpaid
 
 Nothing of it is created, changed, run or given to runners, its own runners are not let in, and their streams end. Whoever is refused reads the
 reason.")]

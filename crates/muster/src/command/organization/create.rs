@@ -12,14 +12,15 @@ use crate::exit::Exit;
 #[command(after_help = "\
 Examples:
   muster organization create acme
-  muster organization create globex --display-name 'Globex Corp.' --integrations 500 --retention-days 90
-  muster organization create initech --runners none --request-id 01936b1e-2f3a-7c4d-8e5f-0123456789ab
+  muster organization create globex --display-name Globex --integrations 500
+  muster organization create initech --runners none
 
 Its name is never given to a second one. Without a word about them it has the usual limits: 10000 integrations, 1000 runners, 30000 open
 executions, 100 uploads a second.")]
 pub struct Args {
     /// Its name: lower-case letters, digits, `-` and `_`
-    #[arg(value_name = "NAME")]
+    // An id of its own: `organization` is the global option.
+    #[arg(id = "name", value_name = "NAME")]
     organization: String,
     /// What people call it [default: its name]
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
