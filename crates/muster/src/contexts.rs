@@ -300,32 +300,26 @@ impl Contexts {
     /// [`Error::ContextsUnwritable`]; [`Error::ContextsUnknown`] where nothing says which file it is.
     pub fn write(&self) -> Result<(), Error> {
         let path = self.path.as_deref().ok_or(Error::ContextsUnknown)?;
-        replace(path, HEADER, &self.contents)
+        replace(path, HEADER, &self.contents).map_err(|source| Error::ContextsUnwritable {
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 
 /// Writes a file of TOML in place of what was there, whole or not at all. Only its owner may read it.
-///
-/// # Errors
-/// [`Error::ContextsUnwritable`].
-pub fn replace(path: &Path, header: &str, contents: &impl Serialize) -> Result<(), Error> {
-    let write = || {
-        let text = toml::to_string_pretty(contents).map_err(io::Error::other)?;
-        // A link is kept, and what it leads to is written.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let folder = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
-        fs::create_dir_all(folder)?;
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(header.as_bytes())?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().map_err(|source| Error::ContextsUnwritable {
-        path: path.to_owned(),
-        source,
-    })
+pub fn replace(path: &Path, header: &str, contents: &impl Serialize) -> io::Result<()> {
+    let text = toml::to_string_pretty(contents).map_err(io::Error::other)?;
+    // A link is kept, and what it leads to is written.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
+    fs::create_dir_all(folder)?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(header.as_bytes())?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
 }
 
 /// Which file it is: what the variable names, or where the XDG rules put it. `None` where there is no home folder either.

@@ -1,8 +1,8 @@
 //! A runner opens its stream.
 
-use crate::alert::runner;
 use std::num::NonZeroU64;
 
+use crate::alert::runner;
 use crate::decide::check;
 use crate::decide::identity::{self, IdentityRejection};
 use crate::decide::organization::{self, quota};
