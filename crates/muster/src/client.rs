@@ -7,6 +7,7 @@ use std::time::Duration;
 use muster_identity::trust::{Trust, client_config};
 use muster_proto::v1::access_service_client::AccessServiceClient;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
+use muster_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
@@ -185,7 +186,8 @@ impl Client {
         log_lines: LogLineServiceClient,
         runners: RunnerRegistryServiceClient,
         connectors: ConnectorServiceClient,
-        organizations: OrganizationServiceClient
+        organizations: OrganizationServiceClient,
+        enrollment: EnrollmentServiceClient
     }
 
     /// The organization's id.

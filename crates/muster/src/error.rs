@@ -133,6 +133,7 @@ pub enum Kind {
     Context,
     Person,
     Token,
+    EnrollmentToken,
 }
 
 impl Kind {
@@ -149,6 +150,8 @@ impl Kind {
             Self::Context => "context",
             Self::Person => "person",
             Self::Token => "token",
+            // By its command.
+            Self::EnrollmentToken => "runner enroll-token",
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The API's lists, page after page.
 
 use muster_proto::v1::{
-    Connector, Execution, Incident, Integration, ListConnectorsRequest, ListExecutionsRequest, ListIncidentsRequest,
-    ListIntegrationsRequest, ListOrganizationsRequest, ListPeopleRequest, ListRunnersRequest, ListTokensRequest,
-    Organization, Person, Runner, Token, UpcomingCollection,
+    Connector, EnrollmentToken, Execution, Incident, Integration, ListConnectorsRequest, ListEnrollmentTokensRequest,
+    ListExecutionsRequest, ListHostedEnrollmentTokensRequest, ListIncidentsRequest, ListIntegrationsRequest,
+    ListOrganizationsRequest, ListPeopleRequest, ListRunnersRequest, ListTokensRequest, Organization, Person, Runner,
+    Token, UpcomingCollection,
 };
 
 use crate::client::Client;
@@ -134,6 +135,29 @@ pub async fn organizations(client: &Client, limit: usize) -> Result<Listed<Organ
             .map_err(|status| client.error("list organizations", &status))?
             .into_inner();
         Ok((page.organizations, page.next_page_token))
+    })
+    .await
+}
+
+/// The enrollment tokens of the organization, or those for the service's own pool, the oldest first.
+pub async fn enrollment_tokens(client: &Client, hosted: bool, limit: usize) -> Result<Listed<EnrollmentToken>, Error> {
+    let mut service = client.enrollment();
+    pages(limit, PAGE_MAX, async |page_size, page_token| {
+        let page = if hosted {
+            let request = ListHostedEnrollmentTokensRequest { page_size, page_token };
+            service.list_hosted_enrollment_tokens(request).await
+        } else {
+            let request = ListEnrollmentTokensRequest {
+                parent: client.parent(),
+                page_size,
+                page_token,
+            };
+            service.list_enrollment_tokens(request).await
+        };
+        let page = page
+            .map_err(|status| client.error("list enrollment tokens", &status))?
+            .into_inner();
+        Ok((page.enrollment_tokens, page.next_page_token))
     })
     .await
 }

@@ -16,7 +16,7 @@ use crate::list::{connectors, executions, integrations, runners};
 use crate::output::text::clean;
 use muster_process::nearest;
 
-pub use access::{person, token};
+pub use access::{enrollment_token, person, token};
 pub use display::DisplayNames;
 pub use incident::incident;
 
@@ -270,7 +270,7 @@ async fn not_found<T>(
         // They are no resources.
         Kind::DataType | Kind::AccessSchema | Kind::Context => false,
         // They are looked for in their lists.
-        Kind::Person | Kind::Token => false,
+        Kind::Person | Kind::Token | Kind::EnrollmentToken => false,
     };
     if is_missing {
         return Err(missing(client, kind, given, known().await?));

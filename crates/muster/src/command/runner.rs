@@ -1,6 +1,6 @@
 //! `muster runner`: who has checked in.
 
-use muster_proto::v1::{HostFacts, Runner};
+use muster_proto::v1::{HostFacts, RevokeHostedRunnerRequest, RevokeRunnerRequest, Runner};
 
 use super::integration::HOSTED;
 use super::{Limit, Session, note_more};
@@ -9,14 +9,19 @@ use crate::exit::Exit;
 use crate::names;
 use crate::output::json::{Json, list};
 use crate::output::table::{Column, Facts, Table};
+use crate::output::text::clean;
 use crate::output::{time, words};
 
-/// Show the runners that have checked in
+mod enroll_token;
+
+/// Show the runners that have checked in, and say who may be one
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "\
 Examples:
   muster runner list
-  muster runner show rack-7")]
+  muster runner show rack-7
+  muster runner enroll-token create --pool hq
+  muster runner revoke rack-7")]
 pub enum Command {
     /// List the organization's runners and the hosted ones, the oldest first
     #[command(
@@ -38,6 +43,17 @@ Examples:
         /// The runner: its name, its id, the end of it, or its full name
         runner: String,
     },
+    /// Make and revoke what runners enroll by
+    #[command(subcommand, visible_alias = "enroll-tokens")]
+    EnrollToken(enroll_token::Command),
+    /// Let a runner check in no more: what it holds goes to others, and nothing undoes it but to enroll it anew
+    #[command(after_help = "\
+Examples:
+  muster runner revoke rack-7")]
+    Revoke {
+        /// The runner: its name, its id, the end of it, or its full name
+        runner: String,
+    },
 }
 
 /// Runs it.
@@ -45,6 +61,8 @@ pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error>
     match command {
         Command::List(limit) => all(&limit, session).await,
         Command::Show { runner } => show(&runner, session).await,
+        Command::EnrollToken(command) => enroll_token::run(command, session).await,
+        Command::Revoke { runner } => revoke(&runner, session).await,
     }
 }
 
@@ -111,6 +129,33 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
     );
     for line in facts.lines() {
         output.line(line)?;
+    }
+    Ok(Exit::Success)
+}
+
+async fn revoke(given: &str, session: &mut Session) -> Result<Exit, Error> {
+    let Session { client, output, .. } = session;
+    let runner = names::runner(client, given).await?;
+    let doing = format!("revoke the runner `{}`", clean(&runner.display_name));
+    let revoked = if runner.pool == HOSTED {
+        let name = format!("runners/{}", names::id(&runner.name));
+        let request = RevokeHostedRunnerRequest { name };
+        client.enrollment().revoke_hosted_runner(request).await
+    } else {
+        let request = RevokeRunnerRequest {
+            name: runner.name.clone(),
+        };
+        client.enrollment().revoke_runner(request).await
+    };
+    let revoked = revoked.map_err(|status| client.error(doing, &status))?.into_inner();
+    if output.is_for_programs() {
+        output.document(&Json(&revoked))?;
+    } else {
+        output.line(format!(
+            "revoked runner `{}` ({}): enroll its machine anew if it is to come back",
+            clean(&runner.display_name),
+            revoked.runner
+        ))?;
     }
     Ok(Exit::Success)
 }

@@ -1,11 +1,11 @@
 //! People and tokens.
 
-use muster_proto::v1::{Person, Token};
+use muster_proto::v1::{EnrollmentToken, Person, Token};
 
 use super::{NEAREST_AMONG_MAX, ambiguous, id};
 use crate::client::Client;
 use crate::error::{Error, Kind};
-use crate::list::{people, tokens};
+use crate::list::{enrollment_tokens, people, tokens};
 use crate::output::text::clean;
 use muster_process::nearest;
 
@@ -32,6 +32,17 @@ pub async fn token(client: &Client, parent: &str, given: &str) -> Result<Token, 
     let all = tokens(client, parent, "", usize::MAX).await?.items;
     let found: Vec<&Token> = all.iter().filter(|one| is_id(&one.name, given)).collect();
     one_of(Kind::Token, parent, given, None, found, |one| &one.name).cloned()
+}
+
+/// The enrollment token that somebody means in the same way; `hosted`: among those for the service's own pool.
+///
+/// # Errors
+/// [`Error::Unknown`]; [`Error::Ambiguous`]; those of the calls.
+pub async fn enrollment_token(client: &Client, hosted: bool, given: &str) -> Result<EnrollmentToken, Error> {
+    let all = enrollment_tokens(client, hosted, usize::MAX).await?.items;
+    let found: Vec<&EnrollmentToken> = all.iter().filter(|one| is_id(&one.name, given)).collect();
+    let parent = if hosted { String::new() } else { client.parent() };
+    one_of(Kind::EnrollmentToken, &parent, given, None, found, |one| &one.name).cloned()
 }
 
 /// Whether the resource of this name is meant: by all of it, by its identifier, or by the end of that as tables show it.

@@ -35,7 +35,10 @@ document!(
     Token,
     CreateTokenResponse,
     WhoAmIResponse,
-    Organization
+    Organization,
+    EnrollmentToken,
+    CreatedEnrollmentToken,
+    RunnerIdentity
 );
 
 /// A message, to be written as JSON.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_proto::v1::access_service_server::{AccessService, AccessServiceServer};
 use muster_proto::v1::connector_service_server::{ConnectorService, ConnectorServiceServer};
+use muster_proto::v1::enrollment_service_server::EnrollmentServiceServer;
 use muster_proto::v1::execution_service_server::{ExecutionService, ExecutionServiceServer};
 use muster_proto::v1::incident_service_server::{IncidentService, IncidentServiceServer};
 use muster_proto::v1::integration_service_server::{IntegrationService, IntegrationServiceServer};
@@ -44,6 +45,9 @@ pub struct State {
     /// What run now answers.
     pub run_answer: Vec<Execution>,
     pub runners: Vec<Runner>,
+    pub revoked_runners: Vec<String>,
+    pub enrollment_tokens: Vec<EnrollmentToken>,
+    pub enrollment_asked: Vec<CreateEnrollmentTokenRequest>,
     pub incidents: Vec<Incident>,
     pub connectors: Vec<Connector>,
     pub people: Vec<Person>,
@@ -94,6 +98,7 @@ impl Coordinator {
             .add_service(LogLineServiceServer::new(services.clone()))
             .add_service(RunnerRegistryServiceServer::new(services.clone()))
             .add_service(OrganizationServiceServer::new(services.clone()))
+            .add_service(EnrollmentServiceServer::new(services.clone()))
             .add_service(ConnectorServiceServer::new(services))
             .serve_with_incoming(TcpListenerStream::new(listener));
         let mut tasks = JoinSet::new();

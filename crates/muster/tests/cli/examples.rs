@@ -17,6 +17,7 @@ use crate::alerts::incident;
 use crate::checks::checks;
 use crate::command::{PATIENCE, run_in};
 use crate::coordinator::{Coordinator, End, Script, State};
+use crate::enrollment::good;
 use crate::organizations::acme;
 use crate::things::*;
 
@@ -147,6 +148,7 @@ fn state() -> State {
                 end: End::Never,
             })
             .collect(),
+        enrollment_tokens: vec![good("organizations/default/", "hq")],
         ..State::default()
     }
 }

@@ -6,6 +6,7 @@ mod checks;
 mod command;
 mod contexts;
 mod coordinator;
+mod enrollment;
 mod examples;
 mod execution;
 mod faults;
