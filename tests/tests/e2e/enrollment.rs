@@ -1,165 +1,22 @@
 //! Enrollment and TLS, with real binaries and real certificates: from the token to the records, and to the revocation.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::time::{Duration, Instant};
 
-use muster_identity::trust::{Shown, Trust, client_config};
-use muster_identity::{EnrollmentToken, SigningRequest, pem};
+use muster_identity::{EnrollmentToken, SigningRequest};
 use muster_proto::v1;
 use muster_proto::v1::enrollment_service_client::EnrollmentServiceClient;
-use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::identity_service_client::IdentityServiceClient;
-use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
-use muster_runner::dial::Dialer;
-use muster_tests::{Binary, LIMIT, Process, eventually, free_address};
-use tonic::service::interceptor::InterceptedService;
+use muster_tests::{LIMIT, eventually};
+use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
 
-const PARENT: &str = "organizations/default";
+use crate::secure::{PARENT, Secure, said, start};
 
 /// Within which time a revocation has effect on a stream that is open.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
-
-type Operator = InterceptedService<Channel, Box<dyn FnMut(Request<()>) -> Result<Request<()>, Status> + Send>>;
-
-/// A coordinator that speaks TLS.
-struct Secure {
-    folder: tempfile::TempDir,
-    address: SocketAddr,
-    arguments: Vec<&'static str>,
-    process: Process,
-}
-
-impl Secure {
-    async fn start(arguments: &[&'static str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let address = free_address();
-        let mut secure = Self {
-            process: start(folder.path(), address, arguments, None),
-            folder,
-            address,
-            arguments: arguments.to_vec(),
-        };
-        secure.ready().await;
-        secure
-    }
-
-    async fn ready(&mut self) {
-        self.process.until_logged("the coordinator is ready", LIMIT).await;
-    }
-
-    fn url(&self) -> String {
-        format!("https://{}", self.address)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn trust(&self) -> Trust {
-        let text = fs::read(self.data().join("ca.pem")).expect("it is published");
-        Trust::Authorities(pem::certificates(&text).expect("certificates"))
-    }
-
-    /// A channel, by which the certificate in this data folder of a runner is shown.
-    fn channel(&self, shown: Option<&Path>) -> Channel {
-        let shown = shown.map(|folder| {
-            let text = fs::read(folder.join("identity.pem")).expect("it has enrolled");
-            let key = pem::read_key(&text).expect("a key");
-            let certificate = pem::certificates(&text).expect("a certificate").remove(0);
-            let shown = Shown::default();
-            shown
-                .show(&certificate, key.secret_pkcs8_der())
-                .expect("they belong together");
-            std::sync::Arc::new(shown)
-        });
-        let config = client_config(&self.trust(), shown).expect("it can be trusted");
-        let endpoint = Endpoint::from_shared(self.url()).expect("an address").timeout(LIMIT);
-        endpoint.connect_with_connector_lazy(Dialer::new(config))
-    }
-
-    /// An admin of the staff.
-    fn operator(&self) -> Operator {
-        let token = fs::read_to_string(self.data().join("bootstrap-token")).expect("it was made");
-        let shown: tonic::metadata::MetadataValue<_> = format!("Bearer {}", token.trim()).parse().expect("a token");
-        InterceptedService::new(
-            self.channel(None),
-            Box::new(move |mut request: Request<()>| {
-                request.metadata_mut().insert("authorization", shown.clone());
-                Ok(request)
-            }),
-        )
-    }
-
-    async fn token(&self, life: Duration, uses_max: u32) -> String {
-        let create = v1::CreateEnrollmentTokenRequest {
-            parent: PARENT.to_owned(),
-            pool: "hq".to_owned(),
-            life: life.try_into().ok(),
-            uses_max,
-        };
-        let made = EnrollmentServiceClient::new(self.operator())
-            .create_enrollment_token(create)
-            .await;
-        made.expect("made").into_inner().token
-    }
-
-    fn enroll(&self, folder: &Path, token: &str, arguments: &[&str]) -> Output {
-        let mut command = Binary::Runner.command();
-        command
-            .args(["enroll", "--coordinator", &self.url(), "--token", token])
-            .args(arguments);
-        command.arg("--data-folder").arg(folder).env("HOME", "/nonexistent");
-        command.output().expect("it can be run")
-    }
-
-    fn runner(&self, folder: &Path) -> Process {
-        let mut command = Binary::Runner.command();
-        command
-            .args(["--coordinator", &self.url(), "--data-folder"])
-            .arg(folder);
-        Process::start(command, &folder.with_extension("log"))
-    }
-
-    async fn runners(&self) -> Vec<v1::Runner> {
-        let list = v1::ListRunnersRequest {
-            parent: PARENT.to_owned(),
-            ..Default::default()
-        };
-        let listed = RunnerRegistryServiceClient::new(self.operator())
-            .list_runners(list)
-            .await;
-        listed.expect("listed").into_inner().runners
-    }
-
-    async fn until_online(&self) -> v1::Runner {
-        eventually("a runner is online", LIMIT, async || {
-            let runners = self.runners().await;
-            let online = runners.iter().find(|runner| runner.online).cloned();
-            online.ok_or_else(|| format!("{runners:?}"))
-        })
-        .await
-    }
-}
-
-fn start(folder: &Path, address: SocketAddr, arguments: &[&str], failpoint: Option<&str>) -> Process {
-    let mut command = Binary::Coordinator.command();
-    command.arg("--data").arg(folder.join("data"));
-    command.args(["--listen", &address.to_string(), "--http-listen", "127.0.0.1:0"]);
-    command.args(arguments);
-    command.envs(failpoint.map(|at| (muster_failpoint::VARIABLE, at)));
-    Process::start(command, &folder.join("coordinator.log"))
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runner_enrolls_collects_over_mtls_renews_and_is_revoked_at_once() {
@@ -194,40 +51,7 @@ async fn a_runner_enrolls_collects_over_mtls_renews_and_is_revoked_at_once() {
     let mut runner = secure.runner(&folder);
     let online = secure.until_online().await;
     assert_eq!(online.pool, "hq");
-    let create = v1::CreateIntegrationRequest {
-        parent: PARENT.to_owned(),
-        integration: Some(v1::Integration {
-            display_name: "this machine".to_owned(),
-            connector: "host".to_owned(),
-            configuration: Some(prost_types::Struct::default()),
-            pool: "hq".to_owned(),
-            data_types: vec![v1::CollectionSchedule {
-                data_type: "user".to_owned(),
-                ..Default::default()
-            }],
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
-    let created = IntegrationServiceClient::new(secure.operator())
-        .create_integration(create)
-        .await;
-    let integration = created.expect("created").into_inner().name;
-    eventually("an execution is completed", LIMIT, async || {
-        let list = v1::ListExecutionsRequest {
-            parent: integration.clone(),
-            ..Default::default()
-        };
-        let listed = ExecutionServiceClient::new(secure.operator())
-            .list_executions(list)
-            .await;
-        let executions = listed.map_err(|status| status.to_string())?.into_inner().executions;
-        let done = executions
-            .iter()
-            .any(|one| one.status() == v1::ExecutionStatus::Completed);
-        done.then_some(()).ok_or_else(|| format!("{executions:?}"))
-    })
-    .await;
+    secure.collect().await;
     // It renews twice and more, and its stream goes on.
     let check_ins = |log: &str| log.matches("checked in").count();
     eventually("it has outlived its first certificate twice", LIMIT, async || {

@@ -32,6 +32,7 @@ mod remedies;
 mod restore;
 mod sealed;
 mod secrets;
+mod secure;
 mod shutdown;
 mod silence;
 mod tokens;
