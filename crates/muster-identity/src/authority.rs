@@ -7,13 +7,14 @@ use muster_core::time::Stamp;
 use muster_core::words::OrganizationId;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType, SerialNumber,
+    KeyUsagePurpose, PublicKeyData as _, SanType, SerialNumber,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 
 use crate::IdentityError;
+use crate::digest::fingerprint;
 use crate::request::SigningRequest;
 use crate::role::{Role, RunnerName};
 
@@ -74,9 +75,11 @@ impl Authority {
         now: Stamp,
     ) -> Result<(Vec<u8>, Vec<u8>), IdentityError> {
         let key = KeyPair::generate()?;
+        // Those of two coordinators are called differently: else whoever meets the wrong one hears of a bad signature, and not of another issuer.
+        let mark = &fingerprint(&key.subject_public_key_info()).to_string()[..8];
         let name = match owner {
-            Some(organization) => format!("Muster authority {number} of {organization}"),
-            None => format!("Muster authority {number} of the service"),
+            Some(organization) => format!("Muster authority {number} of {organization} ({mark})"),
+            None => format!("Muster authority {number} of the service ({mark})"),
         };
         let (mut params, _) = params(&name, now, AUTHORITY_LIFE)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

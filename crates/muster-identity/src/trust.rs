@@ -1,5 +1,7 @@
 //! By what a client knows the coordinator, and by what it shows who it is: the client's end of TLS.
 
+mod exact;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +24,8 @@ pub enum Trust {
     Authorities(Vec<CertificateDer<'static>>),
     /// By an authority with this fingerprint, whose certificate the coordinator shows beside its own: for the first time.
     Pin(Fingerprint),
+    /// By this very certificate, whatever it says: for who has it from a file of the coordinator's own machine.
+    Certificate(CertificateDer<'static>),
 }
 
 impl Trust {
@@ -51,6 +55,18 @@ impl Trust {
             ));
         }
         Ok(Self::Authorities(authorities))
+    }
+
+    /// What judges a coordinator's certificate by this.
+    ///
+    /// # Errors
+    /// [`IdentityError::Tls`] when an authority cannot be read, or there is none.
+    pub fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, IdentityError> {
+        Ok(match self {
+            Self::Authorities(authorities) => by_authorities(authorities)?,
+            Self::Pin(pin) => Arc::new(ByPin(*pin)),
+            Self::Certificate(certificate) => Arc::new(exact::ByCertificate(certificate.clone())),
+        })
     }
 }
 
@@ -93,14 +109,10 @@ impl ResolvesClientCert for Shown {
 /// # Errors
 /// [`IdentityError::Tls`] when an authority cannot be read, or there is none.
 pub fn client_config(trust: &Trust, shown: Option<Arc<Shown>>) -> Result<ClientConfig, IdentityError> {
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Authorities(authorities) => by_authorities(authorities)?,
-        Trust::Pin(pin) => Arc::new(ByPin(*pin)),
-    };
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(verifier);
+        .with_custom_certificate_verifier(trust.verifier()?);
     let mut config = match shown {
         Some(shown) => config.with_client_cert_resolver(shown),
         None => config.with_no_client_auth(),

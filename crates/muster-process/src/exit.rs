@@ -57,10 +57,13 @@ impl Termination for Exit {
     }
 }
 
-/// The error and its causes in one line: `cannot read the file: permission denied`.
+/// The error and its causes in one line: `cannot read the file: permission denied`. A cause that says no more than what it caused, as in what other crates
+/// pass on, is told once.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut told: Vec<String> = causes(error).map(ToString::to_string).collect();
+    told.dedup();
+    told.join(": ")
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -92,5 +95,11 @@ mod tests {
             source: io::Error::other("address in use").into(),
         };
         assert_eq!(chain(&error), "task `listener` has failed: address in use");
+
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct PassedOn(#[source] io::Error);
+        let error = PassedOn(io::Error::other("connection refused"));
+        assert_eq!(chain(&error), "connection refused");
     }
 }

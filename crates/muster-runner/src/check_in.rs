@@ -142,14 +142,14 @@ async fn carry(
     events: &mpsc::Sender<Event>,
 ) -> Result<(), End> {
     let channel = endpoint
-        .connect_with_connector(dialer)
+        .connect_with_connector(dialer.clone())
         .await
         .map_err(End::Unreachable)?;
     if events.send(Event::Connected).await.is_err() {
         return Ok(());
     }
     let mut client = RunnerServiceClient::new(channel).max_decoding_message_size(RECEIVED_BYTES_MAX);
-    let status = |status| End::Status(Box::new(status));
+    let status = |status| End::Status(Box::new(dialer.explain(status)));
     let mut incoming = client
         .check_in(ReceiverStream::new(outgoing))
         .await

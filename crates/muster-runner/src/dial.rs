@@ -1,5 +1,8 @@
 //! How a connection to the coordinator is made: by TCP, and by TLS over it where the address says `https`.
 
+mod overheard;
+mod trouble;
+
 use std::error::Error;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +10,32 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use hyper_util::rt::TokioIo;
+use muster_connector::{NamingIssuers, UntrustedBy};
+use muster_identity::IdentityError;
 use muster_identity::pki_types::ServerName;
+use muster_identity::trust::{Shown, Trust};
 use rustls::{AlertDescription, CertificateError, ClientConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
+use tonic::Status;
 use tonic::transport::Uri;
 use tower::Service;
+
+use self::overheard::{Fault, Overheard};
+pub use self::trouble::{Trouble, trouble};
+
+/// How a client speaks TLS with its coordinator, so that errors name who has issued a certificate that is not trusted. `shown` is its own certificate, if it
+/// has one to show.
+///
+/// # Errors
+/// [`IdentityError::Tls`] when an authority cannot be read, or there is none.
+pub fn client_config(trust: &Trust, shown: Option<Arc<Shown>>) -> Result<ClientConfig, IdentityError> {
+    let mut config = muster_identity::trust::client_config(trust, shown)?;
+    let verifier = NamingIssuers(trust.verifier()?);
+    config.dangerous().set_certificate_verifier(Arc::new(verifier));
+    Ok(config)
+}
 
 /// How TLS is spoken, or why it cannot be.
 type Protection = Result<Arc<ClientConfig>, String>;
@@ -23,6 +44,7 @@ type Protection = Result<Arc<ClientConfig>, String>;
 #[derive(Clone, Default)]
 pub struct Dialer {
     tls: Arc<Mutex<Option<Protection>>>,
+    fault: Fault,
 }
 
 impl std::fmt::Debug for Dialer {
@@ -45,6 +67,7 @@ impl Dialer {
     pub fn refusing(why: String) -> Self {
         Self {
             tls: Arc::new(Mutex::new(Some(Err(why)))),
+            fault: Fault::default(),
         }
     }
 
@@ -53,12 +76,31 @@ impl Dialer {
         *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ok(Arc::new(config)));
     }
 
+    /// A status as it is; or, where it says no more than that the newest connection broke and TLS knows why, one that says so, from which [`advice`] comes.
+    #[must_use]
+    pub fn explain(&self, status: Status) -> Status {
+        let Some(fault) = self.fault.get().filter(|_| status.details().is_empty()) else {
+            return status;
+        };
+        let mut explained = Status::unavailable(match &fault {
+            rustls::Error::AlertReceived(alert) => {
+                format!(
+                    "the coordinator has refused the TLS handshake: {}",
+                    trouble::words_of(*alert)
+                )
+            }
+            other => format!("TLS has failed: {other}"),
+        });
+        explained.set_source(Arc::new(fault));
+        explained
+    }
+
     fn config(&self) -> Option<Protection> {
         self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-type Connection = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+type Connection = Either<TcpStream, Box<Overheard>>;
 
 impl Service<Uri> for Dialer {
     type Response = TokioIo<Connection>;
@@ -71,11 +113,13 @@ impl Service<Uri> for Dialer {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let config = self.config();
-        Box::pin(async move { Ok(TokioIo::new(connect(&uri, config).await?)) })
+        let fault = self.fault.clone();
+        fault.set(None);
+        Box::pin(async move { Ok(TokioIo::new(connect(&uri, config, fault).await?)) })
     }
 }
 
-async fn connect(uri: &Uri, config: Option<Protection>) -> io::Result<Connection> {
+async fn connect(uri: &Uri, config: Option<Protection>, fault: Fault) -> io::Result<Connection> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
     let is_protected = uri.scheme_str() == Some("https");
     let host = uri.host().ok_or_else(|| invalid("the address has no host"))?;
@@ -90,8 +134,9 @@ async fn connect(uri: &Uri, config: Option<Protection>) -> io::Result<Connection
     let config = config.map_err(|why| invalid(&why))?;
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| invalid("the host is no name that a certificate can have"))?;
-    let stream = TlsConnector::from(config).connect(name, stream).await?;
-    Ok(Either::Right(Box::new(stream)))
+    let stream = TlsConnector::from(config).connect(name, stream).await;
+    let stream = stream.map_err(trouble::told)?;
+    Ok(Either::Right(Box::new(Overheard::new(stream, fault))))
 }
 
 /// What a person does about an error of TLS, if `error` comes from one.
@@ -99,9 +144,7 @@ async fn connect(uri: &Uri, config: Option<Protection>) -> io::Result<Connection
 pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let mut next = Some(error);
     while let Some(error) = next {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(tls) = tls.or_else(|| error.downcast_ref()) {
+        if let Some(tls) = trouble::of_cause(error) {
             return of_tls(tls);
         }
         next = error.source();
@@ -109,11 +152,19 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
     None
 }
 
+/// Whether the certificate there is of somebody who is not trusted, or is called as somebody who is.
+fn of_untrusted(error: &rustls::Error) -> bool {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => other.0.is::<UntrustedBy>(),
+        rustls::Error::InvalidCertificate(fault) => *fault == CertificateError::BadSignature,
+        _ => false,
+    }
+}
+
 fn of_tls(error: &rustls::Error) -> Option<&'static str> {
     match error {
         rustls::Error::AlertReceived(AlertDescription::CertificateExpired) => Some(
-            "the coordinator says that the runner's certificate expired too long ago: enroll it anew by `muster-runner enroll --again`, with a new token. \
-             If it should be good, compare the clocks",
+            "enroll the runner anew by `muster-runner enroll --again`, with a new token. If its certificate should be good, compare the clocks of both machines",
         ),
         rustls::Error::AlertReceived(
             AlertDescription::UnknownCA
@@ -123,10 +174,10 @@ fn of_tls(error: &rustls::Error) -> Option<&'static str> {
             | AlertDescription::UnsupportedCertificate
             | AlertDescription::DecryptError,
         ) => Some(
-            "the coordinator does not take the runner's certificate: it is of another coordinator, or its authority is not trusted any more. Enroll the runner \
-             anew by `muster-runner enroll --again`, with a new token",
+            "check the address: the runner may have enrolled at another coordinator. Or its authority is not trusted any more: enroll the runner anew by \
+             `muster-runner enroll --again`, with a new token",
         ),
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Some(
+        error if of_untrusted(error) => Some(
             "whoever is there is not the coordinator that this one trusts: check the address. If the coordinator has a certificate of another authority, name \
              that authority's file by `ca_file`; a proxy that looks into TLS has one, too",
         ),

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use muster_identity::authority::new_key;
 use muster_identity::token::EnrollmentToken;
-use muster_identity::trust::{Trust, client_config};
+use muster_identity::trust::Trust;
 use muster_identity::{IdentityError, Pin, SigningRequest, key_file, pem};
 use muster_proto::v1;
 use muster_proto::v1::identity_service_client::IdentityServiceClient;
 use tonic::Status;
 use tonic::transport::{Endpoint, Uri};
 
-use crate::dial::{self, Dialer};
+use crate::dial::{self, Dialer, client_config};
 use crate::identity::DataFolder;
 use crate::status::text_of;
 
@@ -102,8 +102,10 @@ pub(crate) async fn enroll(
         signing_request: signing_request.into(),
     };
     let dialer = Dialer::new(client_config(&trust, None)?);
-    let issued = client(coordinator, dialer).await?.enroll(request).await;
-    let issued = issued.map_err(|status| refused(coordinator, status))?.into_inner();
+    let issued = client(coordinator, dialer.clone()).await?.enroll(request).await;
+    let issued = issued
+        .map_err(|status| refused(coordinator, &dialer, status))?
+        .into_inner();
     let identity = Identity::issued(key, &issued)?;
     identity.write(folder.path())?;
     // The identity has the key now.
@@ -138,6 +140,6 @@ async fn client(
     Ok(IdentityServiceClient::new(channel))
 }
 
-fn refused(coordinator: &Uri, status: Status) -> EnrollError {
-    EnrollError::Refused(format!("{} (at {coordinator})", text_of(&status)))
+fn refused(coordinator: &Uri, dialer: &Dialer, status: Status) -> EnrollError {
+    EnrollError::Refused(format!("{} (at {coordinator})", text_of(&dialer.explain(status))))
 }

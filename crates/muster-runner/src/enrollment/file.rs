@@ -7,10 +7,12 @@ use std::sync::Arc;
 use muster_core::time::Stamp;
 use muster_identity::key_file::{self, KeyFileError};
 use muster_identity::pki_types::CertificateDer;
-use muster_identity::trust::{Shown, Trust, client_config};
+use muster_identity::trust::{Shown, Trust};
 use muster_identity::{IdentityError, RunnerName, judge, pem};
 use muster_proto::v1;
 use rustls::ClientConfig;
+
+use crate::dial::client_config;
 
 /// Its name.
 const FILE: &str = "identity.pem";

@@ -73,7 +73,9 @@ async fn renew(identity: &Identity, coordinator: &Uri, dialer: &Dialer) -> Resul
     };
     let mut client = client(coordinator, dialer.clone()).await?;
     let issued = client.renew_certificate(request).await;
-    let issued = issued.map_err(|status| refused(coordinator, status))?.into_inner();
+    let issued = issued
+        .map_err(|status| refused(coordinator, dialer, status))?
+        .into_inner();
     Ok(identity.renewed(&issued)?)
 }
 
