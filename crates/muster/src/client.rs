@@ -4,7 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use muster_identity::trust::{Trust, client_config};
+use muster_identity::trust::Trust;
 use muster_proto::v1::access_service_client::AccessServiceClient;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
 use muster_proto::v1::enrollment_service_client::EnrollmentServiceClient;
@@ -14,7 +14,7 @@ use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::organization_service_client::OrganizationServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
-use muster_runner::dial::Dialer;
+use muster_runner::dial::{Dialer, client_config};
 use serde::{Deserialize, Serialize};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -22,12 +22,9 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 
-use crate::contexts::{Organization, Token};
+use crate::contexts::Token;
 use crate::error::Error;
-use crate::settings::{Origin, Said};
-
-/// The variable that names a file with certificates of authorities, in PEM, that are trusted besides: such as `ca.pem` in the coordinator's data folder.
-const CA_FILE_VARIABLE: &str = "MUSTER_CA_FILE";
+use crate::settings::{Origin, Said, Settings};
 
 /// Longer than a slow network needs, shorter than a person's patience.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -162,19 +159,21 @@ macro_rules! services {
 
 impl Client {
     /// A client that connects with its first call, and anew when the connection has broken. To be called within a runtime.
-    pub fn new(server: &Said<Server>, organization: &Organization, token: Option<&Token>) -> Self {
-        let Said { value: server, origin } = server;
+    pub fn new(settings: &Settings) -> Self {
+        let Said { value: server, origin } = &settings.server;
         let place = match origin {
             Origin::Flag(_) | Origin::Default => server.url.clone(),
             Origin::Variable(_) | Origin::Context(_) => format!("{} (from {origin})", server.url),
         };
         Self {
             way: InterceptedService::new(
-                server.endpoint.connect_with_connector_lazy(dialer()),
-                Bearer::new(token),
+                server
+                    .endpoint
+                    .connect_with_connector_lazy(dialer(settings.ca_file.as_ref().map(|said| said.value.as_path()))),
+                Bearer::new(settings.token.as_ref().map(|said| &said.value)),
             ),
             place,
-            organization: organization.as_str().to_owned(),
+            organization: settings.organization.value.as_str().to_owned(),
         }
     }
 
@@ -211,11 +210,9 @@ impl Client {
     }
 }
 
-/// How connections are made: over `https` to whoever has a certificate of an authority that this system trusts, or one of the file that
-/// [`CA_FILE_VARIABLE`] names.
-fn dialer() -> Dialer {
-    let ca_file = std::env::var_os(CA_FILE_VARIABLE).filter(|file| !file.is_empty());
-    let trust = Trust::of_system(ca_file.as_deref().map(Path::new));
+/// How connections are made: over `https` to whoever has a certificate of an authority that this system trusts, or of one in this file.
+fn dialer(ca_file: Option<&Path>) -> Dialer {
+    let trust = Trust::of_system(ca_file);
     match trust.and_then(|trust| client_config(&trust, None)) {
         Ok(config) => Dialer::new(config),
         Err(error) => Dialer::refusing(error.to_string()),

@@ -2,6 +2,7 @@
 
 mod access;
 mod alert;
+mod authority;
 mod completion;
 mod configured;
 mod connector;
@@ -18,6 +19,7 @@ mod seal;
 mod status;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
@@ -99,6 +101,15 @@ struct Global {
         hide_env_values = true
     )]
     output: Option<Format>,
+    /// A file with certificates of authorities by which the coordinator is known besides those that this system trusts, in PEM [default: that of the context]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MUSTER_CA_FILE",
+        hide_env_values = true
+    )]
+    ca_file: Option<PathBuf>,
 }
 
 /// All that can be typed first.
@@ -138,6 +149,9 @@ enum Operation {
     #[command(subcommand, visible_alias = "runners")]
     Runner(runner::Command),
     Seal(seal::Args),
+    /// Show what certifies runners, and replace it
+    #[command(subcommand)]
+    Authority(authority::Command),
     /// Create, show, change, suspend and delete organizations: for those who operate the coordinator
     #[command(subcommand, visible_alias = "organizations")]
     Organization(organization::Command),
@@ -194,6 +208,13 @@ impl Cli {
                 "MUSTER_ORGANIZATION",
             ),
             output: said(&matches, "output", global.output.as_ref(), "--output", "MUSTER_OUTPUT"),
+            ca_file: said(
+                &matches,
+                "ca_file",
+                global.ca_file.as_ref(),
+                "--ca-file",
+                "MUSTER_CA_FILE",
+            ),
             // There is no flag for it: what is typed stands in the shell's history, and in the list of processes.
             token: None,
         };
@@ -241,13 +262,9 @@ fn operate(mut given: Given, operation: Operation) -> Result<Exit, Error> {
         .build()
         .map_err(Error::Runtime)?;
     let exit = runtime.block_on(async {
-        let asked_for = settings.output.map(|said| said.value);
+        let asked_for = settings.output.as_ref().map(|said| said.value);
         let mut session = Session {
-            client: Client::new(
-                &settings.server,
-                &settings.organization.value,
-                settings.token.as_ref().map(|said| &said.value),
-            ),
+            client: Client::new(&settings),
             output: Output::new(asked_for.unwrap_or(Format::Table)),
             asked_for,
         };
@@ -259,6 +276,7 @@ fn operate(mut given: Given, operation: Operation) -> Result<Exit, Error> {
             Operation::Logs(args) => logs::run(args, &mut session).await,
             Operation::Records(args) => records::run(args, &mut session).await,
             Operation::Runner(command) => runner::run(command, &mut session).await,
+            Operation::Authority(command) => authority::run(command, &mut session).await,
             Operation::Seal(args) => seal::run(args, &mut session).await,
             Operation::Connector(command) => connector::run(*command, &mut session).await,
             Operation::Organization(command) => organization::run(command, &mut session).await,

@@ -4,7 +4,8 @@
 //! context = "hq"
 //!
 //! [contexts.hq]
-//! server = "http://127.0.0.1:7443"
+//! server = "https://coordinator.internal:7443"
+//! ca_file = "/etc/muster/ca.pem"
 //! organization = "default"
 //! output = "table"
 //! ```
@@ -174,6 +175,9 @@ pub struct Context {
     /// How results are printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Format>,
+    /// The file with the certificates of authorities by which that coordinator is known, besides those that the system trusts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
     /// What is shown to the coordinator: see `muster login`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,

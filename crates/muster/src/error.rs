@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use muster_process::ConfigError;
 use muster_proto::v1::ErrorReason;
+use muster_runner::dial::Trouble;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -23,6 +24,14 @@ pub enum Error {
         doing: String,
         server: String,
         reason: String,
+    },
+    /// Somebody is there with whom TLS cannot be spoken as with the coordinator.
+    #[error("cannot {doing}: whoever is at {server} is not known to be the coordinator: {reason}")]
+    Unproven {
+        doing: String,
+        server: String,
+        reason: String,
+        trouble: Trouble,
     },
     /// Somebody is there, and says nothing.
     #[error("cannot {doing}: the coordinator at {server} did not answer in time")]
@@ -224,6 +233,15 @@ impl Error {
                 next: None,
             }));
         }
+        if let Some(trouble) = muster_runner::dial::trouble(status) {
+            let reason = root_cause(status);
+            return Self::Unproven {
+                doing,
+                server,
+                reason,
+                trouble,
+            };
+        }
         // Without a reason of ours it is not the coordinator who speaks, but the way to it.
         match status.code() {
             Code::Unavailable => Self::Unreachable {
@@ -266,7 +284,8 @@ impl Error {
             Self::Refused(refusal) => matches!(refusal.reason, Some(ErrorReason::NotReady | ErrorReason::ShuttingDown)),
             // A connection that is cut in the middle of an answer looks like this.
             Self::Stranger { code, .. } => matches!(code, Code::Unknown | Code::Internal),
-            Self::Unknown { .. }
+            Self::Unproven { .. }
+            | Self::Unknown { .. }
             | Self::Ambiguous { .. }
             | Self::ConfigurationUnreadable { .. }
             | Self::ConfigurationUnusable { .. }

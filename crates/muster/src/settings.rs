@@ -2,6 +2,7 @@
 //! flag names says what a flag says.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::client::Server;
 use crate::contexts::{Context, ContextName, Contexts, Organization, Token};
@@ -54,6 +55,7 @@ pub struct Given {
     pub server: Option<Said<Server>>,
     pub organization: Option<Said<Organization>>,
     pub output: Option<Said<Format>>,
+    pub ca_file: Option<Said<PathBuf>>,
     pub token: Option<Said<Token>>,
 }
 
@@ -66,6 +68,8 @@ pub struct Settings {
     pub organization: Said<Organization>,
     /// How results are printed; `None`: as the command does it when nobody says.
     pub output: Option<Said<Format>>,
+    /// The certificates of authorities by which the coordinator is known, besides those that this system trusts; `None`: no others.
+    pub ca_file: Option<Said<PathBuf>>,
     /// What is shown to the coordinator; `None`: nothing.
     pub token: Option<Said<Token>>,
 }
@@ -91,11 +95,12 @@ impl Settings {
                 })
             ),
         };
-        // A token is for the coordinator that it was given for, and no other is shown it.
-        let token_is_for = context.server.clone();
+        // A token is for the coordinator that it was given for, and no other is shown it. Nor is another known by this one's authority.
+        let kept_for = context.server.clone();
         let server = chosen.first(given.server, context.server);
-        let is_that_one = server.as_ref().map(|said| &said.value) == token_is_for.as_ref();
+        let is_that_one = server.as_ref().map(|said| &said.value) == kept_for.as_ref();
         let token = chosen.first(given.token, context.token.filter(|_| is_that_one));
+        let ca_file = chosen.first(given.ca_file, context.ca_file.filter(|_| is_that_one));
         let organization = chosen.first(given.organization, context.organization);
         Ok(Self {
             server: server.unwrap_or_else(|| {
@@ -113,6 +118,7 @@ impl Settings {
                 )
             }),
             output: chosen.first(given.output, context.output),
+            ca_file,
             token,
         })
     }

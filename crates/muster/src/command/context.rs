@@ -91,6 +91,8 @@ struct Document<'a> {
     organization: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_file: Option<String>,
     /// Whether there is a token. What it is is nobody's business.
     logged_in: bool,
 }
@@ -104,6 +106,7 @@ fn list(contexts: &Contexts, output: &mut Output) -> Result<Exit, Error> {
             server: context.server.as_ref().map(|server| server.url()),
             organization: context.organization.as_ref().map(|one| one.as_str()),
             output: context.output.map(Format::as_str),
+            ca_file: context.ca_file.as_ref().map(|file| file.display().to_string()),
             logged_in: context.token.is_some(),
         });
         output.documents(&all.collect::<Vec<_>>())?;

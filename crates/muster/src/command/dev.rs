@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::follow::{Follow, News};
 use crate::output::words::has_ended;
 use crate::output::{Format, Output, note};
-use crate::settings::{Origin, Said};
+use crate::settings::{Origin, Said, Settings};
 
 /// What the integration is called, and whom it may name.
 const INTEGRATION: &str = "this machine";
@@ -170,8 +170,17 @@ async fn dev(args: Args, tasks: Tasks) -> Result<(), DevError> {
         value: url.parse::<Server>().map_err(DevError::Address)?,
         origin: Origin::Default,
     };
-    let organization = ORGANIZATION.parse().expect("letters make an organization's id");
-    let client = Client::new(&server, &organization, None);
+    let organization = Said {
+        value: ORGANIZATION.parse().expect("letters make an organization's id"),
+        origin: Origin::Default,
+    };
+    let client = Client::new(&Settings {
+        server,
+        organization,
+        output: None,
+        ca_file: None,
+        token: None,
+    });
     connector_is_offered(&client).await?;
     let mut follow = Follow::new(&client, client.parent(), &[]);
     // The watch begins before the work does, so that every status is seen.

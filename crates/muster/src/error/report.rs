@@ -5,6 +5,7 @@ use std::io;
 
 use muster_process::ConfigError;
 use muster_proto::v1::ErrorReason;
+use muster_runner::dial::Trouble;
 
 use super::{Error, Refusal};
 use crate::output::text::{clean, cut_words};
@@ -18,7 +19,12 @@ impl Error {
                 "name another coordinator with --server URL, MUSTER_SERVER or `muster context use`, or start one here with `muster dev`"
                     .to_owned(),
             ),
+            Self::Unproven { trouble, .. } => Some(next_of(*trouble).to_owned()),
             Self::Silent { .. } => Some("try again, or look at the coordinator's own log".to_owned()),
+            Self::Stranger { server, .. } if server.starts_with("http://") => Some(format!(
+                "check the address (muster context show): a coordinator that is not started with `insecure` is reached by https://; or it is older than this muster ({})",
+                env!("CARGO_PKG_VERSION")
+            )),
             Self::Stranger { .. } => Some(format!(
                 "check the address (muster context show), and that the coordinator is not older than this muster ({})",
                 env!("CARGO_PKG_VERSION")
@@ -82,6 +88,23 @@ impl Error {
         }
         // What was typed is told again, whatever it was.
         report.lines().map(|line| cut_words(&clean(line)) + "\n").collect()
+    }
+}
+
+/// What to do where TLS has failed.
+fn next_of(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Untrusted => {
+            "if it is your coordinator, name the file with its authority's certificate by --ca-file FILE (`ca.pem` in its data folder); `muster login --ca-file FILE` keeps it"
+        }
+        Trouble::OtherName => {
+            "use the name that the certificate has, or add this one to the coordinator's `public_names`"
+        }
+        Trouble::NotNow => "compare the clocks of both machines",
+        Trouble::Plain => {
+            "a coordinator that is started with `insecure`, as `muster dev` is, is reached by --server http://HOST:PORT"
+        }
+        Trouble::ShownRefused => "check the address (muster context show)",
     }
 }
 

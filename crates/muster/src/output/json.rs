@@ -38,7 +38,8 @@ document!(
     Organization,
     EnrollmentToken,
     CreatedEnrollmentToken,
-    RunnerIdentity
+    RunnerIdentity,
+    Authority
 );
 
 /// A message, to be written as JSON.

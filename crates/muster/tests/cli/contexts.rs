@@ -147,6 +147,51 @@ file          {}
 }
 
 #[tokio::test]
+async fn a_file_of_authorities_is_kept_by_where_it_is_and_for_that_coordinator_alone() {
+    let home = home();
+    let set = [
+        "context",
+        "set",
+        "hq",
+        "--server",
+        "https://hq:1",
+        "--ca-file",
+        "pems/hq.pem",
+    ];
+    let mut command = command_in(home.path(), &set);
+    command.current_dir(home.path());
+    finish(command.spawn().expect("it starts")).await;
+    let kept = std::fs::canonicalize(home.path())
+        .expect("it is there")
+        .join("pems/hq.pem");
+    let kept = kept.to_str().expect("UTF-8");
+    let shown = async |flags: &[&str]| {
+        let all: Vec<&str> = ["context", "show", "--output", "json"]
+            .iter()
+            .chain(flags)
+            .copied()
+            .collect();
+        run_in(home.path(), &all).await.json()
+    };
+    let own = shown(&[]).await;
+    assert_eq!(own["ca_file"], kept, "{own}");
+    assert_eq!(own["ca_file_from"], "context `hq`");
+    assert!(shown(&["--server", "https://lab:1"]).await["ca_file"].is_null());
+    assert_eq!(shown(&["--ca-file", "/x.pem"]).await["ca_file"], "/x.pem");
+    run_in(home.path(), &["context", "set", "hq", "--server", "https://lab:1"]).await;
+    assert!(!file(home.path()).contains("ca_file"), "{}", file(home.path()));
+    // What cannot be read is told as such, and nobody is asked without it.
+    let coordinator = two().await;
+    let url = coordinator.url.replace("http:", "https:");
+    let asked = run_in(home.path(), &["--server", &url, "--ca-file", "/nowhere.pem", "whoami"]).await;
+    assert!(
+        asked.code == 1 && asked.stderr.contains("cannot read /nowhere.pem"),
+        "{}",
+        asked.stderr
+    );
+}
+
+#[tokio::test]
 async fn a_mistyped_context_gets_the_nearest_one() {
     let home = home();
     run_in(home.path(), &["context", "set", "berlin", "--server", "http://hq:1"]).await;

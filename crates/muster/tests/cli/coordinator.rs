@@ -47,6 +47,7 @@ pub struct State {
     pub runners: Vec<Runner>,
     pub revoked_runners: Vec<String>,
     pub enrollment_tokens: Vec<EnrollmentToken>,
+    pub authority: Authority,
     pub enrollment_asked: Vec<CreateEnrollmentTokenRequest>,
     pub incidents: Vec<Incident>,
     pub connectors: Vec<Connector>,

@@ -1,9 +1,9 @@
-//! `muster runner enroll-token` and `muster runner revoke`.
+//! `muster runner enroll-token`, `muster runner revoke` and `muster authority`.
 
 use muster_proto::v1::enrollment_service_server::EnrollmentService;
 use muster_proto::v1::{
-    Authority, CreateEnrollmentTokenRequest, CreateHostedEnrollmentTokenRequest, CreatedEnrollmentToken,
-    EnrollmentToken, GetAuthorityRequest, GetRunnerIdentityRequest, GetServiceAuthorityRequest,
+    Authority, AuthorityGeneration, CreateEnrollmentTokenRequest, CreateHostedEnrollmentTokenRequest,
+    CreatedEnrollmentToken, EnrollmentToken, GetAuthorityRequest, GetRunnerIdentityRequest, GetServiceAuthorityRequest,
     ListEnrollmentTokensRequest, ListEnrollmentTokensResponse, ListHostedEnrollmentTokensRequest,
     RevokeEnrollmentTokenRequest, RevokeHostedEnrollmentTokenRequest, RevokeHostedRunnerRequest, RevokeRunnerRequest,
     RotateAuthorityRequest, RotateServiceAuthorityRequest, RunnerIdentity,
@@ -63,6 +63,21 @@ impl Services {
         let found = found.ok_or_else(|| refusal(Code::NotFound, "ENROLLMENT_TOKEN_NOT_FOUND", "there is none"))?;
         found.revoke_time = ago(0);
         Ok(Response::new(found.clone()))
+    }
+
+    fn rotate(&self, overlap: Option<prost_types::Duration>) -> Result<Response<Authority>, Status> {
+        let mut state = self.open("RotateAuthority")?;
+        let until = ahead(u64::try_from(overlap.unwrap_or_default().seconds).unwrap_or_default());
+        let next = AuthorityGeneration {
+            number: 2,
+            fingerprint: "fedcba9876543210".repeat(4),
+            ..authority().generations.remove(0)
+        };
+        for one in &mut state.authority.generations {
+            one.trusted_until_time = until;
+        }
+        state.authority.generations.push(next);
+        Ok(Response::new(state.authority.clone()))
     }
 
     fn revoke_runner_of(&self, name: String) -> Result<Response<RunnerIdentity>, Status> {
@@ -143,26 +158,42 @@ impl EnrollmentService for Services {
         Err(Status::unimplemented(UNUSED))
     }
 
-    async fn get_authority(&self, _: Request<GetAuthorityRequest>) -> Result<Response<Authority>, Status> {
-        Err(Status::unimplemented(UNUSED))
+    async fn get_authority(&self, request: Request<GetAuthorityRequest>) -> Result<Response<Authority>, Status> {
+        assert_eq!(request.into_inner().name, "organizations/default/authority");
+        Ok(Response::new(self.open("GetAuthority")?.authority.clone()))
     }
 
-    async fn rotate_authority(&self, _: Request<RotateAuthorityRequest>) -> Result<Response<Authority>, Status> {
-        Err(Status::unimplemented(UNUSED))
+    async fn rotate_authority(&self, request: Request<RotateAuthorityRequest>) -> Result<Response<Authority>, Status> {
+        let request = request.into_inner();
+        assert_eq!(request.name, "organizations/default/authority");
+        self.rotate(request.overlap)
     }
 
     async fn get_service_authority(
         &self,
         _: Request<GetServiceAuthorityRequest>,
     ) -> Result<Response<Authority>, Status> {
-        Err(Status::unimplemented(UNUSED))
+        Ok(Response::new(self.open("GetServiceAuthority")?.authority.clone()))
     }
 
     async fn rotate_service_authority(
         &self,
-        _: Request<RotateServiceAuthorityRequest>,
+        request: Request<RotateServiceAuthorityRequest>,
     ) -> Result<Response<Authority>, Status> {
-        Err(Status::unimplemented(UNUSED))
+        self.rotate(request.into_inner().overlap)
+    }
+}
+
+/// One that signs since a minute.
+pub fn authority() -> Authority {
+    Authority {
+        generations: vec![AuthorityGeneration {
+            number: 1,
+            fingerprint: "0123456789abcdef".repeat(4),
+            certificate: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".to_owned(),
+            begin_time: ago(60),
+            trusted_until_time: None,
+        }],
     }
 }
 
@@ -247,4 +278,42 @@ async fn a_runner_is_revoked_by_its_name() {
     assert_eq!(revoked.code, 0, "{}", revoked.stderr);
     assert!(revoked.stdout.contains("revoked runner `rack-7`"), "{}", revoked.stdout);
     assert_eq!(coordinator.state().revoked_runners, [RACK]);
+}
+
+#[tokio::test]
+async fn an_authority_is_shown_and_another_generation_signs_when_it_is_rotated() {
+    let coordinator = Coordinator::start(State {
+        authority: authority(),
+        ..State::default()
+    })
+    .await;
+    let shown = run(&coordinator.url, &["authority", "show"]).await;
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    assert!(
+        shown.stdout.contains("signs") && shown.stdout.contains("0123456789abcdef…"),
+        "{}",
+        shown.stdout
+    );
+    let rotated = run(&coordinator.url, &["authority", "rotate", "--overlap", "2h"]).await;
+    assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    assert!(
+        rotated.stdout.contains("trusted") && rotated.stdout.contains("fedcba9876543210…"),
+        "{}",
+        rotated.stdout
+    );
+    let until = coordinator.state().authority.generations[0].trusted_until_time;
+    let expected = ahead(7_200).expect("a time").seconds;
+    assert!(
+        until.is_some_and(|until| (until.seconds - expected).abs() < 60),
+        "{until:?}"
+    );
+    // Both are given to clients as long as both are trusted.
+    let both = run(&coordinator.url, &["authority", "show", "--service", "--pem"]).await;
+    assert_eq!(both.stdout.matches("BEGIN CERTIFICATE").count(), 2, "{}", both.stdout);
+    coordinator.state().authority.generations[0].trusted_until_time = ago(1);
+    let one = run(&coordinator.url, &["authority", "show", "--pem"]).await;
+    assert_eq!(one.stdout.matches("BEGIN CERTIFICATE").count(), 1, "{}", one.stdout);
+    coordinator.state().authority.generations.clear();
+    let none = run(&coordinator.url, &["authority", "show"]).await;
+    assert!(none.stderr.contains("enroll-token create"), "{}", none.stderr);
 }

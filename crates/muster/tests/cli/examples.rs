@@ -17,7 +17,7 @@ use crate::alerts::incident;
 use crate::checks::checks;
 use crate::command::{PATIENCE, run_in};
 use crate::coordinator::{Coordinator, End, Script, State};
-use crate::enrollment::good;
+use crate::enrollment::{authority, good};
 use crate::organizations::acme;
 use crate::things::*;
 
@@ -121,6 +121,7 @@ fn state() -> State {
         tokens: vec![token()],
         connectors: vec![host, ldap],
         organizations: vec![acme()],
+        authority: authority(),
         records: (0..8)
             .map(|_| Script {
                 messages: vec![ReadRecordsResponse {

@@ -10,7 +10,7 @@ use crate::command::context::tell;
 use crate::contexts::{Context, ContextName, Contexts, Token};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::settings::{Given, Said, Settings};
+use crate::settings::{Given, Origin, Said, Settings};
 
 /// What a context is called that is made here, when nobody says.
 const CONTEXT_DEFAULT: &str = "default";
@@ -21,11 +21,12 @@ const TOKEN_BYTES_MAX: u64 = 4_096;
 /// Log in to a coordinator: it is asked who the token's owner is, and the token is kept in the context
 ///
 /// The token is asked for on the terminal, without an echo, or read from standard input. It has no flag, since what is typed stands in the shell's history. The
-/// variable `MUSTER_TOKEN` goes before what is kept.
+/// variable `MUSTER_TOKEN` goes before what is kept. The file that `--ca-file` names is kept in the context, too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   muster login --server http://127.0.0.1:7443
+  muster login --server https://coordinator.internal:7443 --ca-file ca.pem
   muster --context hq login --server http://127.0.0.1:7443
   muster login --token-stdin < token-file")]
 pub struct Args {
@@ -42,7 +43,7 @@ pub fn run(args: Args, given: Given) -> Result<Exit, Error> {
         .iter()
         .find(|(one, _)| **one == name)
         .map(|(_, context)| context.clone());
-    let settings = settings(given, &contexts, &name, kept.as_ref())?;
+    let mut settings = settings(given, &contexts, &name, kept.as_ref())?;
     if let Some(other) = kept
         .and_then(|context| context.server)
         .filter(|kept| *kept != settings.server.value)
@@ -54,11 +55,20 @@ pub fn run(args: Args, given: Given) -> Result<Exit, Error> {
         });
     }
     let token = read(args.token_stdin, &settings.server.value)?;
-    let told = ask(&settings, &token)?;
+    settings.token = Some(Said {
+        value: token.clone(),
+        origin: Origin::Default,
+    });
+    let told = ask(&settings)?;
+    // It is used from other folders, too.
+    let ca_file = settings
+        .ca_file
+        .map(|said| std::path::absolute(&said.value).unwrap_or(said.value));
     let organization = told.scope.strip_prefix("organizations/").map(str::to_owned);
     contexts.set(name.clone(), |context| {
         context.server = Some(settings.server.value.clone());
         context.token = Some(token);
+        context.ca_file = ca_file;
         if context.organization.is_none() {
             context.organization = organization.and_then(|organization| organization.parse().ok());
         }
@@ -93,7 +103,7 @@ fn settings(
         Some(_) => given.context.or_else(|| {
             Some(Said {
                 value: name.clone(),
-                origin: crate::settings::Origin::Default,
+                origin: Origin::Default,
             })
         }),
         None => None,
@@ -124,13 +134,13 @@ fn read(from_stdin: bool, server: &Server) -> Result<Token, Error> {
     text.parse().map_err(unusable)
 }
 
-fn ask(settings: &Settings, token: &Token) -> Result<WhoAmIResponse, Error> {
+fn ask(settings: &Settings) -> Result<WhoAmIResponse, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
     runtime.block_on(async {
-        let client = Client::new(&settings.server, &settings.organization.value, Some(token));
+        let client = Client::new(settings);
         let told = client.access().who_am_i(WhoAmIRequest {}).await;
         let told = told.map_err(|status| client.error("log in", &status))?;
         Ok(told.into_inner())

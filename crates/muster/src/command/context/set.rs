@@ -11,9 +11,10 @@ use crate::settings::{Given, Origin, Said};
 #[command(after_help = "\
 Examples:
   muster context set hq --server http://127.0.0.1:7443
+  muster context set hq --server https://coordinator.internal:7443 --ca-file ca.pem
   muster context set hq --organization acme --output jsonl
 
-It keeps --server, --organization and --output as they are given here; what is not given stays as it was, or as it is without a context.")]
+It keeps --server, --ca-file, --organization and --output as they are given here; what is not given stays as it was, or as it is without a context.")]
 pub struct Args {
     /// What to call it
     name: ContextName,
@@ -25,11 +26,16 @@ pub fn run(args: Args, mut contexts: Contexts, given: Given) -> Result<Exit, Err
     let is_new = contexts.set(name.clone(), |context| {
         // What a variable says is said to this shell, not to the file.
         if let Some(server) = by_flag(given.server) {
-            // A token is for the coordinator that it was given for.
+            // They are for the coordinator that they were given for.
             if context.server.as_ref() != Some(&server) {
                 context.token = None;
+                context.ca_file = None;
             }
             context.server = Some(server);
+        }
+        if let Some(file) = by_flag(given.ca_file) {
+            // It is used from other folders, too.
+            context.ca_file = Some(std::path::absolute(&file).unwrap_or(file));
         }
         if let Some(organization) = by_flag(given.organization) {
             context.organization = Some(organization);

@@ -31,6 +31,8 @@ struct Document<'a> {
     organization_from: String,
     output: &'a str,
     output_from: String,
+    ca_file: Option<String>,
+    ca_file_from: Option<String>,
     file: Option<String>,
 }
 
@@ -56,7 +58,10 @@ pub fn run(args: &Args, contexts: &Contexts, mut given: Given) -> Result<Exit, E
     let mut output = Output::new(printed.value);
     let file = contexts.path().map(|path| path.display().to_string());
     let Settings {
-        server, organization, ..
+        server,
+        organization,
+        ca_file,
+        ..
     } = &settings;
     if output.is_for_programs() {
         output.document(&Document {
@@ -67,6 +72,8 @@ pub fn run(args: &Args, contexts: &Contexts, mut given: Given) -> Result<Exit, E
             organization_from: organization.origin.to_string(),
             output: printed.value.as_str(),
             output_from: printed.origin.to_string(),
+            ca_file: ca_file.as_ref().map(|said| said.value.display().to_string()),
+            ca_file_from: ca_file.as_ref().map(|said| said.origin.to_string()),
             file,
         })?;
         output.flush()?;
@@ -81,6 +88,9 @@ pub fn run(args: &Args, contexts: &Contexts, mut given: Given) -> Result<Exit, E
     facts.add("server", with(server.value.url(), &server.origin));
     facts.add("organization", with(organization.value.as_str(), &organization.origin));
     facts.add("output", with(printed.value.as_str(), &printed.origin));
+    if let Some(said) = ca_file {
+        facts.add("ca file", with(&said.value.display().to_string(), &said.origin));
+    }
     facts.add("file", file.unwrap_or_default());
     for line in facts.lines() {
         output.line(line)?;
