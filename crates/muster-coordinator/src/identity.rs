@@ -2,8 +2,8 @@
 
 mod authorities;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use muster_core::decide::identity::create_token::CreateToken;
@@ -27,6 +27,9 @@ use crate::clock;
 use crate::settings::Settings;
 use crate::status::ServiceError;
 use authorities::Authorities;
+
+/// The file in the data folder with the certificates by which the coordinator is known.
+pub(crate) const AUTHORITIES_FILE: &str = "ca.pem";
 
 /// What a runner is told when it is certified.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ struct Inner {
     certifies_coordinator: bool,
     /// Whoever has it makes an authority: two of one number would be made in vain.
     rotating: tokio::sync::Mutex<()>,
+    /// Where the service's authority is published, and what was.
+    published: (PathBuf, Mutex<Vec<CertificateDer<'static>>>),
 }
 
 /// An authority that signs, and its ordinal.
@@ -81,9 +86,11 @@ impl Registrar {
             renewal_grace: settings.renewal_grace,
             certifies_coordinator: settings.tls_certificate.is_none(),
             rotating: tokio::sync::Mutex::default(),
+            published: (settings.data.join(AUTHORITIES_FILE), Mutex::default()),
         };
         let registrar = Self { inner: Arc::new(inner) };
         registrar.signer(None).await?;
+        registrar.publish();
         Ok(registrar)
     }
 
@@ -258,16 +265,25 @@ impl Registrar {
         })
     }
 
-    /// Writes the certificates of the service's authority into the data folder, for whoever on this machine wants to know the coordinator by it.
-    pub(crate) fn publish(&self, data: &Path) {
+    /// Writes the certificates of the service's authority that are trusted into the data folder, for whoever on this machine wants to know the coordinator by
+    /// them; unless they are there already.
+    pub(crate) fn publish(&self) {
         let trusted = self.inner.authorities.trusted(None, clock::now().stamp);
+        let (file, published) = &self.inner.published;
+        let mut published = published.lock().unwrap_or_else(PoisonError::into_inner);
+        if *published == trusted {
+            return;
+        }
         let text: String = trusted
             .iter()
             .map(|one| muster_identity::pem::certificate(one))
             .collect();
-        let (file, new) = (data.join("ca.pem"), data.join("ca.pem.new"));
-        if let Err(error) = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &file)) {
-            tracing::warn!(file = %file.display(), %error, "the authority's certificate cannot be written there");
+        let new = file.with_extension("pem.new");
+        match std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, file)) {
+            Ok(()) => *published = trusted,
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "the authority's certificate cannot be written there");
+            }
         }
     }
 
@@ -348,6 +364,9 @@ impl Registrar {
         };
         self.ask(by, IdentityCommand::Rotate(rotate)).await?;
         self.inner.authorities.reload(&self.inner.shard, owner).await?;
+        if owner.is_none() {
+            self.publish();
+        }
         let owner = owner.map_or("the service", OrganizationId::as_str);
         tracing::info!(owner, number, "an authority was made");
         Ok(())

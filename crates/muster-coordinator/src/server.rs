@@ -249,9 +249,6 @@ impl Coordinator {
             ),
             None => None,
         };
-        if let Some(registrar) = &registrar {
-            registrar.publish(&self.settings.data);
-        }
         let acceptor = match &registrar {
             Some(registrar) => Some(protect(registrar, &self.settings, &tasks).await?),
             None => None,

@@ -36,6 +36,7 @@ mod secure;
 mod shutdown;
 mod silence;
 mod tokens;
+mod typed;
 mod verify;
 mod watching;
 

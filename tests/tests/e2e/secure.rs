@@ -123,6 +123,13 @@ impl Secure {
         Process::start(command, &folder.with_extension("log"))
     }
 
+    /// What `muster` answers to these words, of whoever has this home folder.
+    pub(crate) fn muster(&self, home: &Path, words: &[&str]) -> Output {
+        let mut command = Binary::Cli.command();
+        command.env("HOME", home).env_remove("XDG_CONFIG_HOME").args(words);
+        command.output().expect("it can be run")
+    }
+
     pub(crate) async fn runners(&self) -> Vec<v1::Runner> {
         let list = v1::ListRunnersRequest {
             parent: PARENT.to_owned(),

@@ -14,7 +14,7 @@ use super::text::TokenText;
 use crate::clock;
 
 /// The file in the data folder that it is written to when nobody looks at a terminal.
-const FILE: &str = "bootstrap-token";
+pub(crate) const FILE: &str = "bootstrap-token";
 
 /// What its owner is called.
 const NAME: &str = "bootstrap";

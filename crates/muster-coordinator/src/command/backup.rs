@@ -32,6 +32,8 @@ docs/backup.md goes through it, and through the way back.";
 pub(super) struct BackUp {
     #[command(flatten)]
     kept: Kept,
+    #[command(flatten)]
+    shown: serving::Shown,
     /// Put it in the place of a file that is there
     #[arg(long)]
     replace: bool,
@@ -55,7 +57,7 @@ impl BackUp {
             Err(held @ StoreError::Locked { .. }) => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 runtime.block_on(async {
-                    let client = serving::client(settings.listen, &held).await?;
+                    let client = serving::client(&settings, &self.shown, &held).await?;
                     of_serving(client, &mut draft, &mut progress).await
                 })?;
             }

@@ -1,7 +1,6 @@
 //! `muster-coordinator verify`: whether all that a coordinator keeps is whole.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
 use muster_core::state::State;
@@ -36,6 +35,8 @@ It ends with 0 when all is whole, with 3 when something is damaged, with 1 when 
 pub(super) struct Verify {
     #[command(flatten)]
     kept: Kept,
+    #[command(flatten)]
+    shown: serving::Shown,
     /// How the findings are printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
@@ -58,7 +59,10 @@ impl Verify {
         let verified = match verified {
             Err(held @ StoreError::Locked { .. }) => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(verify_serving(settings.listen, &held, &mut report))?;
+                runtime.block_on(async {
+                    let client = serving::client(&settings, &self.shown, &held).await?;
+                    verify_serving(client, &mut report).await
+                })?;
                 return Ok(report.end()?);
             }
             verified => verified?,
@@ -85,8 +89,7 @@ impl Verify {
 }
 
 /// Has the coordinator that serves the store verify it.
-async fn verify_serving(address: SocketAddr, held: &StoreError, report: &mut Report) -> Result<(), Failure> {
-    let mut client = serving::client(address, held).await?;
+async fn verify_serving(mut client: serving::Client, report: &mut Report) -> Result<(), Failure> {
     let answer = client.verify(v1::VerifyRequest {}).await;
     let mut told = answer.map_err(|status| serving::failed(&status))?.into_inner();
     while let Some(next) = told.message().await.map_err(|status| serving::failed(&status))? {

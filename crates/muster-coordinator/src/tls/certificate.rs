@@ -111,10 +111,12 @@ impl ServerCertificate {
         })
     }
 
-    /// Sees to it that it is always good, until `stop`. What fails is logged, and tried again; what is shown goes on being shown.
+    /// Sees to it that it is always good, and that what is published leads to it, until `stop`. What fails is logged, and tried again; what is shown goes on being shown.
     pub(crate) async fn keep_good(self: Arc<Self>, registrar: Registrar, stop: CancellationToken) {
         let mut failing = false;
         while let Some(()) = stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await {
+            // What is trusted changes with the end of an overlap, too.
+            registrar.publish();
             match self.look(&registrar).await {
                 Ok(renewed) => {
                     failing = false;
