@@ -39,6 +39,7 @@ mod tokens;
 mod typed;
 mod verify;
 mod watching;
+mod wrong_certificates;
 
 /// The accounts of a source whose collection takes a few seconds, so that something can happen to it meanwhile.
 const SLOW_ACCOUNTS: u32 = 120_000;

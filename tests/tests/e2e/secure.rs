@@ -94,8 +94,13 @@ impl Secure {
     }
 
     pub(crate) async fn token(&self, life: Duration, uses_max: u32) -> String {
+        self.token_of(PARENT, life, uses_max).await
+    }
+
+    /// A token for runners of the pool `hq` of this organization.
+    pub(crate) async fn token_of(&self, parent: &str, life: Duration, uses_max: u32) -> String {
         let create = v1::CreateEnrollmentTokenRequest {
-            parent: PARENT.to_owned(),
+            parent: parent.to_owned(),
             pool: "hq".to_owned(),
             life: life.try_into().ok(),
             uses_max,
