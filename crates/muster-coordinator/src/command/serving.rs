@@ -122,6 +122,13 @@ pub(super) async fn client(
             }
             // One that was started with `insecure` asks nobody: no token is shown where others could read it.
             Err(error) if speaks_no_tls(&error) && address.ip().is_loopback() => {}
+            Err(error) if of_tls(&error).is_some() => {
+                let why = format!(
+                    "{holder}; and whoever listens at {address} is not known to be it ({error}): if it has a certificate of its own, give its configuration by \
+                     `--config`"
+                );
+                return Err(why.into());
+            }
             Err(error) => return Err(unreachable(&error.into()).into()),
         }
     }
@@ -192,10 +199,14 @@ async fn protected(
     endpoint("https", address)?.connect_with_connector(connector).await
 }
 
+/// With what TLS has failed.
+fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}
+
 /// Whether what came was no TLS.
 fn speaks_no_tls(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
+    matches!(of_tls(error), Some(rustls::Error::InvalidMessage(_)))
 }
 
 /// What a call has failed with, for people.
