@@ -242,10 +242,11 @@ impl Default for Limits {
 
 /// Whom an address stands for: an IPv6 network of 64 bits, of which whoever has one address has all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Peer(IpAddr);
+pub(crate) struct Peer(IpAddr);
 
 impl Peer {
-    fn of(address: IpAddr) -> Self {
+    /// Of this address.
+    pub(crate) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(address) => address.into(),
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

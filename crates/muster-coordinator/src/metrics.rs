@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::access::Stranger;
 use crate::service::Services;
+use crate::tls::Shaken;
 use calls::Calls;
 pub(crate) use calls::CountCalls;
 use ledger::Sample;
@@ -39,6 +40,7 @@ pub(crate) struct Metrics {
     uploads: Gauge,
     stuck: Counter,
     strangers: Family<[(&'static str, &'static str); 1], Counter>,
+    handshakes: Family<[(&'static str, &'static str); 1], Counter>,
     deliveries: Deliveries,
     started: Started,
     sampled: Arc<Mutex<Option<Sampled>>>,
@@ -82,6 +84,11 @@ impl Metrics {
     /// Counts a call whose caller was not known.
     pub(crate) fn count_stranger(&self, stranger: Stranger) {
         self.strangers.get_or_create(&[("reason", stranger.name())]).inc();
+    }
+
+    /// Counts a handshake by what has become of it.
+    pub(crate) fn count_handshake(&self, shaken: Shaken) {
+        self.handshakes.get_or_create(&[("outcome", shaken.name())]).inc();
     }
 
     /// Counts a try to deliver a notice, by what is with it then.

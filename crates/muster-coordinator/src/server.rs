@@ -315,7 +315,7 @@ impl Coordinator {
             .layer(door)
             .add_routes(routes)
             .serve_with_incoming_shutdown(
-                connections(self.listener, limits, acceptor, &cut, &tasks),
+                connections(self.listener, limits, acceptor, (&cut, &tasks), metrics.clone()),
                 stop.cancelled(),
             );
         let served = tokio::select! {
@@ -374,8 +374,8 @@ fn connections(
     listener: TcpListener,
     limits: Limits,
     acceptor: Option<TlsAcceptor>,
-    cut: &CancellationToken,
-    tasks: &Tasks,
+    (cut, tasks): (&CancellationToken, &Tasks),
+    metrics: Metrics,
 ) -> impl Stream<Item = io::Result<Connection>> + use<> {
     let cut = cut.clone();
     let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -384,7 +384,7 @@ fn connections(
         std::future::ready(stays)
     });
     match acceptor {
-        Some(acceptor) => handshakes(kept, acceptor, cut, tasks.clone()).left_stream(),
+        Some(acceptor) => handshakes(kept, acceptor, cut, tasks.clone(), metrics).left_stream(),
         None => kept
             .map(move |accepted| Ok(Connection::new(accepted?, &cut)))
             .right_stream(),

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod handshake;
+mod places;
 mod verifier;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::identity::Registrar;
 
 pub(crate) use certificate::{ServerCertificate, TlsError};
-pub(crate) use handshake::handshakes;
+pub(crate) use handshake::{Shaken, handshakes};
 
 /// How handshakes are made. Clients may show a certificate: runners do, operators come with tokens. One that is shown is judged, and one that is not good
 /// ends the handshake. The list of authorities that a server may send with its question is empty: it would name all organizations.

@@ -18,6 +18,7 @@ use super::ledger::{PoolSample, Sample};
 use super::process::{ProcessSample, Started};
 use crate::access::Stranger;
 use crate::service::Services;
+use crate::tls::Shaken;
 
 /// The page of this moment.
 pub(super) fn of(metrics: &Metrics, sample: &Arc<Sample>, services: &Services) -> String {
@@ -327,6 +328,15 @@ impl Moment {
             "muster_strangers",
             "The calls whose caller was not known, by why: they showed no token, one with a typing error, one that opens nothing, or one that has expired.",
             strangers,
+        )?;
+        let handshakes = Shaken::ALL.map(|shaken| {
+            let outcome = [("outcome", shaken.name())];
+            (outcome, self.metrics.handshakes.get_or_create(&outcome).get())
+        });
+        page.counter(
+            "muster_handshakes",
+            "The TLS handshakes, by what became of them: one that is turned away came from an address with too many under way.",
+            handshakes,
         )
     }
 }

@@ -1,28 +1,55 @@
 //! Handshakes, each in a task of its own, so that a slow one holds up nobody.
 
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt as _};
 use muster_process::Tasks;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
+use super::places::Places;
 use crate::connection::Connection;
+use crate::metrics::Metrics;
 
 /// How long a handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 
-/// How many may be under way. Each takes some 10 KiB, and an honest one a few milliseconds; whoever comes when there are so many is turned away.
-const HANDSHAKES_MAX: usize = 8_192;
-
 /// How many connections may wait to be served after their handshake.
 const DONE_MAX: usize = 64;
+
+/// What has become of a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shaken {
+    /// It went well.
+    Well,
+    /// One of the two ends has refused it, or the connection was lost.
+    Failed,
+    /// It took too long.
+    Late,
+    /// Too many were under way from its address: it was closed before it began.
+    TurnedAway,
+}
+
+impl Shaken {
+    /// As metrics name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Failed => "failed",
+            Self::Late => "late",
+            Self::TurnedAway => "turned_away",
+        }
+    }
+
+    pub(crate) const ALL: [Self; 4] = [Self::Well, Self::Failed, Self::Late, Self::TurnedAway];
+}
 
 /// The connections whose handshake went well, of those that come.
 pub(crate) fn handshakes(
@@ -30,12 +57,13 @@ pub(crate) fn handshakes(
     acceptor: TlsAcceptor,
     cut: CancellationToken,
     tasks: Tasks,
+    metrics: Metrics,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (done, connections) = mpsc::channel(DONE_MAX);
     let stop = tasks.token();
     let own = tasks.clone();
     let accepting = async move {
-        let places = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+        let places = Places::default();
         let mut accepted = std::pin::pin!(accepted);
         while let Some(Some(next)) = stop.run_until_cancelled(accepted.next()).await {
             let stream = match next {
@@ -47,17 +75,35 @@ pub(crate) fn handshakes(
                     continue;
                 }
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                tracing::debug!("too many handshakes are under way: a connection is closed");
+            // Without an address it has gone already.
+            let Ok(address) = stream.peer_addr().map(|peer| peer.ip()) else {
                 continue;
             };
-            let (acceptor, cut, done) = (acceptor.clone(), cut.clone(), done.clone());
+            let place = match places.take(address, Instant::now()) {
+                Ok(place) => place,
+                Err(full) => {
+                    metrics.count_handshake(Shaken::TurnedAway);
+                    if let Some((turned_away, under_way)) = full.to_tell {
+                        tracing::warn!(
+                            %address,
+                            turned_away,
+                            under_way,
+                            "too many handshakes are under way from one address: its next connections are closed"
+                        );
+                    }
+                    continue;
+                }
+            };
+            let (acceptor, cut, done, metrics) = (acceptor.clone(), cut.clone(), done.clone(), metrics.clone());
             drop(own.spawn("handshake", async move {
-                let shaken = shake(stream, &acceptor, &cut).await;
+                let shaken = cut.run_until_cancelled(shake(stream, address, &acceptor)).await;
                 drop(place);
-                if let Some(connection) = shaken {
+                // Without an end the coordinator stops.
+                let Some(shaken) = shaken else { return };
+                metrics.count_handshake(shaken.as_ref().err().copied().unwrap_or(Shaken::Well));
+                if let Ok(stream) = shaken {
                     // The server may have stopped.
-                    let _ = done.send(Ok(connection)).await;
+                    let _ = done.send(Ok(Connection::protected(*stream, &cut))).await;
                 }
             }));
         }
@@ -66,18 +112,20 @@ pub(crate) fn handshakes(
     ReceiverStream::new(connections)
 }
 
-async fn shake(stream: TcpStream, acceptor: &TlsAcceptor, cut: &CancellationToken) -> Option<Connection> {
-    let peer = stream.peer_addr().ok().map(|peer| peer.ip());
-    let shaking = timeout(HANDSHAKE_WITHIN, acceptor.accept(stream));
-    match cut.run_until_cancelled(shaking).await? {
-        Ok(Ok(stream)) => Some(Connection::protected(stream, cut)),
+async fn shake(
+    stream: TcpStream,
+    address: IpAddr,
+    acceptor: &TlsAcceptor,
+) -> Result<Box<TlsStream<TcpStream>>, Shaken> {
+    match timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => {
-            tracing::debug!(?peer, %error, "a handshake has failed");
-            None
+            tracing::debug!(%address, %error, "a handshake has failed");
+            Err(Shaken::Failed)
         }
         Err(_) => {
-            tracing::debug!(?peer, within = ?HANDSHAKE_WITHIN, "a handshake took too long");
-            None
+            tracing::debug!(%address, within = ?HANDSHAKE_WITHIN, "a handshake took too long");
+            Err(Shaken::Late)
         }
     }
 }
