@@ -3,6 +3,7 @@
 mod absence;
 mod alerts;
 mod api_page;
+mod authorities;
 mod backup;
 mod bad_input;
 mod checks;
