@@ -15,6 +15,7 @@ mod log_lines;
 mod maintenance;
 mod organizations;
 mod progress;
+mod rehearsal;
 mod runner;
 mod runners;
 pub(crate) mod said;

@@ -13,6 +13,7 @@ pub mod pem;
 pub mod request;
 mod role;
 pub mod seal;
+mod seen;
 pub mod token;
 pub mod trust;
 
@@ -22,6 +23,7 @@ pub use judge::{CertificateFault, RunnerCertificate, judge};
 pub use request::{RequestFault, SigningRequest};
 pub use role::{Role, RunnerName};
 pub use rustls::pki_types;
+pub use seen::Seen;
 pub use token::{EnrollmentToken, Pin, TokenFault};
 
 /// What goes wrong with keys and certificates of one's own.

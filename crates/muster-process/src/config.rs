@@ -242,7 +242,23 @@ pub fn defaults<S: Args>() -> S {
 /// How the process should end: what was asked for was printed ([`Exit::Success`]), or the configuration is wrong, which was told on standard error
 /// ([`Exit::Configuration`]). A command line that cannot be read at all ends the process here, with clap's texts and its code, 2.
 pub fn read<S: Settings>(command: Command) -> Result<Configured<S::Config>, Exit> {
-    match judge::<S>(command, &Surroundings::of_process()) {
+    configured::<S>(command, &Surroundings::of_process())
+}
+
+/// The same for what a binary does when the first word of its command line is `word`: what follows that are flags.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_after<S: Settings>(command: Command, word: &str) -> Result<Configured<S::Config>, Exit> {
+    let mut surroundings = Surroundings::of_process();
+    if surroundings.arguments.get(1).is_some_and(|first| first == word) {
+        surroundings.arguments.remove(1);
+    }
+    configured::<S>(command, &surroundings)
+}
+
+fn configured<S: Settings>(command: Command, surroundings: &Surroundings) -> Result<Configured<S::Config>, Exit> {
+    match judge::<S>(command, surroundings) {
         Ok(configured) => Ok(configured),
         Err(Stop::CommandLine(error)) => error.exit(),
         Err(Stop::Printed(text)) => {

@@ -1,4 +1,6 @@
-//! What can be done with a runner beside running it: `muster-runner enroll`.
+//! What can be done with a runner beside running it: `muster-runner enroll`, and `muster-runner doctor`.
+
+mod doctor;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use tonic::transport::Uri;
 use crate::config::{Settings, coordinator_from};
 use crate::enrollment::{EnrollError, Identity, enroll};
 use crate::identity::DataFolder;
+use crate::proxy::{Proxies, ProxySetting, proxy_from};
 
 #[derive(Debug, Parser)]
 #[command(name = "muster-runner", version, disable_help_subcommand = true)]
@@ -51,6 +54,9 @@ struct Enroll {
     /// another authority than its own
     #[arg(long, env = "MUSTER_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// The proxy by which the coordinator is reached; `direct` for none. The default is what HTTPS_PROXY and NO_PROXY say
+    #[arg(long, env = "MUSTER_PROXY", hide_env_values = true, value_name = "URL", value_parser = proxy_from)]
+    proxy: Option<ProxySetting>,
     /// Also if it is enrolled already: it becomes another runner
     #[arg(long)]
     again: bool,
@@ -66,6 +72,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub fn run() -> Option<Exit> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let first = arguments.get(1)?.to_str()?;
+    if first == doctor::NAME {
+        return Some(doctor::run());
+    }
     Line::command().find_subcommand(first)?;
     let line = match Line::command().try_get_matches_from(arguments) {
         Ok(matches) => Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
@@ -94,8 +103,12 @@ impl Enroll {
             "there is no token: give one by `--token` or the variable MUSTER_ENROLL_TOKEN; `muster runner enroll-token create` makes one",
         )?;
         let token: EnrollmentToken = token.trim().parse()?;
+        let proxies = self
+            .proxy
+            .map_or(settings.proxies, |set| Proxies::of_process(Some(set)));
+        let proxy = proxies.to(&coordinator)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let enrolled = enroll(&folder, &coordinator, &token, ca_file.as_deref(), self.again);
+        let enrolled = enroll(&folder, (&coordinator, proxy), &token, ca_file.as_deref(), self.again);
         let identity = runtime
             .block_on(enrolled)
             .map_err(|error: EnrollError| Box::new(error))?;

@@ -22,6 +22,8 @@ use muster_process::{ConfigError, config, nearest};
 use muster_session::wire::{CONNECTORS_MAX, SLOTS_MAX};
 use tonic::transport::Uri;
 
+use crate::proxy::{Proxies, ProxySetting, proxy_from};
+
 pub(crate) use self::connectors::runs_in;
 pub use self::connectors::{Guard, Guards};
 
@@ -63,9 +65,14 @@ pub struct Settings {
     )]
     pub coordinator: Uri,
     /// The file with the certificates of the authorities, in PEM, one of which the coordinator's certificate comes from: beside those that the system
-    /// trusts, for a coordinator that has a certificate of another authority than its own, or a proxy that looks into TLS.
+    /// trusts, for a coordinator that has a certificate of another authority than its own.
     #[arg(long, env = "MUSTER_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// The proxy by which the coordinator is reached, such as `http://proxy.example:3128` or `http://name:password@proxy.example:3128`; `direct` for none.
+    /// The default is what the variables HTTPS_PROXY and NO_PROXY say, also in small letters, to a coordinator at `https`. What connectors reach does not go
+    /// through it.
+    #[arg(long, env = "MUSTER_PROXY", hide_env_values = true, value_name = "URL", value_parser = proxy_from)]
+    pub proxy: Option<ProxySetting>,
     /// The organization that this runner belongs to. The default is `default`; a runner of the pool `hosted` has none. One that has enrolled knows it by
     /// its certificate.
     #[arg(long, env = "MUSTER_ORGANIZATION", value_name = "NAME")]
@@ -139,6 +146,8 @@ pub struct Config {
     pub coordinator: Uri,
     /// The authorities that the coordinator's certificate may come from beside those that the system trusts; `None` for none.
     pub ca_file: Option<PathBuf>,
+    /// By which proxy it is reached.
+    pub proxies: Proxies,
     /// Whose runner it is; `None` in the service's own pool, `hosted`.
     pub organization: Option<OrganizationId>,
     /// Which integrations it serves.
@@ -171,6 +180,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("coordinator", &self.coordinator)
             .field("ca_file", &self.ca_file)
+            .field("proxies", &self.proxies)
             .field("organization", &self.organization)
             .field("pool", &self.pool)
             .field("display_name", &self.display_name)
@@ -228,6 +238,10 @@ impl Settings {
             Some(name) => Some(Some(name)),
             None => Some(OrganizationId::new(NAME_DEFAULT).ok()),
         };
+        let proxies = Proxies::of_process(self.proxy);
+        if let Err(problem) = proxies.to(&self.coordinator) {
+            found.fault("proxy", problem);
+        }
         let data_folder = self.data_folder.or_else(default_data_folder);
         if data_folder.is_none() {
             found.fault(
@@ -238,6 +252,7 @@ impl Settings {
         Some(Config {
             coordinator: self.coordinator,
             ca_file: self.ca_file,
+            proxies,
             organization: organization?,
             pool: self.pool,
             display_name: self.display_name.unwrap_or_else(host_display_name),

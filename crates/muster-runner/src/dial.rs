@@ -1,8 +1,10 @@
-//! How a connection to the coordinator is made: by TCP, and by TLS over it where the address says `https`.
+//! How a connection to the coordinator is made: by TCP, through a proxy or straight, and by TLS over it where the address says `https`.
 
 mod overheard;
+pub(crate) mod reach;
 mod trouble;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +19,17 @@ use muster_identity::trust::{Shown, Trust};
 use rustls::{AlertDescription, CertificateError, ClientConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 use tonic::Status;
 use tonic::transport::Uri;
 use tower::Service;
 
 use self::overheard::{Fault, Overheard};
+use self::reach::{TunnelError, host_of, reach};
+pub(crate) use self::trouble::of_cause as tls_error;
 pub use self::trouble::{Trouble, trouble};
+use crate::proxy::Proxy;
 
 /// How a client speaks TLS with its coordinator, so that errors name who has issued a certificate that is not trusted. `shown` is its own certificate, if it
 /// has one to show.
@@ -45,6 +51,7 @@ type Protection = Result<Arc<ClientConfig>, String>;
 pub struct Dialer {
     tls: Arc<Mutex<Option<Protection>>>,
     fault: Fault,
+    proxy: Option<Proxy>,
 }
 
 impl std::fmt::Debug for Dialer {
@@ -68,7 +75,15 @@ impl Dialer {
         Self {
             tls: Arc::new(Mutex::new(Some(Err(why)))),
             fault: Fault::default(),
+            proxy: None,
         }
+    }
+
+    /// The same by a proxy; by none with `None`.
+    #[must_use]
+    pub fn through(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
+        self
     }
 
     /// Speaks TLS like this from the next connection on.
@@ -112,40 +127,63 @@ impl Service<Uri> for Dialer {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let config = self.config();
-        let fault = self.fault.clone();
+        let (config, proxy, fault) = (self.config(), self.proxy.clone(), self.fault.clone());
         fault.set(None);
-        Box::pin(async move { Ok(TokioIo::new(connect(&uri, config, fault).await?)) })
+        Box::pin(async move { Ok(TokioIo::new(connect(&uri, config, proxy.as_ref(), fault).await?)) })
     }
 }
 
-async fn connect(uri: &Uri, config: Option<Protection>, fault: Fault) -> io::Result<Connection> {
+async fn connect(uri: &Uri, config: Option<Protection>, proxy: Option<&Proxy>, fault: Fault) -> io::Result<Connection> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
     let is_protected = uri.scheme_str() == Some("https");
-    let host = uri.host().ok_or_else(|| invalid("the address has no host"))?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = uri.port_u16().unwrap_or(if is_protected { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
+    let stream = reach(uri, port_of(uri), proxy).await?;
     if !is_protected {
         return Ok(Either::Left(stream));
     }
     let config = config.ok_or_else(|| invalid("the address says `https`, and nothing says whom to trust"))?;
     let config = config.map_err(|why| invalid(&why))?;
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| invalid("the host is no name that a certificate can have"))?;
-    let stream = TlsConnector::from(config).connect(name, stream).await;
-    let stream = stream.map_err(trouble::told)?;
+    let stream = protect(uri, config, stream).await?;
     Ok(Either::Right(Box::new(Overheard::new(stream, fault))))
 }
 
-/// What a person does about an error of TLS, if `error` comes from one.
+/// Speaks TLS over a connection.
+///
+/// # Errors
+/// What TLS says.
+pub(crate) async fn protect(
+    uri: &Uri,
+    config: Arc<ClientConfig>,
+    stream: TcpStream,
+) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(host_of(uri).to_owned());
+    let name = name.map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the host is no name that a certificate can have",
+        )
+    })?;
+    let protected = TlsConnector::from(config).connect(name, stream).await;
+    protected.map_err(trouble::told)
+}
+
+/// The port of an address.
+pub(crate) fn port_of(uri: &Uri) -> u16 {
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    uri.port_u16().unwrap_or(usual)
+}
+
+/// What a person does about an error of the way, or of TLS, if `error` comes from one.
 #[must_use]
-pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
+pub fn advice(error: &(dyn Error + 'static)) -> Option<Cow<'static, str>> {
     let mut next = Some(error);
     while let Some(error) = next {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tunnel = inner.and_then(|inner| inner.downcast_ref::<TunnelError>());
+        if let Some(tunnel) = tunnel {
+            return Some(tunnel.advice().into());
+        }
         if let Some(tls) = trouble::of_cause(error) {
-            return of_tls(tls);
+            return of_tls(tls).map(Cow::Borrowed);
         }
         next = error.source();
     }
@@ -178,8 +216,9 @@ fn of_tls(error: &rustls::Error) -> Option<&'static str> {
              `muster-runner enroll --again`, with a new token",
         ),
         error if of_untrusted(error) => Some(
-            "whoever is there is not the coordinator that this one trusts: check the address. If the coordinator has a certificate of another authority, name \
-             that authority's file by `ca_file`; a proxy that looks into TLS has one, too",
+            "whoever is there is not the coordinator that this one trusts: check the address. If that issuer is of a proxy which looks into TLS, have its operators \
+             exempt the coordinator's host: who calls proves who it is within TLS, which cannot pass through. If the coordinator itself has a certificate of that \
+             authority, name the authority's file by `ca_file`; a runner that had enrolled before is enrolled anew by `muster-runner enroll --again`",
         ),
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

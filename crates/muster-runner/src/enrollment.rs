@@ -3,6 +3,7 @@
 mod file;
 mod renewal;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tonic::transport::{Endpoint, Uri};
 
 use crate::dial::{self, Dialer, client_config};
 use crate::identity::DataFolder;
+use crate::proxy::Proxy;
 use crate::status::text_of;
 
 pub(crate) use file::Identity;
@@ -56,12 +58,12 @@ pub enum EnrollError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The coordinator cannot be reached.
-    #[error("cannot reach the coordinator at {coordinator}{}", advice.map(|advice| format!(": {advice}")).unwrap_or_default())]
+    #[error("cannot reach the coordinator at {coordinator}{}", advice.as_ref().map(|advice| format!(": {advice}")).unwrap_or_default())]
     Unreachable {
         /// Where.
         coordinator: String,
         /// What to do.
-        advice: Option<&'static str>,
+        advice: Option<Cow<'static, str>>,
         /// What happened.
         source: tonic::transport::Error,
     },
@@ -70,13 +72,13 @@ pub enum EnrollError {
     Refused(String),
 }
 
-/// Enrolls the runner of this folder with a token, and returns what it is called now: its id, and its pool.
+/// Enrolls the runner of this folder with a token, at a coordinator, by a proxy or by none, and returns what it is called now: its id, and its pool.
 ///
 /// # Errors
 /// [`EnrollError`]. One that was interrupted is repeated with the same token.
 pub(crate) async fn enroll(
     folder: &DataFolder,
-    coordinator: &Uri,
+    (coordinator, proxy): (&Uri, Option<Proxy>),
     token: &EnrollmentToken,
     ca_file: Option<&Path>,
     again: bool,
@@ -101,7 +103,7 @@ pub(crate) async fn enroll(
         token: token.reveal(),
         signing_request: signing_request.into(),
     };
-    let dialer = Dialer::new(client_config(&trust, None)?);
+    let dialer = Dialer::new(client_config(&trust, None)?).through(proxy);
     let issued = client(coordinator, dialer.clone()).await?.enroll(request).await;
     let issued = issued
         .map_err(|status| refused(coordinator, &dialer, status))?

@@ -64,6 +64,9 @@ pub enum RunnerError {
     /// The key to which secrets are sealed for it.
     #[error(transparent)]
     SealingKey(#[from] SealingKeyError),
+    /// It cannot be told by which proxy the coordinator is reached.
+    #[error("the proxy: {0}")]
+    Proxy(String),
     /// None of its programs says what it is, and no other connector is allowed.
     #[error(
         "no connector is left: none of the programs in the configuration says what it is. The log lines before this one \

@@ -90,6 +90,11 @@ impl DataFolder {
     }
 }
 
+/// Who the runner of this folder is that has not enrolled, if it was ever started. Takes nothing and makes nothing.
+pub(crate) fn known_runner(folder: &Path) -> Option<RunnerId> {
+    read_identity(folder).ok()??.trim().parse().ok()
+}
+
 /// The text of the identity; `None` at the first start.
 fn read_identity(folder: &Path) -> io::Result<Option<String>> {
     let file = match File::open(folder.join(IDENTITY_FILE)) {

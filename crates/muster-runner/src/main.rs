@@ -7,12 +7,14 @@ use muster_runner::Settings;
 const EXAMPLES: &str = "\
 Commands:
   enroll         Make this runner known to a coordinator, by a token
+  doctor         Try the way to the coordinator step by step, and tell what to do where it fails
 
 Examples:
   muster-runner enroll --coordinator https://muster.example.com:7443 --token mse_…
   muster-runner --coordinator https://muster.example.com:7443
   muster-runner --config /etc/muster/runner.toml
   muster-runner --config /etc/muster/runner.toml --check-config
+  muster-runner doctor --config /etc/muster/runner.toml
 
 It stops in order on SIGTERM and Ctrl-C: what runs may finish within --stop-within. docs/configuration.md tells all settings,
 docs/runner.md what happens when.";

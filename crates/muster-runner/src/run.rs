@@ -71,7 +71,9 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
         path: folder.spool(),
         source,
     })?;
-    let dialer = Dialer::default();
+    let proxy = config.proxies.to(&config.coordinator).map_err(RunnerError::Proxy)?;
+    let by_proxy = proxy.as_ref().map(ToString::to_string);
+    let dialer = Dialer::default().through(proxy);
     let identity = identify(&mut config, &folder, &dialer)?;
     let runner = identity
         .as_ref()
@@ -128,6 +130,7 @@ pub async fn run(mut config: Config, tasks: Tasks) -> Result<(), RunnerError> {
             pool = %config.pool,
             slots,
             coordinator = %config.coordinator,
+            proxy = by_proxy,
             data_folder = %config.data_folder.display(),
             unreported,
             %sealing_key,
@@ -210,6 +213,16 @@ fn identify(config: &mut Config, folder: &DataFolder, dialer: &Dialer) -> Result
     let identity = identity.ok_or_else(|| RunnerError::NotEnrolled {
         folder: folder.path().to_owned(),
     })?;
+    take_place(config, &identity)?;
+    dialer.set(identity.tls(config.ca_file.as_deref())?);
+    Ok(Some(identity))
+}
+
+/// Puts into the configuration for what the runner has enrolled.
+///
+/// # Errors
+/// [`RunnerError::OtherPool`] when it says something else.
+pub(crate) fn take_place(config: &mut Config, identity: &Identity) -> Result<(), RunnerError> {
     let pool = &identity.name().pool;
     let of = |name: &PoolName, organization: Option<&OrganizationId>| match organization {
         Some(organization) => format!("the pool `{name}` of the organization `{organization}`"),
@@ -226,8 +239,7 @@ fn identify(config: &mut Config, folder: &DataFolder, dialer: &Dialer) -> Result
     }
     config.pool = pool.name.clone();
     config.organization.clone_from(&pool.organization);
-    dialer.set(identity.tls(config.ca_file.as_deref())?);
-    Ok(Some(identity))
+    Ok(())
 }
 
 fn profile(config: &Config, runner: RunnerId, sealing_key: &SealingKey) -> Result<RunnerProfile, RunnerError> {

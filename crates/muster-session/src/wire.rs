@@ -24,7 +24,7 @@ use crate::error::ProtocolError;
 pub use assignment::{Task, assignment_to_wire, task_from_wire};
 pub use check::{check_from_wire, check_to_wire};
 pub use failure::{failure_from_wire, failure_to_wire};
-pub use hello::{CONNECTORS_MAX, HELD_MAX, SLOTS_MAX, check_in_from_wire};
+pub use hello::{CONNECTORS_MAX, HELD_MAX, SLOTS_MAX, check_in_from_wire, rehearsal_from_wire};
 pub use json::{JsonError, json_from_struct, struct_from_json};
 pub use log_lines::{log_line_to_wire, log_lines_from_wire};
 pub use report::{REPORTS_MAX, work_of_report};

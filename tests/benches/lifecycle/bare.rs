@@ -121,6 +121,15 @@ impl RunnerService for BareServer {
     ) -> Result<Response<v1::UploadRecordsResponse>, Status> {
         Err(Status::unimplemented("nothing is uploaded here"))
     }
+
+    type RehearseCheckInStream = stream::Empty<Result<v1::RehearseCheckInResponse, Status>>;
+
+    async fn rehearse_check_in(
+        &self,
+        _request: Request<Streaming<v1::RehearseCheckInRequest>>,
+    ) -> Result<Response<Self::RehearseCheckInStream>, Status> {
+        Err(Status::unimplemented("nothing is rehearsed here"))
+    }
 }
 
 fn acks(reports: &[v1::Report]) -> v1::Acks {

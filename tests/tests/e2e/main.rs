@@ -14,6 +14,7 @@ mod crashes;
 mod crowd;
 mod deploy;
 mod dynamic;
+mod egress;
 mod enrollment;
 mod failing_disk;
 mod far;

@@ -34,8 +34,11 @@ pub(crate) struct Secure {
 
 impl Secure {
     pub(crate) async fn start(arguments: &[&'static str]) -> Self {
+        Self::start_at(free_address(), arguments).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr, arguments: &[&'static str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let address = free_address();
         let mut secure = Self {
             process: start(folder.path(), address, arguments, None),
             folder,
@@ -51,6 +54,9 @@ impl Secure {
     }
 
     pub(crate) fn url(&self) -> String {
+        if self.address.ip().is_unspecified() {
+            return format!("https://localhost:{}", self.address.port());
+        }
         format!("https://{}", self.address)
     }
 

@@ -317,7 +317,7 @@ async fn look_up_ended(services: Services, report: Report) -> Result<Found, Stat
 }
 
 /// Whether a runner says of itself what its certificate says.
-fn judge_hello(check_in: &check_in::CheckIn, certificate: &RunnerCertificate) -> Result<(), Status> {
+pub(super) fn judge_hello(check_in: &check_in::CheckIn, certificate: &RunnerCertificate) -> Result<(), Status> {
     let name = &certificate.name;
     let message = if check_in.runner != name.runner {
         format!(
@@ -340,7 +340,7 @@ fn judge_hello(check_in: &check_in::CheckIn, certificate: &RunnerCertificate) ->
     Err(refusal(v1::ErrorReason::CertificateMismatch, message))
 }
 
-fn violation(error: &ProtocolError) -> Status {
+pub(super) fn violation(error: &ProtocolError) -> Status {
     tracing::warn!(%error, "a runner has broken the protocol: its stream ends");
     refusal(error.reason(), error.to_string())
 }

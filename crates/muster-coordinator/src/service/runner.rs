@@ -13,7 +13,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{REQUEST_BYTES_MAX, Services, check_in, upload};
+use super::{REQUEST_BYTES_MAX, Services, check_in, rehearsal, upload};
 use crate::connection::ConnectInfo;
 use crate::status::{ServiceError, refusal};
 
@@ -54,6 +54,17 @@ impl RunnerService for Services {
         let staged = self.stage_upload(request.into_inner(), certificate).await;
         staged.map(Response::new)
     }
+
+    type RehearseCheckInStream = Pin<Box<dyn Stream<Item = Result<v1::RehearseCheckInResponse, Status>> + Send>>;
+
+    async fn rehearse_check_in(
+        &self,
+        request: Request<Streaming<v1::RehearseCheckInRequest>>,
+    ) -> Result<Response<Self::RehearseCheckInStream>, Status> {
+        let certificate = self.runner_of(request.extensions())?;
+        let answers = rehearsal::answers(self.clone(), request.into_inner(), certificate);
+        Ok(Response::new(Box::pin(answers)))
+    }
 }
 
 impl Services {
@@ -72,6 +83,12 @@ impl Services {
     /// Whether such a runner may check in at all, and now.
     pub(super) fn judge_check_in(&self, check_in: &CheckIn) -> Result<(), Status> {
         self.limits.checks_in(check_in.runner)?;
+        self.judge_owner(check_in)?;
+        self.schemas.judge(&check_in.offers)
+    }
+
+    /// Whether the organization that it says it belongs to takes runners.
+    pub(super) fn judge_owner(&self, check_in: &CheckIn) -> Result<(), Status> {
         if let Some(organization) = &check_in.profile.organization {
             if !self.has_organization(organization) {
                 let message = format!("there is no organization `{organization}`: correct the runner's configuration");
@@ -79,6 +96,6 @@ impl Services {
             }
             self.judge_active(organization)?;
         }
-        self.schemas.judge(&check_in.offers)
+        Ok(())
     }
 }

@@ -56,6 +56,8 @@ async fn every_call_refuses_an_empty_request_with_details() {
                 ["ENROLLMENT_OFF", "INVALID_FIELD"].contains(&info.reason.as_str()),
                 "{path}: {info:?}"
             );
+        } else if path == "/muster.v1.RunnerService/RehearseCheckIn" {
+            assert_eq!(info.reason, "INVALID_FIELD", "{path}");
         } else if path.starts_with("/muster.v1.RunnerService/") {
             assert_eq!(info.reason, "PROTOCOL_VIOLATION", "{path}");
         } else {

@@ -35,7 +35,7 @@ pub fn trouble(error: &(dyn Error + 'static)) -> Option<Trouble> {
 }
 
 /// The error of TLS, if this is one, or has one within.
-pub(super) fn of_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+pub(crate) fn of_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let told = inner
         .and_then(|inner| inner.downcast_ref::<Told>())

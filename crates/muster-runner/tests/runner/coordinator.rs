@@ -372,6 +372,15 @@ impl RunnerService for Service {
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
+    type RehearseCheckInStream = tokio_stream::Empty<Result<v1::RehearseCheckInResponse, Status>>;
+
+    async fn rehearse_check_in(
+        &self,
+        _request: Request<Streaming<v1::RehearseCheckInRequest>>,
+    ) -> Result<Response<Self::RehearseCheckInStream>, Status> {
+        Err(Status::unimplemented("nothing is rehearsed here"))
+    }
+
     async fn upload_records(
         &self,
         request: Request<Streaming<v1::UploadRecordsRequest>>,

@@ -29,6 +29,9 @@ pub const HELD_MAX: usize = 1_000;
 /// The most bytes of a version, an operating system and an architecture: they are shown in tables.
 const LABEL_BYTES_MAX: usize = 64;
 
+/// What a rehearsal's runner is called, which nobody sees.
+const REHEARSAL_NAME: &str = "rehearsal";
+
 /// The command that a hello asks for.
 ///
 /// # Errors
@@ -48,6 +51,32 @@ pub fn check_in_from_wire(hello: v1::Hello, session: SessionId) -> Result<CheckI
         offers,
         running,
         finished,
+    })
+}
+
+/// The command that a rehearsal of one asks for: it offers nothing, and has nothing in hand.
+///
+/// # Errors
+/// [`ProtocolError::Field`] names the first field that is missing or out of bounds.
+pub fn rehearsal_from_wire(request: v1::RehearseCheckInRequest, session: SessionId) -> Result<CheckIn, ProtocolError> {
+    let runner = RunnerId::from_bytes(id_from_wire("runner_id", &request.runner_id)?);
+    let hello = v1::Hello {
+        display_name: REHEARSAL_NAME.to_owned(),
+        organization: request.organization,
+        pool: request.pool,
+        version: request.version,
+        slots: 1,
+        ..v1::Hello::default()
+    };
+    Ok(CheckIn {
+        runner,
+        key: None,
+        instance: None,
+        session,
+        profile: profile(&hello, &[])?,
+        offers: Vec::new(),
+        running: Vec::new(),
+        finished: Vec::new(),
     })
 }
 

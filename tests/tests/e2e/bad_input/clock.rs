@@ -21,7 +21,7 @@ const AHEAD: &str = "the wall clock is more than a year ahead of the last stamp:
 const READY_AGAIN: &str = "the wall clock is near the last stamp again: ready";
 
 /// The library that gives a process another clock, of Debian's package `libfaketime`; `None` where it is not installed.
-fn faketime() -> Option<PathBuf> {
+pub(crate) fn faketime() -> Option<PathBuf> {
     let machines = fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
     let mut libraries = machines.map(|machine| machine.path().join("faketime/libfaketime.so.1"));
     let found = libraries.find(|library| library.exists());

@@ -11,7 +11,7 @@ const TEXT_BYTES_MAX: usize = 4 * 1024;
 
 /// The texts of a door.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// What changes from one run to the next, and what stands for it.
     replaced: Vec<(String, String)>,
     rows: Vec<(String, String)>,
@@ -19,7 +19,7 @@ pub(super) struct Told {
 
 impl Told {
     /// Has something of this run stand in the snapshot as something that stays.
-    pub(super) fn replace(&mut self, changing: impl Into<String>, lasting: impl Into<String>) {
+    pub(crate) fn replace(&mut self, changing: impl Into<String>, lasting: impl Into<String>) {
         self.replaced.push((changing.into(), lasting.into()));
     }
 
@@ -27,7 +27,7 @@ impl Told {
     ///
     /// # Panics
     /// When there is a row of this name already, or the text is too long to be read.
-    pub(super) fn add(&mut self, row: &str, text: &str) {
+    pub(crate) fn add(&mut self, row: &str, text: &str) {
         assert!(
             self.rows.iter().all(|(known, _)| known != row),
             "two rows are called `{row}`"
@@ -47,15 +47,21 @@ impl Told {
         self.rows.push((row.to_owned(), text));
     }
 
+    /// All rows, one after the other.
+    pub(crate) fn all(&self) -> String {
+        let mut all = String::new();
+        for (row, text) in &self.rows {
+            let _ = writeln!(all, "## {row}\n\n{}\n", text.trim_end());
+        }
+        all
+    }
+
     /// Compares with the snapshot of this door.
     ///
     /// # Panics
     /// When it is not the same.
     pub(super) fn is_as_reviewed(&self, door: &str) {
-        let mut all = String::new();
-        for (row, text) in &self.rows {
-            let _ = writeln!(all, "## {row}\n\n{}\n", text.trim_end());
-        }
+        let all = self.all();
         let mut settings = insta::Settings::clone_current();
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
