@@ -1,6 +1,7 @@
 //! What can be done with what a coordinator keeps, beside serving it.
 
 mod backup;
+mod ready;
 mod restore;
 mod serving;
 mod token;
@@ -28,6 +29,7 @@ enum Command {
     #[command(name = "backup")]
     BackUp(backup::BackUp),
     Restore(restore::Restore),
+    Ready(ready::Ready),
     Token(token::Token),
 }
 
@@ -84,6 +86,7 @@ pub fn run() -> Option<Exit> {
         Command::Verify(verify) => verify.run(),
         Command::BackUp(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Ready(ready) => ready.run(),
         Command::Token(token) => token.run(),
     };
     Some(ended.unwrap_or_else(|error| {

@@ -99,7 +99,7 @@ impl Enroll {
         if self.unless_enrolled && Identity::read(folder.path())?.is_some() {
             return Ok(Exit::Success);
         }
-        let token = self.token.ok_or(
+        let token = self.token.filter(|token| !token.trim().is_empty()).ok_or(
             "there is no token: give one by `--token` or the variable MUSTER_ENROLL_TOKEN; `muster runner enroll-token create` makes one",
         )?;
         let token: EnrollmentToken = token.trim().parse()?;

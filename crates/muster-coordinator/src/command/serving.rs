@@ -105,36 +105,42 @@ pub(super) async fn client(
     shown: &Shown,
     holder: &dyn std::error::Error,
 ) -> Result<Client, Failure> {
+    let bearer = Bearer::find(shown.token_file.as_deref(), settings)?;
+    let (channel, is_protected) = channel(settings)
+        .await
+        .map_err(|error| format!("{holder}; and {error}"))?;
+    // One that was started with `insecure` asks nobody: no token is shown where others could read it.
+    let bearer = if is_protected { bearer } else { Bearer(None) };
+    Ok(MaintenanceServiceClient::with_interceptor(channel, bearer))
+}
+
+/// The way to it, and whether nobody else can listen.
+pub(super) async fn channel(settings: &Settings) -> Result<(Channel, bool), Failure> {
     let address = settings.listen;
-    let unreachable = |error: &Failure| {
+    let unreachable = |error: Failure| {
         format!(
-            "{holder}; and no coordinator answers at {address} ({}): name the address of the one that serves it by `--listen`",
-            chain(&**error)
+            "no coordinator answers at {address} ({}): name the address of the one that serves by `--listen`",
+            chain(&*error)
         )
     };
-    let bearer = Bearer::find(shown.token_file.as_deref(), settings)?;
     if let Some(config) = protection(settings)? {
         match shake(address, &config).await {
             Ok(first) => {
                 let channel = protected(address, config, first).await;
-                let channel = channel.map_err(|error| unreachable(&error.into()))?;
-                return Ok(MaintenanceServiceClient::with_interceptor(channel, bearer));
+                return Ok((channel.map_err(|error| unreachable(error.into()))?, true));
             }
-            // One that was started with `insecure` asks nobody: no token is shown where others could read it.
             Err(error) if speaks_no_tls(&error) && address.ip().is_loopback() => {}
             Err(error) if of_tls(&error).is_some() => {
                 let why = format!(
-                    "{holder}; and whoever listens at {address} is not known to be it ({error}): if it has a certificate of its own, give its configuration by \
-                     `--config`"
+                    "whoever listens at {address} is not known to be it ({error}): if it has a certificate of its own, give its configuration by `--config`"
                 );
                 return Err(why.into());
             }
-            Err(error) => return Err(unreachable(&error.into()).into()),
+            Err(error) => return Err(unreachable(error.into()).into()),
         }
     }
     let channel = endpoint("http", address)?.connect().await;
-    let channel = channel.map_err(|error| unreachable(&error.into()))?;
-    Ok(MaintenanceServiceClient::with_interceptor(channel, Bearer(None)))
+    Ok((channel.map_err(|error| unreachable(error.into()))?, false))
 }
 
 fn endpoint(scheme: &str, address: SocketAddr) -> Result<Endpoint, tonic::transport::Error> {
