@@ -98,7 +98,7 @@ set -eu
 mount --bind "$1" "$1"
 mount --options remount,bind,ro "$1"
 mount --bind "$2" "$1/var/lib/muster"
-exec chroot --userspec=65532:65532 "$1" /usr/local/bin/muster-coordinator --data /var/lib/muster --listen "$3" --http-listen 127.0.0.1:0 --insecure
+exec chroot --userspec=65532:65532 "$1" /usr/local/bin/muster-coordinator --data /var/lib/muster --listen "$3" --http-listen 127.0.0.1:0 --ca-key-encryption env:MUSTER_CA_KEY
 "#;
 
 #[tokio::test]
@@ -124,27 +124,103 @@ async fn an_image_holds_what_its_programs_need_and_lets_them_write_to_one_folder
     enter
         .args(["--mount", "bash", "-c", ENTER, "enter"])
         .args([&tree, &data])
-        .arg(&address);
+        .arg(&address)
+        .env_remove("MUSTER_BINARIES_BUILT")
+        .env("MUSTER_CA_KEY", "5a".repeat(32));
     let mut coordinator = Process::start(enter, &folder.path().join("coordinator.log"));
     coordinator.until_logged("the coordinator is ready", LIMIT).await;
-    run(&mut health(&tree, &address));
+    let healthy = run(&mut health(&tree, &address, coordinator.pid()));
+    assert!(healthy.contains("serves"), "{healthy}");
     let status = coordinator.terminate(LIMIT).await;
     assert!(status.success(), "{status}");
     assert!(data.join("store").is_dir(), "it has written elsewhere");
 }
 
-/// The health check of the image, in its tree.
-fn health(tree: &Path, address: &str) -> Command {
+/// The health check of the image, in its tree as the process sees it that runs there.
+fn health(tree: &Path, address: &str, pid: u32) -> Command {
     let containerfile = repository().join("deploy/container/Containerfile");
     let containerfile = std::fs::read_to_string(containerfile).expect("it is there");
-    let checked = containerfile.contains(r#"CMD ["muster", "runner", "list"]"#);
+    let checked = containerfile.contains(r#"CMD ["muster-coordinator", "ready"]"#);
     assert!(checked, "the health check is another one by now");
-    let mut command = Command::new("chroot");
+    let mut command = Command::new("nsenter");
     command
-        .arg("--userspec=65532:65532")
+        .arg(format!("--mount=/proc/{pid}/ns/mnt"))
+        .args(["chroot", "--userspec=65532:65532"])
         .arg(tree)
-        .args(["/usr/local/bin/muster", "runner", "list"]);
-    command.env_clear().env("MUSTER_SERVER", format!("http://{address}"));
+        .args(["/usr/local/bin/muster-coordinator", "ready"]);
+    command
+        .env_clear()
+        .env("MUSTER_LISTEN", address)
+        .env("MUSTER_DATA", "/var/lib/muster");
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command
+}
+
+/// The command of a line of a unit, with what the unit and its files of variables give it.
+fn of_unit(unit: &str, key: &str) -> Command {
+    let unit = std::fs::read_to_string(repository().join("deploy/systemd").join(unit)).expect("it is there");
+    let line = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let mut words = line.expect("the unit has such a line").split_whitespace();
+    let program = words.next().and_then(|program| program.strip_prefix("/usr/local/bin/"));
+    let mut command = match program {
+        Some("muster-coordinator") => Binary::Coordinator.command(),
+        Some("muster-runner") => Binary::Runner.command(),
+        other => panic!("{other:?} is none of our programs"),
+    };
+    // The folder is given by its variable, too.
+    command.args(words.take_while(|word| *word != "--data"));
+    command
+}
+
+/// As the units start them, with the example configurations; only ports and folders are of the test.
+#[tokio::test]
+async fn the_examples_speak_tls_and_a_unit_enrolls_its_runner_before_the_first_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name);
+    let example = |name: &str| repository().join("deploy/examples").join(name);
+    let address = free_address();
+    let mut coordinator = of_unit("muster-coordinator.service", "ExecStart");
+    coordinator.env("MUSTER_CONFIG", example("coordinator.toml"));
+    coordinator.env("MUSTER_CA_KEY", "5a".repeat(32));
+    coordinator.env("MUSTER_DATA", place("data"));
+    coordinator.env("MUSTER_LISTEN", format!("0.0.0.0:{}", address.port()));
+    coordinator.env("MUSTER_HTTP_LISTEN", "127.0.0.1:0");
+    let mut coordinator = Process::start(coordinator, &place("coordinator.log"));
+    coordinator.until_logged("the coordinator is ready", LIMIT).await;
+    assert!(!place("data.ca-key").exists(), "the key lies beside what it opens");
+
+    let url = format!("https://localhost:{}", address.port());
+    let mut muster = Binary::Cli.command();
+    let token = std::fs::read_to_string(place("data/bootstrap-token")).expect("it was made");
+    muster.env("MUSTER_TOKEN", token.trim());
+    muster.args(["--server", &url, "--ca-file"]).arg(place("data/ca.pem"));
+    muster.args(["runner", "enroll-token", "create", "--pool", "hosted"]);
+    let created = muster.output().expect("it can be run");
+    let token = String::from_utf8_lossy(&created.stdout).trim().to_owned();
+    let unit = |key: &str| {
+        let mut command = of_unit("muster-runner@.service", key);
+        command.env("MUSTER_CONFIG", example("runner-hosted.toml"));
+        command
+            .env("STATE_DIRECTORY", place("runner"))
+            .env("MUSTER_COORDINATOR", &url);
+        command
+    };
+    // Without a token it says what is missing, and does not start.
+    let refused = unit("ExecStartPre").output().expect("it can be run");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("MUSTER_ENROLL_TOKEN"),
+        "{refused:?}"
+    );
+    let enrolled = run(unit("ExecStartPre").env("MUSTER_ENROLL_TOKEN", &token));
+    assert!(
+        enrolled.contains("for the pool `hosted` of the service itself"),
+        "{enrolled}"
+    );
+    // The next starts: the token is used, and may be gone.
+    run(unit("ExecStartPre").env("MUSTER_ENROLL_TOKEN", &token));
+    run(&mut unit("ExecStartPre"));
+    let mut runner = Process::start(unit("ExecStart"), &place("runner.log"));
+    runner.until_logged("checked in", LIMIT).await;
+    runner.terminate(LIMIT).await;
+    coordinator.terminate(LIMIT).await;
 }

@@ -1,4 +1,4 @@
-//! `docs/first-hour.md` and `docs/backup.md`, typed block by block, with what comes compared to what the pages say.
+//! `docs/first-hour.md`, `docs/backup.md`, `docs/enrollment.md` and `docs/access.md`, typed block by block, with what comes compared to what the pages say.
 //!
 //! A fence's first word is its language; what follows says what a reader does with it:
 //!
@@ -140,8 +140,17 @@ impl Drop for Shell {
     }
 }
 
+/// How a page's coordinator is reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It was started with `insecure`, and whoever leaves its address out means this one.
+    Insecure,
+    /// It speaks TLS, and the page says all that is to be said.
+    Secure,
+}
+
 /// A reader's shell: in `folder`, with our binaries first on the path and ports of its own.
-fn bash(folder: &Path, address: &str, http_address: &str) -> Command {
+fn bash(way: Way, folder: &Path, address: &str, http_address: &str) -> Command {
     let binaries = Binary::Cli.path();
     let binaries = binaries.parent().expect("a file is in a folder");
     let path = std::env::var("PATH").unwrap_or_default();
@@ -160,8 +169,10 @@ fn bash(folder: &Path, address: &str, http_address: &str) -> Command {
     command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     command.env("MUSTER_LISTEN", address);
     command.env("MUSTER_HTTP_LISTEN", http_address);
-    command.env("MUSTER_SERVER", format!("http://{address}"));
-    command.env("MUSTER_COORDINATOR", format!("http://{address}"));
+    if way == Way::Insecure {
+        command.env("MUSTER_SERVER", format!("http://{address}"));
+        command.env("MUSTER_COORDINATOR", format!("http://{address}"));
+    }
     command
 }
 
@@ -169,16 +180,22 @@ fn bash(folder: &Path, address: &str, http_address: &str) -> Command {
 async fn the_first_hour_goes_as_its_page_says() {
     // Only to know that there is one: the page makes its own.
     if Python::with(&clients().join("requirements.txt")).is_some() {
-        type_all("docs/first-hour.md").await;
+        type_all(Way::Insecure, "docs/first-hour.md").await;
     }
 }
 
 #[tokio::test]
 async fn a_backup_and_its_restore_go_as_their_page_says() {
-    type_all("docs/backup.md").await;
+    type_all(Way::Insecure, "docs/backup.md").await;
 }
 
-async fn type_all(name: &str) {
+#[tokio::test]
+async fn enrolling_and_letting_people_in_go_as_their_pages_say() {
+    type_all(Way::Secure, "docs/enrollment.md").await;
+    type_all(Way::Secure, "docs/access.md").await;
+}
+
+async fn type_all(way: Way, name: &str) {
     let folder = tempfile::Builder::new()
         .prefix("muster-e2e-")
         .tempdir()
@@ -188,8 +205,9 @@ async fn type_all(name: &str) {
     let page = std::fs::read_to_string(repository().join(name)).expect("the page is there");
     let page = page.replace("127.0.0.1:7443", &address);
     let page = page.replace("127.0.0.1:7480", &http_address);
+    let page = page.replace("localhost:7443", &address.replace("127.0.0.1", "localhost"));
 
-    let mut command = bash(folder, &address, &http_address);
+    let mut command = bash(way, folder, &address, &http_address);
     command.args(["-c", "exec bash 2>&1"]);
     let mut shell = Shell::open(command);
     let mut terminals: BTreeMap<&str, Process> = BTreeMap::new();
@@ -205,7 +223,7 @@ async fn type_all(name: &str) {
             // The binaries are on the path already, and the system is not ours to change.
             continue;
         } else if let Some(name) = attribute("terminal") {
-            let mut command = bash(folder, &address, &http_address);
+            let mut command = bash(way, folder, &address, &http_address);
             command.args(["-c", &format!("exec {}", block.body)]);
             terminals.insert(name, Process::start(command, &folder.join(format!("{name}.log"))));
             printed = Printed::In(name);
