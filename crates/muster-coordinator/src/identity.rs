@@ -151,7 +151,7 @@ impl Registrar {
         let now = clock::now().stamp;
         let (id, hash, key) = (token.id, token.hash(), request.key());
         let found = self.inner.shard.turn(move |turn| {
-            let found = turn.state().ledger().enrollment_token(id);
+            let found = turn.state().everywhere().enrollment_token(id);
             let found = found.filter(|found| found.hash.matches(&hash));
             let found = found.ok_or(IdentityRejection::NoToken)?;
             if found.used_by(&key).is_none() {
@@ -297,7 +297,7 @@ impl Registrar {
     /// it.
     async fn serving(&self, now: Stamp) -> Result<Option<entity::Generation>, ServiceError> {
         let serving = self.inner.shard.turn(move |turn| {
-            let authority = turn.state().ledger().authority(None)?;
+            let authority = turn.state().everywhere().authority(None)?;
             authority.trusted(now).next().cloned()
         });
         Ok(serving.await?)
@@ -321,7 +321,7 @@ impl Registrar {
     async fn find_signer(&self, owner: Option<&OrganizationId>) -> Result<Option<Signer>, ServiceError> {
         let of = owner.cloned();
         let found = self.inner.shard.turn(move |turn| {
-            let authority = turn.state().ledger().authority(of.as_ref())?;
+            let authority = turn.state().everywhere().authority(of.as_ref())?;
             authority.signing().cloned()
         });
         let Some(generation) = found.await? else {

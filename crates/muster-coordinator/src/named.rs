@@ -9,7 +9,7 @@ use crate::wire::name;
 /// does not answer any more, its id: the last part of the name.
 pub(crate) async fn execution(shard: &ShardHandle, id: ExecutionId) -> String {
     let open = shard.turn(move |turn| {
-        let open = turn.state().ledger().execution(id)?;
+        let open = turn.state().everywhere().execution(id)?;
         Some((open.organization.clone(), open.integration))
     });
     let found = match open.await {

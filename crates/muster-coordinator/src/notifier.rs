@@ -128,7 +128,7 @@ fn look(turn: &mut Turn<'_>, in_hand: &BTreeSet<Outgoing>, places: usize) -> Loo
         if in_hand.contains(outgoing) {
             continue;
         }
-        let incident = state.ledger().incident(outgoing.incident);
+        let incident = state.everywhere().incident(outgoing.incident);
         let found = incident.and_then(|incident| {
             let (notice, delivery) = incident.delivery(outgoing.notice, outgoing.delivery)?;
             let DeliveryState::Waiting { tries, .. } = delivery.state else {
@@ -173,7 +173,7 @@ async fn note(shard: &ShardHandle, metrics: &Metrics, one: Try, reply: Reply) ->
     });
     let noted = shard.turn(move |turn| {
         turn.ask(&Principal::Coordinator, command)?;
-        let incident = turn.state().ledger().incident(outgoing.incident);
+        let incident = turn.state().everywhere().incident(outgoing.incident);
         Ok::<_, Rejection>(incident.and_then(|incident| {
             let (_, delivery) = incident.delivery(outgoing.notice, outgoing.delivery)?;
             let Channel::Email(recipient) = &delivery.channel;

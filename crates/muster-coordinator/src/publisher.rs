@@ -130,7 +130,7 @@ async fn sweep(shard: ShardHandle, landing: Landing) {
 
 /// Whether what this attempt has staged may still be wanted.
 async fn is_open(shard: ShardHandle, execution: ExecutionId, attempt: Attempt) -> bool {
-    let asked = shard.turn(move |turn| turn.state().ledger().wants_staged(execution, attempt));
+    let asked = shard.turn(move |turn| turn.state().everywhere().wants_staged(execution, attempt));
     // A shard that has stopped does not say: then it stays until the next start.
     asked.await.unwrap_or(true)
 }
@@ -197,6 +197,6 @@ async fn land(
 }
 
 fn committed(state: &muster_core::state::State, execution: ExecutionId) -> Option<(Destination, Staged)> {
-    let found = state.ledger().execution(execution)?;
+    let found = state.everywhere().execution(execution)?;
     Some((Destination::of(found), found.committed()?.clone()))
 }

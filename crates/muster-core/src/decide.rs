@@ -130,8 +130,14 @@ impl Decision {
     /// One event, and no more.
     #[must_use]
     pub fn event(event: Event) -> Self {
+        Self::events(vec![event])
+    }
+
+    /// What only makes these events.
+    #[must_use]
+    pub fn events(events: Vec<Event>) -> Self {
         Self {
-            events: vec![event],
+            events,
             ..Self::default()
         }
     }

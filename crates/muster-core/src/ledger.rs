@@ -256,9 +256,9 @@ impl Ledger {
         self.connectors.values().map(|stamped| &stamped.entity)
     }
 
-    /// The connectors that an organization's own runners have offered, by name.
-    pub fn connectors_of(&self, organization: &OrganizationId) -> impl Iterator<Item = &Connector> {
-        let owner = Some(organization.clone());
+    /// The connectors that an organization's own runners have offered, or, for `None`, the hosted ones; by name.
+    pub fn connectors_of(&self, owner: Option<&OrganizationId>) -> impl Iterator<Item = &Connector> {
+        let owner = owner.cloned();
         let first = ConnectorKey {
             organization: owner.clone(),
             name: ConnectorName::least(),

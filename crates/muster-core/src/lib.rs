@@ -16,6 +16,7 @@ pub mod few;
 pub mod health;
 pub mod index;
 pub mod ledger;
+pub mod own;
 pub mod plant;
 pub mod remedy;
 pub mod roster;

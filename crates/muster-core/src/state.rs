@@ -10,6 +10,7 @@ use crate::entity::{Alert, Cause, EntityKey, Finished, Integration};
 use crate::event::{Event, Recorded};
 use crate::index::Index;
 use crate::ledger::{Ledger, Position};
+use crate::own::Own;
 use crate::planted;
 use crate::roster::{Limits, Roster, RosterChange};
 use crate::time::{Moment, Now, Stamp};
@@ -60,9 +61,25 @@ impl State {
         Self { ledger, index, roster }
     }
 
-    /// What is true and durable.
+    /// What an organization has, and nothing else.
     #[must_use]
-    pub fn ledger(&self) -> &Ledger {
+    pub fn of<'o>(&self, organization: &'o OrganizationId) -> Own<'_, 'o> {
+        self.of_owner(Some(organization))
+    }
+
+    /// What an owner has, and nothing else; `None` is the service itself.
+    #[must_use]
+    pub fn of_owner<'o>(&self, owner: Option<&'o OrganizationId>) -> Own<'_, 'o> {
+        Own::of(&self.ledger, owner)
+    }
+
+    /// What is true and durable, of everybody: for what serves all organizations alike. Whoever answers a caller asks [`State::of`].
+    #[must_use]
+    pub fn everywhere(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 

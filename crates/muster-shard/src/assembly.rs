@@ -72,7 +72,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     for execution in state.index().landing() {
         let _ = landing.try_send(LandingWork::Publish(execution));
     }
-    let directory = Arc::new(Directory::of(state.ledger()));
+    let directory = Arc::new(Directory::of(state.everywhere()));
     let watchers = Arc::new(Watchers::default());
     let figures = Arc::new(Figures::default());
     let mut writer = Writer::new(

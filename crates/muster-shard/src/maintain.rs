@@ -179,7 +179,7 @@ fn differences(state: &State, entities: Vec<(Entity, Sequence)>) -> Vec<String> 
     for (entity, stamp) in entities {
         let key = entity.key();
         // One that has ended has a record until history holds its end for good.
-        let Some((ours, newest)) = state.ledger().entity(&key) else {
+        let Some((ours, newest)) = state.everywhere().entity(&key) else {
             continue;
         };
         if newest < stamp {

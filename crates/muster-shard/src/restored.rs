@@ -34,7 +34,7 @@ pub fn fence_all(store: &Store, wall: Stamp) -> Result<u64, StoreError> {
         moment: Moment::from_start(Duration::ZERO),
     };
     let mut state = State::starting(recovered.ledger, Limits::default(), Arc::default(), now);
-    let open: Vec<ExecutionId> = state.ledger().executions().map(|execution| execution.id).collect();
+    let open: Vec<ExecutionId> = state.everywhere().executions().map(|execution| execution.id).collect();
     let by = Principal::Coordinator;
     // Nothing here is left to chance.
     let mut chance = fastrand::Rng::with_seed(0);

@@ -78,7 +78,7 @@ impl Writer {
         record_after: Duration,
         now: Stamp,
     ) -> Self {
-        let recorded = state.ledger().executions().map(|execution| execution.id).collect();
+        let recorded = state.everywhere().executions().map(|execution| execution.id).collect();
         Self {
             state,
             chance: fastrand::Rng::with_seed(seed),
@@ -155,7 +155,7 @@ impl Writer {
             listed: listed
                 .into_iter()
                 .map(|key| directory::Changed {
-                    now: self.state.ledger().entity(&key).map(|(entity, _)| entity),
+                    now: self.state.everywhere().entity(&key).map(|(entity, _)| entity),
                     key,
                 })
                 .collect(),
@@ -196,7 +196,7 @@ impl Writer {
             && let Some(key) = self.changed.take(now)
         {
             looked_at += 1;
-            let entity = self.state.ledger().entity(&key);
+            let entity = self.state.everywhere().entity(&key);
             if self.needs_writing(&key, entity.is_some()) {
                 entities.push(match entity {
                     Some((entity, stamp)) => EntityChange::Put {
@@ -396,7 +396,7 @@ impl Turn<'_> {
         };
         let what = match finished {
             Some(finished) => ExecutionState::Finished(Arc::new(finished.clone())),
-            None => match self.writer.state.ledger().execution(*id) {
+            None => match self.writer.state.everywhere().execution(*id) {
                 Some(open) => ExecutionState::Open(Box::new(open.clone())),
                 None => return,
             },
@@ -501,7 +501,7 @@ fn integration_of(state: &State, event: &Event) -> Option<IntegrationChanged> {
             _,
         ) => (organization, *integration),
         (_, (EntityKey::Integration(id), _) | (_, Some(EntityKey::Integration(id)))) => {
-            (&state.ledger().integration(id)?.organization, id)
+            (&state.everywhere().integration(id)?.organization, id)
         }
         _ => return None,
     };

@@ -212,9 +212,9 @@ impl World {
             let (Some(pool), true) = (&presence.pool, free > 0) else {
                 continue;
             };
-            for execution in state.ledger().executions() {
+            for execution in state.everywhere().executions() {
                 let ready = matches!(execution.phase, muster_core::entity::Phase::Created { not_before } if not_before.is_none_or(|at| at <= self.last_stamp));
-                let owner = state.ledger().organization(&execution.organization);
+                let owner = state.everywhere().organization(&execution.organization);
                 let goes_on = owner.is_some_and(muster_core::entity::Organization::is_active);
                 let key = presence.sealing_key.as_ref();
                 let opens = |keys: &Recipients| key.is_some_and(|key| keys.contains(key));
@@ -224,8 +224,8 @@ impl World {
                 }
             }
         }
-        for execution in state.ledger().executions() {
-            let owner = state.ledger().integration(execution.integration);
+        for execution in state.everywhere().executions() {
+            let owner = state.everywhere().integration(execution.integration);
             let queued = matches!(execution.phase, muster_core::entity::Phase::Created { .. });
             if let Some(owner) = owner
                 && queued
@@ -234,7 +234,7 @@ impl World {
                 broken!("{execution:?} waits in another pool than its integration's");
             }
         }
-        for execution in state.ledger().executions() {
+        for execution in state.everywhere().executions() {
             let muster_core::entity::Phase::Pending(claim) = execution.phase else {
                 continue;
             };
@@ -268,7 +268,7 @@ impl World {
         }
         self.turns += 1;
         if self.turns.is_multiple_of(64) && coordinator.shard.next_commit() == CommitStep::Wait {
-            let differing = differing(state.ledger(), &self.shadow);
+            let differing = differing(state.everywhere(), &self.shadow);
             if let Some(what) = differing {
                 broken!("the ledger is not the fold of its journal: {what}");
             }
@@ -302,7 +302,7 @@ impl World {
         self.take_appended(false);
         self.check_facts();
         let Some(coordinator) = &self.coordinator else { return };
-        let ledger = coordinator.shard.state().ledger();
+        let ledger = coordinator.shard.state().everywhere();
         if let Some(what) = differing(ledger, &self.shadow) {
             broken!("the recovered ledger is not the fold of its journal: {what}");
         }

@@ -139,7 +139,7 @@ impl World {
                 let wants = |execution, attempt| {
                     let handle = handle.clone();
                     async move {
-                        let asked = handle.turn(move |turn| turn.state().ledger().wants_staged(execution, attempt));
+                        let asked = handle.turn(move |turn| turn.state().everywhere().wants_staged(execution, attempt));
                         asked.await.unwrap_or(true)
                     }
                 };
@@ -348,7 +348,7 @@ impl World {
 
 async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId) -> Result<Published, ShardError> {
     let committed = shard.turn(move |turn| {
-        let found = turn.state().ledger().execution(execution)?;
+        let found = turn.state().everywhere().execution(execution)?;
         Some((Destination::of(found), found.committed()?.clone()))
     });
     let Some((destination, staged)) = committed.await? else {

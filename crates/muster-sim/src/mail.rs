@@ -89,7 +89,7 @@ pub fn look(turn: &mut Turn<'_>, in_hand: &BTreeSet<Outgoing>) -> Outbox {
             outbox.sleep = Some(if is_full { SLEEP_MAX } else { until });
             break;
         }
-        let incident = state.ledger().incident(outgoing.incident);
+        let incident = state.everywhere().incident(outgoing.incident);
         let Some(notice) = incident.and_then(|incident| incident.notice(outgoing.notice)) else {
             broken!("{outgoing:?} is in the outbox, and there is no such notice");
         };

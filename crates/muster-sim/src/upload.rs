@@ -122,7 +122,7 @@ fn refused(error: &StageError) -> Refused {
 async fn destination(shard: &ShardHandle, inbox: &Inbox) -> Result<Destination, Refused> {
     let (execution, claim) = (inbox.execution, inbox.claim);
     let found = shard.turn(move |turn| {
-        let found = turn.state().ledger().execution(execution)?;
+        let found = turn.state().everywhere().execution(execution)?;
         (found.holder() == Some(claim)).then(|| Destination::of(found))
     });
     let found = found.await.map_err(|_| Refused::Broken)?;

@@ -72,7 +72,10 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
     let tick_us = each_us(start, TICKS);
 
     let state = shard.state();
-    let collections = state.ledger().integrations().flat_map(|one| one.collections.values());
+    let collections = state
+        .everywhere()
+        .integrations()
+        .flat_map(|one| one.collections.values());
     let heap: BinaryHeap<_> = collections.filter_map(|one| one.next).map(Reverse).collect();
     let start = Instant::now();
     for _ in 0..TICKS {
@@ -90,7 +93,7 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
         let in_error = |status| status == ConfigurationStatus::Error;
         black_box(
             state
-                .ledger()
+                .everywhere()
                 .integrations()
                 .filter(|one| in_error(one.status()))
                 .count(),
@@ -107,7 +110,10 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
 }
 
 fn due(state: &State, now: Stamp) -> usize {
-    let collections = state.ledger().integrations().flat_map(|one| one.collections.values());
+    let collections = state
+        .everywhere()
+        .integrations()
+        .flat_map(|one| one.collections.values());
     collections
         .filter(|one| one.next.is_some_and(|next| next <= now))
         .count()

@@ -127,7 +127,7 @@ pub(crate) async fn load(
     ends: Ends,
 ) -> Outcome<Loaded> {
     let progress = Arc::new(Progress::default());
-    let open = shard.handle.turn(|turn| turn.state().ledger().executions().count());
+    let open = shard.handle.turn(|turn| turn.state().everywhere().executions().count());
     progress.create(open.await? as u64);
     let mut runners = JoinSet::new();
     for n in 0..RUNNERS {

@@ -171,6 +171,42 @@ fn the_coordinator_opens_nothing_that_is_sealed() {
     assert_eq!(users(&all, &["age"]), ["muster-seal"]);
 }
 
+/// Whoever answers a caller asks for what one organization has (`State::of`). What serves all of them alike, and may see everything, is this.
+#[test]
+fn nobody_else_looks_beyond_an_organization() {
+    let all = root().join("crates/muster-coordinator/src");
+    let beyond: BTreeSet<String> = sources(&all)
+        .into_iter()
+        .filter(|file| {
+            let source = fs::read_to_string(file).expect("a source is text");
+            source.contains(".everywhere()")
+        })
+        .map(|file| file.strip_prefix(&all).expect("below").display().to_string())
+        .collect();
+    let known = [
+        // Whose certificates are trusted, before anybody is known.
+        "identity.rs",
+        "identity/authorities.rs",
+        // Machinery behind the services.
+        "command/verify.rs",
+        "metrics/ledger.rs",
+        "named.rs",
+        "notifier.rs",
+        "publisher.rs",
+        // A runner's claim names its execution, and only the runner that holds it has that claim.
+        "service/log_keeper.rs",
+        "service/upload.rs",
+        // Waits for the end of one that its caller was shown.
+        "service/log_lines.rs",
+        // The service's own staff.
+        "service/maintenance.rs",
+        "service/organizations.rs",
+        // A copy with a single integration in it.
+        "service/integrations/preview.rs",
+    ];
+    assert_eq!(beyond, known.map(str::to_owned).into());
+}
+
 #[test]
 fn nothing_runs_or_waits_without_an_owner_or_a_bound() {
     for entry in fs::read_dir(root().join("crates")).expect("there") {

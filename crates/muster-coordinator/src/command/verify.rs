@@ -126,7 +126,7 @@ async fn verify_landing(landing: &Landing, verified: &Verified, report: &mut Rep
 
 /// What the ledger and history know of an execution. A damaged entry of history is told by its own verification.
 fn known(store: &Store, state: &State, execution: ExecutionId) -> Known {
-    if let Some(open) = state.ledger().execution(execution) {
+    if let Some(open) = state.everywhere().execution(execution) {
         return landed::of_open(open);
     }
     match store.find_finished(execution) {

@@ -36,7 +36,7 @@ impl Authorities {
         loop {
             let from = after.clone();
             let page = shard.turn(move |turn| {
-                let later = turn.state().ledger().authorities();
+                let later = turn.state().everywhere().authorities();
                 let later = later.filter(|one| from.as_ref().is_none_or(|from| one.owner > *from));
                 later.take(PAGE).map(read).collect::<Vec<_>>()
             });
@@ -50,7 +50,7 @@ impl Authorities {
     /// Reads that of one owner, which has changed.
     pub(super) async fn reload(&self, shard: &ShardHandle, owner: Option<&OrganizationId>) -> Result<(), ShardError> {
         let of = owner.cloned();
-        let found = shard.turn(move |turn| turn.state().ledger().authority(of.as_ref()).map(read));
+        let found = shard.turn(move |turn| turn.state().everywhere().authority(of.as_ref()).map(read));
         if let Some((owner, trusted)) = found.await? {
             let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
             all.insert(owner, trusted);

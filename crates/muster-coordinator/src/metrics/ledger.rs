@@ -161,7 +161,7 @@ impl Gathered {
                 busy: presence.held.into(),
                 ..PoolSample::default()
             });
-            let runner = turn.state().ledger().runner(id);
+            let runner = turn.state().everywhere().runner(id);
             let version = runner.map_or_else(String::new, |runner| runner.profile.version.to_string());
             *self.versions.entry(version).or_default() += 1;
         }

@@ -3,7 +3,6 @@
 use muster_core::decide::access::{Access, find_person, find_token, person, token};
 use muster_core::decide::{Answer, Command};
 use muster_core::entity::{Person, Token};
-use muster_core::state::State;
 use muster_core::words::{Grant, PersonId, Principal, Scope, TokenId};
 use muster_proto::v1;
 use muster_proto::v1::access_service_server::AccessService;
@@ -133,12 +132,12 @@ impl Services {
         let new = new_person(asked)?;
         let command = Access::CreatePerson(person::Create {
             granter: granter(&call)?,
-            scope,
+            scope: scope.clone(),
             name: new.name,
             email: new.email,
             role: new.role,
         });
-        self.change_person(call, command).await
+        self.change_person(call, command, scope).await
     }
 
     async fn get_person_of(&self, call: Call, request: v1::GetPersonRequest) -> Result<v1::Person, ServiceError> {
@@ -169,7 +168,7 @@ impl Services {
                 let mut ids = turn.state().index().access().people(&scope, after);
                 let people = ids.by_ref().take(size);
                 let page: Vec<Person> = people
-                    .filter_map(|id| turn.state().ledger().person(id).cloned())
+                    .filter_map(|id| turn.state().of_owner(scope.organization()).person(id).cloned())
                     .collect();
                 (page, ids.next().is_some())
             })
@@ -189,13 +188,13 @@ impl Services {
         let changes = person_changes(asked, request.update_mask.as_ref())?;
         let command = Access::UpdatePerson(person::Update {
             granter: granter(&call)?,
-            scope,
+            scope: scope.clone(),
             person: id,
             name: changes.name,
             email: changes.email,
             role: changes.role,
         });
-        self.change_person(call, command).await
+        self.change_person(call, command, scope).await
     }
 
     async fn switch_person_of(&self, call: Call, name: String, enabled: bool) -> Result<v1::Person, ServiceError> {
@@ -203,15 +202,15 @@ impl Services {
         self.judge_scope(&call, &scope)?;
         let command = Access::SwitchPerson(person::Switch {
             granter: granter(&call)?,
-            scope,
+            scope: scope.clone(),
             person,
             enabled,
         });
-        self.change_person(call, command).await
+        self.change_person(call, command, scope).await
     }
 
     /// Asks a command about a person, and answers with what has become of them.
-    async fn change_person(&self, call: Call, command: Access) -> Result<v1::Person, ServiceError> {
+    async fn change_person(&self, call: Call, command: Access, scope: Scope) -> Result<v1::Person, ServiceError> {
         let by = call.principal();
         let changed: Result<Person, ServiceError> = self
             .shard
@@ -220,7 +219,7 @@ impl Services {
                 let Answer::Person(id) = answer else {
                     return Err(ServiceError::internal(format!("a person was asked for: {answer:?}")));
                 };
-                let found = turn.state().ledger().person(id).cloned();
+                let found = turn.state().of_owner(scope.organization()).person(id).cloned();
                 found.ok_or_else(|| ServiceError::internal("a person is gone who was just changed"))
             })
             .await?;
@@ -295,7 +294,7 @@ impl Services {
                 let mut ids = turn.state().index().access().tokens(&scope, after);
                 let seen: Vec<TokenId> = ids.by_ref().take(size).collect();
                 let last = seen.last().copied().filter(|_| ids.next().is_some());
-                let tokens = seen.into_iter().filter_map(|id| told(turn, id));
+                let tokens = seen.into_iter().filter_map(|id| told(turn, &scope, id));
                 let is_theirs = |token: &v1::Token| {
                     let theirs = person.as_ref().map(|(scope, id)| access::of_person(scope, *id));
                     theirs.is_none_or(|theirs| token.person == theirs)
@@ -334,17 +333,17 @@ impl Services {
             .turn(move |turn| {
                 turn.ask(&by, Command::Access(command))?;
                 find_token(turn.state(), &scope, id).map_err(rejected)?;
-                told(turn, id).ok_or_else(|| ServiceError::internal("a token is gone that was just changed"))
+                told(turn, &scope, id).ok_or_else(|| ServiceError::internal("a token is gone that was just changed"))
             })
             .await?;
         changed.inspect_err(|error| note_if_denied(call, error))
     }
 }
 
-fn told(turn: &Turn<'_>, id: TokenId) -> Option<v1::Token> {
-    let state: &State = turn.state();
-    let found: &Token = state.ledger().token(id)?;
-    let person = found.person.and_then(|person| state.ledger().person(person));
+fn told(turn: &Turn<'_>, scope: &Scope, id: TokenId) -> Option<v1::Token> {
+    let own = turn.state().of_owner(scope.organization());
+    let found: &Token = own.token(id)?;
+    let person = found.person.and_then(|person| own.person(person));
     Some(access::token(found, person, turn.now().stamp))
 }
 

@@ -52,7 +52,7 @@ impl Services {
         let found = self
             .shard
             .turn(move |turn| {
-                let offer = turn.state().ledger().offer(&of, &named)?.clone();
+                let offer = turn.state().of(&of).offer(&named)?.clone();
                 let pools = pools(turn.state(), &of, &BTreeSet::from([named]));
                 Some((offer, pools))
             })
@@ -77,7 +77,7 @@ impl Services {
         let (mut offers, pools) = self
             .shard
             .turn(move |turn| {
-                let known = offers(turn.state(), &of);
+                let known = turn.state().of(&of).offers();
                 let later = known
                     .into_iter()
                     .filter(|(name, _)| after.as_deref().is_none_or(|after| name.as_str() > after));
@@ -100,24 +100,6 @@ impl Services {
     }
 }
 
-/// All connectors of an organization by name. There are as many as there are kinds of sources.
-pub(super) fn offers<'a>(state: &'a State, organization: &OrganizationId) -> BTreeMap<&'a ConnectorName, &'a Offer> {
-    let mut offers = BTreeMap::new();
-    for connector in state.ledger().connectors() {
-        match &connector.key.organization {
-            Some(owner) if owner == organization => {
-                offers.insert(&connector.key.name, &connector.offer);
-            }
-            // The organization's own goes first.
-            None => {
-                offers.entry(&connector.key.name).or_insert(&connector.offer);
-            }
-            Some(_) => {}
-        }
-    }
-    offers
-}
-
 /// The pools in which these connectors are offered.
 fn pools(
     state: &State,
@@ -125,11 +107,8 @@ fn pools(
     names: &BTreeSet<ConnectorName>,
 ) -> BTreeMap<ConnectorName, BTreeSet<PoolName>> {
     let mut pools: BTreeMap<ConnectorName, BTreeSet<PoolName>> = BTreeMap::new();
-    for runner in state.ledger().runners() {
+    for runner in state.of(organization).runners() {
         let profile = &runner.profile;
-        if profile.organization.as_ref().is_some_and(|owner| owner != organization) {
-            continue;
-        }
         for name in profile.connectors.iter().filter(|name| names.contains(*name)) {
             let of = pools.entry(name.clone()).or_default();
             if !of.contains(&profile.pool.name) {

@@ -214,8 +214,8 @@ impl Services {
 
     async fn token_of(&self, owner: Owner, id: EnrollmentTokenId) -> Result<EnrollmentToken, ServiceError> {
         let found = self.shard.turn(move |turn| {
-            let found = turn.state().ledger().enrollment_token(id);
-            found.filter(|token| token.pool.organization == owner).cloned()
+            let own = turn.state().of_owner(owner.as_ref());
+            own.enrollment_token(id).cloned()
         });
         let missing = || Rejection::Identity(IdentityRejection::TokenNotFound(id));
         Ok(found.await?.ok_or_else(missing)?)
@@ -235,18 +235,11 @@ impl Services {
         let (page, last) = self
             .shard
             .turn(move |turn| {
-                let mut later = turn.state().ledger().enrollment_tokens(after);
-                let (mut page, mut last) = (Vec::new(), None);
-                for token in later.by_ref().take(PAGE_SIZE_MAX) {
-                    last = Some(token.id);
-                    if token.pool.organization == owner {
-                        page.push(enrollment::token(token));
-                    }
-                    if page.len() >= size {
-                        break;
-                    }
-                }
+                let mut later = turn.state().of_owner(owner.as_ref()).enrollment_tokens(after);
+                let page: Vec<_> = later.by_ref().take(size).collect();
+                let last = page.last().map(|last| last.id);
                 let more = later.next().is_some();
+                let page = page.into_iter().map(enrollment::token).collect();
                 (page, last.filter(|_| more))
             })
             .await?;
@@ -291,8 +284,8 @@ impl Services {
 
     async fn identity_of(&self, owner: Owner, runner: RunnerId) -> Result<RunnerIdentity, ServiceError> {
         let found = self.shard.turn(move |turn| {
-            let found = turn.state().ledger().runner_identity(runner);
-            found.filter(|found| found.pool.organization == owner).cloned()
+            let own = turn.state().of_owner(owner.as_ref());
+            own.runner_identity(runner).cloned()
         });
         found.await?.ok_or(ServiceError::RunnerNotFound(runner))
     }
@@ -300,10 +293,8 @@ impl Services {
     async fn authority_of(&self, owner: Owner) -> Result<v1::Authority, ServiceError> {
         self.registrar()?;
         let found = self.shard.turn(move |turn| {
-            turn.state()
-                .ledger()
-                .authority(owner.as_ref())
-                .map(enrollment::authority)
+            let own = turn.state().of_owner(owner.as_ref());
+            own.authority().map(enrollment::authority)
         });
         Ok(found.await?.unwrap_or_default())
     }

@@ -138,8 +138,8 @@ impl Services {
     ) -> Result<IntegrationId, ServiceError> {
         let of = organization.clone();
         let open = self.shard.turn(move |turn| {
-            let found = turn.state().ledger().execution(execution)?;
-            (found.organization == of).then_some(found.integration)
+            let found = turn.state().of(&of).execution(execution)?;
+            Some(found.integration)
         });
         if let Some(integration) = open.await? {
             return Ok(integration);
@@ -216,9 +216,8 @@ pub(super) fn opened(turn: &Turn<'_>, execution: &Execution, progress: &Progress
 
 /// The open execution of this name; `None` when there is none, or it belongs to somebody else.
 fn own<'a>(turn: &'a Turn<'_>, name: &ExecutionName) -> Option<&'a Execution> {
-    let found = turn.state().ledger().execution(name.execution)?;
-    let is_own = found.organization == name.organization && found.integration == name.integration;
-    is_own.then_some(found)
+    let found = turn.state().of(&name.organization).execution(name.execution)?;
+    (found.integration == name.integration).then_some(found)
 }
 
 /// Where the records of an execution lie.
@@ -229,14 +228,4 @@ fn destination(finished: &Finished) -> Destination {
         data_type: finished.data_type.clone(),
         execution: finished.id,
     }
-}
-
-/// The newest executions of an organization that are older than `before`.
-fn open_before<'a>(
-    turn: &'a Turn<'_>,
-    organization: &OrganizationId,
-    before: Option<ExecutionId>,
-) -> impl Iterator<Item = &'a Execution> {
-    let open = turn.state().ledger().executions_before(before);
-    open.filter(move |execution| execution.organization == *organization)
 }

@@ -57,10 +57,7 @@ impl Services {
         self.judge_organization(&call, &organization)?;
         let found = self
             .shard
-            .turn(move |turn| {
-                let found = turn.state().ledger().incident(id);
-                found.filter(|found| found.organization == organization).cloned()
-            })
+            .turn(move |turn| turn.state().of(&organization).incident(id).cloned())
             .await?;
         let found = found.ok_or(ServiceError::IncidentNotFound(id))?;
         Ok(incident::incident(&found))
@@ -127,8 +124,9 @@ fn page(
 ) -> (Vec<Incident>, Option<IncidentId>) {
     let mut page = Vec::new();
     let mut last = None;
+    let own = state.of(organization);
     let older = state.index().alerts().incidents_before(organization, before);
-    let mut older = older.filter_map(|id| state.ledger().incident(id));
+    let mut older = older.filter_map(|id| own.incident(id));
     for incident in older.by_ref().take(PAGE_SIZE_MAX) {
         last = Some(incident.id);
         if filter.takes(incident) {

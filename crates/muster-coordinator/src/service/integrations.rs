@@ -347,10 +347,7 @@ pub(super) fn find<'a>(
     organization: &OrganizationId,
     id: IntegrationId,
 ) -> Result<&'a Integration, Rejection> {
-    let found = state
-        .ledger()
-        .integration(id)
-        .filter(|found| found.organization == *organization);
+    let found = state.of(organization).integration(id);
     found.ok_or(Rejection::IntegrationNotFound(id))
 }
 
@@ -372,9 +369,10 @@ fn told_with(conditions: &mut Conditions<'_>, state: &State, integration: &Integ
     let open = state
         .index()
         .open_of(integration.id)
-        .filter_map(|id| state.ledger().execution(id));
+        .filter_map(|id| state.of(&integration.organization).execution(id));
     let checked = integration.checked.as_ref();
-    let checked_by = checked.and_then(|checked| conditions.state().ledger().runner(checked.runner));
+    let known = conditions.state().of(&integration.organization);
+    let checked_by = checked.and_then(|checked| known.runner(checked.runner));
     let no_runner = conditions.no_runner(integration.definition.lane());
     Told {
         integration: integration.clone(),

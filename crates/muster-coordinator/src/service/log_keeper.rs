@@ -135,7 +135,7 @@ impl Services {
         let open = self
             .shard
             .turn(move |turn| {
-                let found = turn.state().ledger().execution(execution);
+                let found = turn.state().everywhere().execution(execution);
                 found.map(|found| found.is_told_by(claim))
             })
             .await?;

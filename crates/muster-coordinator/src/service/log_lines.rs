@@ -203,7 +203,7 @@ impl Changes {
         loop {
             if self.missed {
                 let is_open = shard
-                    .turn(move |turn| turn.state().ledger().execution(execution).is_some())
+                    .turn(move |turn| turn.state().everywhere().execution(execution).is_some())
                     .await?;
                 if !is_open {
                     return Ok(());

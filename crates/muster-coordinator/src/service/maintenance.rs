@@ -183,7 +183,7 @@ async fn look_at_landing(shard: &ShardHandle, landing: &Landing, telling: &Telli
 
 /// What is known of an execution now. A damaged entry of history is told by the store's verification.
 async fn known(shard: ShardHandle, execution: ExecutionId) -> Known {
-    let open = shard.turn(move |turn| turn.state().ledger().execution(execution).map(landed::of_open));
+    let open = shard.turn(move |turn| turn.state().everywhere().execution(execution).map(landed::of_open));
     if let Ok(Some(open)) = open.await {
         return open;
     }

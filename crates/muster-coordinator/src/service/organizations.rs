@@ -249,7 +249,7 @@ fn judge_guard(organization: &Organization, guard: Guard) -> Result<(), Rejectio
 /// # Errors
 /// [`Rejection::OrganizationNotFound`], also when it was deleted.
 fn told(state: &State, id: &OrganizationId) -> Result<Told, Rejection> {
-    let found = state.ledger().organization(id).filter(|found| found.exists());
+    let found = state.of(id).organization();
     let found = found.ok_or_else(|| Rejection::OrganizationNotFound(id.clone()))?;
     Ok(counted(state, found))
 }
@@ -268,7 +268,7 @@ fn counted(state: &State, organization: &Organization) -> Told {
 fn page(state: &State, after: Option<&str>, size: usize) -> (Vec<Told>, Option<String>) {
     let mut page = Vec::new();
     let mut last = None;
-    let mut later = state.ledger().organizations_after(after);
+    let mut later = state.everywhere().organizations_after(after);
     for organization in later.by_ref().take(PAGE_SIZE_MAX) {
         last = Some(organization.id.to_string());
         if organization.exists() {

@@ -41,7 +41,7 @@ impl Services {
         let found = self
             .shard
             .turn(move |turn| {
-                let found = turn.state().ledger().runner(id).filter(|runner| serves(runner, &of))?;
+                let found = turn.state().of(&of).runner(id)?;
                 Some(seen(turn.state(), &of, found))
             })
             .await?;
@@ -93,10 +93,9 @@ fn page(
 ) -> (Vec<Seen>, Option<RunnerId>) {
     let mut page = Vec::new();
     let mut last = None;
-    let mut later = state
-        .index()
-        .runners_serving(organization, after)
-        .filter_map(|id| state.ledger().runner(id));
+    let own = state.of(organization);
+    let later = state.index().runners_serving(organization, after);
+    let mut later = later.filter_map(|id| own.runner(id));
     for runner in later.by_ref().take(PAGE_SIZE_MAX) {
         last = Some(runner.id);
         if filter.takes(runner, state.roster().presence(runner.id)) {
@@ -110,25 +109,13 @@ fn page(
     (page, last.filter(|_| more))
 }
 
-/// Whether executions of this organization may run there: on its own runners, and on the hosted ones, which belong to none.
-fn serves(runner: &Runner, organization: &OrganizationId) -> bool {
-    runner
-        .profile
-        .organization
-        .as_ref()
-        .is_none_or(|its| its == organization)
-}
-
 fn seen(state: &State, organization: &OrganizationId, runner: &Runner) -> Seen {
-    let held = state
-        .index()
-        .held_by(runner.id)
-        .filter_map(|id| state.ledger().execution(id));
-    let own = held.filter(|execution| execution.organization == *organization);
+    let own = state.of(organization);
+    let held = state.index().held_by(runner.id).filter_map(|id| own.execution(id));
     Seen {
         runner: runner.clone(),
         presence: state.roster().presence(runner.id).cloned(),
-        executions: own
+        executions: held
             .map(|execution| (execution.integration, execution.id))
             .take(EXECUTIONS_SHOWN_MAX)
             .collect(),

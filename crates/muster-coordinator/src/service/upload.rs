@@ -110,7 +110,7 @@ impl Services {
         let found = self
             .shard
             .turn(move |turn| {
-                let ledger = turn.state().ledger();
+                let ledger = turn.state().everywhere();
                 let identity = ledger.runner_identity(claim.runner);
                 // One that was revoked holds nothing any more, so this is for one that enrolled anew.
                 let is_known = |key| identity.is_some_and(|one| one.key == key && one.barred.is_none());

@@ -251,7 +251,7 @@ async fn a_large_snapshot_comes_in_parts_and_what_changes_meanwhile_is_not_lost(
 fn toggle_all(turn: &mut Turn<'_>) {
     let all: Vec<_> = turn
         .state()
-        .ledger()
+        .everywhere()
         .integrations()
         .map(|one| (one.organization.clone(), one.id))
         .collect();

@@ -72,6 +72,16 @@ pub enum IdentityEvent {
         /// Why.
         why: BarReason,
     },
+    /// A runner's organization is gone, and with it by what it was known.
+    RunnerIdentityForgotten {
+        /// Which runner.
+        runner: RunnerId,
+    },
+    /// An organization is gone, and with it its authority.
+    AuthorityForgotten {
+        /// Whose.
+        owner: OrganizationId,
+    },
 }
 
 impl IdentityEvent {
@@ -87,9 +97,10 @@ impl IdentityEvent {
                 EntityKey::RunnerIdentity(*runner),
                 Some(EntityKey::EnrollmentToken(*token)),
             ),
-            Self::CertificateRenewed { runner, .. } | Self::RunnerBarred { runner, .. } => {
-                (EntityKey::RunnerIdentity(*runner), None)
-            }
+            Self::CertificateRenewed { runner, .. }
+            | Self::RunnerBarred { runner, .. }
+            | Self::RunnerIdentityForgotten { runner } => (EntityKey::RunnerIdentity(*runner), None),
+            Self::AuthorityForgotten { owner } => (EntityKey::Authority(Some(owner.clone())), None),
         }
     }
 }

@@ -103,6 +103,12 @@ impl Identities {
                 };
                 self.change_runner(*runner, position, |runner| runner.barred = Some(barred));
             }
+            IdentityEvent::RunnerIdentityForgotten { runner } => {
+                self.runners.remove(runner);
+            }
+            IdentityEvent::AuthorityForgotten { owner } => {
+                self.authorities.remove(&Some(owner.clone()));
+            }
         }
     }
 

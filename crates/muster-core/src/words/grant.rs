@@ -43,6 +43,15 @@ impl Scope {
             Self::Organization(_) => self == other,
         }
     }
+
+    /// The organization; `None` for the service's staff.
+    #[must_use]
+    pub fn organization(&self) -> Option<&OrganizationId> {
+        match self {
+            Self::Service => None,
+            Self::Organization(organization) => Some(organization),
+        }
+    }
 }
 
 impl fmt::Display for Scope {

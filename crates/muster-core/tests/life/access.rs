@@ -58,7 +58,7 @@ fn create(
     }
 }
 
-fn token_of(number: u128, scope: Scope, person: Option<PersonId>) -> token::Create {
+pub(crate) fn token_of(number: u128, scope: Scope, person: Option<PersonId>) -> token::Create {
     token::Create {
         granter: Grant::MOST,
         token: TokenId(number),
@@ -72,8 +72,8 @@ fn token_of(number: u128, scope: Scope, person: Option<PersonId>) -> token::Crea
 }
 
 fn opens(model: &Model, number: u128) -> Result<Grant, Shut> {
-    let token = model.state.ledger().token(TokenId(number)).expect("it is there");
-    let person = token.person.and_then(|person| model.state.ledger().person(person));
+    let token = model.state.everywhere().token(TokenId(number)).expect("it is there");
+    let person = token.person.and_then(|person| model.state.everywhere().person(person));
     token.opens(person, model.now.stamp)
 }
 
@@ -85,8 +85,18 @@ pub(crate) fn step(model: &mut Model, kind: u8, who: usize, role: usize, staff: 
         role: role_of(granter),
         scope: if granter == 1 { acme() } else { Scope::Service },
     };
-    let person = model.state.ledger().people().nth(who).map_or(PersonId(0), |one| one.id);
-    let token = model.state.ledger().tokens().nth(who).map_or(TokenId(0), |one| one.id);
+    let person = model
+        .state
+        .everywhere()
+        .people()
+        .nth(who)
+        .map_or(PersonId(0), |one| one.id);
+    let token = model
+        .state
+        .everywhere()
+        .tokens()
+        .nth(who)
+        .map_or(TokenId(0), |one| one.id);
     let role = role_of(role);
     let command = match kind {
         0 | 1 => Access::CreatePerson(person::Create {
@@ -132,10 +142,10 @@ pub(crate) fn step(model: &mut Model, kind: u8, who: usize, role: usize, staff: 
     };
     let ways = |model: &Model| ways_in(&model.state, model.now.stamp).count();
     let before = ways(model);
-    let there: BTreeSet<_> = model.state.ledger().people().map(|one| one.id).collect();
+    let there: BTreeSet<_> = model.state.everywhere().people().map(|one| one.id).collect();
     let _ = ask(model, command);
     assert!(before == 0 || ways(model) > 0, "somebody can let others in");
-    let mut made = model.state.ledger().people().filter(|one| !there.contains(&one.id));
+    let mut made = model.state.everywhere().people().filter(|one| !there.contains(&one.id));
     assert!(
         made.all(|one| granter.covers(&one.grant())),
         "nobody makes somebody greater"
@@ -254,8 +264,8 @@ fn a_token_opens_what_its_person_may_do_and_no_more() {
     ask(&mut model, switch(true)).expect("enabled");
     assert_eq!(role(&model), Ok(Role::Operator));
     let last = Stamp::from_millis(end.millis() - 1);
-    let token = model.state.ledger().token(TokenId(1)).expect("there").clone();
-    let holder = model.state.ledger().person(person).cloned();
+    let token = model.state.everywhere().token(TokenId(1)).expect("there").clone();
+    let holder = model.state.everywhere().person(person).cloned();
     assert!(token.opens(holder.as_ref(), last).is_ok());
     assert_eq!(token.opens(holder.as_ref(), end), Err(Shut::Expired));
     assert_eq!(token.opens(None, last), Err(Shut::Disabled), "its person is gone");
@@ -268,10 +278,14 @@ fn a_token_opens_what_its_person_may_do_and_no_more() {
     };
     ask(&mut model, revoke()).expect("revoked");
     assert_eq!(role(&model), Err(Shut::Revoked));
-    let since = model.state.ledger().token(TokenId(1)).and_then(|token| token.revoked);
+    let since = model
+        .state
+        .everywhere()
+        .token(TokenId(1))
+        .and_then(|token| token.revoked);
     model.pass(DAY);
     ask(&mut model, revoke()).expect("revoked already");
-    let token = model.state.ledger().token(TokenId(1)).expect("there");
+    let token = model.state.everywhere().token(TokenId(1)).expect("there");
     assert_eq!(token.revoked, since, "it stays revoked since then");
     let past = token::Create {
         expires: Some(end),
@@ -337,7 +351,10 @@ fn the_last_way_in_stays() {
     ask(&mut model, revoke(3)).expect("it lets nobody in anyway");
     ask(&mut model, Access::CreateToken(token_of(4, Scope::Service, Some(bob)))).expect("made");
     ask(&mut model, delete(ada)).expect("there is another one");
-    assert!(model.state.ledger().token(TokenId(1)).is_none(), "a person's tokens go");
+    assert!(
+        model.state.everywhere().token(TokenId(1)).is_none(),
+        "a person's tokens go"
+    );
     assert_eq!(ways_in(&model.state, model.now.stamp).count(), 1);
 }
 
@@ -385,11 +402,14 @@ fn there_are_bounds_and_what_is_long_over_makes_room() {
     ask(&mut model, Access::RevokeToken(revoke)).expect("revoked");
     model.pass(TOKENS_REMEMBERED - Duration::from_secs(1));
     ask(&mut model, Access::CreateToken(token_of(3, acme(), None))).expect("made");
-    assert!(model.state.ledger().token(TokenId(1)).is_some(), "it is remembered");
+    assert!(model.state.everywhere().token(TokenId(1)).is_some(), "it is remembered");
     model.pass(Duration::from_secs(1));
     ask(&mut model, Access::CreateToken(token_of(4, acme(), None))).expect("made");
-    assert!(model.state.ledger().token(TokenId(1)).is_none(), "it is over for long");
-    assert_eq!(model.state.ledger().tokens().count(), 3);
+    assert!(
+        model.state.everywhere().token(TokenId(1)).is_none(),
+        "it is over for long"
+    );
+    assert_eq!(model.state.everywhere().tokens().count(), 3);
     let events = forget_all(&model.state, &acme());
     assert_eq!(events.len(), PEOPLE_MAX + 3);
 }
@@ -401,7 +421,7 @@ fn only_news_is_noted_of_a_tokens_use() {
     let used = |model: &Model| {
         model
             .state
-            .ledger()
+            .everywhere()
             .token(TokenId(1))
             .and_then(|token: &Token| token.used)
     };

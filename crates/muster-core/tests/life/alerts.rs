@@ -45,7 +45,7 @@ impl Source {
             draft: true,
             request: None,
         });
-        let integration = model.state.ledger().integrations().next().expect("it is there").id;
+        let integration = model.state.everywhere().integrations().next().expect("it is there").id;
         let mut source = Self {
             model,
             integration,
@@ -70,9 +70,16 @@ impl Source {
         self.model.pass(span);
         self.model.tick();
         self.model.check_in(0, false);
-        while self.model.state.ledger().executions().next().is_some() {
+        while self.model.state.everywhere().executions().next().is_some() {
             // The schedule is not what is under test: what it creates does not count.
-            let execution = self.model.state.ledger().executions().next().expect("one is open").id;
+            let execution = self
+                .model
+                .state
+                .everywhere()
+                .executions()
+                .next()
+                .expect("one is open")
+                .id;
             self.ask(Command::Cancel(muster_core::decide::execution::cancel::Cancel {
                 organization: organization(),
                 execution,
@@ -139,19 +146,19 @@ impl Source {
         let integration = self
             .model
             .state
-            .ledger()
+            .everywhere()
             .integration(self.integration)
             .expect("it is there");
         integration.window.tally(self.model.now.stamp, span).hundredths()
     }
 
     fn incidents(&self) -> Vec<&Incident> {
-        self.model.state.ledger().incidents().collect()
+        self.model.state.everywhere().incidents().collect()
     }
 
     /// The kinds of all notices, of all incidents.
     fn told(&self) -> Vec<NoticeKind> {
-        let incidents = self.model.state.ledger().incidents();
+        let incidents = self.model.state.everywhere().incidents();
         incidents
             .flat_map(|one| &one.notices)
             .map(|notice| notice.kind)
@@ -166,7 +173,7 @@ impl Source {
     }
 
     fn deliveries(&self) -> Vec<&Delivery> {
-        let incidents = self.model.state.ledger().incidents();
+        let incidents = self.model.state.everywhere().incidents();
         incidents
             .flat_map(|one| &one.notices)
             .flat_map(|notice| &notice.deliveries)

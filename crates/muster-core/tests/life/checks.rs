@@ -24,16 +24,16 @@ fn hourly(draft: bool) -> (Model, IntegrationId) {
         draft,
         request: None,
     });
-    let id = model.state.ledger().integrations().next().expect("it is there").id;
+    let id = model.state.everywhere().integrations().next().expect("it is there").id;
     (model, id)
 }
 
 fn status(model: &Model, id: IntegrationId) -> ConfigurationStatus {
-    model.state.ledger().integration(id).expect("it is there").status()
+    model.state.everywhere().integration(id).expect("it is there").status()
 }
 
 fn next(model: &Model, id: IntegrationId) -> Stamp {
-    let integration = model.state.ledger().integration(id).expect("it is there");
+    let integration = model.state.everywhere().integration(id).expect("it is there");
     let collection = integration.collections.values().next().expect("it has one");
     collection.next.expect("it is enabled")
 }
@@ -93,7 +93,14 @@ fn a_failing_check_makes_an_enabled_integration_an_error_until_a_good_one() {
         outdated: false,
     };
     assert_eq!(model.checked, [told]);
-    let since = |model: &Model| model.state.ledger().integration(id).expect("it is there").status_since;
+    let since = |model: &Model| {
+        model
+            .state
+            .everywhere()
+            .integration(id)
+            .expect("it is there")
+            .status_since
+    };
     let first = since(&model);
 
     model.pass(HOUR / 2);
@@ -104,7 +111,7 @@ fn a_failing_check_makes_an_enabled_integration_an_error_until_a_good_one() {
     let good = model.ask_check(id).expect("somebody is there");
     model.report_check(0, good, None, 1);
     assert_eq!(status(&model, id), ConfigurationStatus::Active);
-    let window = &model.state.ledger().integration(id).expect("it is there").window;
+    let window = &model.state.everywhere().integration(id).expect("it is there").window;
     assert_eq!(
         window.tally(model.now.stamp, HOUR).failed,
         0,
@@ -169,10 +176,14 @@ fn a_draft_is_checked_and_stays_one() {
     let check = model.ask_check(id).expect("somebody is there");
     model.report_check(0, check, refused(), 1);
     assert_eq!(status(&model, id), ConfigurationStatus::Disabled);
-    assert_eq!(model.state.ledger().executions().count(), 0, "a check collects nothing");
+    assert_eq!(
+        model.state.everywhere().executions().count(),
+        0,
+        "a check collects nothing"
+    );
     let kept = model
         .state
-        .ledger()
+        .everywhere()
         .integration(id)
         .expect("it is there")
         .checked
@@ -212,7 +223,7 @@ fn a_lost_silent_or_restarted_runner_says_nothing_about_the_source() {
         assert!(
             model
                 .state
-                .ledger()
+                .everywhere()
                 .integration(id)
                 .expect("it is there")
                 .checked
@@ -287,9 +298,9 @@ fn a_pause_moves_what_is_upcoming_and_leaves_people_alone() {
         0,
         "on the same grid"
     );
-    let version = model.state.ledger().integration(id).expect("it is there").version;
+    let version = model.state.everywhere().integration(id).expect("it is there").version;
     ask(&mut model, paused);
-    let after = model.state.ledger().integration(id).expect("it is there").version;
+    let after = model.state.everywhere().integration(id).expect("it is there").version;
     assert_eq!(after, version, "the same pause again changes nothing");
 
     // Another interval keeps the pause.
@@ -308,8 +319,8 @@ fn a_pause_moves_what_is_upcoming_and_leaves_people_alone() {
     model.pass(9 * HOUR);
     model.check_in(0, false);
     model.tick();
-    assert_eq!(model.state.ledger().executions().count(), 0);
-    let integration_of = |model: &Model| model.state.ledger().integration(id).expect("it is there").clone();
+    assert_eq!(model.state.everywhere().executions().count(), 0);
+    let integration_of = |model: &Model| model.state.everywhere().integration(id).expect("it is there").clone();
     let stale = |model: &Model| {
         let conditions = Conditions::new(&model.state, model.now).of(&integration_of(model));
         conditions.iter().any(|one| matches!(one, Condition::Stale { .. }))

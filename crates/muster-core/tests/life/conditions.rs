@@ -24,12 +24,12 @@ fn hourly(with_runner: bool) -> (Model, IntegrationId) {
         draft: false,
         request: None,
     });
-    let id = model.state.ledger().integrations().next().expect("it is there").id;
+    let id = model.state.everywhere().integrations().next().expect("it is there").id;
     (model, id)
 }
 
 fn said(model: &Model, id: IntegrationId) -> Vec<Condition> {
-    let integration = model.state.ledger().integration(id).expect("it is there");
+    let integration = model.state.everywhere().integration(id).expect("it is there");
     Conditions::new(&model.state, model.now).of(integration)
 }
 

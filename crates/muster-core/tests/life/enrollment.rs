@@ -115,7 +115,7 @@ fn bar(model: &mut Model, owner: Option<OrganizationId>) -> Result<Answer, Ident
 /// A runner enrolls, if it has not yet, and is revoked: whatever it holds goes to others.
 pub(crate) fn enroll_and_bar(model: &mut Model, which: usize) {
     let expires = model.now.stamp.after(HOUR);
-    if model.state.ledger().runner_identity(runner_id(which)).is_none() {
+    if model.state.everywhere().runner_identity(runner_id(which)).is_none() {
         let token = EnrollmentTokenId(100 + which as u128);
         let create = CreateToken {
             token,
@@ -240,7 +240,7 @@ fn old_tokens_are_forgotten_when_another_is_made() {
     ask(&mut model, IdentityCommand::CreateToken(create)).expect("made");
     let left: Vec<_> = model
         .state
-        .ledger()
+        .everywhere()
         .enrollment_tokens(None)
         .map(|token| token.id)
         .collect();
@@ -280,7 +280,7 @@ fn a_runner_checks_in_by_its_own_key_to_its_own_pool() {
     };
     assert_eq!(ask(&mut model, renew(5, 2)), Err(IdentityRejection::OtherKey(runner)));
     ask(&mut model, renew(5, 1)).expect("renewed");
-    let known = model.state.ledger().runner_identity(runner).expect("it is known");
+    let known = model.state.everywhere().runner_identity(runner).expect("it is known");
     assert_eq!(known.certificate, certificate(5));
     model.assert_replay();
 }
@@ -299,7 +299,7 @@ fn what_a_revoked_runner_held_goes_to_others_and_it_does_not_come_back() {
     });
     model.dispatch();
     let held = |model: &Model| {
-        let executions: Vec<_> = model.state.ledger().executions().collect();
+        let executions: Vec<_> = model.state.everywhere().executions().collect();
         let [execution] = executions[..] else {
             panic!("there is one: {executions:?}")
         };
@@ -311,7 +311,7 @@ fn what_a_revoked_runner_held_goes_to_others_and_it_does_not_come_back() {
     bar(&mut model, Some(organization())).expect("revoked");
     assert_eq!(held(&model), (ExecutionStatus::Created, None));
     assert!(model.state.roster().presence(runner_id(0)).is_none());
-    let runner = model.state.ledger().runner(runner_id(0)).expect("it was there");
+    let runner = model.state.everywhere().runner(runner_id(0)).expect("it was there");
     assert!(runner.left.is_some());
     let barred = IdentityRejection::Barred {
         runner: runner_id(0),
@@ -352,7 +352,7 @@ fn a_key_that_two_processes_use_in_turns_is_locked() {
         }
     }
     assert_eq!(returns, RETURNS_MAX - 1, "it is welcome until it is certain");
-    let identity = model.state.ledger().runner_identity(runner_id(0)).expect("known");
+    let identity = model.state.everywhere().runner_identity(runner_id(0)).expect("known");
     assert_eq!(identity.barred.map(|barred| barred.why), Some(BarReason::Cloned));
     let refused = check_in(&mut model, 1, "hq", 11);
     assert!(
@@ -376,7 +376,11 @@ fn an_authority_that_is_rotated_is_trusted_for_a_while() {
         })
     };
     let trusted = |model: &Model| -> Vec<u32> {
-        let authority = model.state.ledger().authority(owner.as_ref()).expect("there is one");
+        let authority = model
+            .state
+            .everywhere()
+            .authority(owner.as_ref())
+            .expect("there is one");
         authority.trusted(model.now.stamp).map(|one| one.number).collect()
     };
     let second = rotate(&model, 2, HOUR);
@@ -405,7 +409,11 @@ fn an_authority_that_is_rotated_is_trusted_for_a_while() {
     assert_eq!(trusted(&model), [3]);
     let fourth = rotate(&model, 4, HOUR);
     ask(&mut model, fourth).expect("rotated");
-    let authority = model.state.ledger().authority(owner.as_ref()).expect("there is one");
+    let authority = model
+        .state
+        .everywhere()
+        .authority(owner.as_ref())
+        .expect("there is one");
     assert_eq!(authority.generations.len(), 2, "what is over is gone");
     model.assert_replay();
 }

@@ -27,7 +27,7 @@ fn one_queued() -> Model {
 }
 
 fn said(model: &Model) -> (String, Option<String>) {
-    let execution = model.state.ledger().executions().next().expect("one is open");
+    let execution = model.state.everywhere().executions().next().expect("one is open");
     let explanation = explain(&model.state, execution, model.now, None);
     (explanation.state, explanation.next_step)
 }

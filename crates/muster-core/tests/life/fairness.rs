@@ -123,7 +123,11 @@ impl Shard {
     fn dispatch(&mut self) -> Vec<(OrganizationId, ExecutionId)> {
         let mut given = Vec::new();
         while let Some(claim) = dispatch::next(&self.state) {
-            let execution = self.state.ledger().execution(claim.execution).expect("it is queued");
+            let execution = self
+                .state
+                .everywhere()
+                .execution(claim.execution)
+                .expect("it is queued");
             given.push((execution.organization.clone(), execution.id));
             self.ask(Command::Claim(claim));
         }

@@ -219,7 +219,7 @@ impl Model {
             self.count_failures(&recorded);
             self.follow_checks(&recorded);
             self.judge_pause(&recorded);
-            self.roll.take(&recorded, self.state.ledger(), self.now);
+            self.roll.take(&recorded, self.state.everywhere(), self.now);
             if let Some(finished) = self.state.apply(position, &recorded).finished {
                 self.check_end(&finished);
                 let before = self.finished.insert(finished.id, finished);
@@ -239,7 +239,7 @@ impl Model {
 
     /// A person creates an integration. The same request makes no second one for as long as the first is there.
     pub fn create(&mut self, command: Create) {
-        let remembered = self.state.ledger().integrations().find(|one| {
+        let remembered = self.state.everywhere().integrations().find(|one| {
             let ids = (one.request.as_deref().copied(), command.request);
             matches!(ids, (Some(made), Some(asked)) if made.id == asked.id)
         });
@@ -292,7 +292,7 @@ impl Model {
 
     /// What the newest check says against an integration, told anew from the events.
     fn follow_checks(&mut self, recorded: &Recorded) {
-        let ledger = self.state.ledger();
+        let ledger = self.state.everywhere();
         match &recorded.event {
             Event::IntegrationChecked {
                 integration,
@@ -339,7 +339,7 @@ impl Model {
         else {
             return;
         };
-        let found = self.state.ledger().integration(*integration);
+        let found = self.state.everywhere().integration(*integration);
         assert!(!self.rests(), "nothing falls due in what rests: {recorded:?}");
         let pause = found.and_then(|one| one.pause(recorded.at));
         assert_eq!(pause, None, "a schedule goes on though it rests: {recorded:?}");
@@ -430,8 +430,8 @@ impl Model {
             let command = muster_core::decide::incident::forget::Forget { incident };
             self.ask(&by, Command::Forget(command)).expect("never refused");
         }
-        self.roll.check(self.state.ledger(), self.now);
-        for integration in self.state.ledger().integrations() {
+        self.roll.check(self.state.everywhere(), self.now);
+        for integration in self.state.everywhere().integrations() {
             let verdict = alert::judge(integration, self.now.stamp);
             assert_eq!(verdict, None, "all is as it ought to be: {integration:?}");
         }
@@ -443,7 +443,7 @@ impl Model {
         let Some(due) = due.filter(|due| due.at <= self.now.stamp) else {
             return false;
         };
-        let incident = self.state.ledger().incident(due.incident).expect("it waits there");
+        let incident = self.state.everywhere().incident(due.incident).expect("it waits there");
         let delivery = &incident.notice(due.notice).expect("it waits there").deliveries[due.delivery as usize];
         let DeliveryState::Waiting { tries, .. } = delivery.state else {
             panic!("what is in the outbox waits: {delivery:?}");
@@ -556,7 +556,7 @@ impl Model {
 
     /// Whether the organization is suspended.
     pub fn rests(&self) -> bool {
-        let own = self.state.ledger().organization(&organization());
+        let own = self.state.everywhere().organization(&organization());
         !own.is_some_and(Organization::is_active)
     }
 
@@ -590,7 +590,7 @@ impl Model {
 
     /// A person cancels all that is open.
     pub fn cancel_all(&mut self) {
-        let open: Vec<ExecutionId> = self.state.ledger().executions().map(|one| one.id).collect();
+        let open: Vec<ExecutionId> = self.state.everywhere().executions().map(|one| one.id).collect();
         for execution in open {
             let command = muster_core::decide::execution::cancel::Cancel {
                 organization: organization(),
@@ -657,7 +657,7 @@ impl Model {
         if first == Delivery::Accepted && matches!(command(report), Command::Fail(_)) {
             let open = self
                 .state
-                .ledger()
+                .everywhere()
                 .execution(work.0)
                 .is_some_and(|one| one.reported.contains(&report.claim));
             let ended = self
@@ -702,7 +702,7 @@ impl Model {
 
     pub fn restart(&mut self) {
         self.state = State::starting(self.replay_over_records(), Limits::default(), policy(), self.now);
-        self.roll.restart(self.state.ledger(), self.now);
+        self.roll.restart(self.state.everywhere(), self.now);
         for runner in &mut self.runners {
             runner.session = None;
         }
@@ -736,7 +736,7 @@ impl Model {
         self.undone.extend(lost.undone);
         self.seen.clear();
         self.restart();
-        let open: Vec<ExecutionId> = self.state.ledger().executions().map(|one| one.id).collect();
+        let open: Vec<ExecutionId> = self.state.everywhere().executions().map(|one| one.id).collect();
         for execution in open {
             // What it was before is undone, so its status may change as otherwise it never does.
             self.seen.clear();
@@ -753,7 +753,7 @@ impl Model {
                 });
                 claims.any(|claim| one.has_accepted(claim))
             });
-            let open = self.state.ledger().execution(*execution);
+            let open = self.state.everywhere().execution(*execution);
             let reported = open.is_some_and(|one| {
                 one.reported.iter().any(|claim| claim.attempt == *attempt)
                     || matches!(&one.phase, Phase::Landing(claim, _) if claim.attempt == *attempt)
@@ -767,7 +767,7 @@ impl Model {
         let keys: Vec<EntityKey> = self.changed.keys().filter(|_| choose()).cloned().collect();
         for key in keys {
             self.changed.remove(&key);
-            match self.state.ledger().entity(&key) {
+            match self.state.everywhere().entity(&key) {
                 Some(record) => self.records.insert(key, record),
                 None => self.records.remove(&key),
             };
@@ -803,14 +803,14 @@ impl Model {
         }
         assert_eq!(
             records(&from_the_beginning),
-            records(self.state.ledger()),
+            records(self.state.everywhere()),
             "the ledger is the fold of its journal"
         );
         assert_eq!(finished, self.finished, "and so is history");
         let over = self.replay_over_records();
         assert_eq!(
             records(&over),
-            records(self.state.ledger()),
+            records(self.state.everywhere()),
             "also over a fuzzy checkpoint"
         );
     }
@@ -819,7 +819,7 @@ impl Model {
         self.state.assert_invariants();
         self.check_health();
         self.check_checks();
-        for execution in self.state.ledger().executions() {
+        for execution in self.state.everywhere().executions() {
             let (status, attempt) = (execution.status(), execution.attempt);
             assert!(!self.finished.contains_key(&execution.id), "what has ended stays so");
             if let Some((before, last)) = self.seen.get(&execution.id) {
@@ -856,7 +856,7 @@ impl Model {
             let count = roster.checks().of(runner_id(which)).count();
             assert!(count <= CHECKS_MAX, "{count} checks at one runner");
         }
-        for integration in self.state.ledger().integrations() {
+        for integration in self.state.everywhere().integrations() {
             let fails = self.check_fails.contains(&integration.id);
             let said = integration.checked.as_ref().and_then(|checked| checked.trouble());
             assert_eq!(said.is_some(), fails, "what the newest check says: {integration:?}");
@@ -877,7 +877,7 @@ impl Model {
     /// The window is a recount of history, and whoever has an open incident knows of it.
     fn check_health(&self) {
         let now = self.now.stamp;
-        let ledger = self.state.ledger();
+        let ledger = self.state.everywhere();
         for integration in ledger.integrations() {
             for span in [Window::LENGTH, Duration::from_secs(3_600)] {
                 let mut recount = Tally::default();
@@ -926,7 +926,7 @@ impl Model {
     /// Heals everything and sees that all that is open ends within a bound of virtual time.
     pub fn heal(&mut self) {
         self.rest(false);
-        let integrations: Vec<IntegrationId> = self.state.ledger().integrations().map(|one| one.id).collect();
+        let integrations: Vec<IntegrationId> = self.state.everywhere().integrations().map(|one| one.id).collect();
         for integration in integrations {
             let command = muster_core::decide::integration::disable::Disable {
                 organization: organization(),
@@ -960,14 +960,14 @@ impl Model {
                 }
             }
             let mail_waits = !self.state.index().alerts().outbox().is_empty();
-            if self.state.ledger().executions().next().is_none() && !mail_waits {
+            if self.state.everywhere().executions().next().is_none() && !mail_waits {
                 let open = self.state.index().alerts().open_count();
                 assert_eq!(open, 0, "an incident ends with its integration");
                 assert!(self.checks.is_empty(), "every check ends: {:?}", self.checks);
                 return;
             }
         }
-        let left: Vec<_> = self.state.ledger().executions().collect();
+        let left: Vec<_> = self.state.everywhere().executions().collect();
         panic!("still open after every fault has healed: {left:?}");
     }
 }

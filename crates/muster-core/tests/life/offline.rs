@@ -49,7 +49,7 @@ fn lapse(model: &mut Model) {
 }
 
 fn incidents(model: &Model) -> Vec<&Incident> {
-    model.state.ledger().incidents().collect()
+    model.state.everywhere().incidents().collect()
 }
 
 fn told(model: &Model) -> Vec<NoticeKind> {
@@ -69,7 +69,7 @@ fn evidence(incident: &Incident) -> &PoolEvidence {
 }
 
 fn integration(model: &Model) -> IntegrationId {
-    model.state.ledger().integrations().next().expect("it is there").id
+    model.state.everywhere().integrations().next().expect("it is there").id
 }
 
 fn ask(model: &mut Model, command: Command) {

@@ -1,6 +1,9 @@
 //! The life of an organization, and what it lets happen within it.
 
+use muster_core::decide::access::Access;
 use muster_core::decide::execution::run_now::RunNow;
+use muster_core::decide::identity::IdentityCommand;
+use muster_core::decide::identity::rotate::Rotate;
 use muster_core::decide::integration::{create, enable};
 use muster_core::decide::organization::create::Create;
 use muster_core::decide::organization::delete::Delete;
@@ -16,6 +19,8 @@ use muster_core::words::{
     DisplayName, IntegrationId, OrganizationId, Principal, Quota, Quotas, Request, RequestId, RetentionDays,
 };
 
+use crate::access;
+use crate::enrollment;
 use crate::model::{Model, definition, intervals, organization};
 
 fn other() -> OrganizationId {
@@ -40,7 +45,7 @@ fn ask(model: &mut Model, command: Command) -> Result<Answer, Rejection> {
 }
 
 fn found(model: &Model, id: &OrganizationId) -> Organization {
-    model.state.ledger().organization(id).expect("it is there").clone()
+    model.state.everywhere().organization(id).expect("it is there").clone()
 }
 
 #[test]
@@ -69,7 +74,7 @@ fn the_coordinator_founds_what_a_ledger_without_organizations_names_and_nothing_
     };
     let again = model.ask(&Principal::Coordinator, Command::FoundOrganizations(again));
     assert_eq!(again, Ok(Answer::Done));
-    assert_eq!(model.state.ledger().organization(&other()), None);
+    assert_eq!(model.state.everywhere().organization(&other()), None);
 }
 
 #[test]
@@ -144,7 +149,7 @@ fn what_is_suspended_can_be_read_and_not_changed_until_it_goes_on() {
     ] {
         assert_eq!(ask(&mut model, command), refused);
     }
-    assert!(model.state.ledger().integration(made).is_some());
+    assert!(model.state.everywhere().integration(made).is_some());
     let resume = Command::ResumeOrganization(Resume {
         organization: organization(),
         version: None,
@@ -221,17 +226,21 @@ fn what_is_suspended_is_neither_due_nor_dispatched_and_goes_on_where_it_was() {
     );
     model.pass(std::time::Duration::from_secs(3 * 3_600));
     model.tick();
-    assert_eq!(model.state.ledger().executions().count(), 2, "nothing new was created");
+    assert_eq!(
+        model.state.everywhere().executions().count(),
+        2,
+        "nothing new was created"
+    );
     model.restart();
     assert_eq!(dispatch::next(&model.state), None);
     resume(&mut model);
     model.check_in(0, false);
     let next = dispatch::next(&model.state).expect("it goes on");
-    assert!(model.state.ledger().execution(next.execution).is_some());
+    assert!(model.state.everywhere().execution(next.execution).is_some());
     model.tick();
     let skipped = model
         .state
-        .ledger()
+        .everywhere()
         .integrations()
         .flat_map(|one| one.collections.iter());
     let skipped = skipped.filter(|(_, collection)| collection.skipped.is_some());
@@ -245,7 +254,13 @@ fn runners_of_a_suspended_organization_are_not_let_in_and_lose_their_work_withou
     make(&mut model, 0, 1).expect("it is active");
     model.check_in(0, false);
     model.dispatch();
-    let held = model.state.ledger().executions().next().expect("it is open").clone();
+    let held = model
+        .state
+        .everywhere()
+        .executions()
+        .next()
+        .expect("it is open")
+        .clone();
     assert!(held.holder().is_some());
     suspend(&mut model);
     model.disconnect(0);
@@ -256,12 +271,12 @@ fn runners_of_a_suspended_organization_are_not_let_in_and_lose_their_work_withou
     );
     model.pass(std::time::Duration::from_secs(120));
     model.tick();
-    let queued = model.state.ledger().execution(held.id).expect("it is open");
+    let queued = model.state.everywhere().execution(held.id).expect("it is open");
     assert_eq!((queued.holder(), queued.failures), (None, 0));
     resume(&mut model);
     model.check_in(0, false);
     model.dispatch();
-    let again = model.state.ledger().execution(held.id).expect("it is open");
+    let again = model.state.everywhere().execution(held.id).expect("it is open");
     assert_eq!(again.attempt, held.attempt.next());
     model.assert_replay();
 }
@@ -318,7 +333,7 @@ fn each_quota_is_reached_exactly() {
     model.pass(std::time::Duration::from_secs(3_700));
     model.tick();
     assert_eq!(
-        model.state.ledger().executions().count(),
+        model.state.everywhere().executions().count(),
         1,
         "what falls due beyond it is skipped"
     );
@@ -333,6 +348,17 @@ fn an_organization_that_is_deleted_leaves_its_name_alone() {
     model.check_in(0, false);
     model.check_in(1, false);
     model.dispatch();
+    enrollment::enroll_and_bar(&mut model, 2);
+    let rotate = Command::Identity(IdentityCommand::Rotate(Rotate {
+        owner: Some(organization()),
+        number: 1,
+        certificate: [1].into(),
+        sealed_key: [2].into(),
+        overlap: model.now.stamp,
+    }));
+    ask(&mut model, rotate).expect("it has none");
+    let token = Command::Access(Access::CreateToken(access::token_of(1, access::acme(), None)));
+    ask(&mut model, token).expect("made");
     let delete = Command::DeleteOrganization(Delete {
         organization: organization(),
         version: None,
@@ -364,10 +390,16 @@ fn an_organization_that_is_deleted_leaves_its_name_alone() {
         }
         model.assert_replay();
     }
-    let ledger = model.state.ledger();
+    let ledger = model.state.everywhere();
     assert_eq!(ledger.integrations().count() + ledger.runners().count(), 0);
     assert_eq!(ledger.executions().count() + ledger.incidents().count(), 0);
     assert_eq!(ledger.connectors().count(), 0);
+    assert_eq!(ledger.people().count() + ledger.tokens().count(), 0);
+    assert_eq!(
+        ledger.enrollment_tokens(None).count() + ledger.runner_identities().count(),
+        0
+    );
+    assert_eq!(ledger.authorities().count(), 0);
     assert!(!found(&model, &organization()).exists());
     let again = Create {
         organization: organization(),

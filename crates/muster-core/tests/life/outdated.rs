@@ -24,7 +24,7 @@ fn stay(model: &mut Model, version: &str, span: Duration) {
 }
 
 fn incidents(model: &Model) -> Vec<&Incident> {
-    model.state.ledger().incidents().collect()
+    model.state.everywhere().incidents().collect()
 }
 
 fn told(model: &Model) -> Vec<NoticeKind> {

@@ -22,7 +22,7 @@ fn what_goes_back_to_the_queue_waits_for_the_pool_that_its_integration_has_by_th
     created.expect("it is new");
     model.dispatch();
     let (held, claim) = {
-        let execution = model.state.ledger().executions().next().expect("one is open");
+        let execution = model.state.everywhere().executions().next().expect("one is open");
         (execution.clone(), execution.holder().expect("it was dispatched"))
     };
 
@@ -37,7 +37,7 @@ fn what_goes_back_to_the_queue_waits_for_the_pool_that_its_integration_has_by_th
     };
     let updated = model.ask(&Principal::local(), Command::UpdateIntegration(update));
     updated.expect("it is there");
-    let pool = |model: &Model| model.state.ledger().execution(held.id).map(|one| one.pool.clone());
+    let pool = |model: &Model| model.state.everywhere().execution(held.id).map(|one| one.pool.clone());
     assert_eq!(pool(&model), Some(held.pool.clone()), "a runner holds it");
 
     let report = muster_core::decide::execution::Report {

@@ -180,7 +180,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn integration(model: &Model, which: usize) -> IntegrationId {
     model
         .state
-        .ledger()
+        .everywhere()
         .integrations()
         .nth(which)
         .map_or(IntegrationId(0), |one| one.id)
@@ -289,7 +289,7 @@ fn take(model: &mut Model, step: Step) {
         Step::Cancel(which) => {
             let execution = model
                 .state
-                .ledger()
+                .everywhere()
                 .executions()
                 .nth(which)
                 .map_or(ExecutionId(0), |one| one.id);

@@ -25,13 +25,13 @@ fn sealed(which: &[usize]) -> Model {
 }
 
 fn holder(model: &Model) -> Option<usize> {
-    let execution = model.state.ledger().executions().next().expect("one is open");
+    let execution = model.state.everywhere().executions().next().expect("one is open");
     let claim = execution.holder()?;
     (0..2).find(|which| runner_id(*which) == claim.runner)
 }
 
 fn said(model: &Model) -> (String, Option<String>) {
-    let execution = model.state.ledger().executions().next().expect("one is open");
+    let execution = model.state.everywhere().executions().next().expect("one is open");
     let explanation = explain(&model.state, execution, model.now, None);
     (explanation.state, explanation.next_step)
 }
@@ -86,7 +86,7 @@ fn what_waits_goes_to_those_to_whom_it_was_sealed_anew() {
     anew.sealed_to = sealed_to(&[0, 1]);
     let update = update::Update {
         organization: organization(),
-        integration: model.state.ledger().integrations().next().expect("it is there").id,
+        integration: model.state.everywhere().integrations().next().expect("it is there").id,
         definition: anew,
         intervals: intervals(1, 60),
         version: None,
@@ -111,6 +111,10 @@ fn who_waits_for_a_key_holds_up_nobody_else_of_the_pool() {
     created.expect("it is new");
     model.check_in(0, false);
     model.dispatch();
-    let held = model.state.ledger().executions().filter(|one| one.holder().is_some());
+    let held = model
+        .state
+        .everywhere()
+        .executions()
+        .filter(|one| one.holder().is_some());
     assert_eq!(held.filter(|one| one.sealed_to.is_none()).count(), 1);
 }

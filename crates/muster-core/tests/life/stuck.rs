@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 fn queue(model: &mut Model, definition: Definition) -> ExecutionId {
     // Of two that are created at the same time chance says which one is the older.
     model.now.stamp = model.now.stamp.after(Duration::from_millis(1));
-    let before: Vec<_> = model.state.ledger().executions().map(|one| one.id).collect();
+    let before: Vec<_> = model.state.everywhere().executions().map(|one| one.id).collect();
     let create = Create {
         organization: organization(),
         definition,
@@ -28,7 +28,7 @@ fn queue(model: &mut Model, definition: Definition) -> ExecutionId {
     };
     let created = model.ask(&Principal::local(), Command::CreateIntegration(create));
     created.expect("it is new");
-    let mut open = model.state.ledger().executions().map(|one| one.id);
+    let mut open = model.state.everywhere().executions().map(|one| one.id);
     open.find(|id| !before.contains(id)).expect("it is queued at once")
 }
 

@@ -124,12 +124,12 @@ fn a_runner_without_a_coordinator_stops_before_its_work_goes_to_others() {
     world.live(48_500);
     assert!(world.running(0).is_empty(), "it has stopped by itself");
     for (execution, _) in &before {
-        let execution = world.state.ledger().execution(*execution).expect("it is open");
+        let execution = world.state.everywhere().execution(*execution).expect("it is open");
         assert!(matches!(execution.phase, Phase::Executing(_)), "nobody else has it yet");
     }
     world.live(20_000);
     for (execution, attempt) in &before {
-        let execution = world.state.ledger().execution(*execution).expect("it is open");
+        let execution = world.state.everywhere().execution(*execution).expect("it is open");
         assert!(execution.holder().is_none_or(|claim| claim.attempt > *attempt));
         assert_eq!(
             execution.last_failure.as_ref().expect("lost").category,
@@ -170,7 +170,7 @@ fn an_assignment_that_never_arrives_is_withdrawn_without_a_failure() {
     world.step(2);
     world.step(2);
     world.pass(1);
-    while world.state.ledger().executions().all(|one| one.holder().is_none()) {
+    while world.state.everywhere().executions().all(|one| one.holder().is_none()) {
         assert!(world.step(1), "it is assigned");
     }
     world.deafen(0, false);
@@ -178,12 +178,12 @@ fn an_assignment_that_never_arrives_is_withdrawn_without_a_failure() {
     assert!(
         world
             .state
-            .ledger()
+            .everywhere()
             .executions()
             .any(|one| one.attempt.0 > 1 || one.holder().is_none()),
         "withdrawn"
     );
-    assert!(world.state.ledger().executions().all(|one| one.failures == 0));
+    assert!(world.state.everywhere().executions().all(|one| one.failures == 0));
     world.heal(BOUND);
 }
 

@@ -183,7 +183,7 @@ impl World {
     }
 
     pub fn cancel(&mut self, which: usize) {
-        let open: Vec<ExecutionId> = self.state.ledger().executions().map(|one| one.id).collect();
+        let open: Vec<ExecutionId> = self.state.everywhere().executions().map(|one| one.id).collect();
         let Some(execution) = open.get(which % open.len().max(1)).copied() else {
             return;
         };
@@ -279,7 +279,7 @@ impl World {
         }
         self.streams.clear();
         self.checks.clear();
-        self.state = State::starting(self.state.ledger().clone(), self.limits, Arc::default(), now);
+        self.state = State::starting(self.state.everywhere().clone(), self.limits, Arc::default(), now);
         self.publishing = self.state.index().landing().collect();
         self.state.assert_invariants();
     }
@@ -357,7 +357,7 @@ impl World {
     }
 
     pub fn open_count(&self) -> usize {
-        self.state.ledger().executions().count()
+        self.state.everywhere().executions().count()
     }
 
     pub fn running(&self, which: usize) -> Vec<Work> {
@@ -429,7 +429,7 @@ impl World {
             }
             self.pass(1_000);
         }
-        let left: Vec<_> = self.state.ledger().executions().collect();
+        let left: Vec<_> = self.state.everywhere().executions().collect();
         let spools: Vec<_> = self
             .runners
             .iter()

@@ -76,7 +76,7 @@ async fn a_backup_under_load_is_whole_and_holds_all_that_was_told_before_it() {
     while backups < 8 {
         tokio::time::sleep(Duration::from_millis(150)).await;
         let told = handle
-            .turn(|turn| turn.state().ledger().integrations().count())
+            .turn(|turn| turn.state().everywhere().integrations().count())
             .await
             .expect("it runs");
         let through = store.journal().flushed();
@@ -210,7 +210,7 @@ async fn what_happened_after_the_backup_is_fenced_by_the_restored() {
         1,
         "what was done before the backup is done"
     );
-    let open = handle.turn(move |turn| turn.state().ledger().execution(held.execution).cloned());
+    let open = handle.turn(move |turn| turn.state().everywhere().execution(held.execution).cloned());
     let open = open.await.expect("it runs").expect("it is open again");
     assert_eq!(open.phase, Phase::Created { not_before: None });
     let mut runner = Runner::check_in(&handle, 1).await;

@@ -110,13 +110,13 @@ async fn everything_that_was_answered_survives_a_power_cut_at_any_moment() {
             .turn(move |turn| {
                 answered
                     .into_iter()
-                    .filter(|id| turn.state().ledger().integration(*id).is_none())
+                    .filter(|id| turn.state().everywhere().integration(*id).is_none())
                     .count()
             })
             .await
             .expect("it runs");
         assert_eq!(missing, 0, "round {round}");
-        let created = handle.turn(|turn| turn.state().ledger().executions().count()).await;
+        let created = handle.turn(|turn| turn.state().everywhere().executions().count()).await;
         let created = created.expect("it runs") as u64;
         assert!(
             created >= told,
@@ -150,7 +150,7 @@ async fn records_are_written_behind_the_journal_is_trimmed_and_a_restart_finds_a
         .await
         .unwrap_or_else(|_| panic!("not trimmed: {:?}", store.journal().anchor()));
     let before = handle
-        .turn(|turn| turn.state().ledger().clone())
+        .turn(|turn| turn.state().everywhere().clone())
         .await
         .expect("it runs");
     drop(store);
@@ -158,7 +158,7 @@ async fn records_are_written_behind_the_journal_is_trimmed_and_a_restart_finds_a
 
     let (handle, running) = begin(Store::open(&location).expect("it is a store"));
     let after = handle
-        .turn(|turn| turn.state().ledger().clone())
+        .turn(|turn| turn.state().everywhere().clone())
         .await
         .expect("it runs");
     let ids = |ledger: &muster_core::ledger::Ledger| {

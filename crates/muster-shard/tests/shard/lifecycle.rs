@@ -155,7 +155,7 @@ async fn whoever_waits_for_a_check_hears_how_it_ended_or_that_the_shard_has_stop
         matches!(&told, CheckEnd::Reported { failure: told, .. } if *told == failure),
         "{told:?}"
     );
-    let kept = handle.turn(move |turn| turn.state().ledger().integration(integration).cloned());
+    let kept = handle.turn(move |turn| turn.state().everywhere().integration(integration).cloned());
     let kept = kept.await.expect("it runs").expect("it is there");
     assert_eq!(kept.checked.expect("it is kept").failure, failure);
 

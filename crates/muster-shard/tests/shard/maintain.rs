@@ -59,7 +59,7 @@ async fn a_changed_record_and_a_changed_entry_of_history_are_found_while_the_sto
     assert_eq!(findings(&handle).await, []);
 
     let key = EntityKey::Integration(held);
-    let ours = handle.turn(move |turn| turn.state().ledger().entity(&key)).await;
+    let ours = handle.turn(move |turn| turn.state().everywhere().entity(&key)).await;
     let (mut entity, stamp) = ours.expect("it runs").expect("it is there");
     let Entity::Integration(integration) = &mut entity else {
         panic!("it is an integration, not {entity:?}")

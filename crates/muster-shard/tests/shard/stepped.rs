@@ -38,7 +38,7 @@ fn open(disk: &MemoryBackend, now: Reading) -> SteppedShard {
     };
     let store = Store::on(Arc::new(disk.clone())).expect("a store");
     let mut shard = SteppedShard::open(store, &options, now).expect("it is sound");
-    if shard.state().ledger().organizations().next().is_none() {
+    if shard.state().everywhere().organizations().next().is_none() {
         let found = Command::FoundOrganizations(Found {
             organization: organization(),
             retention: RetentionDays::default(),
@@ -90,7 +90,7 @@ fn an_answer_is_there_after_the_release_and_not_before() {
     drop(shard);
     disk.lose_unflushed();
     let shard = open(&disk, at(1_002));
-    assert!(shard.state().ledger().integration(id).is_some());
+    assert!(shard.state().everywhere().integration(id).is_some());
 }
 
 #[test]
@@ -114,10 +114,10 @@ fn a_shutdown_leaves_all_of_it_in_the_records() {
     let disk = MemoryBackend::new();
     let mut shard = open(&disk, at(1_000));
     let id = create(&mut shard, at(1_001), &mut |_| ());
-    let expected = shard.state().ledger().integration(id).cloned();
+    let expected = shard.state().everywhere().integration(id).cloned();
     shard.close(at(1_002)).expect("the disk is sound");
     assert_eq!(
-        open(&disk, at(1_003)).state().ledger().integration(id).cloned(),
+        open(&disk, at(1_003)).state().everywhere().integration(id).cloned(),
         expected
     );
 }
@@ -213,11 +213,11 @@ fn whether_a_threshold_has_held_is_not_judged_with_an_end_that_comes_in_the_turn
     ask(&mut shard, at(1_001), Principal::Runner(runner), vec![check_in]);
     let held: Vec<Claim> = shard
         .state()
-        .ledger()
+        .everywhere()
         .executions()
         .filter_map(|one| one.holder())
         .collect();
-    let open: Vec<_> = shard.state().ledger().executions().map(|one| one.id).collect();
+    let open: Vec<_> = shard.state().everywhere().executions().map(|one| one.id).collect();
     assert_eq!(held.len(), 2, "both are assigned");
     let fail = |place: usize| {
         Command::Fail(Fail {
@@ -231,7 +231,7 @@ fn whether_a_threshold_has_held_is_not_judged_with_an_end_that_comes_in_the_turn
     let alert = |shard: &SteppedShard| {
         shard
             .state()
-            .ledger()
+            .everywhere()
             .integrations()
             .next()
             .map(|one| one.alert.clone())
@@ -247,7 +247,7 @@ fn whether_a_threshold_has_held_is_not_judged_with_an_end_that_comes_in_the_turn
     };
     ask(&mut shard, later, Principal::Runner(runner), vec![fail(1)]);
     assert_eq!(
-        shard.state().ledger().incidents().count(),
+        shard.state().everywhere().incidents().count(),
         0,
         "it has not held for ten minutes"
     );

@@ -34,7 +34,7 @@ impl World {
     /// What the ledger says of integrations is what happened to them.
     pub(super) fn check_health(&self) {
         let Some(coordinator) = &self.coordinator else { return };
-        let ledger = coordinator.shard.state().ledger();
+        let ledger = coordinator.shard.state().everywhere();
         self.check_windows(ledger, self.last_stamp);
         for integration in ledger.integrations() {
             let wanted = &self.spec.integrations[&integration.id];

@@ -12,7 +12,7 @@ use super::{CodecError, required};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct IdentityEventMessage {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     kind: Option<Kind>,
 }
 
@@ -34,6 +34,12 @@ enum Kind {
     CertificateRenewed(CertificateRenewed),
     #[prost(message, tag = "7")]
     RunnerBarred(RunnerBarred),
+    /// The runner's id.
+    #[prost(message, tag = "8")]
+    RunnerIdentityForgotten(IdMessage),
+    /// Whose.
+    #[prost(string, tag = "9")]
+    AuthorityForgotten(String),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -249,6 +255,10 @@ impl From<&IdentityEvent> for IdentityEventMessage {
                 runner: Some(IdMessage::new(runner.0)),
                 why: BarReasonMessage::from(*why).into(),
             }),
+            IdentityEvent::RunnerIdentityForgotten { runner } => {
+                Kind::RunnerIdentityForgotten(IdMessage::new(runner.0))
+            }
+            IdentityEvent::AuthorityForgotten { owner } => Kind::AuthorityForgotten(owner.to_string()),
         };
         Self { kind: Some(kind) }
     }
@@ -293,6 +303,12 @@ impl TryFrom<IdentityEventMessage> for IdentityEvent {
             Kind::RunnerBarred(message) => Self::RunnerBarred {
                 runner: id(message.runner, RunnerId, "runner")?,
                 why: bar_reason(message.why)?,
+            },
+            Kind::RunnerIdentityForgotten(message) => Self::RunnerIdentityForgotten {
+                runner: id(Some(message), RunnerId, "runner")?,
+            },
+            Kind::AuthorityForgotten(name) => Self::AuthorityForgotten {
+                owner: required(owner(Some(name))?, "owner of an authority")?,
             },
         })
     }

@@ -46,7 +46,7 @@ pub(super) fn verify_entries(
     teller: &mut Teller<'_>,
 ) -> Result<(), StoreError> {
     let mut done = 0;
-    let claims = newest_ends(state.ledger());
+    let claims = newest_ends(state.everywhere());
     let of = store.history().total().count;
     let read = store.each_finished(&mut |sequence, finished| {
         done += 1;
@@ -60,10 +60,10 @@ pub(super) fn verify_entries(
         if sequence > head || last.is_none_or(|last| finished.ended > last) {
             fault("it has ended after all that the journal knows of")?;
         }
-        if state.ledger().execution(finished.id).is_some() {
+        if state.everywhere().execution(finished.id).is_some() {
             fault("it has ended, and it is open")?;
         }
-        if let Some(integration) = state.ledger().integration(finished.integration)
+        if let Some(integration) = state.everywhere().integration(finished.integration)
             && integration.organization != finished.organization
         {
             fault("it is another organization's than its integration")?;
@@ -127,7 +127,7 @@ pub(super) fn verify_log_lines(store: &Store, state: &State, teller: &mut Teller
         if let Err(error) = counts {
             teller.lost_lines(error)?;
         }
-        let is_open = state.ledger().execution(execution).is_some();
+        let is_open = state.everywhere().execution(execution).is_some();
         if !is_open && !store.history().has(execution)? {
             strays += 1;
         }

@@ -9,7 +9,7 @@ use muster_core::words::{ExecutionId, ExecutionStatus, IntegrationId, Organizati
 use muster_proto::v1;
 use muster_shard::Turn;
 
-use super::{open_before, opened};
+use super::opened;
 use crate::caller::Call;
 use crate::service::integrations::{find, told};
 use crate::service::{Progress, Services};
@@ -97,18 +97,12 @@ impl Services {
             .shard
             .turn(move |turn| {
                 let state = turn.state();
-                let is_own = state
-                    .ledger()
-                    .integration(integration)
-                    .is_some_and(|found| found.organization == of);
-                let open = state
-                    .index()
-                    .open_of(integration)
-                    .filter_map(|id| state.ledger().execution(id));
-                let own = open.filter(|open| open.organization == of && before.is_none_or(|before| open.id < before));
-                let wanted = own.filter(|open| wanted.takes_open(open));
+                let own = state.of(&of);
+                let open = state.index().open_of(integration).filter_map(|id| own.execution(id));
+                let older = open.filter(|open| before.is_none_or(|before| open.id < before));
+                let wanted = older.filter(|open| wanted.takes_open(open));
                 (
-                    is_own,
+                    own.integration(integration).is_some(),
                     wanted.map(|open| opened(turn, open, &progress)).collect::<Vec<_>>(),
                 )
             })
@@ -202,7 +196,7 @@ fn newest_open(
     if !filter.can_take(ExecutionStatus::is_open) {
         return (found, None);
     }
-    let mut candidates = open_before(turn, organization, before);
+    let mut candidates = turn.state().of(organization).executions_before(before);
     let mut last = None;
     for candidate in candidates.by_ref().take(PAGE_SIZE_MAX) {
         last = Some(candidate.id);

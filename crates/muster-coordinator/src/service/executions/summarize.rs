@@ -28,11 +28,8 @@ impl Services {
                 error_count: u64::from(tally.failed),
                 ..v1::SummarizeExecutionsResponse::default()
             };
-            let open = state
-                .index()
-                .open_of(id)
-                .filter_map(|open| state.ledger().execution(open));
-            for execution in open {
+            let own = state.of(&organization);
+            for execution in state.index().open_of(id).filter_map(|open| own.execution(open)) {
                 match execution.status() {
                     ExecutionStatus::Created => counts.created_count += 1,
                     ExecutionStatus::Pending => counts.pending_count += 1,

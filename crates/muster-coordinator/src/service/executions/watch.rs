@@ -15,7 +15,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tonic::Status;
 
 use super::list::EXPLAINED_MAX;
-use super::{open_before, opened};
+use super::opened;
 use crate::caller::Call;
 use crate::service::Services;
 use crate::service::integrations::find;
@@ -182,7 +182,10 @@ impl Watch {
                 .turn(move |turn| {
                     let part: Vec<ExecutionId> = match scope.integration {
                         Some(integration) => own_open(turn.state(), &scope.organization, integration),
-                        None => open_before(turn, &scope.organization, before)
+                        None => turn
+                            .state()
+                            .of(&scope.organization)
+                            .executions_before(before)
                             .map(|open| open.id)
                             .take(IDS_MAX)
                             .collect(),
@@ -206,11 +209,13 @@ impl Watch {
         let mut part = ids.split_off(ids.len().saturating_sub(EXPLAINED_MAX));
         part.reverse();
         let progress = self.services.progress.clone();
+        let organization = self.scope.organization.clone();
         let (read_at, open) = self
             .services
             .shard
             .turn(move |turn| {
-                let found = part.into_iter().filter_map(|id| turn.state().ledger().execution(id));
+                let own = turn.state().of(&organization);
+                let found = part.into_iter().filter_map(|id| own.execution(id));
                 (
                     turn.head(),
                     found.map(|found| opened(turn, found, &progress)).collect::<Vec<Open>>(),
@@ -330,14 +335,9 @@ fn own_open(
     organization: &OrganizationId,
     integration: IntegrationId,
 ) -> Vec<ExecutionId> {
-    let open = state
-        .index()
-        .open_of(integration)
-        .filter_map(|id| state.ledger().execution(id));
-    let mut ids: Vec<_> = open
-        .filter(|open| open.organization == *organization)
-        .map(|open| open.id)
-        .collect();
+    let own = state.of(organization);
+    let open = state.index().open_of(integration).filter_map(|id| own.execution(id));
+    let mut ids: Vec<_> = open.map(|open| open.id).collect();
     ids.sort_by(|one, other| other.cmp(one));
     ids
 }

@@ -5,7 +5,7 @@ use futures_util::stream::{self, BoxStream};
 use muster_core::decide::check::begin::Check;
 use muster_core::decide::{Answer, CheckEnd, Command};
 use muster_core::remedy;
-use muster_core::words::{Failure, IntegrationId};
+use muster_core::words::{Failure, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_proto::v1::check_integration_response::Event;
 use muster_shard::{Ending, ShardHandle};
@@ -31,6 +31,7 @@ impl Services {
         self.judge_ready()?;
         let guard = Guard::of(&request.etag);
         let checks = self.shard.checks();
+        let of = organization.clone();
         let shard = self.shard.clone();
         let begun: Result<(v1::CheckBegun, Ending), ServiceError> = self
             .shard
@@ -47,7 +48,7 @@ impl Services {
                 };
                 let ending = checks.wait_for(check);
                 let state = turn.state();
-                let known = state.ledger().runner(runner);
+                let known = state.of(&organization).runner(runner);
                 let begun = v1::CheckBegun {
                     runner: name::of_runner(&organization, runner),
                     runner_display_name: known.map_or_else(String::new, |one| one.profile.display_name.to_string()),
@@ -60,8 +61,11 @@ impl Services {
         let (begun, ending) = begun?;
         let stop = self.tasks.token();
         let begun = stream::once(async move { Ok(response(Event::Begun(begun))) });
-        let ended =
-            stream::once(async move { Ok(response(Event::Ended(ended(&shard, integration, ending, stop).await?))) });
+        let ended = stream::once(async move {
+            Ok(response(Event::Ended(
+                ended(&shard, of, integration, ending, stop).await?,
+            )))
+        });
         Ok(begun.chain(ended).boxed())
     }
 }
@@ -73,6 +77,7 @@ fn response(event: Event) -> v1::CheckIntegrationResponse {
 /// Waits for the end of a check.
 async fn ended(
     shard: &ShardHandle,
+    organization: OrganizationId,
     integration: IntegrationId,
     ending: Ending,
     stop: CancellationToken,
@@ -88,7 +93,7 @@ async fn ended(
             outdated,
         } => {
             let failure = match failure {
-                Some(failure) => Some(remedied(shard, integration, failure).await?),
+                Some(failure) => Some(remedied(shard, organization, integration, failure).await?),
                 None => None,
             };
             Ok(v1::CheckEnded {
@@ -104,13 +109,14 @@ async fn ended(
 /// The failure of a check, with what to do about it.
 async fn remedied(
     shard: &ShardHandle,
+    organization: OrganizationId,
     integration: IntegrationId,
     failed: Failure,
 ) -> Result<v1::Failure, ServiceError> {
     let asked = failed.clone();
     // An integration that was deleted meanwhile is not known any more.
     let remedy = shard.turn(move |turn| {
-        let integration = turn.state().ledger().integration(integration)?;
+        let integration = turn.state().of(&organization).integration(integration)?;
         Some(remedy::of_check(turn.state(), integration, &asked))
     });
     Ok(failure::failure(&failed, remedy.await?))

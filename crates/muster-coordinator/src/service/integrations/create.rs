@@ -66,7 +66,7 @@ impl Services {
         let organization = organization.clone();
         let found = self.shard.turn(move |turn| {
             let id = turn.state().index().requested(&organization, request.id)?;
-            let made = turn.state().ledger().integration(id)?;
+            let made = turn.state().of(&organization).integration(id)?;
             (made.request.as_deref() == Some(&request)).then(|| told(turn.state(), made, turn.now()))
         });
         Ok(found.await?)

@@ -6,7 +6,6 @@ use muster_core::words::{ConnectorName, OrganizationId, Pool, Recipients};
 use muster_proto::v1;
 
 use crate::service::Services;
-use crate::service::connectors::offers;
 use crate::status::ServiceError;
 use crate::wire::definition::{New, intervals, judge_access_schema, judge_configuration, judge_secrets, sealed_to};
 use crate::wire::{FieldFault, connector};
@@ -27,10 +26,13 @@ impl Services {
         let (of, named) = (organization.clone(), connector.clone());
         let found = self
             .shard
-            .turn(move |turn| match turn.state().ledger().offer(&of, &named) {
+            .turn(move |turn| match turn.state().of(&of).offer(&named) {
                 Some(offer) => Ok(offer.clone()),
                 None => Err(ServiceError::ConnectorUnknown {
-                    known: offers(turn.state(), &of)
+                    known: turn
+                        .state()
+                        .of(&of)
+                        .offers()
                         .into_keys()
                         .take(KNOWN_SHOWN_MAX)
                         .cloned()

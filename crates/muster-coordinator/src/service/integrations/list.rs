@@ -126,7 +126,7 @@ impl Page {
         let (state, now) = (turn.state(), turn.now());
         let mut conditions = Conditions::new(state, now);
         let mut told = |one| told_with(&mut conditions, state, one, now);
-        let found = |id| state.ledger().integration(id);
+        let found = |id| state.of(organization).integration(id);
         if let Some(display_name) = filter.display_name() {
             // There is at most one, and the index knows it, so there is no second page.
             let named = state.index().named(organization, display_name).and_then(found);

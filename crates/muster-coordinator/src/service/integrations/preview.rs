@@ -62,7 +62,7 @@ pub(super) fn preview(
         for execution in state
             .index()
             .open_of(before.id)
-            .filter_map(|id| state.ledger().execution(id))
+            .filter_map(|id| state.of(&before.organization).execution(id))
         {
             copy.load(Entity::Execution(execution.clone()), Sequence(0));
         }
@@ -82,7 +82,7 @@ pub(super) fn preview(
             &recorded,
         );
     }
-    let after = copy.ledger().integration(id);
+    let after = copy.everywhere().integration(id);
     let after = after.ok_or_else(|| ServiceError::internal("a command about an integration has left none"))?;
     // How its runners are, and who has checked it, is not in the copy.
     Ok(told_with(&mut Conditions::new(state, now), &copy, after, now))

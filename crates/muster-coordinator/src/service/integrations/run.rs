@@ -32,7 +32,7 @@ impl Services {
             .shard
             .turn(move |turn| {
                 let command = RunNow {
-                    organization,
+                    organization: organization.clone(),
                     integration,
                     data_types,
                 };
@@ -43,8 +43,8 @@ impl Services {
                 } else {
                     turn.ask(&by, command)?
                 };
-                let ids = executions(answer)?;
-                let found = ids.into_iter().filter_map(|id| turn.state().ledger().execution(id));
+                let own = turn.state().of(&organization);
+                let found = executions(answer)?.into_iter().filter_map(|id| own.execution(id));
                 Ok(found.map(|found| opened(turn, found, &progress)).collect())
             })
             .await?;

@@ -131,7 +131,7 @@ impl Watch {
             let (state, now) = (turn.state(), turn.now());
             let mut conditions = Conditions::new(state, now);
             let later = state.index().integrations_of(&organization, last);
-            let mut later = later.filter_map(|id| state.ledger().integration(id));
+            let mut later = later.filter_map(|id| state.of(&organization).integration(id));
             let mut bytes = 0;
             let mut integrations = Vec::new();
             while integrations.len() < TOLD_MAX

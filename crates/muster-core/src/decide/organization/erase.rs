@@ -2,13 +2,16 @@
 //! where it was, since what is left says it.
 
 use crate::decide::integration::delete;
-use crate::decide::{CloseReason, Decision, Effect, Message, check};
+use crate::decide::{CloseReason, Decision, Effect, Message, access, check};
 use crate::entity::{OrganizationState, Runner};
-use crate::event::{Event, OrganizationChange};
+use crate::event::{Event, IdentityEvent, OrganizationChange};
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::time::Now;
-use crate::words::{OrganizationId, Principal};
+use crate::words::{OrganizationId, Principal, Scope};
+
+/// How many of the smallest things go at once.
+const AT_ONCE: usize = 64;
 
 /// Delete one thing of an organization that is being deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub struct Erase {
 
 impl Erase {
     /// Its integrations first, with all that follows; when none of their executions is open any more (what is past its commit point is published), its
-    /// runners, connectors and incidents; at last itself, but for its name. Nothing happens when it is not being deleted, or has to wait.
+    /// runners, connectors and incidents, then by what its people and runners are known; at last itself, but for its name. Nothing happens when it is not being deleted, or has to wait.
     #[must_use]
     pub fn decide(&self, state: &State, by: &Principal, now: Now) -> Decision {
         let of = &self.organization;
@@ -39,12 +42,16 @@ impl Erase {
         if let Some(runner) = runner.and_then(|id| state.ledger().runner(id)) {
             return forget(state, runner);
         }
-        if let Some(connector) = state.ledger().connectors_of(of).next() {
+        if let Some(connector) = state.ledger().connectors_of(Some(of)).next() {
             let connector = connector.key.clone();
             return Decision::event(Event::ConnectorForgotten { connector });
         }
         if let Some(incident) = index.alerts().incidents_before(of, None).next() {
             return Decision::event(Event::IncidentForgotten { incident });
+        }
+        let known = known(state, of);
+        if !known.is_empty() {
+            return Decision::events(known);
         }
         Decision::event(Event::OrganizationChanged {
             organization: of.clone(),
@@ -60,6 +67,28 @@ pub fn next(state: &State) -> Option<Erase> {
     let waits = |of: &OrganizationId| index.integration_count(of) == 0 && index.open_count_of(of) > 0;
     let organization = index.closing().find(|of| !waits(of))?.clone();
     Some(Erase { organization })
+}
+
+/// By what its people, programs and runners are known: some of it at a time, the authority last.
+fn known(state: &State, of: &OrganizationId) -> Vec<Event> {
+    let people = access::forget_all(state, &Scope::Organization(of.clone()));
+    if !people.is_empty() {
+        return people;
+    }
+    let own = state.of(of);
+    let tokens = own
+        .enrollment_tokens(None)
+        .map(|token| IdentityEvent::EnrollmentTokenForgotten { token: token.id });
+    let runners = own
+        .runner_identities()
+        .map(|identity| IdentityEvent::RunnerIdentityForgotten {
+            runner: identity.runner,
+        });
+    let authority = own
+        .authority()
+        .map(|_| IdentityEvent::AuthorityForgotten { owner: of.clone() });
+    let known = tokens.chain(runners).chain(authority);
+    known.take(AT_ONCE).map(Event::Identity).collect()
 }
 
 /// A runner goes with its organization. It holds nothing.

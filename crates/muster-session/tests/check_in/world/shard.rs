@@ -102,7 +102,7 @@ impl World {
             runner: id(runner),
             attempt,
         };
-        let open = self.state.ledger().execution(execution);
+        let open = self.state.everywhere().execution(execution);
         let in_ledger = open.is_some_and(|open| {
             open.reported.contains(&claim) || matches!(&open.phase, Phase::Landing(by, _) if *by == claim)
         });

@@ -65,6 +65,12 @@ pub(super) fn events() -> Vec<IdentityEvent> {
         },
         IdentityEvent::EnrollmentTokenRevoked { token: TOKEN },
         IdentityEvent::EnrollmentTokenForgotten { token: TOKEN },
+        IdentityEvent::RunnerIdentityForgotten {
+            runner: RunnerId(RUNNER.0 + 1),
+        },
+        IdentityEvent::AuthorityForgotten {
+            owner: "acme".parse().unwrap(),
+        },
     ]
 }
 
