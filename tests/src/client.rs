@@ -116,7 +116,7 @@ impl Wanted {
         self
     }
 
-    fn request(&self) -> v1::CreateIntegrationRequest {
+    fn request(&self, organization: &str) -> v1::CreateIntegrationRequest {
         let fields = self.configuration.iter().map(|(key, kind)| {
             let kind = Some(kind.clone());
             (key.clone(), Value { kind })
@@ -138,7 +138,7 @@ impl Wanted {
             ..v1::Integration::default()
         };
         v1::CreateIntegrationRequest {
-            parent: ORGANIZATION.to_owned(),
+            parent: organization.to_owned(),
             integration: Some(integration),
             draft: self.draft,
             ..v1::CreateIntegrationRequest::default()
@@ -150,6 +150,8 @@ impl Wanted {
 #[derive(Debug, Clone)]
 pub struct Client {
     channel: Channel,
+    /// The resource name of the organization that it asks about.
+    organization: String,
 }
 
 impl Client {
@@ -165,7 +167,15 @@ impl Client {
                 .timeout(CALL_WITHIN)
                 .connect_timeout(CONNECT_WITHIN)
                 .connect_lazy(),
+            organization: ORGANIZATION.to_owned(),
         }
+    }
+
+    /// The same, which asks about another organization than the first one.
+    #[must_use]
+    pub fn about(mut self, organization: &str) -> Self {
+        self.organization = format!("organizations/{organization}");
+        self
     }
 
     /// How this part of the coordinator is, by `grpc.health.v1`.
@@ -201,7 +211,10 @@ impl Client {
     /// # Errors
     /// What the coordinator, or the connection to it, has to say against it.
     pub async fn create(&self, wanted: &Wanted) -> Result<v1::Integration, Status> {
-        let created = self.integrations().create_integration(wanted.request()).await?;
+        let created = self
+            .integrations()
+            .create_integration(wanted.request(&self.organization))
+            .await?;
         Ok(created.into_inner())
     }
 
@@ -312,7 +325,7 @@ impl Client {
         let mut page_token = String::new();
         loop {
             let request = v1::ListExecutionsRequest {
-                parent: format!("{ORGANIZATION}/integrations/-"),
+                parent: format!("{}/integrations/-", self.organization),
                 page_size: 1_000,
                 page_token,
                 filter: String::new(),
@@ -352,7 +365,7 @@ impl Client {
     /// As above.
     pub async fn watch_from(&self, token: &str) -> Result<Streaming<v1::WatchExecutionsResponse>, Status> {
         let request = v1::WatchExecutionsRequest {
-            parent: ORGANIZATION.to_owned(),
+            parent: self.organization.clone(),
             resume_token: token.to_owned(),
         };
         let mut request = tonic::Request::new(request);
@@ -368,7 +381,7 @@ impl Client {
     /// As above.
     pub async fn incidents(&self) -> Result<Vec<v1::Incident>, Status> {
         let request = v1::ListIncidentsRequest {
-            parent: ORGANIZATION.to_owned(),
+            parent: self.organization.clone(),
             ..v1::ListIncidentsRequest::default()
         };
         let mut incidents = IncidentServiceClient::new(self.channel());
@@ -381,7 +394,7 @@ impl Client {
     /// As above.
     pub async fn runners(&self) -> Result<Vec<v1::Runner>, Status> {
         let request = v1::ListRunnersRequest {
-            parent: ORGANIZATION.to_owned(),
+            parent: self.organization.clone(),
             page_size: 1_000,
             page_token: String::new(),
             ..Default::default()

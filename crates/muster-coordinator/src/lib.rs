@@ -10,6 +10,7 @@ mod connection;
 pub mod disks;
 mod http;
 mod identity;
+mod kept;
 mod landed;
 pub mod limits;
 mod mail;

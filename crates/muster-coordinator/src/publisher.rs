@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::kept::Kept;
 use crate::landing::{Destination, Landing, PublishError};
 use crate::wire::name;
 use crate::{clock, named};
@@ -31,13 +32,14 @@ const ASKED_MAX: usize = 1_000;
 /// have left staged for nobody is swept: there may be much of it, and nobody waits for that.
 pub(crate) async fn run(
     shard: ShardHandle,
-    landing: Landing,
+    (landing, kept): (Landing, Kept),
     mut work: mpsc::Receiver<LandingWork>,
     stop: CancellationToken,
 ) -> Result<(), ShardError> {
     let mut publisher = Publisher {
         shard,
         landing,
+        kept,
         publishing: JoinSet::new(),
         in_hand: HashSet::new(),
     };
@@ -70,6 +72,7 @@ type Done = (ExecutionId, Result<(), ShardError>);
 struct Publisher {
     shard: ShardHandle,
     landing: Landing,
+    kept: Kept,
     publishing: JoinSet<Done>,
     in_hand: HashSet<ExecutionId>,
 }
@@ -77,9 +80,9 @@ struct Publisher {
 impl Publisher {
     fn publish(&mut self, execution: ExecutionId) {
         if self.in_hand.insert(execution) {
-            let (shard, landing) = (self.shard.clone(), self.landing.clone());
+            let (shard, landing, kept) = (self.shard.clone(), self.landing.clone(), self.kept.clone());
             self.publishing
-                .spawn(async move { (execution, publish(&shard, &landing, execution).await) });
+                .spawn(async move { (execution, publish(&shard, &landing, &kept, execution).await) });
         }
     }
 
@@ -135,16 +138,22 @@ async fn is_open(shard: ShardHandle, execution: ExecutionId, attempt: Attempt) -
     asked.await.unwrap_or(true)
 }
 
-async fn publish(shard: &ShardHandle, landing: &Landing, execution: ExecutionId) -> Result<(), ShardError> {
+async fn publish(
+    shard: &ShardHandle,
+    landing: &Landing,
+    kept: &Kept,
+    execution: ExecutionId,
+) -> Result<(), ShardError> {
     let Some((destination, staged)) = shard.turn(move |turn| committed(turn.state(), execution)).await? else {
         return Ok(());
     };
     let name = name::of_execution(&destination.organization, destination.integration, execution);
     // Of the highest level, so that the name is there whatever is filtered.
     let span = tracing::error_span!("publication", execution = name);
-    land(shard, landing, execution, &destination, &staged)
-        .instrument(span)
-        .await
+    let landed = land(shard, landing, execution, &destination, &staged).instrument(span);
+    landed.await?;
+    kept.add(landing, &destination).await;
+    Ok(())
 }
 
 async fn land(

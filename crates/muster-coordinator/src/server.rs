@@ -490,7 +490,10 @@ async fn tell_clock(health: HealthReporter, shard: ShardHandle, stop: Cancellati
 
 fn spawn_publisher(tasks: &Tasks, services: &Services, work: mpsc::Receiver<LandingWork>) {
     let (shard, landing, stop) = (services.shard.clone(), services.landing.clone(), tasks.token());
-    let publishing = publisher::run(shard, landing, work, stop.clone());
+    let kept = services.kept.clone();
+    let counting = kept.clone().keep_counting(landing.clone(), stop.clone());
+    drop(tasks.spawn("count of the landing", counting));
+    let publishing = publisher::run(shard, (landing, kept), work, stop.clone());
     tasks.spawn_essential("publisher", until_stopped(publishing, stop));
 }
 

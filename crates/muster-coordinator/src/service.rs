@@ -35,6 +35,7 @@ use crate::access::{Door, Guard, Used, refused};
 use crate::caller::Call;
 use crate::disks::Disks;
 use crate::identity::Registrar;
+use crate::kept::Kept;
 use crate::landing::Landing;
 use crate::limits::Limits;
 use crate::mail::Mailer;
@@ -57,6 +58,8 @@ pub struct Services {
     pub shard: ShardHandle,
     /// Where records are put.
     pub landing: Landing,
+    /// How much of it each organization takes.
+    pub(crate) kept: Kept,
     /// The tasks of this process: its token ends all streams.
     pub tasks: Tasks,
     /// How far collections have come.
@@ -87,6 +90,7 @@ impl Services {
         Self {
             shard,
             landing,
+            kept: Kept::default(),
             tasks,
             progress: Progress::default(),
             retention: RetentionDays::default(),

@@ -58,7 +58,10 @@ pub trait Files: fmt::Debug + Send + Sync + 'static {
     /// The names of all folders in a folder. Of one that is not there: none.
     fn folders<'a>(&'a self, folder: &'a Path) -> Doing<'a, Vec<String>>;
 
-    /// The same of files at once, for the start. Blocks.
+    /// How many bytes a file has, or all the files below a folder together; 0 for what is not there.
+    fn bytes<'a>(&'a self, path: &'a Path) -> Doing<'a, u64>;
+
+    /// The names of all files in a folder at once, for the start. Blocks.
     ///
     /// # Errors
     /// [`LandingError`] when the folder cannot be read.

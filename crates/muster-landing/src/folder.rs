@@ -208,6 +208,14 @@ impl Files for Folder {
         })
     }
 
+    fn bytes<'a>(&'a self, path: &'a Path) -> Doing<'a, u64> {
+        Box::pin(async move {
+            let at = self.root.join(path.as_ref());
+            let bytes = blocking(move || bytes(&at)).await?;
+            bytes.map_err(|error| failed("measure", path, error))
+        })
+    }
+
     fn names_now(&self, folder: &Path) -> Result<Vec<String>, LandingError> {
         names(&self.root.join(folder.as_ref())).map_err(|error| failed("list", folder, error))
     }
@@ -305,6 +313,22 @@ fn folders(folder: &FilePath) -> io::Result<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+/// What goes while this looks is not counted.
+fn bytes(path: &FilePath) -> io::Result<u64> {
+    let found = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        found => found?,
+    };
+    if !found.is_dir() {
+        return Ok(found.len());
+    }
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    entries.map(|entry| bytes(&entry?.path())).sum()
 }
 
 /// Makes a folder and those above it, and flushes the parents of all that were not there, and of the folder itself in any case.

@@ -45,6 +45,7 @@
 mod error;
 mod files;
 mod folder;
+mod kept;
 mod line;
 mod live;
 mod manifest;

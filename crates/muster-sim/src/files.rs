@@ -307,6 +307,16 @@ impl Files for Opened {
         })
     }
 
+    fn bytes<'a>(&'a self, path: &'a Path) -> Doing<'a, u64> {
+        self.step("measure", path.to_string(), |inner, path| {
+            let below = format!("{path}/");
+            let files = inner.seen.range(path.clone()..);
+            let files = files.take_while(|(name, _)| name.starts_with(&path));
+            let files = files.filter(|(name, _)| **name == path || name.starts_with(&below));
+            files.map(|(_, content)| content.len() as u64).sum()
+        })
+    }
+
     fn names_now(&self, folder: &Path) -> Result<Vec<String>, LandingError> {
         Ok(names(&self.place.lock(), folder.as_ref()))
     }

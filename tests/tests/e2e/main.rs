@@ -28,6 +28,7 @@ mod lifecycle;
 mod links;
 mod metrics;
 mod network;
+mod organizations;
 mod reflection;
 mod refusals;
 mod remedies;

@@ -41,7 +41,7 @@ impl OrganizationService for Services {
         let id = name::organization("name", &request.get_ref().name).map_err(ServiceError::from)?;
         let found = self.shard.turn(move |turn| told(turn.state(), &id)).await;
         let found = found.map_err(ServiceError::from)?.map_err(ServiceError::from)?;
-        Ok(Response::new(organization::organization(&found)))
+        Ok(Response::new(self.told_of(&found)))
     }
 
     async fn list_organizations(
@@ -126,7 +126,7 @@ impl Services {
             .shard
             .turn(move |turn| asked(turn, &by, command, &id, change))
             .await??;
-        Ok(organization::organization(&told))
+        Ok(self.told_of(&told))
     }
 
     async fn list_organizations_of(
@@ -143,7 +143,7 @@ impl Services {
             .turn(move |turn| page(turn.state(), after.as_deref(), size))
             .await?;
         Ok(v1::ListOrganizationsResponse {
-            organizations: page.iter().map(organization::organization).collect(),
+            organizations: page.iter().map(|told| self.told_of(told)).collect(),
             next_page_token: last.map(|last| query.token(&last)).unwrap_or_default(),
         })
     }
@@ -168,7 +168,7 @@ impl Services {
                 asked(turn, &by, command, &id, (guard, request.validate_only))
             })
             .await?;
-        Ok(organization::organization(&told?))
+        Ok(self.told_of(&told?))
     }
 
     async fn change_organization(
@@ -182,7 +182,13 @@ impl Services {
             .shard
             .turn(move |turn| asked(turn, &by, command, &id, change))
             .await??;
-        Ok(organization::organization(&told))
+        Ok(self.told_of(&told))
+    }
+}
+
+impl Services {
+    fn told_of(&self, told: &Told) -> v1::Organization {
+        organization::organization(told, self.kept.of(&told.organization.id))
     }
 }
 

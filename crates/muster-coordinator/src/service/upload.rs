@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster_core::decide::Work;
-use muster_core::words::{Attempt, Claim, Counts, ExecutionId, Fingerprint, RunnerId};
+use muster_core::words::{Attempt, Claim, Counts, ExecutionId, Fingerprint, Quotas, RunnerId};
 use muster_identity::RunnerCertificate;
 use muster_proto::v1;
 use muster_proto::v1::upload_records_request::Kind;
@@ -55,8 +55,14 @@ impl Services {
         };
         let destination = self.destination(header).await?;
         let owner = self.shard.directory().organization(&destination.organization);
-        if let Some(per_second) = owner.and_then(|owner| owner.quotas.uploads_per_second) {
+        let quotas = owner.map(|owner| owner.quotas).unwrap_or(Quotas::NONE);
+        if let Some(per_second) = quotas.uploads_per_second {
             self.limits.uploads(&destination.organization, per_second)?;
+        }
+        if let Some(mib) = quotas.records_mib {
+            self.kept
+                .judge(&destination.organization, mib)
+                .map_err(ServiceError::from)?;
         }
         let _uploading = self.metrics.begin_upload();
         let now = clock::now().stamp;

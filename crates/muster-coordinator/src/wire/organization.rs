@@ -25,7 +25,8 @@ pub(crate) struct Told {
     pub(crate) open_executions: usize,
 }
 
-pub(crate) fn organization(told: &Told) -> v1::Organization {
+/// `records_bytes`: how much of the landing its records take.
+pub(crate) fn organization(told: &Told, records_bytes: u64) -> v1::Organization {
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let Organization {
         id,
@@ -57,6 +58,7 @@ pub(crate) fn organization(told: &Told) -> v1::Organization {
             runners: quotas.runners,
             open_executions: quotas.open_executions,
             uploads_per_second: quotas.uploads_per_second,
+            records_mib: quotas.records_mib,
         }),
         retention_days: retention.days().into(),
         create_time: Some(timestamp(*created)),
@@ -66,6 +68,7 @@ pub(crate) fn organization(told: &Told) -> v1::Organization {
             integrations: count(told.integrations),
             runners: count(told.runners),
             open_executions: count(told.open_executions),
+            records_bytes,
         }),
     }
 }
@@ -155,6 +158,7 @@ pub(crate) fn changed(
                 let limit = kept(quotas(wanted), &mut faults);
                 after.quotas.uploads_per_second = limit.and_then(|quotas| quotas.uploads_per_second);
             }
+            "quotas.records_mib" => after.quotas.records_mib = wanted.records_mib,
             "retention_days" => {
                 after.retention = kept(retention_days(asked.retention_days), &mut faults).unwrap_or(after.retention);
             }
@@ -207,6 +211,7 @@ fn quotas(asked: &v1::Quotas) -> Result<Quotas, FieldFault> {
         runners: asked.runners,
         open_executions: asked.open_executions,
         uploads_per_second: asked.uploads_per_second,
+        records_mib: asked.records_mib,
     })
 }
 

@@ -13,6 +13,8 @@ pub struct Quotas {
     pub open_executions: Option<u32>,
     /// Uploads of records that begin within a second, on average.
     pub uploads_per_second: Option<u32>,
+    /// MiB of the landing's disk that published records take.
+    pub records_mib: Option<u32>,
 }
 
 impl Quotas {
@@ -22,6 +24,7 @@ impl Quotas {
         runners: None,
         open_executions: None,
         uploads_per_second: None,
+        records_mib: None,
     };
 }
 
@@ -33,6 +36,7 @@ impl Default for Quotas {
             runners: Some(1_000),
             open_executions: Some(30_000),
             uploads_per_second: Some(100),
+            records_mib: Some(100 * 1024),
         }
     }
 }
@@ -46,8 +50,8 @@ pub enum Quota {
     Runners,
     /// See [`Quotas::open_executions`].
     OpenExecutions,
-    /// See [`Quotas::uploads_per_second`].
-    UploadsPerSecond,
+    /// See [`Quotas::records_mib`].
+    RecordsMib,
 }
 
 impl fmt::Display for Quota {
@@ -56,7 +60,7 @@ impl fmt::Display for Quota {
             Self::Integrations => "integrations",
             Self::Runners => "runners",
             Self::OpenExecutions => "open executions",
-            Self::UploadsPerSecond => "uploads per second",
+            Self::RecordsMib => "MiB of records",
         })
     }
 }

@@ -63,6 +63,8 @@ struct QuotasMessage {
     open_executions: Option<u32>,
     #[prost(uint32, optional, tag = "4")]
     uploads_per_second: Option<u32>,
+    #[prost(uint32, optional, tag = "5")]
+    records_mib: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -220,6 +222,7 @@ impl From<&Quotas> for QuotasMessage {
             runners: quotas.runners,
             open_executions: quotas.open_executions,
             uploads_per_second: quotas.uploads_per_second,
+            records_mib: quotas.records_mib,
         }
     }
 }
@@ -231,6 +234,7 @@ impl From<QuotasMessage> for Quotas {
             runners: message.runners,
             open_executions: message.open_executions,
             uploads_per_second: message.uploads_per_second,
+            records_mib: message.records_mib,
         }
     }
 }

@@ -741,5 +741,6 @@ fn quotas() -> Quotas {
         runners: Some(20),
         open_executions: Some(30),
         uploads_per_second: Some(40),
+        records_mib: Some(50),
     }
 }

@@ -78,6 +78,9 @@ struct Limits {
     /// The most uploads that begin in a second, or `none`
     #[arg(long, value_name = "N", value_parser = limit)]
     uploads_per_second: Option<Limit>,
+    /// The most MiB of records that lie in the landing, or `none`
+    #[arg(long, value_name = "N", value_parser = limit)]
+    records_mib: Option<Limit>,
     /// Keep history and logs for so many days
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<u32>,
@@ -114,6 +117,7 @@ impl Limits {
                 &mut quotas.uploads_per_second,
                 "quotas.uploads_per_second",
             ),
+            (self.records_mib, &mut quotas.records_mib, "quotas.records_mib"),
         ];
         for (asked, quota, name) in all {
             if let Some(Limit(limit)) = asked {

@@ -20,6 +20,7 @@ pub fn acme() -> Organization {
         quotas: Some(Quotas {
             integrations: Some(500),
             uploads_per_second: Some(100),
+            records_mib: Some(1024),
             ..Quotas::default()
         }),
         retention_days: 30,
@@ -30,6 +31,7 @@ pub fn acme() -> Organization {
             integrations: 7,
             runners: 2,
             open_executions: 3,
+            records_bytes: 5 << 20,
         }),
         ..Organization::default()
     }

@@ -12,12 +12,13 @@ use crate::error::Error;
 use crate::exit::Exit;
 
 /// What an update may change; it needs one of them.
-const CHANGES: [&str; 6] = [
+const CHANGES: [&str; 7] = [
     "display_name",
     "integrations",
     "runners",
     "open_executions",
     "uploads_per_second",
+    "records_mib",
     "retention_days",
 ];
 

@@ -67,5 +67,6 @@ fn usual() -> Quotas {
         runners: Some(1_000),
         open_executions: Some(30_000),
         uploads_per_second: Some(100),
+        records_mib: Some(102_400),
     }
 }

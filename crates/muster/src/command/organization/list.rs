@@ -81,12 +81,23 @@ pub async fn show(named: &Named, session: &mut Session) -> Result<Exit, Error> {
         "uploads a second",
         uploads.map_or_else(|| "no limit".to_owned(), |limit| format!("at most {limit}")),
     );
+    facts.add("records", records(&found));
     facts.add("keeps history for", format!("{} days", found.retention_days));
     facts.add("created", time::exact(found.create_time.as_ref()));
     for line in facts.lines() {
         output.line(line)?;
     }
     Ok(Exit::Success)
+}
+
+/// How much of the landing its records take.
+fn records(organization: &Organization) -> String {
+    let bytes = organization.usage.unwrap_or_default().records_bytes;
+    let mib = bytes.div_ceil(1024 * 1024);
+    match organization.quotas.unwrap_or_default().records_mib {
+        Some(limit) => format!("{mib}/{limit} MiB"),
+        None => format!("{mib} MiB"),
+    }
 }
 
 /// How much it has of how much it may: integrations, runners, open executions.
