@@ -44,7 +44,13 @@ impl Binary {
     /// When it cannot be built.
     #[must_use]
     pub fn command(self) -> Command {
-        let mut command = Command::new(self.path());
+        Self::command_of(&self.path())
+    }
+
+    /// The same of a binary that lies elsewhere.
+    #[must_use]
+    pub fn command_of(path: &Path) -> Command {
+        let mut command = Command::new(path);
         for (name, _) in std::env::vars_os() {
             let is_ours = name.to_string_lossy().starts_with("MUSTER_") && name != "MUSTER_LOG";
             if is_ours {

@@ -29,6 +29,7 @@ mod links;
 mod metrics;
 mod network;
 mod organizations;
+mod previous_release;
 mod reflection;
 mod refusals;
 mod remedies;

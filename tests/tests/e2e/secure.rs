@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use muster_identity::pem;
@@ -24,8 +24,26 @@ pub(crate) const PARENT: &str = "organizations/default";
 pub(crate) type Operator =
     InterceptedService<Channel, Box<dyn FnMut(Request<()>) -> Result<Request<()>, Status> + Send>>;
 
+/// Which programs are run.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    pub(crate) coordinator: PathBuf,
+    pub(crate) runner: PathBuf,
+}
+
+impl Default for Programs {
+    /// Those of the sources.
+    fn default() -> Self {
+        Self {
+            coordinator: Binary::Coordinator.path(),
+            runner: Binary::Runner.path(),
+        }
+    }
+}
+
 /// A coordinator that speaks TLS.
 pub(crate) struct Secure {
+    programs: Programs,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) address: SocketAddr,
     pub(crate) arguments: Vec<&'static str>,
@@ -38,9 +56,20 @@ impl Secure {
     }
 
     pub(crate) async fn start_at(address: SocketAddr, arguments: &[&'static str]) -> Self {
+        Self::begin(Programs::default(), address, arguments).await
+    }
+
+    /// One of these programs.
+    pub(crate) async fn of(programs: Programs, arguments: &[&'static str]) -> Self {
+        Self::begin(programs, free_address(), arguments).await
+    }
+
+    async fn begin(programs: Programs, address: SocketAddr, arguments: &[&'static str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let command = Binary::command_of(&programs.coordinator);
         let mut secure = Self {
-            process: start(folder.path(), address, arguments, None),
+            process: start_as(command, folder.path(), address, arguments, None),
+            programs,
             folder,
             address,
             arguments: arguments.to_vec(),
@@ -118,7 +147,7 @@ impl Secure {
     }
 
     pub(crate) fn enroll(&self, folder: &Path, token: &str, arguments: &[&str]) -> Output {
-        let mut command = Binary::Runner.command();
+        let mut command = Binary::command_of(&self.programs.runner);
         command
             .args(["enroll", "--coordinator", &self.url(), "--token", token])
             .args(arguments);
@@ -127,7 +156,7 @@ impl Secure {
     }
 
     pub(crate) fn runner(&self, folder: &Path) -> Process {
-        let mut command = Binary::Runner.command();
+        let mut command = Binary::command_of(&self.programs.runner);
         command
             .args(["--coordinator", &self.url(), "--data-folder"])
             .arg(folder);
@@ -199,7 +228,16 @@ impl Secure {
 }
 
 pub(crate) fn start(folder: &Path, address: SocketAddr, arguments: &[&str], failpoint: Option<&str>) -> Process {
-    let mut command = Binary::Coordinator.command();
+    start_as(Binary::Coordinator.command(), folder, address, arguments, failpoint)
+}
+
+fn start_as(
+    mut command: Command,
+    folder: &Path,
+    address: SocketAddr,
+    arguments: &[&str],
+    failpoint: Option<&str>,
+) -> Process {
     command.arg("--data").arg(folder.join("data"));
     command.args(["--listen", &address.to_string(), "--http-listen", "127.0.0.1:0"]);
     command.args(arguments);
