@@ -15,6 +15,7 @@ use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::organization_service_client::OrganizationServiceClient;
 use muster_proto::v1::runner_registry_service_client::RunnerRegistryServiceClient;
 use muster_runner::dial::{Dialer, client_config};
+use muster_runner::proxy::Proxies;
 use serde::{Deserialize, Serialize};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -165,11 +166,11 @@ impl Client {
             Origin::Flag(_) | Origin::Default => server.url.clone(),
             Origin::Variable(_) | Origin::Context(_) => format!("{} (from {origin})", server.url),
         };
+        let ca_file = settings.ca_file.as_ref().map(|said| said.value.as_path());
+        let dialer = dialer(server.endpoint.uri(), ca_file);
         Self {
             way: InterceptedService::new(
-                server
-                    .endpoint
-                    .connect_with_connector_lazy(dialer(settings.ca_file.as_ref().map(|said| said.value.as_path()))),
+                server.endpoint.connect_with_connector_lazy(dialer),
                 Bearer::new(settings.token.as_ref().map(|said| &said.value)),
             ),
             place,
@@ -210,12 +211,15 @@ impl Client {
     }
 }
 
-/// How connections are made: over `https` to whoever has a certificate of an authority that this system trusts, or of one in this file.
-fn dialer(ca_file: Option<&Path>) -> Dialer {
+/// How connections are made: over `https` to whoever has a certificate of an authority that this system trusts, or of one in this file, through the proxy
+/// that HTTPS_PROXY names.
+fn dialer(coordinator: &Uri, ca_file: Option<&Path>) -> Dialer {
     let trust = Trust::of_system(ca_file);
-    match trust.and_then(|trust| client_config(&trust, None)) {
-        Ok(config) => Dialer::new(config),
-        Err(error) => Dialer::refusing(error.to_string()),
+    let config = trust.and_then(|trust| client_config(&trust, None));
+    match (config, Proxies::of_process(None).to(coordinator)) {
+        (Ok(config), Ok(proxy)) => Dialer::new(config).through(proxy),
+        (Err(error), _) => Dialer::refusing(error.to_string()),
+        (Ok(_), Err(problem)) => Dialer::refusing(problem),
     }
 }
 

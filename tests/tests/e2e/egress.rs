@@ -204,6 +204,16 @@ async fn lives_behind(scene: &Scene) -> Process {
     let enrolled = enrolled.expect("it can be run");
     assert!(enrolled.status.success(), "{}", said(&enrolled));
     assert_eq!(scene.proxy.made().len(), 1);
+    // Operators are in the same networks.
+    let mut list = Binary::Cli.command();
+    list.args(["runner", "list", "--server", &url])
+        .env("HTTPS_PROXY", scene.through());
+    let token = fs::read_to_string(secure.data().join("bootstrap-token")).expect("it was made");
+    list.env("MUSTER_TOKEN", token.trim())
+        .env("MUSTER_CA_FILE", secure.data().join("ca.pem"));
+    let listed = list.env("HOME", "/nonexistent").output().expect("it can be run");
+    assert!(listed.status.success(), "{}", said(&listed));
+    assert_eq!(scene.proxy.made().len(), 2);
 
     let settings = scene.secure.folder.path().join("runner.toml");
     let text = format!("coordinator = \"{url}\"\nproxy = \"{}\"\n", scene.through());
@@ -218,9 +228,9 @@ async fn lives_behind(scene: &Scene) -> Process {
         log.contains("certificate is renewed").then_some(()).ok_or(log)
     })
     .await;
-    // Enrolling, the check-in, the uploads, and renewals.
+    // Enrolling, the operator, the check-in, the uploads, and renewals.
     let made = scene.proxy.made();
-    assert!(made.len() >= 4, "{made:?}");
+    assert!(made.len() >= 5, "{made:?}");
     assert!(
         made.iter().all(|goal| *goal == format!("localhost:{}", scene.port())),
         "{made:?}"
