@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 use lettre::message::Mailbox;
 use muster_core::alert::Policy;
 use muster_core::roster::Limits;
-use muster_core::words::{EmailAddress, Notifications, Release, RetentionDays};
+use muster_core::words::{EmailAddress, Notifications, Release, RetentionDays, Version};
 use muster_identity::seal::KeySource;
 use muster_process::config::values::{duration_within, number_within};
 use muster_process::config::{self, Found};
@@ -272,6 +272,11 @@ pub struct Settings {
     )]
     pub runner_outdated_after: Duration,
 
+    /// The least version of which a runner must be to get work, such as `1.4.0`. One of an older version checks in, is told so and gets none; one whose
+    /// version cannot be read gets some. The default is that any version will do.
+    #[arg(long, env = "MUSTER_RUNNER_VERSION_MIN", value_name = "VERSION")]
+    pub runner_version_min: Option<Version>,
+
     /// How long work may take to end at a shutdown, 1 s to 1 h. Give the service manager a longer time than this.
     #[arg(
         long,
@@ -453,6 +458,7 @@ impl Settings {
             // Of a coordinator whose version nobody understands no runner is too old.
             release: Release::of(env!("CARGO_PKG_VERSION")).unwrap_or_default(),
             outdated_after: self.runner_outdated_after,
+            runner_version_min: self.runner_version_min,
         }
     }
 }

@@ -72,6 +72,9 @@ pub(crate) fn no_runner(state: &State, lane: &Lane, now: Now) -> Option<Why> {
         );
         return Some((why, Some(step)));
     }
+    if let (0, Some(first), 1..) = (pool.taking, pool.first_too_old, pool.too_old) {
+        return Some(too_old(state, lane, (first, pool.too_old)));
+    }
     if pool.taking == 0 {
         let why = format!(
             "all runners of pool `{}` that are online are draining or excluded",
@@ -81,6 +84,30 @@ pub(crate) fn no_runner(state: &State, lane: &Lane, now: Now) -> Option<Why> {
         return Some((why, Some(step.to_owned())));
     }
     None
+}
+
+/// So many runners that are there are too old, this one among them, and others do not take it either.
+fn too_old(state: &State, lane: &Lane, (first, count): (RunnerId, usize)) -> Why {
+    let version = state
+        .ledger()
+        .runner(first)
+        .map(|runner| runner.profile.version.as_str());
+    let required = state.roster().presence(first).and_then(|presence| presence.required);
+    let required = required.map_or_else(String::new, |required| required.to_string());
+    let name = name(state, first);
+    let others = match count {
+        1 => String::new(),
+        2 => ", and one more".to_owned(),
+        more => format!(", and {} more", more - 1),
+    };
+    let why = format!(
+        "the runners of pool `{}` that are online and could take it are too old: `{name}` is of version {}, and {required} is the least \
+         (`runner_version_min`){others}",
+        lane.pool,
+        version.unwrap_or("unknown")
+    );
+    let step = format!("update the runner `{name}` to {required} or later, or start another one of this pool");
+    (why, Some(step))
 }
 
 /// None of so many runners that are there can open the secrets of this lane.
@@ -195,6 +222,9 @@ struct Standing {
     /// They have the connector, and cannot open what the lane's secrets are sealed to.
     locked: usize,
     taking: usize,
+    /// They could take it but for their version.
+    too_old: usize,
+    first_too_old: Option<RunnerId>,
     slots: u64,
     busy: u64,
 }
@@ -212,6 +242,11 @@ impl Standing {
             standing.online.push(runner.id);
             if presence.serves(lane) {
                 standing.able += 1;
+                if presence.required.is_some() {
+                    standing.too_old += 1;
+                    standing.first_too_old = standing.first_too_old.or(Some(runner.id));
+                    continue;
+                }
                 standing.taking += usize::from(!presence.draining && presence.withdrawals < WITHDRAWALS_MAX);
                 standing.slots += u64::from(presence.slots.0);
                 standing.busy += u64::from(presence.held);

@@ -143,6 +143,10 @@ pub const PLANTS: &[(&str, &str)] = &[
     ),
     ("outdated-at-once", "an old runner is told of when it checks in"),
     (
+        "too-old-served",
+        "a runner gets work although it is older than it may be",
+    ),
+    (
         "reminder-opens-anew",
         "an incident that is to be told again opens a second time",
     ),

@@ -13,7 +13,7 @@ use crate::index::Lane;
 use crate::planted;
 use crate::time::{Moment, Stamp};
 use crate::words::{
-    Attempt, CheckId, ConnectorName, ExecutionId, Pool, Recipients, RunnerId, SealingKey, SessionId, Slots,
+    Attempt, CheckId, ConnectorName, ExecutionId, Pool, Recipients, RunnerId, SealingKey, SessionId, Slots, Version,
 };
 
 pub use checks::{CHECKS_MAX, Check, Checks};
@@ -76,13 +76,16 @@ pub struct Presence {
     pub supersessions: u32,
     /// The processes that had this identity of late.
     pub instances: Instances,
+    /// The least version of which it would have to be to get work, since it is of an older one; `None` when it is new enough.
+    pub required: Option<Version>,
 }
 
 impl Presence {
     /// Whether it takes something new now, slots aside.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.session.is_some() && !self.draining && self.withdrawals < WITHDRAWALS_MAX
+        let is_new_enough = self.required.is_none() || planted!("too-old-served");
+        self.session.is_some() && !self.draining && self.withdrawals < WITHDRAWALS_MAX && is_new_enough
     }
 
     /// How many more executions it can take now.
@@ -138,6 +141,8 @@ pub enum RosterChange {
         slots: Slots,
         /// Which process it is; `None` of one that does not say.
         instance: Option<NonZeroU64>,
+        /// The least version of which it would have to be to get work; `None` when it is new enough.
+        required: Option<Version>,
     },
     /// A runner was heard.
     Heard(RunnerId),
@@ -330,6 +335,7 @@ impl Roster {
             withdrawals: 0,
             supersessions: 0,
             instances: Instances::default(),
+            required: None,
         };
         self.presences.insert(runner, presence);
         self.watch_lease(runner, now);
@@ -364,6 +370,7 @@ impl Roster {
                 sealing_key,
                 slots,
                 instance,
+                required,
             } => {
                 self.check_in(
                     runner,
@@ -371,7 +378,7 @@ impl Roster {
                     pool,
                     connectors,
                     sealing_key,
-                    (slots, instance),
+                    (slots, instance, required),
                     now,
                     at,
                 );
@@ -440,7 +447,7 @@ impl Roster {
         pool: Pool,
         connectors: Vec<ConnectorName>,
         sealing_key: Option<SealingKey>,
-        (slots, instance): (Slots, Option<NonZeroU64>),
+        (slots, instance, required): (Slots, Option<NonZeroU64>, Option<Version>),
         now: Moment,
         at: Stamp,
     ) {
@@ -463,6 +470,7 @@ impl Roster {
             presence.slots = slots;
             presence.supersessions = supersessions;
             presence.instances = instances;
+            presence.required = required;
         });
     }
 

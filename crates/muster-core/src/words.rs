@@ -20,6 +20,7 @@ mod request;
 mod retention;
 mod seal;
 mod status;
+mod version;
 
 pub use claim::{Attempt, Claim, Revision, Sequence, Slots, Staged, StagedId};
 pub use configuration::{Configuration, ConfigurationError};
@@ -46,3 +47,4 @@ pub use request::Request;
 pub use retention::{RetentionDays, RetentionError};
 pub use seal::{Recipients, SealError, Sealed, SealingKey};
 pub use status::{ConfigurationStatus, Enablement, ExecutionStatus, Origin};
+pub use version::{Version, VersionFault};

@@ -109,7 +109,7 @@ pub(crate) async fn examine(mut config: Config, idle: Duration, tell: impl FnMut
     let runner = identity.as_ref().map(|identity| identity.name().runner);
     match timeout(STEP_WITHIN, rehearsal::begin(&config, dialer, runner)).await {
         Ok(Ok(rehearsal)) => {
-            told.note(Step::Permission, Ok((rehearsal.permission(), ())));
+            told.note(Step::Permission, rehearsal.permission().map(|detail| (detail, ())));
             told.note(Step::Clock, rehearsal.clock().map(|detail| (detail, ())));
             told.note(Step::Stream, rehearsal.rest(idle).await.map(|detail| (detail, ())));
         }

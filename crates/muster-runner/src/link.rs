@@ -187,8 +187,18 @@ impl Link {
                     log_give_up(why, &self.endpoint.uri().to_string());
                     self.hang_up();
                 }
-                RunnerOutput::Welcomed { session } => {
+                RunnerOutput::Welcomed {
+                    session,
+                    version_required,
+                } => {
                     tracing::info!(%session, coordinator = %self.endpoint.uri(), "checked in");
+                    if let Some(required) = version_required {
+                        tracing::error!(
+                            version = env!("CARGO_PKG_VERSION"),
+                            required,
+                            "this runner is too old for the coordinator and gets no work: update it"
+                        );
+                    }
                     self.checked_in.send_replace(true);
                 }
                 RunnerOutput::Start(task) => {

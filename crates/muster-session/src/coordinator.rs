@@ -382,6 +382,10 @@ impl CoordinatorEnd {
             organization: wire::organization_to_wire(self.organization.as_ref()),
             resumed: welcome.resumed.into_iter().map(wire::held_to_wire).collect(),
             message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX).unwrap_or(u32::MAX),
+            version_required: welcome
+                .required
+                .map(|required| required.to_string())
+                .unwrap_or_default(),
         });
     }
 

@@ -20,7 +20,7 @@
 //!         match output {
 //!             RunnerOutput::Connect => dial a fresh connection, in a task, whose end is handed in below
 //!             RunnerOutput::Disconnect { .. } => drop the stream, or the dialling; hand in nothing more of it
-//!             RunnerOutput::Welcomed { session } => uploads name this session from now on
+//!             RunnerOutput::Welcomed { session, .. } => uploads name this session from now on
 //!             RunnerOutput::Start(task) => start it; it hands in started, progress, completed or failed, and log lines
 //!             RunnerOutput::Stop { work, why } => stop its task; whatever it still hands in is ignored
 //!             RunnerOutput::Spool(report) => write it to the spool; RunnerOutput::Unspool { work, .. } => remove it

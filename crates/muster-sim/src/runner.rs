@@ -13,13 +13,10 @@ use crate::agenda::Millis;
 use crate::checks::Checking;
 use crate::clock::Clock;
 use crate::network::Item;
-use crate::spec::staff::OLD;
+use crate::spec::staff::{NEW, OLD};
 use crate::trace::{broken, say};
 use crate::work::Task;
 use crate::world::{Due, World};
-
-/// A version that is not too old.
-const NEW: &str = "0.1.0";
 
 /// The most that a runner's end may ever have in hand here.
 const IN_HAND_MAX: usize = 2_200;

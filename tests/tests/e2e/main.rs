@@ -40,6 +40,7 @@ mod secure;
 mod shutdown;
 mod silence;
 mod tokens;
+mod too_old;
 mod typed;
 mod verify;
 mod watching;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
+use muster_core::decide::Answer;
 use muster_core::decide::session::check_in::CheckIn;
-use muster_core::words::SessionId;
+use muster_core::words::{SessionId, Version};
 use muster_identity::RunnerCertificate;
 use muster_proto::v1;
 use muster_session::wire::rehearsal_from_wire;
@@ -76,20 +77,24 @@ impl Rehearsal {
             check_in.key = Some(certificate.key);
         }
         self.services.judge_owner(&check_in)?;
-        self.services.rehearse(check_in).await?;
+        let required = self.services.rehearse(check_in).await?;
         Ok(Some(v1::RehearseCheckInResponse {
             server_time: Some(timestamp(clock::now().stamp)),
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
+            version_required: required.map(|required| required.to_string()).unwrap_or_default(),
         }))
     }
 }
 
 impl Services {
-    /// Decides a check-in, and lets nothing come of it.
-    async fn rehearse(&self, check_in: CheckIn) -> Result<(), ServiceError> {
+    /// Decides a check-in, and lets nothing come of it. Returns the version that the runner would have to be of to get work, if it would get none.
+    async fn rehearse(&self, check_in: CheckIn) -> Result<Option<Version>, ServiceError> {
         let decided = self.shard.turn(move |turn| {
             let decided = check_in.decide(turn.state(), clock::now(), &mut fastrand::Rng::new());
-            decided.map(drop)
+            decided.map(|decision| match decision.answer {
+                Answer::Welcome(welcome) => welcome.required,
+                _ => None,
+            })
         });
         Ok(decided.await??)
     }

@@ -61,6 +61,11 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Sai
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
+        version_required: presence
+            .as_ref()
+            .and_then(|presence| presence.required)
+            .map(|required| required.to_string())
+            .unwrap_or_default(),
     }
 }
 
@@ -82,6 +87,8 @@ pub(super) fn status(presence: Option<&Presence>) -> v1::RunnerStatus {
         v1::RunnerStatus::Draining
     } else if presence.withdrawals >= WITHDRAWALS_MAX {
         v1::RunnerStatus::Excluded
+    } else if presence.required.is_some() {
+        v1::RunnerStatus::TooOld
     } else if presence.free() == 0 {
         v1::RunnerStatus::Busy
     } else {
@@ -112,6 +119,11 @@ mod tests {
             withdrawals: 0,
             supersessions: 0,
             instances: Instances::default(),
+            required: None,
+        };
+        let too_old = Presence {
+            required: "1.4.0".parse().ok(),
+            ..ready.clone()
         };
         let busy = Presence {
             held: 2,
@@ -134,6 +146,7 @@ mod tests {
             (Some(&away), v1::RunnerStatus::Unknown),
             (Some(&draining), v1::RunnerStatus::Draining),
             (Some(&excluded), v1::RunnerStatus::Excluded),
+            (Some(&too_old), v1::RunnerStatus::TooOld),
             (Some(&busy), v1::RunnerStatus::Busy),
             (Some(&ready), v1::RunnerStatus::Ready),
         ] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::words::{EmailAddress, Release};
+use crate::words::{EmailAddress, Release, Version};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -19,6 +19,8 @@ pub struct Policy {
     /// How long a runner may be of an older one: long enough to update all of them after the coordinator. One that has been away for as long is not
     /// waited for.
     pub outdated_after: Duration,
+    /// The least version of which a runner must be to get work; `None` for any.
+    pub runner_version_min: Option<Version>,
 }
 
 impl Default for Policy {
@@ -29,6 +31,7 @@ impl Default for Policy {
             reminder: Some(DAY),
             release: Release::default(),
             outdated_after: DAY,
+            runner_version_min: None,
         }
     }
 }

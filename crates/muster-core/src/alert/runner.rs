@@ -4,7 +4,7 @@ use crate::alert::{Policy, Verdict};
 use crate::entity::{Closing, Outdated, Runner};
 use crate::planted;
 use crate::time::Stamp;
-use crate::words::Release;
+use crate::words::{Release, Version};
 
 /// Whether a runner that checks in with this version is too old; `before` is what was known of it. Of a version that nobody understands nothing is said.
 #[must_use]
@@ -14,6 +14,13 @@ pub fn outdated(version: &str, before: Option<Outdated>, policy: &Policy, now: S
         since: before.map_or(now, |before| before.since),
         expected: policy.release,
     })
+}
+
+/// The version that a runner of this one would have to be of to get work; `None` when it gets some. One of a version that nobody understands gets some.
+#[must_use]
+pub fn required(version: &str, policy: &Policy) -> Option<Version> {
+    let is_old = |least: &Version| version.parse::<Version>().is_ok_and(|version| version < *least);
+    policy.runner_version_min.filter(is_old)
 }
 
 /// What follows at `now`; `None` when all is as it ought to be. There are no reminders: it is told once, since a runner that is old still works.

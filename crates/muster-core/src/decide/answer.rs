@@ -8,6 +8,7 @@ use crate::entity::{BarReason, Certificate};
 use crate::words::{
     AccessSchema, Attempt, CheckId, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId,
     Failure, IntegrationId, LogLevel, OrganizationId, PersonId, PoolName, Quota, Revision, RunnerId, SessionId, Staged,
+    Version,
 };
 
 /// What the asker is told.
@@ -56,6 +57,8 @@ pub struct Welcome {
     pub resumed: Vec<Work>,
     /// Of what it says it runs: what it does not hold any more, and so stops.
     pub fenced: Vec<Work>,
+    /// The least version of which it would have to be to get work; `None` when it gets some.
+    pub required: Option<Version>,
 }
 
 /// What others are told.

@@ -7,6 +7,7 @@ mod conditions;
 mod enrollment;
 mod explanations;
 mod fairness;
+mod minimum;
 mod model;
 mod offline;
 mod organizations;

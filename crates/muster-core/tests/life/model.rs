@@ -118,6 +118,7 @@ fn policy() -> Arc<Policy> {
     Arc::new(Policy {
         recipients: vec![EmailAddress::new("operator@example.com").expect("an address")],
         release: Release { major: 2, minor: 1 },
+        runner_version_min: "2.0.0".parse().ok(),
         ..Policy::default()
     })
 }

@@ -131,7 +131,7 @@ fn pool() -> impl Strategy<Value = &'static str> {
 }
 
 fn version() -> impl Strategy<Value = &'static str> {
-    prop_oneof![4 => Just("2.1.7"), 2 => Just("2.0.9"), 1 => Just("next")]
+    prop_oneof![4 => Just("2.1.7"), 2 => Just("2.0.9"), 1 => Just("1.9.9"), 1 => Just("next")]
 }
 
 fn step() -> impl Strategy<Value = Step> {

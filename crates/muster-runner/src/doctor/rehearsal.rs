@@ -112,9 +112,21 @@ fn refused(status: Status) -> Refusal {
 }
 
 impl Rehearsal {
-    pub(super) fn permission(&self) -> String {
-        let version = &self.answer.server_version;
-        format!("the coordinator ({version}) would take a check-in of this runner")
+    pub(super) fn permission(&self) -> Result<String, Trouble> {
+        let v1::RehearseCheckInResponse {
+            server_version: version,
+            version_required: required,
+            ..
+        } = &self.answer;
+        let taken = format!("the coordinator ({version}) would take a check-in of this runner");
+        if required.is_empty() {
+            return Ok(taken);
+        }
+        let own = env!("CARGO_PKG_VERSION");
+        Err(Trouble::new(
+            format!("{taken} and give it no work: it is of version {own}, and {required} is the least"),
+            format!("update this runner to {required} or later: docs/runner.md tells how"),
+        ))
     }
 
     pub(super) fn clock(&self) -> Result<String, Trouble> {

@@ -45,6 +45,8 @@ pub enum RunnerOutput {
     Welcomed {
         /// The session.
         session: SessionId,
+        /// The least version of which this runner would have to be to get work; `None` when it gets some.
+        version_required: Option<String>,
     },
     /// Carry this out. It is accepted already.
     Start(Box<Task>),

@@ -42,7 +42,11 @@ impl RunnerEnd {
             since: now.moment,
             sent: now.moment,
         };
-        self.outputs.push_back(RunnerOutput::Welcomed { session });
+        let required = Some(&welcome.version_required).filter(|required| !required.is_empty());
+        self.outputs.push_back(RunnerOutput::Welcomed {
+            session,
+            version_required: required.cloned(),
+        });
         for work in std::mem::take(&mut self.listed) {
             if !resumed.contains(&work) && !planted!("resumed-not-compared") {
                 self.drop_running(work, StopReason::Fenced);

@@ -48,6 +48,7 @@ fn welcomed() -> CoordinatorEnd {
         lease,
         resumed: Vec::new(),
         fenced: Vec::new(),
+        required: None,
     };
     end.answered(Ok(Answer::Welcome(welcome)), at(0));
     assert!(matches!(sent(&mut end, 0)[..], [Kind::Welcome(_)]));
@@ -111,12 +112,14 @@ fn a_hello_becomes_a_check_in_and_its_answer_the_welcome() {
         lease: Duration::from_secs(60),
         resumed: vec![work(1, 1)],
         fenced: vec![work(2, 3)],
+        required: "1.4.0".parse().ok(),
     };
     end.answered(Ok(Answer::Welcome(welcome)), at(5));
     let sent = sent(&mut end, 5);
     let [Kind::Welcome(welcome), Kind::Fences(_)] = &sent[..] else {
         panic!("the welcome, then what is fenced: {sent:?}")
     };
+    assert_eq!(welcome.version_required, "1.4.0");
     assert_eq!(welcome.resumed, [held(work(1, 1))]);
     assert_eq!(welcome.lease.expect("set").seconds, 60);
     assert_eq!(welcome.heartbeat_interval.expect("set").seconds, 15);

@@ -71,7 +71,14 @@ fn up() -> RunnerEnd {
     assert_eq!(outputs(&mut end), [RunnerOutput::Connect]);
     greet(&mut end, 0, &[]);
     let session = SessionId(1);
-    assert_eq!(outputs(&mut end), [RunnerOutput::Welcomed { session }]);
+    let version_required = None;
+    assert_eq!(
+        outputs(&mut end),
+        [RunnerOutput::Welcomed {
+            session,
+            version_required
+        }]
+    );
     end
 }
 

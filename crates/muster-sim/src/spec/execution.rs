@@ -9,6 +9,7 @@ use muster_core::words::{
     Category, Claim, Counts, Enablement, ExecutionId, Failure, Origin, Pool, Principal, Recipients, Sequence, Warning,
 };
 
+use super::staff::OLD;
 use super::{Broken, Execution, Spec, Where, is_held, must};
 
 /// How many attempts may fail.
@@ -240,6 +241,7 @@ impl Spec {
         must(profile.connectors.contains(&one.connector), || {
             "the runner lacks the connector".to_owned()
         })?;
+        must(profile.version != OLD, || "the runner is too old".to_owned())?;
         let opens = |keys: &Recipients| profile.sealing_key.as_ref().is_some_and(|key| keys.contains(key));
         must(one.sealed_to.as_ref().is_none_or(opens), || {
             "the runner cannot open its secrets".to_owned()

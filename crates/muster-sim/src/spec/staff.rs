@@ -24,6 +24,9 @@ const RELEASE: Release = Release { major: 0, minor: 1 };
 /// A version that is too old.
 pub const OLD: &str = "0.0.9";
 
+/// One that is not, and the least of which a runner must be to get work.
+pub const NEW: &str = "0.1.0";
+
 /// Who is told.
 const OPERATORS: [&str; 2] = ["operator@example.com", "moved-away-operator@example.com"];
 
@@ -35,6 +38,7 @@ pub fn policy() -> Policy {
         reminder: Some(REMINDER),
         release: RELEASE,
         outdated_after: OUTDATED_AFTER,
+        runner_version_min: NEW.parse().ok(),
     }
 }
 

@@ -117,7 +117,7 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
     facts.add("last heard", last_heard(&runner, &now));
     facts.add("first seen", time::exact(runner.first_seen_time.as_ref()));
     facts.add("clock", clock(&runner));
-    facts.add("version", &runner.version);
+    facts.add("version", version(&runner));
     facts.add("sealing key", or_none(&runner.sealing_key));
     if let Some(host) = &runner.host {
         facts.add("host", place(host));
@@ -163,6 +163,17 @@ async fn revoke(given: &str, session: &mut Session) -> Result<Exit, Error> {
 /// A text, or that there is none.
 fn or_none(text: &str) -> &str {
     if text.is_empty() { time::NONE } else { text }
+}
+
+/// Its version, and that it is too old, if so.
+fn version(runner: &Runner) -> String {
+    match runner.version_required.as_str() {
+        "" => runner.version.clone(),
+        required => format!(
+            "{}, too old to get work: update it to {required} or later",
+            runner.version
+        ),
+    }
 }
 
 /// Its pool, and what is special about that of the service.

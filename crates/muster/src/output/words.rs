@@ -81,6 +81,7 @@ pub fn runner(status: RunnerStatus) -> Word {
         RunnerStatus::Busy => word("Busy", Tone::Busy),
         RunnerStatus::Draining => word("Draining", Tone::Busy),
         RunnerStatus::Excluded => word("Excluded", Tone::Bad),
+        RunnerStatus::TooOld => word("Too old", Tone::Bad),
         RunnerStatus::Offline => word("Offline", Tone::Bad),
         RunnerStatus::Unknown => word("Unknown", Tone::Quiet),
     }

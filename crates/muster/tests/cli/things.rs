@@ -204,6 +204,7 @@ pub fn rack() -> Runner {
             arch: "x86_64".to_owned(),
         }),
         sealing_key: RACK_KEY.to_owned(),
+        version_required: String::new(),
     }
 }
 

@@ -85,6 +85,7 @@ fn runner_status(value: &str) -> Result<RunnerStatus, String> {
         ("BUSY", RunnerStatus::Busy),
         ("DRAINING", RunnerStatus::Draining),
         ("EXCLUDED", RunnerStatus::Excluded),
+        ("TOO_OLD", RunnerStatus::TooOld),
         ("OFFLINE", RunnerStatus::Offline),
         ("UNKNOWN", RunnerStatus::Unknown),
     ];

@@ -14,7 +14,7 @@ use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
 use crate::time::Now;
-use crate::words::{Fingerprint, RunnerId, SessionId};
+use crate::words::{Fingerprint, RunnerId, SessionId, Version};
 
 /// How often a process may come back after another one with the same key, before the key is taken for copied.
 pub const RETURNS_MAX: u32 = 3;
@@ -98,9 +98,15 @@ impl CheckIn {
                 Phase::Created { .. } | Phase::Landing(..) => {}
             }
         }
-        decision.roster.insert(0, self.checked_in());
+        let required = runner::required(&self.profile.version, state.index().policy());
+        decision.roster.insert(0, self.checked_in(required));
         let lease = state.roster().limits().lease;
-        decision.answer = Answer::Welcome(Welcome { lease, resumed, fenced });
+        decision.answer = Answer::Welcome(Welcome {
+            lease,
+            resumed,
+            fenced,
+            required,
+        });
         Ok(decision)
     }
 
@@ -128,7 +134,7 @@ impl CheckIn {
         quota::judge_runners(state, owner, usize::from(is_new))
     }
 
-    fn checked_in(&self) -> RosterChange {
+    fn checked_in(&self, required: Option<Version>) -> RosterChange {
         RosterChange::CheckedIn {
             runner: self.runner,
             session: self.session,
@@ -137,6 +143,7 @@ impl CheckIn {
             sealing_key: self.profile.sealing_key.clone(),
             slots: self.profile.slots,
             instance: self.instance,
+            required,
         }
     }
 
