@@ -57,4 +57,6 @@ pub enum EntityKey {
     EnrollmentToken(EnrollmentTokenId),
     /// The identity of a runner that has enrolled.
     RunnerIdentity(RunnerId),
+    /// The audit log of an organization; `None` for the service's own. The ledger has none: the store keeps it apart.
+    AuditLog(Option<OrganizationId>),
 }

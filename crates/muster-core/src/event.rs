@@ -6,6 +6,7 @@ mod organization;
 
 use std::collections::BTreeMap;
 
+use crate::audit;
 use crate::entity::{
     Cause, Channel, Closing, ConnectorKey, Definition, DeliveryState, EntityKey, Evidence, Offer, Outdated,
     PerDataType, Profile,
@@ -326,6 +327,8 @@ pub enum Event {
     },
     /// Something has happened to those by whom others are known.
     Identity(IdentityEvent),
+    /// A call was made that the audit log keeps. It is no part of any entity.
+    Audited(Box<audit::Note>),
 }
 
 impl Event {
@@ -382,6 +385,7 @@ impl Event {
             Self::Access(event) => (event.entity(), None),
             Self::OrganizationChanged { organization, .. } => (EntityKey::Organization(organization.clone()), None),
             Self::Identity(event) => event.entities(),
+            Self::Audited(note) => (EntityKey::AuditLog(note.log.clone()), None),
         }
     }
 }

@@ -320,6 +320,7 @@ impl Ledger {
                 let found = self.identities.runners.get(id);
                 found.map(|found| copy(found, Entity::RunnerIdentity))
             }
+            EntityKey::AuditLog(_) => None,
         }
     }
 
@@ -367,6 +368,7 @@ impl Ledger {
             EntityKey::Authority(owner) => self.identities.authorities.contains_key(owner),
             EntityKey::EnrollmentToken(id) => self.identities.tokens.contains_key(id),
             EntityKey::RunnerIdentity(id) => self.identities.runners.contains_key(id),
+            EntityKey::AuditLog(_) => false,
         }
     }
 
@@ -638,6 +640,7 @@ impl Ledger {
                 self.identities.apply(position, recorded, event);
                 None
             }
+            Event::Audited(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! There is no I/O here, no clock, no randomness and no task: time and chance are arguments.
 
 pub mod alert;
+pub mod audit;
 pub mod decide;
 pub mod dispatch;
 pub mod entity;

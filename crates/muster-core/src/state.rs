@@ -118,6 +118,7 @@ impl State {
                 self.apply_to_runner(id, position, recorded);
                 Applied::default()
             }
+            (EntityKey::AuditLog(_), _) => Applied::default(),
             (
                 EntityKey::Connector(_)
                 | EntityKey::Authority(_)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use muster_core::state::State;
+use muster_core::words::Sequence;
 use muster_store::Store;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -114,13 +115,14 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         deliver: Arc::clone(&deliver),
     };
     let (settled, history_is_whole) = watch::channel(false);
+    let (carried, audit_carried) = watch::channel(Sequence(0));
     let keeper = Keeper::new(
         store.clone(),
         Arc::clone(&tail),
         durable,
         Arc::clone(&wake),
         (parts, Arc::clone(&writing)),
-        (recovered.head, settled),
+        ((recovered.head, settled), carried),
         options,
         (reading.moment, clock.face()),
         Arc::clone(&directory),
@@ -130,7 +132,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
     let handle = ShardHandle::new(
         jobs,
         (store, reads),
-        history_is_whole,
+        (history_is_whole, audit_carried),
         (outboxes, checks),
         (directory, watchers, deliver),
         (clock.face(), Arc::clone(&hold)),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use muster_core::entity::{EntityKey, Organization, OrganizationState, Person, Token};
 use muster_core::ledger::{Entity, Ledger};
 use muster_core::time::Stamp;
-use muster_core::words::{OrganizationId, PersonId, TokenId};
+use muster_core::words::{OrganizationId, PersonId, RetentionDays, TokenId};
 use tokio::sync::watch;
 
 /// What is durable of a few kinds of entities. What it tells may be told to anybody.
@@ -68,7 +68,8 @@ pub(crate) fn is_listed(key: &EntityKey) -> bool {
         | EntityKey::Incident(_)
         | EntityKey::Authority(_)
         | EntityKey::EnrollmentToken(_)
-        | EntityKey::RunnerIdentity(_) => false,
+        | EntityKey::RunnerIdentity(_)
+        | EntityKey::AuditLog(_) => false,
     }
 }
 
@@ -161,6 +162,18 @@ impl Directory {
         }
     }
 
+    /// Before which time each audit log goes, at `now`: those of organizations, also of such as were deleted, and the service's own.
+    pub(crate) fn oldest_audited(&self, now: Stamp) -> Vec<(Option<OrganizationId>, Stamp)> {
+        let before = |age: RetentionDays| {
+            let since = now.since(Stamp::from_millis(0));
+            Stamp::from_millis(0).after(since.saturating_sub(age.span()))
+        };
+        let listed = self.read();
+        let organizations = listed.organizations.iter();
+        let organizations = organizations.map(|(id, one)| (Some(id.clone()), before(one.audit_retention)));
+        organizations.chain([(None, before(RetentionDays::AUDIT))]).collect()
+    }
+
     /// Tells from now on when anything here has changed: for streams that outlive what they were let in by.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
@@ -191,14 +204,15 @@ impl Listed {
             | EntityKey::Incident(_)
             | EntityKey::Authority(_)
             | EntityKey::EnrollmentToken(_)
-            | EntityKey::RunnerIdentity(_) => {}
+            | EntityKey::RunnerIdentity(_)
+            | EntityKey::AuditLog(_) => {}
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use muster_core::words::{DisplayName, Quotas, RetentionDays};
+    use muster_core::words::{DisplayName, Quotas};
 
     use super::*;
 
@@ -211,6 +225,7 @@ mod tests {
             state,
             quotas: Quotas::NONE,
             retention: RetentionDays::new(days).expect("not too many"),
+            audit_retention: RetentionDays::new(2 * days).expect("not too many"),
             version: 1,
             created: Stamp::default(),
             updated: Stamp::default(),
@@ -244,6 +259,12 @@ mod tests {
             assert_eq!(kept.of(&OrganizationId::new(name).expect("a name")), oldest, "{name}");
         }
         assert_eq!(kept.latest(), at(1_000));
+        let audited = directory.oldest_audited(at(1_000));
+        for (name, oldest) in [("week", at(986)), ("gone", at(820)), ("year", at(270))] {
+            let log = Some(OrganizationId::new(name).expect("a name"));
+            assert!(audited.contains(&(log, oldest)), "{name}: {audited:?}");
+        }
+        assert!(audited.contains(&(None, at(600))), "{audited:?}");
         assert_eq!(directory.oldest_kept(at(2_000), DAY * 30).latest(), at(1_993));
     }
 }

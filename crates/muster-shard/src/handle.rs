@@ -83,6 +83,8 @@ pub struct ShardHandle {
     reads: Reads,
     /// Whether history holds all that a stop had cut off.
     history_is_whole: watch::Receiver<bool>,
+    /// Through which batch audit logs hold all notes.
+    pub(crate) audit_carried: watch::Receiver<Sequence>,
     outboxes: Arc<Outboxes>,
     checks: Arc<Checks>,
     directory: Arc<Directory>,
@@ -113,7 +115,7 @@ impl ShardHandle {
     pub(crate) fn new(
         jobs: mpsc::Sender<Job>,
         (store, reads): (Store, Reads),
-        history_is_whole: watch::Receiver<bool>,
+        (history_is_whole, audit_carried): (watch::Receiver<bool>, watch::Receiver<Sequence>),
         (outboxes, checks): (Arc<Outboxes>, Arc<Checks>),
         (directory, watchers, deliver): (Arc<Directory>, Arc<Watchers>, Arc<Notify>),
         (clock, hold): (Arc<Face>, Arc<Hold>),
@@ -124,6 +126,7 @@ impl ShardHandle {
             store,
             reads,
             history_is_whole,
+            audit_carried,
             outboxes,
             checks,
             directory,
@@ -428,7 +431,7 @@ impl ShardHandle {
             .await
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ShardError> {
@@ -461,7 +464,7 @@ mod tests {
         let handle = ShardHandle::new(
             jobs,
             (store, Reads::OnThePool),
-            history_is_whole,
+            (history_is_whole, watch::channel(Sequence(0)).1),
             (Arc::default(), Arc::default()),
             (Arc::default(), Arc::default(), Arc::default()),
             (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),

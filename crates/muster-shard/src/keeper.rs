@@ -1,4 +1,4 @@
-//! The keeper writes behind: finished executions to history, changed entities to records, and then it trims the journal. It is paced, since it
+//! The keeper writes behind: finished executions to history, notes to audit logs, changed entities to records, and then it trims the journal. It is paced, since it
 //! shares the engine with the committer.
 
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use muster_core::planted;
-use muster_core::time::Moment;
-use muster_core::words::Sequence;
+use muster_core::time::{Moment, Stamp};
+use muster_core::words::{OrganizationId, Sequence};
 use muster_failpoint::failpoint;
 use muster_store::history::{CheckpointCursor, PruneCursor};
 use muster_store::{EntityChange, Store, StoreError};
@@ -67,6 +67,8 @@ pub(crate) struct Keeper {
     trimming: Option<Trimming>,
     /// Through which batch history takes again what a stop has cut off, and who waits for it.
     settling: (Sequence, watch::Sender<bool>),
+    /// Through which batch all notes are in their audit logs: whoever reads these waits for it.
+    carried: watch::Sender<Sequence>,
     /// A part of a checkpoint whose batches are not all durable yet.
     waiting: Option<Checkpoint>,
     retention: Retention,
@@ -77,6 +79,8 @@ pub(crate) struct Keeper {
     pruned_at: Moment,
     /// Where the pruning goes on; `None` between two.
     pruning: Option<PruneCursor>,
+    /// The audit logs that are still to be pruned, and before which time.
+    pruning_audit: Vec<(Option<OrganizationId>, Stamp)>,
 }
 
 impl Keeper {
@@ -90,7 +94,7 @@ impl Keeper {
         durable: Arc<Durable>,
         wake: Arc<Notify>,
         (checkpoints, writing): (Receiver<Checkpoint>, Arc<AtomicBool>),
-        settling: (Sequence, watch::Sender<bool>),
+        (settling, carried): ((Sequence, watch::Sender<bool>), watch::Sender<Sequence>),
         options: &Options,
         (trimmed_at, face): (Moment, Arc<Face>),
         directory: Arc<Directory>,
@@ -108,12 +112,14 @@ impl Keeper {
             trim_every: options.record_after,
             trimming: None,
             settling,
+            carried,
             waiting: None,
             retention: options.retention,
             directory,
             face,
             pruned_at: trimmed_at,
             pruning: None,
+            pruning_audit: Vec::new(),
         }
     }
 
@@ -148,6 +154,7 @@ impl Keeper {
             1..=FINISHED_FEW => GATHER,
             _ => Duration::ZERO,
         };
+        self.carry_notes()?;
         self.tell_when_settled()?;
         self.write_waiting()?;
         self.trim_on(now.moment)?;
@@ -178,6 +185,17 @@ impl Keeper {
             self.store.put_finished(*head, [])?;
             waiting.send_replace(true);
         }
+        Ok(())
+    }
+
+    /// Carries some notes into the audit logs.
+    fn carry_notes(&self) -> Result<(), StoreError> {
+        let through = self.store.carry_audit()?;
+        self.carried.send_if_modified(|carried| {
+            let is_more = through > *carried;
+            *carried = through.max(*carried);
+            is_more
+        });
         Ok(())
     }
 
@@ -246,10 +264,16 @@ impl Keeper {
                 .latest();
             let over_budget = self.store.history().over_budget(self.retention.bytes);
             self.pruning = over_budget.or(Some(PruneCursor::by_owner(latest)));
+            self.pruning_audit = self.directory.oldest_audited(self.face.stamp());
         }
         if let Some(cursor) = self.pruning.take() {
             let kept = self.directory.oldest_kept(self.face.stamp(), self.retention.age);
             self.pruning = self.store.prune_step(cursor, &|owner| kept.of(owner))?.next;
+        }
+        if let Some((log, before)) = self.pruning_audit.last()
+            && self.store.prune_audit(log, *before)? == 0
+        {
+            self.pruning_audit.pop();
         }
         Ok(())
     }
@@ -300,6 +324,8 @@ impl Keeper {
             self.absorb()?;
         }
         self.store.put_finished(through, [])?;
+        // With the flush before the trimming this is durable, too.
+        self.store.carry_audit_through(through)?;
         let cursor = self.store.history().begin_checkpoint();
         Ok(Trimming {
             cursor,

@@ -18,6 +18,7 @@
 //! [`ShardHandle`] is the only way in.
 
 mod assembly;
+mod audited;
 mod batch;
 mod changed;
 mod checks;

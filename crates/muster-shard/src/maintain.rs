@@ -210,7 +210,7 @@ mod tests {
         ShardHandle::new(
             mpsc::channel(1).0,
             (store, Reads::OnThePool),
-            watch::channel(true).1,
+            (watch::channel(true).1, watch::channel(Sequence(0)).1),
             (Arc::default(), Arc::default()),
             (Arc::default(), Arc::default(), Arc::default()),
             (Arc::default(), Arc::new(Hold::new(None, Arc::default()))),

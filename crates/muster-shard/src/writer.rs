@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::audit;
 use muster_core::decide::check::give_up::GiveUpCheck;
 use muster_core::decide::execution::fall_due::FallDue;
 use muster_core::decide::incident::forget::Forget;
@@ -243,6 +244,8 @@ impl Writer {
             | EntityKey::Token(_)
             | EntityKey::Organization(_) => true,
             EntityKey::Authority(_) | EntityKey::EnrollmentToken(_) | EntityKey::RunnerIdentity(_) => true,
+            // No record has one.
+            EntityKey::AuditLog(_) => false,
         }
     }
 }
@@ -334,13 +337,52 @@ impl Turn<'_> {
     /// # Errors
     /// [`Rejection`]: nothing has happened then.
     pub fn ask(&mut self, by: &Principal, command: Command) -> Result<Answer, Rejection> {
+        let decision = self.decide(by, command)?;
+        Ok(self.carry_out(by, decision))
+    }
+
+    /// As [`Turn::ask`], and leaves in the same batch what `tell` makes for the audit log of what the command was about, before and after it; of nothing,
+    /// when nothing has happened.
+    ///
+    /// # Errors
+    /// [`Rejection`]: nothing has happened then, and nothing is left.
+    pub fn ask_audited(
+        &mut self,
+        by: &Principal,
+        command: Command,
+        tell: impl FnOnce(&State, Option<audit::Touched>) -> audit::Note,
+    ) -> Result<Answer, Rejection> {
+        let decision = self.decide(by, command)?;
+        let subject = audit::subject(&decision.events);
+        let copy = |turn: &Self, key: &EntityKey| turn.state().ledger().entity(key).map(|(entity, _)| entity);
+        let before = subject.as_ref().and_then(|key| copy(self, key));
+        let answer = self.carry_out(by, decision);
+        let touched = subject.map(|key| audit::Touched {
+            before,
+            after: copy(self, &key),
+        });
+        let note = tell(self.state(), touched);
+        self.note(by, note);
+        Ok(answer)
+    }
+
+    /// Leaves something for the audit log that no command stands for: that a call was refused, or what it has done beside the ledger.
+    pub fn note(&mut self, by: &Principal, note: audit::Note) {
+        self.happen(by, Event::Audited(Box::new(note)));
+    }
+
+    fn decide(&mut self, by: &Principal, command: Command) -> Result<Decision, Rejection> {
         let writer = &mut *self.writer;
+        decide(&writer.state, by, command, self.now, &mut writer.chance)
+    }
+
+    fn carry_out(&mut self, by: &Principal, decision: Decision) -> Answer {
         let Decision {
             events,
             roster,
             effects,
             answer,
-        } = decide(&writer.state, by, command, self.now, &mut writer.chance)?;
+        } = decision;
         for event in events {
             self.happen(by, event);
         }
@@ -348,7 +390,7 @@ impl Turn<'_> {
             self.writer.state.change_roster(change, self.now);
         }
         self.effects.extend(effects);
-        Ok(answer)
+        answer
     }
 
     fn happen(&mut self, by: &Principal, event: Event) {

@@ -1,5 +1,6 @@
 //! What must hold after each step, whatever happens.
 
+mod audit;
 mod health;
 mod staff;
 

@@ -103,6 +103,7 @@ const SEEN: &[&str] = &[
     "token created",
     "token revoked",
     "token forgotten",
+    "note for an audit log",
 ];
 
 /// Everything that must occur.

@@ -174,6 +174,7 @@ impl World {
             }
         }
         self.start_coordinator();
+        self.check_audit();
     }
 
     /// History has every execution that has ended, as it has ended.

@@ -161,7 +161,7 @@ impl World {
                 }
             }),
             Work::Operate(id, said) => Box::pin(async move {
-                match crate::operator::ask(&handle, said).await {
+                match crate::operator::ask(&handle, id, said).await {
                     Ok(heard) => Done::Operated(id, Box::new(heard)),
                     Err(_) => Done::Stopped,
                 }

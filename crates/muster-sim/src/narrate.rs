@@ -37,7 +37,8 @@ impl World {
             | EntityKey::Organization(_)
             | EntityKey::Authority(_)
             | EntityKey::EnrollmentToken(_)
-            | EntityKey::RunnerIdentity(_) => {}
+            | EntityKey::RunnerIdentity(_)
+            | EntityKey::AuditLog(_) => {}
         }
         let text = self.trace.shortened(&format!("{:?}", recorded.event));
         let short: String = text.chars().take(220).collect();

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::audit::{Note, Outcome};
 use muster_core::decide::check::begin::Check;
 use muster_core::decide::execution::{cancel::Cancel, run_now::RunNow};
 use muster_core::decide::integration::create::Create;
@@ -48,13 +49,27 @@ pub enum Heard {
     Page(Vec<Arc<Finished>>),
 }
 
+/// What is left of an ask in the audit log: the number of the ask, in one log or another.
+fn note(id: u64) -> Note {
+    let logs = [None, Some(organization("acme")), Some(organization("globex"))];
+    Note {
+        log: logs[usize::try_from(id % 3).expect("it is small")].clone(),
+        method: "ask".into(),
+        peer: None,
+        request: String::new(),
+        resource: id.to_string(),
+        outcome: Outcome::Done,
+        changes: Vec::new(),
+    }
+}
+
 /// Asks the shard.
-pub async fn ask(shard: &ShardHandle, said: Said) -> Result<Heard, ShardError> {
+pub async fn ask(shard: &ShardHandle, id: u64, said: Said) -> Result<Heard, ShardError> {
     match said {
         Said::Ask(by, command) => {
             let checks = shard.checks();
             let asked = shard.turn(move |turn| {
-                let answer = turn.ask(&by, *command);
+                let answer = turn.ask_audited(&by, *command, |_, _| note(id));
                 let ending = match &answer {
                     Ok(Answer::Checking { check, .. }) => Some(checks.wait_for(*check)),
                     Ok(_) | Err(_) => None,
@@ -79,6 +94,8 @@ pub struct Operators {
     names: u32,
     /// Creations whose answers may have been lost: asked again, by the same request.
     again: Vec<Said>,
+    /// The asks that were answered well: each has its note in an audit log.
+    pub answered: BTreeSet<u64>,
     /// People who only wait for the end.
     pub quiet: bool,
 }
@@ -247,6 +264,7 @@ impl World {
                     }
                 },
                 retention: RetentionDays::new(3_660).expect("not too many"),
+                audit_retention: RetentionDays::new(3_660).expect("not too many"),
                 version: None,
             }),
             _ => return false,
@@ -281,6 +299,7 @@ impl World {
             organization,
             quotas: Quotas::NONE,
             retention: RetentionDays::new(3_660).expect("not too many"),
+            audit_retention: RetentionDays::new(3_660).expect("not too many"),
             request: None,
         };
         self.say(Said::Ask(staff(), Box::new(Command::CreateOrganization(command))));
@@ -461,6 +480,7 @@ impl World {
                 self.check_told(sequence, "an operator's answer");
                 match answer {
                     Ok(answer) => {
+                        self.operators.answered.insert(id);
                         self.note_told(&by, &command, &answer);
                         if let (Command::Check(asked), Answer::Checking { check, .. }, Some(ending)) =
                             (&*command, &answer, ending)

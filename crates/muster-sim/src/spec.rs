@@ -265,6 +265,12 @@ impl Spec {
             Event::Access(event) => self.take_access(event, by, recorded.at),
             Event::ConnectorOffered { .. } => Ok("connector offered"),
             Event::Identity(_) => Err("nobody enrolls here".to_owned()),
+            Event::Audited(_) => {
+                must(matches!(by, Principal::Operator(_)), || {
+                    "nobody else is audited here".to_owned()
+                })?;
+                Ok("note for an audit log")
+            }
             Event::RunnerForgotten { .. } | Event::ConnectorForgotten { .. } => {
                 Err("no organization is deleted here".to_owned())
             }

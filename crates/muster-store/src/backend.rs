@@ -22,11 +22,20 @@ pub enum Tree {
     History,
     /// Log lines of executions.
     LogLines,
+    /// Entries of audit logs.
+    Audit,
 }
 
 impl Tree {
     /// All trees, in the order of their declaration: `ALL[tree as usize] == tree`.
-    pub const ALL: [Self; 5] = [Self::Meta, Self::Journal, Self::Records, Self::History, Self::LogLines];
+    pub const ALL: [Self; 6] = [
+        Self::Meta,
+        Self::Journal,
+        Self::Records,
+        Self::History,
+        Self::LogLines,
+        Self::Audit,
+    ];
 
     /// Its name in the engine and in messages.
     #[must_use]
@@ -37,6 +46,7 @@ impl Tree {
             Self::Records => "records",
             Self::History => "history",
             Self::LogLines => "log lines",
+            Self::Audit => "audit logs",
         }
     }
 }

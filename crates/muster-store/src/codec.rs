@@ -11,6 +11,7 @@
 
 mod access;
 mod alert;
+pub(crate) mod audit;
 mod description;
 pub(crate) mod event;
 mod evidence;

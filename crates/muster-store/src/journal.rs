@@ -334,15 +334,28 @@ impl Journal {
 
     /// The place of one batch; `None` when there is no such batch.
     fn find(&self, sequence: Sequence) -> Result<Option<Head>, StoreError> {
+        self.get(sequence, |batch| Head {
+            sequence,
+            hash: batch.hash,
+            epoch: batch.epoch,
+        })
+    }
+
+    /// Hands one batch to `read`, and returns what that returns; `None` when there is no such batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn get<T>(&self, sequence: Sequence, read: impl Fn(Batch<'_>) -> T) -> Result<Option<T>, StoreError> {
         let mut found = None;
         let (from, to) = (batch_key(sequence), batch_key(sequence.next()));
         self.pieces((Bound::Included(&from), Bound::Excluded(&to)), sequence, &mut |whole| {
             let (before, events) = body(&whole).map_err(|flaw| flaw.into_error(&format!("batch {sequence}"), PLACE))?;
-            found = Some(Head {
+            found = Some(read(Batch {
                 sequence,
-                hash: hash(sequence, whole.stamp, before, events),
                 epoch: whole.stamp,
-            });
+                hash: hash(sequence, whole.stamp, before, events),
+                events,
+            }));
             Ok(ControlFlow::Break(()))
         })?;
         Ok(found)

@@ -1,13 +1,14 @@
-//! Journal, records, history and log lines of a shard, on memory or sled.
+//! Journal, records, history, log lines and audit logs of a shard, on memory or sled.
 //!
 //! The layers, from the bottom: an engine of bytes ([`backend`], with [`memory`] and [`sled`]); values in pieces with
-//! checksums on top of it; the four parts, which still know only bytes ([`journal`], [`records`], [`history`],
-//! [`log_lines`]); the disk's messages and what they become in the domain (`codec`); and [`Store`], which holds all of
+//! checksums on top of it; the parts, which still know only bytes ([`journal`], [`records`], [`history`],
+//! [`log_lines`]), but for the [`audit`] logs, whose hashes are of what entries say; the disk's messages and what they become in the domain (`codec`); and [`Store`], which holds all of
 //! it together and recovers a ledger.
 //!
 //! What was flushed survives `kill -9` and a power cut. What is damaged is refused with an error that names the damage
 //! and the way back; nothing is repaired by a guess.
 
+pub mod audit;
 pub mod backend;
 pub mod backup;
 mod codec;

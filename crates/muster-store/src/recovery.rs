@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use muster_core::entity::{EntityKey, Finished};
-use muster_core::event::Recorded;
+use muster_core::event::{Event, Recorded};
 use muster_core::ledger::{Ledger, Position};
 use muster_core::planted;
 use muster_core::time::Stamp;
@@ -78,6 +78,8 @@ impl Store {
             ended: Vec::new(),
             events: 0,
             history: inner.history.marked(),
+            noted: Vec::new(),
+            carried: inner.audit.marked(),
         };
         let (replay, head) = self.replay(replay)?;
         if newest_record > head {
@@ -87,6 +89,8 @@ impl Store {
             ));
         }
         inner.history.recover(inner.journal.anchor().sequence, head)?;
+        inner.audit.recover(inner.journal.anchor().sequence, head)?;
+        *self.noted() = replay.noted.into();
         inner.journal.sweep()?;
         failpoint!("replayed");
         // What a killed process has appended and not flushed is there, and only in the machine's memory: from here on it is told.
@@ -174,6 +178,10 @@ struct Replay {
     events: u64,
     /// Through which batch history is durable.
     history: Sequence,
+    /// The batches with notes that the audit logs do not have yet.
+    noted: Vec<Sequence>,
+    /// Through which batch they have all.
+    carried: Sequence,
 }
 
 impl Replay {
@@ -182,6 +190,12 @@ impl Replay {
             for (position, recorded) in parcel {
                 self.events += 1;
                 self.last_stamp = Some(recorded.at);
+                if matches!(recorded.event, Event::Audited(_))
+                    && position.sequence > self.carried
+                    && self.noted.last() != Some(&position.sequence)
+                {
+                    self.noted.push(position.sequence);
+                }
                 if let Some(finished) = self.ledger.apply(position, &recorded)
                     && position.sequence > self.history
                 {

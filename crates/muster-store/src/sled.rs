@@ -159,6 +159,7 @@ impl Engine {
             open(Tree::Records)?,
             open(Tree::History)?,
             open(Tree::LogLines)?,
+            open(Tree::Audit)?,
         ];
         let log = path.join("db");
         let log = File::open(&log).map_err(StoreError::io("open", &log))?;

@@ -1,17 +1,20 @@
 //! The store of one shard: its parts together, speaking the domain's types.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_core::entity::EntityKey;
-use muster_core::event::Recorded;
+use muster_core::event::{Event, Recorded};
 use muster_core::ledger::Entity;
+use muster_core::planted;
 use muster_core::time::Stamp;
 use muster_core::words::{ExecutionId, LogLine, OrganizationId, Sequence};
 
 use crate::StoreError;
+use crate::audit::{AuditLogs, CarriedBatch};
 use crate::backend::{Backend, Flow};
 use crate::codec::{event, history, log_line, record};
 use crate::history::{History, PruneCursor, PruneStep};
@@ -20,6 +23,9 @@ use crate::log_lines::{LineCounts, LogLines};
 use crate::memory::MemoryBackend;
 use crate::records::{Record, RecordChange, Records};
 use crate::sled::SledBackend;
+
+/// How many batches with notes are carried into the audit logs at a time.
+const CARRIED_MAX: usize = 16;
 
 /// Where a store keeps what it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +41,7 @@ pub enum Location {
 /// The order of things: open, [`recover`](Store::recover), and then
 /// - one thread appends batches and flushes them ([`append`](Store::append), [`flush`](Store::flush));
 /// - one thread puts finished executions into history ([`put_finished`](Store::put_finished)), checkpoints and prunes
-///   it;
+///   it, and carries notes into the audit logs ([`carry_audit`](Store::carry_audit));
 /// - one thread writes entities behind the journal ([`write_entities`](Store::write_entities)) and trims it
 ///   ([`trim`](Store::trim)).
 #[derive(Clone)]
@@ -48,6 +54,11 @@ pub(crate) struct Inner {
     pub(crate) records: Records,
     pub(crate) history: History,
     pub(crate) log_lines: LogLines,
+    pub(crate) audit: AuditLogs,
+    /// The batches that have notes for the audit logs, and were not carried yet; in order.
+    pub(crate) noted: Mutex<VecDeque<Sequence>>,
+    /// Through which batch the audit logs survive a power cut.
+    audit_durable: AtomicU64,
     /// Through which batch history survives a power cut with its tallies.
     history_durable: AtomicU64,
     /// Held by whoever trims or removes records of what has ended, and by a backup.
@@ -96,13 +107,18 @@ impl Store {
         let records = Records::open(Arc::clone(&backend))?;
         let history = History::open(Arc::clone(&backend))?;
         let history_durable = AtomicU64::new(history.marked().0);
-        let log_lines = LogLines::open(backend);
+        let log_lines = LogLines::open(Arc::clone(&backend));
+        let audit = AuditLogs::open(backend)?;
+        let audit_durable = AtomicU64::new(audit.marked().0);
         Ok(Self {
             inner: Arc::new(Inner {
                 journal,
                 records,
                 history,
                 log_lines,
+                audit,
+                noted: Mutex::default(),
+                audit_durable,
                 history_durable,
                 forgetting: Mutex::new(()),
                 walking: Mutex::new(()),
@@ -134,15 +150,87 @@ impl Store {
         &self.inner.log_lines
     }
 
+    /// The audit logs.
+    #[must_use]
+    pub fn audit(&self) -> &AuditLogs {
+        &self.inner.audit
+    }
+
     /// Appends commit batches by one write; see [`Journal::append`].
     ///
     /// # Errors
     /// As there.
     pub fn append<'a>(&self, batches: impl IntoIterator<Item = (Sequence, &'a [Recorded])>) -> Result<(), StoreError> {
-        let encoded = batches
-            .into_iter()
-            .map(|(sequence, events)| (sequence, event::encode_batch(events)));
-        self.inner.journal.append(&encoded.collect::<Vec<_>>())
+        let mut noted = Vec::new();
+        let encoded = batches.into_iter().map(|(sequence, events)| {
+            if events
+                .iter()
+                .any(|recorded| matches!(recorded.event, Event::Audited(_)))
+            {
+                noted.push(sequence);
+            }
+            (sequence, event::encode_batch(events))
+        });
+        let encoded: Vec<_> = encoded.collect();
+        self.inner.journal.append(&encoded)?;
+        if !noted.is_empty() {
+            self.noted().extend(noted);
+        }
+        Ok(())
+    }
+
+    /// Carries some of the notes of batches that are flushed from the journal into the audit logs. Returns through which batch all is carried; there may be
+    /// more. Durable with the next flush.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`]: then the process must stop.
+    pub fn carry_audit(&self) -> Result<Sequence, StoreError> {
+        let flushed = self.inner.journal.flushed();
+        let next: Vec<Sequence> = {
+            let noted = self.noted();
+            let ready = noted.iter().take_while(|sequence| **sequence <= flushed);
+            ready.take(CARRIED_MAX).copied().collect()
+        };
+        let Some(last) = next.last().copied() else {
+            return Ok(flushed);
+        };
+        let mut batches = Vec::with_capacity(next.len());
+        for sequence in &next {
+            let read = self.inner.journal.get(*sequence, |batch| {
+                let recorded = event::decode_batch(batch.events).collect::<Result<_, _>>();
+                recorded.map(|recorded| CarriedBatch {
+                    sequence: batch.sequence,
+                    hash: batch.hash,
+                    recorded,
+                })
+            })?;
+            let batch = read.ok_or_else(|| StoreError::damaged(format!("batch {sequence} is missing"), "journal"))?;
+            batches.push(batch.map_err(|error| error.into_error(format!("journal, batch {sequence}")))?);
+        }
+        self.inner.audit.carry(last, batches)?;
+        let mut noted = self.noted();
+        noted.drain(..next.len());
+        Ok(if noted.front().is_none_or(|next| *next > flushed) {
+            flushed
+        } else {
+            last
+        })
+    }
+
+    /// Carries all notes of batches through `through`, and says so; see [`Store::carry_audit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn carry_audit_through(&self, through: Sequence) -> Result<(), StoreError> {
+        while self.noted().front().is_some_and(|next| *next <= through) {
+            self.carry_audit()?;
+        }
+        self.inner.audit.carry(through, Vec::new())
+    }
+
+    pub(crate) fn noted(&self) -> std::sync::MutexGuard<'_, VecDeque<Sequence>> {
+        // Nothing that can panic halfway through a change runs under the lock.
+        self.inner.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes everything durable that was written before this call: batches, and also entities, history and its mark.
@@ -153,8 +241,10 @@ impl Store {
     /// [`StoreError`]; then nothing of it may be told, and the process must stop.
     pub fn flush(&self) -> Result<Sequence, StoreError> {
         let marked = self.inner.history.marked();
+        let carried = self.inner.audit.marked();
         let head = self.inner.journal.flush()?;
         self.inner.history_durable.fetch_max(marked.0, Ordering::AcqRel);
+        self.inner.audit_durable.fetch_max(carried.0, Ordering::AcqRel);
         Ok(head)
     }
 
@@ -215,7 +305,8 @@ impl Store {
     }
 
     /// Forgets the batches up to and including `through`. The newest batch always stays, since it tells a restart what
-    /// time it was. The caller knows that all entities which these batches have changed are written and flushed.
+    /// time it was. The caller knows that all entities which these batches have changed are written and flushed. Notes that are in none of the audit logs
+    /// yet are carried before.
     ///
     /// # Errors
     /// [`StoreError::Misuse`] when history still needs one of them; [`StoreError`] of the engine.
@@ -228,9 +319,12 @@ impl Store {
             )));
         }
         let newest = self.inner.journal.flushed();
-        self.inner
-            .journal
-            .trim(through.min(Sequence(newest.0.saturating_sub(1))))
+        let through = through.min(Sequence(newest.0.saturating_sub(1)));
+        if through.0 > self.inner.audit_durable.load(Ordering::Acquire) && !planted!("trim-ignores-audit") {
+            self.carry_audit_through(through)?;
+            self.flush()?;
+        }
+        self.inner.journal.trim(through)
     }
 
     /// Appends log lines to those of an execution. Longer messages than [`LogLine::BYTES_MAX`] are cut, more lines than
@@ -263,6 +357,18 @@ impl Store {
             })
         })?;
         Ok(lines)
+    }
+
+    /// Removes some of the oldest entries of an organization's audit log (`None`: the service's own) that are older than `before`; returns how many.
+    /// Nothing is removed while a backup is made.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine, or [`StoreError::Damaged`].
+    pub fn prune_audit(&self, log: &Option<OrganizationId>, before: Stamp) -> Result<usize, StoreError> {
+        match self.try_forget() {
+            Some(_forgetting) => self.inner.audit.prune(log, before),
+            None => Ok(0),
+        }
     }
 
     /// Prunes a few integrations of history, and the log lines of what goes; see [`History::prune_step`]. `oldest` says before which time what an

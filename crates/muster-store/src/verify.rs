@@ -4,6 +4,7 @@
 //! since what follows it means nothing. Nothing is repaired. As a start does, it lets history take in what a stop had cut
 //! off, since only then its counts can be right.
 
+mod audit;
 mod history;
 mod ledger;
 mod served;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use muster_core::state::State;
 use muster_core::words::Sequence;
 
+use self::audit::{verify_carried, verify_chains};
 use self::history::{verify_entries, verify_history, verify_log_lines};
 use self::ledger::{verify_journal, verify_ledger, verify_records};
 pub use self::served::Compare;
@@ -164,5 +166,7 @@ fn verify_engine(backend: Arc<dyn Backend>, teller: &mut Teller<'_>) -> Result<O
         verify_entries(&store, &state, recovered.head, last, teller)?;
     }
     verify_log_lines(&store, &state, teller)?;
+    verify_chains(&store, TOLD_EVERY, teller)?;
+    verify_carried(&store, teller)?;
     Ok(Some(Verified { store, state }))
 }

@@ -14,7 +14,7 @@ use super::time::timestamp;
 const REASON_CHARS_MAX: usize = 500;
 
 /// The fields that an update changes.
-const CHANGEABLE: [&str; 3] = ["display_name", "quotas", "retention_days"];
+const CHANGEABLE: [&str; 4] = ["display_name", "quotas", "retention_days", "audit_retention_days"];
 
 /// What is told of an organization: itself, and how much it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(crate) fn organization(told: &Told, records_bytes: u64) -> v1::Organization 
         state,
         quotas,
         retention,
+        audit_retention,
         version,
         created,
         updated,
@@ -61,6 +62,7 @@ pub(crate) fn organization(told: &Told, records_bytes: u64) -> v1::Organization 
             records_mib: quotas.records_mib,
         }),
         retention_days: retention.days().into(),
+        audit_retention_days: audit_retention.days().into(),
         create_time: Some(timestamp(*created)),
         update_time: Some(timestamp(*updated)),
         etag: format!("v{version}"),
@@ -110,14 +112,19 @@ pub(crate) fn new(
     };
     let retention = match described.retention_days {
         0 => Some(retention),
-        days => kept(retention_days(days), &mut faults),
+        days => kept(retention_days(days, "retention_days"), &mut faults),
     };
-    match (id, display_name, quotas, retention) {
-        (Some(organization), Some(display_name), Some(quotas), Some(retention)) => Ok(create::Create {
+    let audit_retention = match described.audit_retention_days {
+        0 => Some(RetentionDays::AUDIT),
+        days => kept(retention_days(days, "audit_retention_days"), &mut faults),
+    };
+    match (id, display_name, quotas, retention.zip(audit_retention)) {
+        (Some(organization), Some(display_name), Some(quotas), Some((retention, audit_retention))) => Ok(create::Create {
             organization,
             display_name,
             quotas,
             retention,
+            audit_retention,
             request,
         }),
         _ => Err(faults),
@@ -139,10 +146,12 @@ pub(crate) fn changed(
         display_name: before.display_name.clone(),
         quotas: before.quotas,
         retention: before.retention,
+        audit_retention: before.audit_retention,
         version: Some(before.version),
     };
     let all = CHANGEABLE.map(str::to_owned).to_vec();
-    let named = mask.map_or(&all, |mask| if mask.paths.is_empty() { &all } else { &mask.paths });
+    let asked_paths = mask.map(|mask| &mask.paths).filter(|paths| !paths.is_empty());
+    let named = asked_paths.unwrap_or(&all);
     let unlimited = v1::Quotas::default();
     let wanted = asked.quotas.as_ref().unwrap_or(&unlimited);
     for (index, path) in named.iter().enumerate() {
@@ -160,7 +169,14 @@ pub(crate) fn changed(
             }
             "quotas.records_mib" => after.quotas.records_mib = wanted.records_mib,
             "retention_days" => {
-                after.retention = kept(retention_days(asked.retention_days), &mut faults).unwrap_or(after.retention);
+                let days = retention_days(asked.retention_days, "retention_days");
+                after.retention = kept(days, &mut faults).unwrap_or(after.retention);
+            }
+            // Whoever changes all of it may not know of this.
+            "audit_retention_days" if asked.audit_retention_days == 0 && asked_paths.is_none() => {}
+            "audit_retention_days" => {
+                let days = retention_days(asked.audit_retention_days, "audit_retention_days");
+                after.audit_retention = kept(days, &mut faults).unwrap_or(after.audit_retention);
             }
             other => {
                 let field = format!("update_mask.paths[{index}]");
@@ -197,8 +213,8 @@ fn display_name(text: &str) -> Result<DisplayName, FieldFault> {
     DisplayName::new(text).map_err(|error| FieldFault::new("organization.display_name", error))
 }
 
-fn retention_days(days: u32) -> Result<RetentionDays, FieldFault> {
-    RetentionDays::new(days).map_err(|error| FieldFault::new("organization.retention_days", error))
+fn retention_days(days: u32, field: &str) -> Result<RetentionDays, FieldFault> {
+    RetentionDays::new(days).map_err(|error| FieldFault::new(format!("organization.{field}"), error))
 }
 
 fn quotas(asked: &v1::Quotas) -> Result<Quotas, FieldFault> {

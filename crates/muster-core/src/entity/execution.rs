@@ -184,6 +184,7 @@ impl Execution {
             | Event::Access(_)
             | Event::OrganizationChanged { .. }
             | Event::Identity(_)
+            | Event::Audited(_)
             | Event::RunnerForgotten { .. }
             | Event::ConnectorForgotten { .. } => {}
         }

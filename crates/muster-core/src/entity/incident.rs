@@ -277,6 +277,7 @@ impl Incident {
             | Event::Access(_)
             | Event::OrganizationChanged { .. }
             | Event::Identity(_)
+            | Event::Audited(_)
             | Event::RunnerForgotten { .. }
             | Event::ConnectorForgotten { .. } => {}
         }

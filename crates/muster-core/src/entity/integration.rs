@@ -407,6 +407,7 @@ impl Integration {
             | Event::Access(_)
             | Event::OrganizationChanged { .. }
             | Event::Identity(_)
+            | Event::Audited(_)
             | Event::RunnerForgotten { .. }
             | Event::ConnectorForgotten { .. } => {}
         }

@@ -17,6 +17,8 @@ pub struct Organization {
     pub quotas: Quotas,
     /// For how long its history is kept.
     pub retention: RetentionDays,
+    /// For how long its audit log is kept.
+    pub audit_retention: RetentionDays,
     /// Counts the changes that people have made.
     pub version: u32,
     /// When it was created.
@@ -59,6 +61,7 @@ impl Organization {
             display_name,
             quotas,
             retention,
+            audit_retention,
             request,
         } = change
         else {
@@ -70,6 +73,7 @@ impl Organization {
             state: OrganizationState::Active,
             quotas: *quotas,
             retention: *retention,
+            audit_retention: *audit_retention,
             version: 1,
             created: at,
             updated: at,
@@ -84,10 +88,12 @@ impl Organization {
                 display_name,
                 quotas,
                 retention,
+                audit_retention,
             } => {
                 self.display_name = display_name.clone();
                 self.quotas = *quotas;
                 self.retention = *retention;
+                self.audit_retention = *audit_retention;
             }
             OrganizationChange::Suspended { reason } => {
                 let since = match self.state {

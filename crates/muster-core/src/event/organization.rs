@@ -13,6 +13,8 @@ pub enum OrganizationChange {
         quotas: Quotas,
         /// For how long its history is kept.
         retention: RetentionDays,
+        /// For how long its audit log is kept.
+        audit_retention: RetentionDays,
         /// The request that made it; `None` when its caller gave no id.
         request: Option<Request>,
     },
@@ -24,6 +26,8 @@ pub enum OrganizationChange {
         quotas: Quotas,
         /// For how long its history is kept now.
         retention: RetentionDays,
+        /// For how long its audit log is kept now.
+        audit_retention: RetentionDays,
     },
     /// Nothing new happens in it any more.
     Suspended {

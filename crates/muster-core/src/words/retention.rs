@@ -1,21 +1,24 @@
-//! For how long an organization's history is kept.
+//! For how long an organization's history and its audit log are kept.
 
 use std::fmt;
 use std::time::Duration;
 
-/// For how many days finished executions and their log lines are kept: 1 to 65,535.
+/// For how many days finished executions and their log lines are kept, or entries of the audit log: 1 to 65,535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RetentionDays(u16);
 
 /// Why a number is none of days.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("history is kept for 1 to 65535 days, not for {days}")]
+#[error("it is kept for 1 to 65535 days, not for {days}")]
 pub struct RetentionError {
     /// What was asked for.
     pub days: u32,
 }
 
 impl RetentionDays {
+    /// For how long the audit log is kept where nothing is said.
+    pub const AUDIT: Self = Self(400);
+
     /// So many days.
     ///
     /// # Errors

@@ -76,6 +76,7 @@ impl Shard {
             display_name: DisplayName::new(id.as_str()).expect("a name"),
             quotas: Quotas::NONE,
             retention: RetentionDays::default(),
+            audit_retention: RetentionDays::AUDIT,
             request: None,
         }));
     }

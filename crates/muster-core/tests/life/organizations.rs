@@ -33,6 +33,7 @@ fn making(request: Option<u8>) -> Create {
         display_name: DisplayName::new("Globex").expect("a name"),
         quotas: Quotas::default(),
         retention: RetentionDays::default(),
+        audit_retention: RetentionDays::AUDIT,
         request: request.map(|id| Request {
             id: RequestId(id.into()),
             digest: [id; 32],
@@ -85,6 +86,7 @@ fn what_was_read_before_somebody_else_changed_it_changes_nothing() {
         display_name: DisplayName::new(name).expect("a name"),
         quotas: Quotas::default(),
         retention: RetentionDays::new(90).expect("not too many"),
+        audit_retention: RetentionDays::AUDIT,
         version,
     };
     let done = ask(&mut model, Command::UpdateOrganization(change(Some(1), "Acme")));
@@ -198,6 +200,7 @@ fn limit(model: &mut Model, quotas: Quotas) {
         display_name: DisplayName::new("Acme").expect("a name"),
         quotas,
         retention: RetentionDays::default(),
+        audit_retention: RetentionDays::AUDIT,
         version: None,
     };
     ask(model, Command::UpdateOrganization(command)).expect("it is there");

@@ -49,7 +49,7 @@ fn rig() -> Rig {
         Arc::new(Durable::new(ENDED)),
         Arc::default(),
         (checkpoints, Arc::default()),
-        (ENDED, settling),
+        ((ENDED, settling), tokio::sync::watch::channel(Sequence(0)).0),
         &Options::default(),
         (now().moment, Arc::default()),
         Arc::default(),

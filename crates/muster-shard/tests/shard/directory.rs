@@ -70,6 +70,7 @@ fn what_is_durable_is_known_when_it_is_told_and_not_before() {
         display_name: DisplayName::new("Acme").expect("a name"),
         quotas: Quotas::default(),
         retention: RetentionDays::default(),
+        audit_retention: RetentionDays::AUDIT,
         request: None,
     });
     let steps = |known| [CommitStep::Append, CommitStep::Flush, CommitStep::Release].map(|step| (step, known));

@@ -1,5 +1,6 @@
 //! A whole shard: threads, store and handle.
 
+mod audit;
 mod backup;
 mod damage;
 mod directory;

@@ -8,7 +8,9 @@ use muster_core::time::Stamp;
 use muster_core::words::Sequence;
 
 use super::file::Packer;
-use super::piece::{BatchPiece, Begin, End, FinishedPiece, Kind, LogLinesPiece, RecordPiece};
+use super::piece::{
+    AuditEntryPiece, AuditLogPiece, BatchPiece, Begin, End, FinishedPiece, Kind, LogLinesPiece, RecordPiece,
+};
 use crate::journal::Head;
 use crate::{Store, StoreError};
 
@@ -41,6 +43,8 @@ pub struct Copied {
     pub log_lines: u64,
     /// Executions whose log lines are damaged, and so left out.
     pub left_out: u64,
+    /// Entries of audit logs.
+    pub audit_entries: u64,
     /// Commit batches.
     pub batches: u64,
     /// Bytes of the file.
@@ -126,10 +130,12 @@ impl Store {
         copy.give(first)?;
         let anchor = self.journal().anchor();
         let absorbed = self.history().absorbed();
-        copy.begin(version, made, anchor, absorbed)?;
+        let carried = self.audit().marked();
+        copy.begin(version, made, anchor, (absorbed, carried))?;
         copy.records()?;
         copy.finished(absorbed)?;
         copy.log_lines()?;
+        copy.audit_logs(carried)?;
         copy.journal(anchor.sequence)?;
         copy.end()
     }
@@ -146,7 +152,13 @@ struct Copy<'c> {
 }
 
 impl Copy<'_> {
-    fn begin(&mut self, version: &str, made: Stamp, anchor: Head, absorbed: Sequence) -> Result<(), StoreError> {
+    fn begin(
+        &mut self,
+        version: &str,
+        made: Stamp,
+        anchor: Head,
+        (absorbed, carried): (Sequence, Sequence),
+    ) -> Result<(), StoreError> {
         self.take(Kind::Begin(Begin {
             store_format: crate::folder::FORMAT.into(),
             version: version.to_owned(),
@@ -155,6 +167,7 @@ impl Copy<'_> {
             anchor_hash: anchor.hash.to_vec(),
             anchor_epoch: anchor.epoch,
             absorbed: absorbed.0,
+            carried: carried.0,
         }))
     }
 
@@ -219,6 +232,27 @@ impl Copy<'_> {
         Ok(())
     }
 
+    /// Nothing of them is removed meanwhile. What is carried meanwhile is made by the journal.
+    fn audit_logs(&mut self, carried: Sequence) -> Result<(), StoreError> {
+        let audit = self.store.audit();
+        for (log, chain) in audit.chains() {
+            self.take(Kind::AuditLog(AuditLogPiece::new(&log, &chain)))?;
+            let mut next = chain.first;
+            loop {
+                let entries = audit.read(&log, next, STEP_ENTRIES)?;
+                for entry in entries.iter().take_while(|entry| entry.batch <= carried) {
+                    self.copied.audit_entries += 1;
+                    self.take(Kind::AuditEntry(AuditEntryPiece::new(entry)))?;
+                }
+                match entries.last() {
+                    Some(last) if last.batch <= carried => next = last.number + 1,
+                    Some(_) | None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn journal(&mut self, anchor: Sequence) -> Result<(), StoreError> {
         let journal = self.store.journal();
         let through = journal.flushed();
@@ -255,6 +289,7 @@ impl Copy<'_> {
             records,
             finished,
             log_lines,
+            audit_entries,
             batches,
             ..
         } = self.copied;
@@ -263,6 +298,7 @@ impl Copy<'_> {
             finished,
             log_lines,
             batches,
+            audit_entries,
         }));
         let last = self.packer.block()?;
         self.give(last)?;

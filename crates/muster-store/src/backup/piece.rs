@@ -1,17 +1,20 @@
 //! The messages of a backup.
 
-use muster_core::words::{ExecutionId, IntegrationId, Sequence};
+use muster_core::audit::Entry;
+use muster_core::words::{ExecutionId, IntegrationId, OrganizationId, Sequence};
 use prost::Message;
 
+use crate::audit::{Chain, Log};
+use crate::codec::audit;
 use crate::history::HistoryEntry;
-use crate::journal::Head;
+use crate::journal::{Hash, Head};
 use crate::log_lines::Lines;
 use crate::records::{Record, RecordKey};
 
 /// One message.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Piece {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub(super) kind: Option<Kind>,
 }
 
@@ -29,6 +32,10 @@ pub(super) enum Kind {
     Batch(BatchPiece),
     #[prost(message, tag = "6")]
     End(End),
+    #[prost(message, tag = "7")]
+    AuditLog(AuditLogPiece),
+    #[prost(message, tag = "8")]
+    AuditEntry(AuditEntryPiece),
 }
 
 /// What it is a backup of.
@@ -52,6 +59,33 @@ pub(super) struct Begin {
     /// Through which batch history is copied.
     #[prost(uint64, tag = "7")]
     pub(super) absorbed: u64,
+    /// Through which batch the audit logs are copied.
+    #[prost(uint64, tag = "8")]
+    pub(super) carried: u64,
+}
+
+/// The beginning of an audit log, before its entries.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct AuditLogPiece {
+    /// Empty: the service's own.
+    #[prost(string, tag = "1")]
+    log: String,
+    #[prost(uint64, tag = "2")]
+    first: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    before: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct AuditEntryPiece {
+    #[prost(string, tag = "1")]
+    log: String,
+    #[prost(uint64, tag = "2")]
+    number: u64,
+    #[prost(uint64, tag = "3")]
+    batch: u64,
+    #[prost(bytes = "vec", tag = "4")]
+    bytes: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -109,6 +143,8 @@ pub(super) struct End {
     pub(super) log_lines: u64,
     #[prost(uint64, tag = "4")]
     pub(super) batches: u64,
+    #[prost(uint64, tag = "5")]
+    pub(super) audit_entries: u64,
 }
 
 impl Begin {
@@ -182,6 +218,50 @@ impl LogLinesPiece {
             lines: self.lines,
             dropped: self.dropped,
         })
+    }
+}
+
+fn log_named(name: &str) -> Option<Log> {
+    match name {
+        "" => Some(None),
+        name => OrganizationId::new(name).ok().map(Some),
+    }
+}
+
+fn log_name(log: &Log) -> String {
+    log.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+impl AuditLogPiece {
+    pub(super) fn new(log: &Log, chain: &Chain) -> Self {
+        Self {
+            log: log_name(log),
+            first: chain.first,
+            before: chain.before.to_vec(),
+        }
+    }
+
+    /// Whose log, the number of its first entry, and the hash before that; `None` when it is none.
+    pub(super) fn into_beginning(self) -> Option<(Log, u64, Hash)> {
+        let first = Some(self.first).filter(|first| *first > 0)?;
+        Some((log_named(&self.log)?, first, self.before.try_into().ok()?))
+    }
+}
+
+impl AuditEntryPiece {
+    pub(super) fn new(entry: &Entry) -> Self {
+        Self {
+            log: log_name(&entry.note.log),
+            number: entry.number,
+            batch: entry.batch.0,
+            bytes: audit::encode(entry),
+        }
+    }
+
+    /// The entry; `None` when it is none.
+    pub(super) fn into_entry(self) -> Option<Entry> {
+        let log = log_named(&self.log)?;
+        audit::decode(log, self.number, Sequence(self.batch), &self.bytes).ok()
     }
 }
 

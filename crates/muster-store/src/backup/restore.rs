@@ -10,6 +10,7 @@ use muster_core::words::Sequence;
 
 use super::file::Unpacker;
 use super::piece::{Begin, End, Kind};
+use crate::audit::AuditLogs;
 use crate::backend::Backend;
 use crate::history::History;
 use crate::journal::Journal;
@@ -81,8 +82,10 @@ pub(super) fn restore_into(
         records: Records::open(Arc::clone(backend))?,
         history: History::open(Arc::clone(backend))?,
         log_lines: LogLines::open(Arc::clone(backend)),
+        audit: AuditLogs::open(Arc::clone(backend))?,
         backend: Arc::clone(backend),
         absorbed: Sequence(0),
+        carried: Sequence(0),
         changes: Vec::new(),
         unflushed: 0,
     };
@@ -102,7 +105,9 @@ struct Making {
     records: Records,
     history: History,
     log_lines: LogLines,
+    audit: AuditLogs,
     absorbed: Sequence,
+    carried: Sequence,
     /// Records that are not written yet.
     changes: Vec<RecordChange>,
     unflushed: u64,
@@ -114,6 +119,8 @@ impl Making {
             .anchor()
             .ok_or_else(|| StoreError::misuse("a backup without an anchor was taken for one that was checked"))?;
         self.absorbed = Sequence(begin.absorbed);
+        // A backup from before there were audit logs has none.
+        self.carried = Sequence(begin.carried).max(anchor.sequence);
         self.journal.begin_restoring(anchor)
     }
 
@@ -135,6 +142,17 @@ impl Making {
             Kind::LogLines(piece) => {
                 let lines = piece.into_lines().ok_or_else(|| damaged("log lines in it are none"))?;
                 self.log_lines.restore(&lines)?;
+            }
+            Kind::AuditLog(piece) => {
+                let beginning = piece.into_beginning();
+                let (log, first, before) = beginning.ok_or_else(|| damaged("an audit log in it is none"))?;
+                self.audit.begin_restoring(log, first, before)?;
+            }
+            Kind::AuditEntry(piece) => {
+                let entry = piece
+                    .into_entry()
+                    .ok_or_else(|| damaged("an entry of an audit log in it is none"))?;
+                self.audit.restore(&entry)?;
             }
             Kind::Batch(piece) => {
                 self.journal
@@ -161,6 +179,7 @@ impl Making {
     fn end(&mut self) -> Result<(), StoreError> {
         self.write_records()?;
         self.history.end_restoring(self.absorbed)?;
+        self.audit.end_restoring(self.carried)?;
         self.journal.flush().map(drop)
     }
 }
@@ -200,6 +219,8 @@ fn read(
             Kind::Record(_) => counted.records += 1,
             Kind::Finished(_) => counted.finished += 1,
             Kind::LogLines(_) => counted.log_lines += 1,
+            Kind::AuditLog(_) => {}
+            Kind::AuditEntry(_) => counted.audit_entries += 1,
             Kind::Batch(batch) => {
                 counted.batches += 1;
                 head = head.next();

@@ -12,6 +12,7 @@ use prost::Message;
 
 use super::access::AccessMessage;
 use super::alert::{CauseMessage, ChannelMessage, ClosingMessage, DeliveryStateMessage, closing, incident_id};
+use super::audit::NoteMessage;
 use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::evidence::EvidenceMessage;
 use super::identity::IdentityEventMessage;
@@ -58,7 +59,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 50, 60"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 50, 60, 70"
     )]
     event: Option<EventKind>,
 }
@@ -135,6 +136,8 @@ enum EventKind {
     RunnerForgotten(IdMessage),
     #[prost(message, tag = "39")]
     ConnectorForgotten(ConnectorForgotten),
+    #[prost(message, tag = "70")]
+    Audited(NoteMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -711,6 +714,7 @@ impl From<&Event> for EventKind {
                 change: Some(change.into()),
             }),
             Event::Identity(event) => Self::Identity(event.into()),
+            Event::Audited(note) => Self::Audited((&**note).into()),
         }
     }
 }
@@ -733,6 +737,7 @@ impl TryFrom<EventKind> for Event {
     fn try_from(kind: EventKind) -> Result<Self, CodecError> {
         Ok(match kind {
             EventKind::Access(message) => Self::Access(message.try_into()?),
+            EventKind::Audited(message) => Self::Audited(Box::new(message.try_into()?)),
             EventKind::IntegrationCreated(message) => {
                 let definition = required(message.definition, "definition")?;
                 Self::IntegrationCreated {

@@ -26,6 +26,9 @@ pub(super) struct OrganizationMessage {
     updated_ms: u64,
     #[prost(message, optional, tag = "8")]
     request: Option<RequestMessage>,
+    /// 0: what is kept where nothing is said.
+    #[prost(uint32, tag = "13")]
+    audit_retention_days: u32,
     #[prost(oneof = "StateMessage", tags = "9, 10, 11, 12")]
     state: Option<StateMessage>,
 }
@@ -103,6 +106,9 @@ pub(super) struct DescribedMessage {
     /// Only of what was created.
     #[prost(message, optional, tag = "4")]
     request: Option<RequestMessage>,
+    /// 0: what is kept where nothing is said.
+    #[prost(uint32, tag = "5")]
+    audit_retention_days: u32,
 }
 
 impl From<&Organization> for OrganizationMessage {
@@ -112,6 +118,7 @@ impl From<&Organization> for OrganizationMessage {
             display_name: organization.display_name.to_string(),
             quotas: Some((&organization.quotas).into()),
             retention_days: organization.retention.days().into(),
+            audit_retention_days: organization.audit_retention.days().into(),
             version: organization.version,
             created_ms: organization.created.millis(),
             updated_ms: organization.updated.millis(),
@@ -151,6 +158,7 @@ impl TryFrom<OrganizationMessage> for Organization {
             },
             quotas: required(message.quotas, "quotas")?.into(),
             retention: retention(message.retention_days)?,
+            audit_retention: audit_retention(message.audit_retention_days)?,
             version: message.version,
             created: Stamp::from_millis(message.created_ms),
             updated: Stamp::from_millis(message.updated_ms),
@@ -166,21 +174,25 @@ impl From<&OrganizationChange> for ChangeMessage {
                 display_name,
                 quotas,
                 retention,
+                audit_retention,
                 request,
             } => Self::Created(DescribedMessage {
                 display_name: display_name.to_string(),
                 quotas: Some(quotas.into()),
                 retention_days: retention.days().into(),
+                audit_retention_days: audit_retention.days().into(),
                 request: request.as_ref().map(Into::into),
             }),
             OrganizationChange::Updated {
                 display_name,
                 quotas,
                 retention,
+                audit_retention,
             } => Self::Updated(DescribedMessage {
                 display_name: display_name.to_string(),
                 quotas: Some(quotas.into()),
                 retention_days: retention.days().into(),
+                audit_retention_days: audit_retention.days().into(),
                 request: None,
             }),
             OrganizationChange::Suspended { reason } => Self::Suspended(reason.clone()),
@@ -200,12 +212,14 @@ impl TryFrom<ChangeMessage> for OrganizationChange {
                 display_name: display_name(&message.display_name)?,
                 quotas: required(message.quotas, "quotas")?.into(),
                 retention: retention(message.retention_days)?,
+                audit_retention: audit_retention(message.audit_retention_days)?,
                 request: message.request.map(TryInto::try_into).transpose()?,
             },
             ChangeMessage::Updated(message) => Self::Updated {
                 display_name: display_name(&message.display_name)?,
                 quotas: required(message.quotas, "quotas")?.into(),
                 retention: retention(message.retention_days)?,
+                audit_retention: audit_retention(message.audit_retention_days)?,
             },
             ChangeMessage::Suspended(reason) => Self::Suspended { reason },
             ChangeMessage::Resumed(EmptyMessage {}) => Self::Resumed,
@@ -245,4 +259,11 @@ fn display_name(text: &str) -> Result<DisplayName, CodecError> {
 
 fn retention(days: u32) -> Result<RetentionDays, CodecError> {
     judged(RetentionDays::new(days), "retention")
+}
+
+fn audit_retention(days: u32) -> Result<RetentionDays, CodecError> {
+    match days {
+        0 => Ok(RetentionDays::AUDIT),
+        days => retention(days),
+    }
 }

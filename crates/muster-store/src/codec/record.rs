@@ -36,6 +36,7 @@ const ORGANIZATION: u8 = 6;
 const AUTHORITY: u8 = 10;
 const ENROLLMENT_TOKEN: u8 = 11;
 const RUNNER_IDENTITY: u8 = 12;
+const AUDIT_LOG: u8 = 30;
 
 /// What stands between an owner and a name in the id of a connector: no name has it.
 const SEPARATOR: char = '/';
@@ -56,6 +57,8 @@ pub(crate) fn record_key(key: &EntityKey) -> RecordKey {
         }
         EntityKey::EnrollmentToken(id) => (ENROLLMENT_TOKEN, id.to_bytes().to_vec()),
         EntityKey::RunnerIdentity(id) => (RUNNER_IDENTITY, id.to_bytes().to_vec()),
+        // It has no record; its number stays free.
+        EntityKey::AuditLog(_) => (AUDIT_LOG, Vec::new()),
         EntityKey::Connector(key) => {
             let owner = key
                 .organization

@@ -3,6 +3,7 @@
 use muster_core::ledger::Entity;
 use muster_core::words::Sequence;
 
+use super::audit::verify_chains;
 use super::teller::Teller;
 use super::{Finding, Told};
 use crate::codec::record;
@@ -23,7 +24,7 @@ pub type Compare<'a> = dyn FnMut(Vec<(Entity, Sequence)>) -> Result<Vec<String>,
 
 impl Store {
     /// Verifies a store while it is served, a little at a time, and says what it finds: the journal; records, each also against the ledger; history as a
-    /// whole; log lines. What only a replay shows, and each integration's own count, is left to [`verify`](super::verify) and to the verification in the background.
+    /// whole; audit logs; log lines. What only a replay shows, and each integration's own count, is left to [`verify`](super::verify) and to the verification in the background.
     ///
     /// # Errors
     /// [`StoreError::BackupUnderWay`] while a backup is made or another verification; [`StoreError`] of the engine; what `tell` and `compare` return.
@@ -46,6 +47,7 @@ impl Store {
         teller.judge(verified)?;
         self.verify_served_records(compare, &mut teller)?;
         self.verify_served_history(&mut teller)?;
+        verify_chains(self, STEP_BATCHES, &mut teller)?;
         let (mut after, mut done) = (None, 0_u64);
         while let Some((execution, lines)) = self.log_lines().next_after(after)? {
             after = Some(execution);

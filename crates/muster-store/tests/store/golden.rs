@@ -46,6 +46,7 @@ fn write(memory: &MemoryBackend) {
     store
         .append_log_lines(sample::execution(1), &sample::log_lines())
         .unwrap();
+    store.carry_audit_through(Sequence(2)).unwrap();
 }
 
 /// One line for each key: tree, key, value.
@@ -162,6 +163,16 @@ fn every_format_so_far_is_read() {
                 store.finished(finished.integration, finished.id).unwrap(),
                 Some(finished)
             );
+        }
+        let logs: Vec<_> = store
+            .audit()
+            .chains()
+            .into_iter()
+            .map(|(_, chain)| chain.last)
+            .collect();
+        assert_eq!(logs, [2, 1]);
+        for (log, _) in store.audit().chains() {
+            store.audit().verify(&log, &mut |_| Ok(())).unwrap();
         }
         assert_eq!(
             store.read_log_lines(sample::execution(1), 0, 10).unwrap(),

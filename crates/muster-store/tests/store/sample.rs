@@ -1,6 +1,7 @@
 //! One of everything that a store keeps.
 
 mod access;
+mod audit;
 mod identities;
 
 use std::collections::BTreeMap;
@@ -486,6 +487,7 @@ pub(crate) fn events() -> Vec<Recorded> {
     let recorded = events.into_iter().zip(principals.into_iter().cycle());
     let access = access::events().into_iter().map(Event::Access);
     let recorded = recorded.chain(access.map(|event| (event, access::principal())));
+    let recorded = recorded.chain(audit::events().into_iter().map(|event| (event, access::principal())));
     recorded
         .zip(0..)
         .map(|((event, by), ordinal)| Recorded {
@@ -701,6 +703,7 @@ fn organization(name: &str, state: OrganizationState) -> Entity {
         state,
         quotas: quotas(),
         retention: RetentionDays::new(90).unwrap(),
+        audit_retention: RetentionDays::new(800).unwrap(),
         version: 3,
         created: at(1),
         updated: at(5),
@@ -715,12 +718,14 @@ fn organization_changes() -> impl Iterator<Item = Event> {
             display_name: "Acme Corp.".parse().unwrap(),
             quotas: Quotas::NONE,
             retention: RetentionDays::default(),
+            audit_retention: RetentionDays::AUDIT,
             request: Some(request()),
         },
         OrganizationChange::Updated {
             display_name: "Acme".parse().unwrap(),
             quotas: quotas(),
             retention: RetentionDays::new(90).unwrap(),
+            audit_retention: RetentionDays::new(800).unwrap(),
         },
         OrganizationChange::Suspended {
             reason: "unpaid".to_owned(),

@@ -84,6 +84,9 @@ struct Limits {
     /// Keep history and logs for so many days
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<u32>,
+    /// Keep its audit log for so many days
+    #[arg(long, value_name = "DAYS")]
+    audit_retention_days: Option<u32>,
 }
 
 /// A limit as it is typed; `None` inside for none.

@@ -24,6 +24,7 @@ pub fn acme() -> Organization {
             ..Quotas::default()
         }),
         retention_days: 30,
+        audit_retention_days: 400,
         create_time: at(0),
         update_time: at(0),
         etag: "v1".to_owned(),

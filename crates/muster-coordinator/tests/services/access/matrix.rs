@@ -366,6 +366,7 @@ async fn an_object_of_another_organization_is_found_by_no_call_that_names_it() {
         display_name: DisplayName::new("Other").expect("a name"),
         quotas: Quotas::default(),
         retention: RetentionDays::default(),
+        audit_retention: RetentionDays::AUDIT,
         request: None,
     };
     let asked = rig.shard.ask(Principal::local(), Command::CreateOrganization(create));

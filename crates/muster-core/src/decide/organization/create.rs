@@ -17,6 +17,8 @@ pub struct Create {
     pub quotas: Quotas,
     /// For how long its history is kept.
     pub retention: RetentionDays,
+    /// For how long its audit log is kept.
+    pub audit_retention: RetentionDays,
     /// By what its caller knows the request again; `None` when it is not meant to be repeated.
     pub request: Option<Request>,
 }
@@ -38,6 +40,7 @@ impl Create {
             display_name: self.display_name,
             quotas: self.quotas,
             retention: self.retention,
+            audit_retention: self.audit_retention,
             request: self.request,
         };
         Ok(changed(&self.organization, Some(created)))

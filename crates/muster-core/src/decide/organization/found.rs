@@ -40,6 +40,7 @@ impl Found {
                     display_name,
                     quotas: Quotas::NONE,
                     retention: self.retention,
+                    audit_retention: RetentionDays::AUDIT,
                     request: None,
                 },
             })

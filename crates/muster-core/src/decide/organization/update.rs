@@ -18,6 +18,8 @@ pub struct Update {
     pub quotas: Quotas,
     /// For how long its history is kept.
     pub retention: RetentionDays,
+    /// For how long its audit log is kept.
+    pub audit_retention: RetentionDays,
     /// The version that the change was made from; `None` changes whatever is there.
     pub version: Option<u32>,
 }
@@ -36,12 +38,15 @@ impl Update {
                 return Err(Rejection::OrganizationClosing(self.organization));
             }
         }
-        let same =
-            found.display_name == self.display_name && found.quotas == self.quotas && found.retention == self.retention;
+        let same = found.display_name == self.display_name
+            && found.quotas == self.quotas
+            && found.retention == self.retention
+            && found.audit_retention == self.audit_retention;
         let updated = OrganizationChange::Updated {
             display_name: self.display_name,
             quotas: self.quotas,
             retention: self.retention,
+            audit_retention: self.audit_retention,
         };
         Ok(changed(&self.organization, (!same).then_some(updated)))
     }

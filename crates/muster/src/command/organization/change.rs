@@ -20,9 +20,10 @@ const CHANGES: [&str; 7] = [
     "uploads_per_second",
     "records_mib",
     "retention_days",
+    "audit_retention_days",
 ];
 
-/// Change what people call an organization, how much it may have, or for how long its history is kept
+/// Change what people call an organization, how much it may have, or for how long its history and its audit log are kept
 #[derive(Debug, clap::Args)]
 #[command(
     group = ArgGroup::new("change").args(CHANGES).required(true).multiple(true),
@@ -69,17 +70,18 @@ pub async fn update(args: &Args, session: &mut Session) -> Result<Exit, Error> {
     let mut quotas = Quotas::default();
     let mut paths: Vec<String> = args.limits.apply(&mut quotas).into_iter().map(str::to_owned).collect();
     paths.extend(args.display_name.is_some().then(|| "display_name".to_owned()));
-    paths.extend(
-        args.limits
-            .retention_days
-            .is_some()
-            .then(|| "retention_days".to_owned()),
-    );
+    for (days, path) in [
+        (args.limits.retention_days, "retention_days"),
+        (args.limits.audit_retention_days, "audit_retention_days"),
+    ] {
+        paths.extend(days.map(|_| path.to_owned()));
+    }
     let request = UpdateOrganizationRequest {
         organization: Some(Organization {
             name: args.named.name(),
             display_name: args.display_name.clone().unwrap_or_default(),
             retention_days: args.limits.retention_days.unwrap_or(0),
+            audit_retention_days: args.limits.audit_retention_days.unwrap_or(0),
             quotas: Some(quotas),
             ..Organization::default()
         }),

@@ -46,6 +46,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
             display_name: args.display_name,
             quotas: limited.then_some(quotas),
             retention_days: args.limits.retention_days.unwrap_or(0),
+            audit_retention_days: args.limits.audit_retention_days.unwrap_or(0),
             ..Organization::default()
         }),
         request_id: args.request_id,
