@@ -1,9 +1,14 @@
 //! Who calls, as the door has found out: it stands among the extensions of every request that a service gets.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use muster_core::audit::short;
 use muster_core::words::{Grant, OrganizationId, Principal, RunnerId, Scope};
+use muster_proto::Named;
 use tonic::Request;
+
+use crate::audit::Trace;
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,17 +79,25 @@ pub struct Call {
     pub path: &'static str,
     /// From where; `None` when its connection had gone before that could be asked.
     pub peer: Option<IpAddr>,
+    /// What the audit log learns of it.
+    pub(crate) trace: Arc<Trace>,
 }
 
 impl Call {
     /// The call that this request is. One that has come in by another way than the door is nobody's.
     #[must_use]
-    pub fn of<T>(request: &Request<T>) -> Self {
-        request.extensions().get().cloned().unwrap_or(Self {
+    pub fn of<T: Named>(request: &Request<T>) -> Self {
+        let call = request.extensions().get().cloned();
+        let call: Self = call.unwrap_or_else(|| Self {
             caller: Caller::Anonymous,
             path: "",
             peer: None,
-        })
+            trace: Arc::default(),
+        });
+        let asked = request.get_ref();
+        let _ = call.trace.resource.set(short(asked.resource()));
+        let _ = call.trace.request.set(short(asked.request_id()));
+        call
     }
 
     /// Who makes it, as events name them.

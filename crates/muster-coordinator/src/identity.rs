@@ -23,6 +23,8 @@ use muster_identity::{
 };
 use muster_shard::{AskError, ShardHandle};
 
+use crate::audit::ask_by_itself;
+use crate::caller::Call;
 use crate::clock;
 use crate::settings::Settings;
 use crate::status::ServiceError;
@@ -117,7 +119,7 @@ impl Registrar {
     /// Makes a token by which runners of a pool enroll; returns what a runner is given.
     pub(crate) async fn create_token(
         &self,
-        by: Principal,
+        by: &Call,
         pool: Pool,
         life: Duration,
         uses_max: u32,
@@ -138,13 +140,18 @@ impl Registrar {
             expires: now.after(life),
             uses_max,
         };
-        self.ask(by, IdentityCommand::CreateToken(create)).await?;
+        by.ask_on(
+            &self.inner.shard,
+            Command::Identity(IdentityCommand::CreateToken(create)),
+        )
+        .await?;
         Ok((id, token.reveal()))
     }
 
     /// Makes a runner of whoever shows a token. The token is looked at before anything is signed: signing costs more than asking.
     pub(crate) async fn enroll(
         &self,
+        call: &Call,
         token: &EnrollmentToken,
         request: &SigningRequest,
     ) -> Result<Certified, ServiceError> {
@@ -161,6 +168,7 @@ impl Registrar {
         });
         let found: Result<Pool, IdentityRejection> = found.await?;
         let pool = found.map_err(Rejection::Identity)?;
+        call.concerns(pool.organization.clone());
         let name = RunnerName {
             runner: RunnerId::generate(now, &mut fastrand::Rng::new()),
             pool,
@@ -174,7 +182,7 @@ impl Registrar {
             certificate,
         };
         let by = Principal::Runner(name.runner);
-        let answer = self.ask(by, IdentityCommand::Enroll(enroll)).await?;
+        let answer = self.ask(call, by, IdentityCommand::Enroll(enroll)).await?;
         let certified = self.certified(name.pool, answer).await?;
         tracing::info!(runner = %certified.name.runner, pool = %certified.name.pool, token = %id, "a runner has enrolled");
         Ok(certified)
@@ -183,10 +191,12 @@ impl Registrar {
     /// Gives a runner that has shown its certificate the next one.
     pub(crate) async fn renew(
         &self,
+        call: &Call,
         shown: &RunnerCertificate,
         request: &SigningRequest,
     ) -> Result<Certified, ServiceError> {
         let name = &shown.name;
+        call.concerns(name.pool.organization.clone());
         let certificate = self.sign(name, request).await?;
         let renew = Renew {
             runner: name.runner,
@@ -194,7 +204,7 @@ impl Registrar {
             certificate,
         };
         let by = Principal::Runner(name.runner);
-        let answer = self.ask(by, IdentityCommand::Renew(renew)).await?;
+        let answer = self.ask(call, by, IdentityCommand::Renew(renew)).await?;
         self.certified(name.pool.clone(), answer).await
     }
 
@@ -238,13 +248,13 @@ impl Registrar {
     /// Gives an organization, or the service, another authority.
     pub(crate) async fn rotate(
         &self,
-        by: Principal,
+        by: &Call,
         owner: Option<&OrganizationId>,
         overlap: Duration,
     ) -> Result<(), ServiceError> {
         let signer = self.signer(owner).await?;
         let _rotating = self.inner.rotating.lock().await;
-        self.make(by, owner, signer.number + 1, overlap).await
+        self.make(Some(by), owner, signer.number + 1, overlap).await
     }
 
     /// Certifies the coordinator by these names. Returns its certificate with that of its authority, its key, the authority's ordinal, and until when
@@ -313,7 +323,7 @@ impl Registrar {
         if let Some(signer) = self.find_signer(owner).await? {
             return Ok(signer);
         }
-        self.make(Principal::Coordinator, owner, 1, Duration::ZERO).await?;
+        self.make(None, owner, 1, Duration::ZERO).await?;
         let made = self.find_signer(owner).await?;
         made.ok_or_else(|| ServiceError::internal("an authority was made and is not there"))
     }
@@ -342,9 +352,10 @@ impl Registrar {
         Authority::open(&generation.certificate, &key)
     }
 
+    /// Makes an authority, for whoever has asked for it, or since there is none.
     async fn make(
         &self,
-        by: Principal,
+        by: Option<&Call>,
         owner: Option<&OrganizationId>,
         number: u32,
         overlap: Duration,
@@ -362,7 +373,11 @@ impl Registrar {
             sealed_key: sealed_key.into(),
             overlap: now.after(overlap),
         };
-        self.ask(by, IdentityCommand::Rotate(rotate)).await?;
+        let command = Command::Identity(IdentityCommand::Rotate(rotate));
+        match by {
+            Some(call) => call.ask_on(&self.inner.shard, command).await?,
+            None => ask_by_itself(&self.inner.shard, "first authority", command).await?,
+        };
         self.inner.authorities.reload(&self.inner.shard, owner).await?;
         if owner.is_none() {
             self.publish();
@@ -372,8 +387,13 @@ impl Registrar {
         Ok(())
     }
 
-    async fn ask(&self, by: Principal, command: IdentityCommand) -> Result<Answer, AskError> {
-        self.inner.shard.ask(by, Command::Identity(command)).await
+    async fn ask(&self, call: &Call, by: Principal, command: IdentityCommand) -> Result<Answer, AskError> {
+        let call = call.clone();
+        let asked = self
+            .inner
+            .shard
+            .turn(move |turn| call.ask_as(turn, &by, Command::Identity(command)));
+        Ok(asked.await??)
     }
 }
 

@@ -3,6 +3,7 @@
 //! It decides nothing: what may happen stands in `muster-core`, and what has happened in the shard. Here are its doors.
 
 pub mod access;
+mod audit;
 pub mod caller;
 mod clock;
 pub mod command;

@@ -295,6 +295,8 @@ impl Coordinator {
             let terminal = io::stdout().is_terminal();
             make_way_in(&services.shard, &self.settings.data, given, terminal).await?;
         }
+        let telling = services.refusals.clone().keep_telling(tasks.token());
+        drop(tasks.spawn("refused calls", telling));
         let using = services
             .used
             .clone()

@@ -2,6 +2,7 @@
 //! answer of what the turn gave it, outside of the turn. What goes wrong is a `ServiceError` until its last line.
 
 mod access;
+mod audit;
 mod check_in;
 mod connectors;
 mod enrollment;
@@ -32,6 +33,7 @@ use muster_shard::ShardHandle;
 use tonic::service::Routes;
 
 use crate::access::{Door, Guard, Used, refused};
+use crate::audit::Refusals;
 use crate::caller::Call;
 use crate::disks::Disks;
 use crate::identity::Registrar;
@@ -79,6 +81,8 @@ pub struct Services {
     /// Whether callers must show who they are.
     is_guarded: bool,
     pub(crate) used: Used,
+    /// Where it is kept that calls were refused.
+    pub(crate) refusals: Refusals,
     /// The same of test mails.
     trying_mail: Arc<tokio::sync::Mutex<()>>,
 }
@@ -88,6 +92,7 @@ impl Services {
     #[must_use]
     pub fn new(shard: ShardHandle, landing: Landing, tasks: Tasks) -> Self {
         Self {
+            refusals: Refusals::new(shard.clone()),
             shard,
             landing,
             kept: Kept::default(),
@@ -164,6 +169,7 @@ impl Services {
     #[must_use]
     pub fn operator_routes(&self) -> Routes {
         use v1::access_service_server::AccessServiceServer;
+        use v1::audit_service_server::AuditServiceServer;
         use v1::connector_service_server::ConnectorServiceServer;
         use v1::enrollment_service_server::EnrollmentServiceServer;
         use v1::execution_service_server::ExecutionServiceServer;
@@ -176,6 +182,7 @@ impl Services {
         let mut routes = Routes::builder();
         routes
             .add_service(AccessServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(AuditServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(IntegrationServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(EnrollmentServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(ExecutionServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
@@ -221,7 +228,10 @@ impl Services {
             metrics: self.metrics.clone(),
             used: self.used.clone(),
         });
-        Door { guard }
+        Door {
+            guard,
+            refusals: self.refusals.clone(),
+        }
     }
 
     /// Writes when tokens were used last. The coordinator does so every few seconds.

@@ -4,6 +4,7 @@
 //! writer's turn. What runners say has its own such place, in `muster_session::wire`.
 
 pub(crate) mod access;
+pub(crate) mod audit;
 pub(crate) mod connector;
 pub(crate) mod definition;
 pub(crate) mod enrollment;

@@ -198,7 +198,7 @@ pub fn short(text: &str) -> String {
 pub fn changes(before: &[(String, String)], after: &[(String, String)]) -> Vec<FieldChange> {
     let find = |fields: &[(String, String)], name: &str| {
         let found = fields.iter().find(|(field, _)| field == name);
-        found.map(|(_, value)| short(value))
+        found.map(|(_, value)| value.clone())
     };
     let gone = before
         .iter()
@@ -208,8 +208,8 @@ pub fn changes(before: &[(String, String)], after: &[(String, String)]) -> Vec<F
         let (before, after) = (find(before, name), find(after, name));
         (before != after).then(|| FieldChange {
             field: short(name),
-            before,
-            after,
+            before: before.as_deref().map(short),
+            after: after.as_deref().map(short),
         })
     });
     changed.take(CHANGES_MAX).collect()

@@ -1,6 +1,6 @@
 //! The generated code of Muster's wire: messages, clients and servers of the package `muster.v1`, from `proto/muster/v1/*.proto`.
 //!
-//! There is nothing else here but the codec that they use, and who may make which call. The conversions to the domain's own words stand with those who speak the wire.
+//! There is nothing else here but the codec that they use, who may make which call, and how a request says what it is about. The conversions to the domain's own words stand with those who speak the wire.
 
 mod codec;
 
@@ -22,3 +22,14 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 
 /// Who may make which call, by its path, such as `muster.v1.RunnerService/CheckIn`. Sorted by that; each call of the package is in it.
 pub const RULES: &[(&str, v1::Rule)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+
+/// A request that says what it is about: for the audit log, which keeps that of every call.
+pub trait Named {
+    /// The resource name of what it is about, or of what that is to be made in, as its caller has written it. Empty when it names none.
+    fn resource(&self) -> &str;
+
+    /// The id by which its caller knows it again. Empty when it has none.
+    fn request_id(&self) -> &str;
+}
+
+include!(concat!(env!("OUT_DIR"), "/named.rs"));

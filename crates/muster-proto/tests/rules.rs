@@ -29,10 +29,11 @@ fn who(rule: &Rule) -> String {
 
 #[test]
 fn the_page_shows_who_may_make_which_call() {
-    let mut table = String::from("| call | who may make it, at least |\n| --- | --- |\n");
+    let mut table = String::from("| call | who may make it, at least | in the audit log |\n| --- | --- | --- |\n");
     for (path, rule) in RULES {
         let call = path.trim_start_matches("muster.v1.");
-        writeln!(table, "| `{call}` | {} |", who(rule)).expect("a text takes everything");
+        let audited = if rule.audited { "yes" } else { "" };
+        writeln!(table, "| `{call}` | {} | {audited} |", who(rule)).expect("a text takes everything");
     }
     let page = fs::read_to_string(PAGE).expect("the page");
     let begin = page.find(BEGIN).expect("where the calls begin") + BEGIN.len();
@@ -42,6 +43,29 @@ fn the_page_shows_who_may_make_which_call() {
         return;
     }
     assert_eq!(&page[begin..end], table, "run this test with MUSTER_BLESS=1");
+}
+
+/// The verbs of calls that change nothing. `BackUp` does not either, and hands out all there is.
+const READING: [&str; 9] = [
+    "Get",
+    "List",
+    "Watch",
+    "Summarize",
+    "Read",
+    "Tail",
+    "WhoAmI",
+    "Verify",
+    "Export",
+];
+
+#[test]
+fn each_call_that_changes_something_is_audited() {
+    for (path, rule) in RULES {
+        let (_, call) = path.rsplit_once('/').expect("a path");
+        let of_runners = rule.scope() == Scope::Runner;
+        let reads = READING.iter().any(|verb| call.starts_with(verb));
+        assert_eq!(rule.audited, !reads && !of_runners, "{path}");
+    }
 }
 
 #[test]

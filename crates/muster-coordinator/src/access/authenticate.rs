@@ -2,9 +2,9 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use muster_core::entity::Shut;
+use muster_core::entity::{Person, Shut, Token};
 use muster_core::time::Stamp;
-use muster_core::words::{Principal, TokenId};
+use muster_core::words::{Grant, Principal, TokenId};
 use muster_shard::Directory;
 use subtle::ConstantTimeEq as _;
 
@@ -81,6 +81,22 @@ pub(super) fn holder(directory: &Directory, parts: super::text::Parts, now: Stam
     open(directory, parts.id, now)
 }
 
+/// Whose token it was: its secret is right, whether or not it opens anything now.
+pub(super) fn known_once(directory: &Directory, parts: super::text::Parts) -> Option<TokenCaller> {
+    let (token, person) = directory.token(parts.id)?;
+    let is_right = bool::from(token.hash.0.ct_eq(&parts.hash.0));
+    is_right.then(|| {
+        caller(
+            &token,
+            person.as_deref(),
+            Grant {
+                role: token.role,
+                scope: token.scope.clone(),
+            },
+        )
+    })
+}
+
 /// What a token opens now whose secret was right.
 ///
 /// # Errors
@@ -91,17 +107,19 @@ pub(super) fn open(directory: &Directory, id: TokenId, now: Stamp) -> Result<Tok
         Shut::Expired => Stranger::Expired,
         Shut::Revoked | Shut::Disabled => Stranger::Unknown,
     })?;
-    let name = person
-        .as_ref()
-        .map_or(token.name.as_str(), |person| person.name.as_str());
-    Ok(TokenCaller {
+    Ok(caller(&token, person.as_deref(), grant))
+}
+
+fn caller(token: &Token, person: Option<&Person>, grant: Grant) -> TokenCaller {
+    let name = person.map_or(token.name.as_str(), |person| person.name.as_str());
+    TokenCaller {
         principal: Principal::Token {
-            token: id,
+            token: token.id,
             person: token.person,
             name: name.into(),
         },
         grant,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use muster_core::decide::Command;
 use muster_core::decide::access::{Access, token::Create, ways_in};
-use muster_core::words::{DisplayName, Grant, Principal, Role, Scope, TokenHash, TokenId};
+use muster_core::words::{DisplayName, Grant, Role, Scope, TokenHash, TokenId};
 use muster_shard::{AskError, ShardHandle};
 
 use super::text::TokenText;
+use crate::audit::ask_by_itself;
 use crate::clock;
 
 /// The file in the data folder that it is written to when nobody looks at a terminal.
@@ -106,7 +107,7 @@ async fn keep(shard: &ShardHandle, token: TokenId, hash: TokenHash) -> Result<()
         expires: None,
         hash,
     };
-    let asked = shard.ask(Principal::Coordinator, Command::Access(Access::CreateToken(create)));
+    let asked = ask_by_itself(shard, "bootstrap", Command::Access(Access::CreateToken(create)));
     asked.await.map(drop).map_err(BootstrapError::Unkept)
 }
 

@@ -1,6 +1,7 @@
 //! The layer around all services that every call goes through.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
@@ -10,10 +11,11 @@ use muster_shard::ShardHandle;
 use tonic::Status;
 use tower::{Layer, Service};
 
-use super::authenticate::{Stranger, holder, shown};
+use super::authenticate::{Stranger, holder, known_once, shown};
 use super::stay::until_shut;
 use super::{Used, refused};
-use crate::caller::{Call, Caller};
+use crate::audit::Refusals;
+use crate::caller::{Call, Caller, TokenCaller};
 use crate::clock;
 use crate::connection::ConnectInfo;
 use crate::limits::Limits;
@@ -25,6 +27,8 @@ use crate::status::ServiceError;
 pub struct Door {
     /// `None` where nobody is asked who they are.
     pub(crate) guard: Option<Guard>,
+    /// Where it is kept that a call was refused.
+    pub(crate) refusals: Refusals,
 }
 
 /// What it takes to ask whoever calls who they are.
@@ -41,12 +45,24 @@ struct Entered {
     call: Call,
     /// By what, and what the call needs of it; `None` for whoever needs no token.
     by: Option<(TokenId, Grant)>,
+    /// Whether the audit log has each such call.
+    audited: bool,
+}
+
+/// Somebody who was not.
+struct TurnedAway {
+    call: Call,
+    /// What they are told.
+    error: ServiceError,
+    /// Who they are and whose, when what they have shown was right once.
+    known: Option<TokenCaller>,
+    audited: bool,
 }
 
 impl Door {
     /// # Errors
     /// What the caller is told who is not let in.
-    fn judge<B>(&self, request: &http::Request<B>) -> Result<Option<Entered>, ServiceError> {
+    fn judge<B>(&self, request: &http::Request<B>) -> Result<Option<Entered>, Box<TurnedAway>> {
         let path = request.uri().path().strip_prefix('/').unwrap_or_default();
         let Ok(place) = RULES.binary_search_by_key(&path, |(path, _)| path) else {
             // Reflection, health, and what there is not.
@@ -58,12 +74,19 @@ impl Door {
             caller: Caller::Anonymous,
             path,
             peer: extensions.get::<ConnectInfo>().and_then(|connection| connection.peer),
+            trace: Arc::default(),
         };
+        let audited = rule.audited;
         let Some(guard) = &self.guard else {
             call.caller = Caller::Local;
-            return Ok(Some(Entered { call, by: None }));
+            return Ok(Some(Entered {
+                call,
+                by: None,
+                audited,
+            }));
         };
         let mut token = None;
+        let mut once = None;
         let known = match shown(request.headers()) {
             Ok(None) => {
                 // Whoever has shown a certificate is known by it.
@@ -71,19 +94,53 @@ impl Door {
                 call.caller = runner.map_or(Caller::Anonymous, Caller::Runner);
                 Ok(())
             }
-            Ok(Some(parts)) => guard.holder(parts).map(|caller| {
-                token = Some(parts.id);
-                call.caller = Caller::Token(caller);
-            }),
+            Ok(Some(parts)) => {
+                let found = guard.holder(parts);
+                if found.is_err() {
+                    once = known_once(guard.shard.directory(), parts);
+                }
+                found.map(|caller| {
+                    token = Some(parts.id);
+                    call.caller = Caller::Token(caller);
+                })
+            }
             Err(stranger) => Err(stranger),
         };
         let judged = known
             .map_err(ServiceError::from)
             .and_then(|()| judge(rule, &call.caller))
             .map_err(|error| guard.refuse(&call, error));
-        judged?;
+        if let Err(error) = judged {
+            return Err(Box::new(TurnedAway {
+                call,
+                error,
+                known: once,
+                audited,
+            }));
+        }
         let by = token.zip(needed(rule, &call.caller));
-        Ok(Some(Entered { call, by }))
+        Ok(Some(Entered { call, by, audited }))
+    }
+}
+
+impl TurnedAway {
+    /// Keeps it, where that is kept, before it is told.
+    async fn answer<B: Default>(self, refusals: &Refusals) -> http::Response<GuardedBody<B>> {
+        let status = Status::from(self.error);
+        if self.audited {
+            match self.known {
+                // They are known, and are let in no more.
+                Some(caller) => {
+                    let call = Call {
+                        caller: Caller::Token(caller),
+                        ..self.call
+                    };
+                    refusals.keep_ended(&call, &status).await;
+                }
+                None => refusals.keep_ended(&self.call, &status).await,
+            }
+        }
+        status.into_http()
     }
 }
 
@@ -205,15 +262,17 @@ where
     fn call(&mut self, mut request: http::Request<A>) -> Self::Future {
         let entered = match self.door.judge(&request) {
             Ok(entered) => entered,
-            Err(error) => {
-                let refused = Status::from(error).into_http();
-                return Box::pin(async move { Ok(refused) });
+            Err(turned_away) => {
+                let refusals = self.door.refusals.clone();
+                return Box::pin(async move { Ok(turned_away.answer(&refusals).await) });
             }
         };
         // What it was shown is for the door alone.
         request.headers_mut().remove(http::header::AUTHORIZATION);
         let mut stay = Stay::Free;
-        if let Some(Entered { call, by }) = entered {
+        let mut followed = None;
+        if let Some(Entered { call, by, audited }) = entered {
+            followed = audited.then(|| (call.clone(), self.door.refusals.clone()));
             request.extensions_mut().insert(call);
             if let (Some((token, needed)), Some(guard)) = (by, &self.door.guard) {
                 stay = Stay::Until(Box::pin(until_shut(guard.shard.clone(), token, needed)));
@@ -222,7 +281,13 @@ where
         let answering = self.service.call(request);
         Box::pin(async move {
             let begun = false;
-            Ok(answering.await?.map(|body| GuardedBody { body, begun, stay }))
+            let answer = answering.await?;
+            if let Some((call, refusals)) = followed
+                && let Some(status) = Status::from_header_map(answer.headers())
+            {
+                refusals.keep_ended(&call, &status).await;
+            }
+            Ok(answer.map(|body| GuardedBody { body, begun, stay }))
         })
     }
 }

@@ -110,7 +110,7 @@ impl Services {
     }
 
     /// Whether people and tokens of this scope are the caller's to see.
-    fn judge_scope(&self, call: &Call, scope: &Scope) -> Result<(), ServiceError> {
+    pub(super) fn judge_scope(&self, call: &Call, scope: &Scope) -> Result<(), ServiceError> {
         match scope {
             Scope::Organization(organization) => self.judge_organization(call, organization),
             Scope::Service if call.caller.is_of(scope) => Ok(()),
@@ -211,11 +211,11 @@ impl Services {
 
     /// Asks a command about a person, and answers with what has become of them.
     async fn change_person(&self, call: Call, command: Access, scope: Scope) -> Result<v1::Person, ServiceError> {
-        let by = call.principal();
+        let by = call.clone();
         let changed: Result<Person, ServiceError> = self
             .shard
             .turn(move |turn| {
-                let answer = turn.ask(&by, Command::Access(command))?;
+                let answer = by.ask(turn, Command::Access(command))?;
                 let Answer::Person(id) = answer else {
                     return Err(ServiceError::internal(format!("a person was asked for: {answer:?}")));
                 };
@@ -235,7 +235,7 @@ impl Services {
             scope,
             person,
         });
-        let asked = self.shard.ask(call.principal(), Command::Access(command)).await;
+        let asked = call.ask_on(&self.shard, Command::Access(command)).await;
         asked
             .map(drop)
             .map_err(ServiceError::from)
@@ -327,11 +327,11 @@ impl Services {
         scope: Scope,
         id: TokenId,
     ) -> Result<v1::Token, ServiceError> {
-        let by = call.principal();
+        let by = call.clone();
         let changed: Result<v1::Token, ServiceError> = self
             .shard
             .turn(move |turn| {
-                turn.ask(&by, Command::Access(command))?;
+                by.ask(turn, Command::Access(command))?;
                 find_token(turn.state(), &scope, id).map_err(rejected)?;
                 told(turn, &scope, id).ok_or_else(|| ServiceError::internal("a token is gone that was just changed"))
             })

@@ -6,7 +6,7 @@ use muster_core::decide::identity::bar::Bar;
 use muster_core::decide::identity::revoke_token::RevokeToken;
 use muster_core::decide::identity::{IdentityCommand, IdentityRejection};
 use muster_core::entity::{BarReason, EnrollmentToken, RunnerIdentity};
-use muster_core::words::{EnrollmentTokenId, OrganizationId, Pool, PoolName, Principal, RunnerId};
+use muster_core::words::{EnrollmentTokenId, OrganizationId, Pool, PoolName, RunnerId};
 use muster_proto::v1;
 use muster_proto::v1::enrollment_service_server::EnrollmentService;
 use muster_shard::AskError;
@@ -31,9 +31,7 @@ impl EnrollmentService for Services {
         let call = Call::of(&request);
         let request = request.into_inner();
         let pool = self.pool_of(&call, &request.parent, &request.pool)?;
-        let made = self
-            .create_token(call.principal(), pool, request.life, request.uses_max)
-            .await?;
+        let made = self.create_token(&call, pool, request.life, request.uses_max).await?;
         Ok(Response::new(made))
     }
 
@@ -55,7 +53,7 @@ impl EnrollmentService for Services {
         let call = Call::of(&request);
         let (owner, token) = name::enrollment_token("name", &request.into_inner().name).map_err(ServiceError::from)?;
         self.judge_organization(&call, &owner)?;
-        let revoked = self.revoke_token(call.principal(), Some(owner), token).await?;
+        let revoked = self.revoke_token(&call, Some(owner), token).await?;
         Ok(Response::new(revoked))
     }
 
@@ -66,7 +64,7 @@ impl EnrollmentService for Services {
         let call = Call::of(&request);
         let (owner, runner) = name::runner("name", &request.into_inner().name).map_err(ServiceError::from)?;
         self.judge_organization(&call, &owner)?;
-        let revoked = self.revoke(call.principal(), Some(owner), runner).await?;
+        let revoked = self.revoke(&call, Some(owner), runner).await?;
         Ok(Response::new(revoked))
     }
 
@@ -100,9 +98,7 @@ impl EnrollmentService for Services {
         let v1::RotateAuthorityRequest { name, overlap } = request.into_inner();
         let owner = enrollment::authority_of("name", &name).map_err(ServiceError::from)?;
         self.judge_organization(&call, &owner)?;
-        Ok(Response::new(
-            self.rotate(call.principal(), Some(owner), overlap).await?,
-        ))
+        Ok(Response::new(self.rotate(&call, Some(owner), overlap).await?))
     }
 
     async fn create_hosted_enrollment_token(
@@ -115,9 +111,7 @@ impl EnrollmentService for Services {
             organization: None,
             name: PoolName::new(Pool::HOSTED).expect("letters make a name"),
         };
-        let made = self
-            .create_token(call.principal(), pool, request.life, request.uses_max)
-            .await?;
+        let made = self.create_token(&call, pool, request.life, request.uses_max).await?;
         Ok(Response::new(made))
     }
 
@@ -136,7 +130,7 @@ impl EnrollmentService for Services {
     ) -> Result<Response<v1::EnrollmentToken>, Status> {
         let call = Call::of(&request);
         let token = name::hosted_enrollment_token("name", &request.into_inner().name).map_err(ServiceError::from)?;
-        Ok(Response::new(self.revoke_token(call.principal(), None, token).await?))
+        Ok(Response::new(self.revoke_token(&call, None, token).await?))
     }
 
     async fn revoke_hosted_runner(
@@ -145,7 +139,7 @@ impl EnrollmentService for Services {
     ) -> Result<Response<v1::RunnerIdentity>, Status> {
         let call = Call::of(&request);
         let runner = name::hosted_runner("name", &request.into_inner().name).map_err(ServiceError::from)?;
-        Ok(Response::new(self.revoke(call.principal(), None, runner).await?))
+        Ok(Response::new(self.revoke(&call, None, runner).await?))
     }
 
     async fn get_service_authority(
@@ -161,7 +155,7 @@ impl EnrollmentService for Services {
     ) -> Result<Response<v1::Authority>, Status> {
         let call = Call::of(&request);
         let overlap = request.into_inner().overlap;
-        Ok(Response::new(self.rotate(call.principal(), None, overlap).await?))
+        Ok(Response::new(self.rotate(&call, None, overlap).await?))
     }
 }
 
@@ -197,7 +191,7 @@ impl Services {
 
     async fn create_token(
         &self,
-        by: Principal,
+        by: &Call,
         pool: Pool,
         life: Option<prost_types::Duration>,
         uses_max: u32,
@@ -251,7 +245,7 @@ impl Services {
 
     async fn revoke_token(
         &self,
-        by: Principal,
+        by: &Call,
         owner: Owner,
         token: EnrollmentTokenId,
     ) -> Result<v1::EnrollmentToken, ServiceError> {
@@ -261,18 +255,20 @@ impl Services {
             token,
         };
         let revoke = Command::Identity(IdentityCommand::RevokeToken(revoke));
-        self.shard.ask(by, revoke).await?;
+        by.ask_on(&self.shard, revoke).await?;
         Ok(enrollment::token(&self.token_of(owner, token).await?))
     }
 
-    async fn revoke(&self, by: Principal, owner: Owner, runner: RunnerId) -> Result<v1::RunnerIdentity, ServiceError> {
+    async fn revoke(&self, by: &Call, owner: Owner, runner: RunnerId) -> Result<v1::RunnerIdentity, ServiceError> {
         self.registrar()?;
         let bar = Bar {
             owner: owner.clone(),
             runner,
             why: BarReason::Revoked,
         };
-        let asked = self.shard.ask(by, Command::Identity(IdentityCommand::Bar(bar))).await;
+        let asked = by
+            .ask_on(&self.shard, Command::Identity(IdentityCommand::Bar(bar)))
+            .await;
         match asked {
             Err(AskError::Rejected(Rejection::Identity(IdentityRejection::NotEnrolled(_)))) => {
                 return Err(ServiceError::RunnerNotFound(runner));
@@ -301,7 +297,7 @@ impl Services {
 
     async fn rotate(
         &self,
-        by: Principal,
+        by: &Call,
         owner: Owner,
         overlap: Option<prost_types::Duration>,
     ) -> Result<v1::Authority, ServiceError> {

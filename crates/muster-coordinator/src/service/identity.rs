@@ -6,6 +6,7 @@ use muster_proto::v1::identity_service_server::IdentityService;
 use tonic::{Extensions, Request, Response, Status};
 
 use super::Services;
+use crate::caller::Call;
 use crate::connection::ConnectInfo;
 use crate::identity::Certified;
 use crate::status::{ServiceError, refusal};
@@ -15,11 +16,12 @@ use crate::wire::time::timestamp;
 #[tonic::async_trait]
 impl IdentityService for Services {
     async fn enroll(&self, request: Request<v1::EnrollRequest>) -> Result<Response<v1::IssuedIdentity>, Status> {
+        let call = Call::of(&request);
         let registrar = self.registrar()?;
         let request = request.into_inner();
         let token: EnrollmentToken = request.token.parse().map_err(|fault| field("token", fault))?;
         let signing = signing_request(&request.signing_request)?;
-        let certified = registrar.enroll(&token, &signing).await?;
+        let certified = registrar.enroll(&call, &token, &signing).await?;
         muster_failpoint::failpoint!("enrolled");
         Ok(Response::new(told(certified)))
     }
@@ -28,6 +30,7 @@ impl IdentityService for Services {
         &self,
         request: Request<v1::RenewCertificateRequest>,
     ) -> Result<Response<v1::IssuedIdentity>, Status> {
+        let call = Call::of(&request);
         let registrar = self.registrar()?;
         let shown = self.shown(request.extensions(), true)?.ok_or_else(none_shown)?;
         let signing = signing_request(&request.into_inner().signing_request)?;
@@ -37,7 +40,7 @@ impl IdentityService for Services {
                 "the signing request is of another key than the certificate: renew the key that was enrolled",
             ));
         }
-        let certified = registrar.renew(&shown, &signing).await?;
+        let certified = registrar.renew(&call, &shown, &signing).await?;
         Ok(Response::new(told(certified)))
     }
 }

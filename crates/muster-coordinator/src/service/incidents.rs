@@ -108,7 +108,10 @@ impl Services {
         let mail = mail.map_err(|error| FieldFault::new("recipient", error))?;
         let reply = self.mailer.send_within(TEST_MAIL_WITHIN, &mail).await;
         match reply.tried {
-            Tried::Accepted => Ok(v1::SendTestMailResponse { answer: reply.answer }),
+            Tried::Accepted => {
+                call.note_on(&self.shard).await?;
+                Ok(v1::SendTestMailResponse { answer: reply.answer })
+            }
             Tried::Refused | Tried::Deferred => Err(ServiceError::MailNotSent(reply.answer)),
         }
     }

@@ -20,7 +20,7 @@ use muster_core::health::Conditions;
 use muster_core::remedy;
 use muster_core::state::State;
 use muster_core::time::Now;
-use muster_core::words::{ConfigurationStatus, DataType, Enablement, IntegrationId, OrganizationId, Principal};
+use muster_core::words::{ConfigurationStatus, DataType, Enablement, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_proto::v1::integration_service_server::IntegrationService;
 use muster_shard::Turn;
@@ -229,7 +229,7 @@ impl Services {
     ) -> Result<(), ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         let guard = Guard::of(&request.etag);
         self.shard
             .turn(move |turn| {
@@ -242,7 +242,7 @@ impl Services {
                 if request.validate_only {
                     judge_command(turn, &by, command)?;
                 } else {
-                    turn.ask(&by, command)?;
+                    by.ask(turn, command)?;
                 }
                 Ok(())
             })
@@ -256,7 +256,7 @@ impl Services {
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, id) = name::integration("name", &request.name)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         let command = Command::DisableIntegration(Disable {
             organization: organization.clone(),
             integration: id,
@@ -271,7 +271,7 @@ impl Services {
     /// Asks a command that changes an integration, and answers with what has become of it, or would.
     async fn change_integration(
         &self,
-        by: Principal,
+        by: Call,
         (organization, id): (OrganizationId, IntegrationId),
         command: Command,
         Change { guard, validate_only }: Change,
@@ -298,7 +298,7 @@ impl Services {
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, id) = name::integration("name", &request.name)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         self.judge_ready()?;
         let guard = Guard::of(&request.etag);
         for _ in 0..TRIES_MAX {
@@ -411,12 +411,12 @@ fn remedies(state: &State, integration: &Integration) -> BTreeMap<Option<DataTyp
 /// Asks a command about an integration, and copies what has become of it.
 fn asked(
     turn: &mut Turn<'_>,
-    by: &Principal,
+    by: &Call,
     command: Command,
     organization: &OrganizationId,
     id: IntegrationId,
 ) -> Result<Told, ServiceError> {
-    turn.ask(by, command)?;
+    by.ask(turn, command)?;
     let found = find(turn.state(), organization, id)?;
     Ok(told(turn.state(), found, turn.now()))
 }

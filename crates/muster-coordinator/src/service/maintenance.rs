@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use crate::caller::Call;
 use crate::disks::{Disks, Shortage};
 use crate::landing::verify::Known;
 use crate::landing::{Landing, LandingError};
@@ -38,11 +39,13 @@ impl MaintenanceService for Services {
     type BackUpStream = BoxStream<'static, Result<v1::BackUpResponse, Status>>;
     type VerifyStream = BoxStream<'static, Result<v1::VerifyResponse, Status>>;
 
-    async fn back_up(&self, _request: Request<v1::BackUpRequest>) -> Result<Response<Self::BackUpStream>, Status> {
+    async fn back_up(&self, request: Request<v1::BackUpRequest>) -> Result<Response<Self::BackUpStream>, Status> {
+        let call = Call::of(&request);
         // While it is made nothing is forgotten, so the journal grows.
         self.judge_room()?;
         let bytes = self.shard.back_up(env!("CARGO_PKG_VERSION"), clock::now().stamp).await;
         let bytes = bytes.map_err(ServiceError::from)?;
+        call.note_on(&self.shard).await.map_err(ServiceError::from)?;
         tracing::info!("a backup is being made");
         let (stop, disks) = (self.tasks.token(), self.disks.clone());
         let interrupted = async move {

@@ -5,7 +5,7 @@ use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::Organization;
 use muster_core::ledger::{Entity, Ledger, Position};
 use muster_core::state::State;
-use muster_core::words::{OrganizationId, Principal, Request as Repeatable, Sequence};
+use muster_core::words::{OrganizationId, Request as Repeatable, Sequence};
 use muster_proto::v1;
 use muster_proto::v1::organization_service_server::OrganizationService;
 use muster_shard::Turn;
@@ -28,7 +28,7 @@ impl OrganizationService for Services {
         &self,
         request: Request<v1::CreateOrganizationRequest>,
     ) -> Result<Response<v1::Organization>, Status> {
-        let by = Call::of(&request).principal();
+        let by = Call::of(&request);
         Ok(Response::new(
             self.create_organization_of(by, request.into_inner()).await?,
         ))
@@ -55,7 +55,7 @@ impl OrganizationService for Services {
         &self,
         request: Request<v1::UpdateOrganizationRequest>,
     ) -> Result<Response<v1::Organization>, Status> {
-        let by = Call::of(&request).principal();
+        let by = Call::of(&request);
         Ok(Response::new(
             self.update_organization_of(by, request.into_inner()).await?,
         ))
@@ -65,7 +65,7 @@ impl OrganizationService for Services {
         &self,
         request: Request<v1::SuspendOrganizationRequest>,
     ) -> Result<Response<v1::Organization>, Status> {
-        let by = Call::of(&request).principal();
+        let by = Call::of(&request);
         let request = request.into_inner();
         let id = name::organization("name", &request.name).map_err(ServiceError::from)?;
         let reason = organization::reason(&request.reason).map_err(ServiceError::from)?;
@@ -82,7 +82,7 @@ impl OrganizationService for Services {
         &self,
         request: Request<v1::ResumeOrganizationRequest>,
     ) -> Result<Response<v1::Organization>, Status> {
-        let by = Call::of(&request).principal();
+        let by = Call::of(&request);
         let request = request.into_inner();
         let id = name::organization("name", &request.name).map_err(ServiceError::from)?;
         let command = Command::ResumeOrganization(Resume {
@@ -97,7 +97,7 @@ impl OrganizationService for Services {
         &self,
         request: Request<v1::DeleteOrganizationRequest>,
     ) -> Result<Response<v1::Organization>, Status> {
-        let by = Call::of(&request).principal();
+        let by = Call::of(&request);
         let request = request.into_inner();
         let id = name::organization("name", &request.name).map_err(ServiceError::from)?;
         let command = Command::DeleteOrganization(Delete {
@@ -112,7 +112,7 @@ impl OrganizationService for Services {
 impl Services {
     async fn create_organization_of(
         &self,
-        by: Principal,
+        by: Call,
         request: v1::CreateOrganizationRequest,
     ) -> Result<v1::Organization, ServiceError> {
         self.judge_ready()?;
@@ -150,7 +150,7 @@ impl Services {
 
     async fn update_organization_of(
         &self,
-        by: Principal,
+        by: Call,
         request: v1::UpdateOrganizationRequest,
     ) -> Result<v1::Organization, ServiceError> {
         let wanted = request.organization.as_ref();
@@ -173,7 +173,7 @@ impl Services {
 
     async fn change_organization(
         &self,
-        by: Principal,
+        by: Call,
         id: OrganizationId,
         command: Command,
         change: (Guard, bool),
@@ -195,7 +195,7 @@ impl Services {
 /// Asks a command about an organization, or only what would become of it, and copies that.
 fn asked(
     turn: &mut Turn<'_>,
-    by: &Principal,
+    by: &Call,
     command: Command,
     id: &OrganizationId,
     (guard, validate_only): (Guard, bool),
@@ -206,7 +206,7 @@ fn asked(
     if validate_only {
         return would_be(turn, by, command, id);
     }
-    match turn.ask(by, command)? {
+    match by.ask(turn, command)? {
         Answer::Organization(_) => Ok(told(turn.state(), id)?),
         other => Err(ServiceError::internal(format!(
             "a change of an organization has answered with {other:?}"
@@ -215,7 +215,7 @@ fn asked(
 }
 
 /// What a command would make of an organization.
-fn would_be(turn: &Turn<'_>, by: &Principal, command: Command, id: &OrganizationId) -> Result<Told, ServiceError> {
+fn would_be(turn: &Turn<'_>, by: &Call, command: Command, id: &OrganizationId) -> Result<Told, ServiceError> {
     let decision = judge_command(turn, by, command)?;
     let before = told(turn.state(), id).ok();
     let mut copy = Ledger::default();
@@ -229,7 +229,7 @@ fn would_be(turn: &Turn<'_>, by: &Principal, command: Command, id: &Organization
         };
         let recorded = muster_core::event::Recorded {
             at: turn.now().stamp,
-            by: by.clone(),
+            by: by.principal(),
             event,
         };
         copy.apply(position, &recorded);

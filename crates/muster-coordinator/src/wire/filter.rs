@@ -6,6 +6,7 @@
 //!
 //! The parser is our own: the libraries for this grammar that there are nest as deep as their input, and tell no positions.
 
+mod audit;
 mod comparison;
 mod condition;
 mod execution;
@@ -15,6 +16,7 @@ mod parse;
 mod runner;
 mod token;
 
+pub(crate) use audit::AuditFilter;
 pub(crate) use execution::ExecutionFilter;
 pub(crate) use incident::IncidentFilter;
 pub(crate) use integration::IntegrationFilter;

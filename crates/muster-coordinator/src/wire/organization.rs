@@ -119,14 +119,16 @@ pub(crate) fn new(
         days => kept(retention_days(days, "audit_retention_days"), &mut faults),
     };
     match (id, display_name, quotas, retention.zip(audit_retention)) {
-        (Some(organization), Some(display_name), Some(quotas), Some((retention, audit_retention))) => Ok(create::Create {
-            organization,
-            display_name,
-            quotas,
-            retention,
-            audit_retention,
-            request,
-        }),
+        (Some(organization), Some(display_name), Some(quotas), Some((retention, audit_retention))) => {
+            Ok(create::Create {
+                organization,
+                display_name,
+                quotas,
+                retention,
+                audit_retention,
+                request,
+            })
+        }
         _ => Err(faults),
     }
 }

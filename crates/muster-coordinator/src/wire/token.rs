@@ -200,6 +200,17 @@ impl Position for u32 {
     }
 }
 
+/// The number of an entry of the audit log.
+impl Position for u64 {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_be_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
+    }
+}
+
 /// A name.
 impl Position for String {
     fn write(&self, bytes: &mut Vec<u8>) {

@@ -1,7 +1,7 @@
 //! Who is let in, and what they may do.
 
 mod bootstrap;
-mod matrix;
+pub mod matrix;
 mod people;
 mod staying;
 

@@ -1,6 +1,7 @@
 //! The services, called through their generated clients over real connections.
 
-mod access;
+pub mod access;
+mod audit;
 mod connectors;
 mod errors;
 mod executions;

@@ -28,7 +28,7 @@ impl Services {
     ) -> Result<v1::Execution, ServiceError> {
         let name = name::execution("name", &request.name)?;
         self.judge_organization(&call, &name.organization)?;
-        let by = call.principal();
+        let by = call;
         let chars = request.reason.chars().count();
         if chars > REASON_CHARS_MAX {
             let problem = format_args!("has {chars} characters: at most {REASON_CHARS_MAX} are allowed");
@@ -53,7 +53,7 @@ impl Services {
                     judge_command(turn, &by, Command::Cancel(command))?;
                     return Ok(Answered::WouldEnd(Box::new(opened(turn, open, &progress))));
                 }
-                turn.ask(&by, Command::Cancel(command))?;
+                by.ask(turn, Command::Cancel(command))?;
                 let at = turn.now().stamp;
                 Ok(Answered::Ended(at, turn.finished(integration, id)))
             })

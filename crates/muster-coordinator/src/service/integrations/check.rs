@@ -27,7 +27,7 @@ impl Services {
     ) -> Result<BoxStream<'static, Result<v1::CheckIntegrationResponse, Status>>, ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         self.judge_ready()?;
         let guard = Guard::of(&request.etag);
         let checks = self.shard.checks();
@@ -43,7 +43,7 @@ impl Services {
                     organization: organization.clone(),
                     integration,
                 });
-                let Answer::Checking { check, runner } = turn.ask(&by, command)? else {
+                let Answer::Checking { check, runner } = by.ask(turn, command)? else {
                     return Err(ServiceError::internal("a check has answered with something else"));
                 };
                 let ending = checks.wait_for(check);

@@ -2,7 +2,7 @@
 
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::{Answer, Command};
-use muster_core::words::{OrganizationId, Principal, Request};
+use muster_core::words::{OrganizationId, Request};
 use muster_proto::v1;
 use muster_shard::Turn;
 use prost::Message as _;
@@ -24,7 +24,7 @@ impl Services {
     ) -> Result<v1::Integration, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         self.judge_ready()?;
         let repeatable = repeatable(&request)?;
         if let Some(told) = self.made_by(&organization, repeatable).await? {
@@ -74,9 +74,9 @@ impl Services {
 }
 
 /// Asks for the integration, and copies it: the new one, or what the same request has made before.
-fn create(turn: &mut Turn<'_>, by: &Principal, command: Create) -> Result<Told, ServiceError> {
+fn create(turn: &mut Turn<'_>, by: &Call, command: Create) -> Result<Told, ServiceError> {
     let organization = command.organization.clone();
-    let Answer::Integration(id) = turn.ask(by, Command::CreateIntegration(command))? else {
+    let Answer::Integration(id) = by.ask(turn, Command::CreateIntegration(command))? else {
         return Err(ServiceError::internal(
             "the creation of an integration has answered with something else",
         ));

@@ -19,7 +19,7 @@ impl Services {
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         let until = time::stamp("until", request.until)?;
         let command = Command::PauseIntegration(Pause {
             organization: organization.clone(),
@@ -41,7 +41,7 @@ impl Services {
     ) -> Result<v1::Integration, ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         let command = Command::ResumeIntegration(Resume {
             organization: organization.clone(),
             integration,

@@ -8,10 +8,11 @@ use muster_core::event::Recorded;
 use muster_core::health::Conditions;
 use muster_core::ledger::{Entity, Ledger, Position};
 use muster_core::state::State;
-use muster_core::words::{Principal, Sequence};
+use muster_core::words::Sequence;
 use muster_shard::Turn;
 
 use super::told_with;
+use crate::caller::Call;
 use crate::status::ServiceError;
 use crate::wire::integration::Told;
 
@@ -19,8 +20,14 @@ use crate::wire::integration::Told;
 ///
 /// # Errors
 /// What the command would be refused with.
-pub(crate) fn judge_command(turn: &Turn<'_>, by: &Principal, command: Command) -> Result<Decision, Rejection> {
-    decide(turn.state(), by, command, turn.now(), &mut fastrand::Rng::new())
+pub(crate) fn judge_command(turn: &Turn<'_>, by: &Call, command: Command) -> Result<Decision, Rejection> {
+    decide(
+        turn.state(),
+        &by.principal(),
+        command,
+        turn.now(),
+        &mut fastrand::Rng::new(),
+    )
 }
 
 /// The integration as it would be after the command. Nothing happens: the same `decide` judges it, and its events are applied to a copy of what
@@ -30,7 +37,7 @@ pub(crate) fn judge_command(turn: &Turn<'_>, by: &Principal, command: Command) -
 /// What the command would be refused with.
 pub(super) fn preview(
     turn: &Turn<'_>,
-    by: &Principal,
+    by: &Call,
     command: Command,
     before: Option<&Integration>,
 ) -> Result<Told, ServiceError> {
@@ -71,7 +78,7 @@ pub(super) fn preview(
     for (ordinal, event) in (0..).zip(decision.events) {
         let recorded = Recorded {
             at: now.stamp,
-            by: by.clone(),
+            by: by.principal(),
             event,
         };
         copy.apply(

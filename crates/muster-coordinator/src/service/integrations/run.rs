@@ -1,8 +1,9 @@
 //! Collecting now: one integration, or a thousand in one turn of the writer.
 
+use muster_core::audit::{FieldChange, short};
 use muster_core::decide::execution::run_now::RunNow;
 use muster_core::decide::{Answer, Command, Rejection};
-use muster_core::words::{DataType, ExecutionId, IntegrationId, OrganizationId, Principal};
+use muster_core::words::{DataType, ExecutionId, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_shard::Turn;
 
@@ -24,7 +25,7 @@ impl Services {
     ) -> Result<v1::RunIntegrationResponse, ServiceError> {
         let (organization, integration) = name::integration("name", &request.name)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         self.judge_ready()?;
         let data_types = definition::data_type_names(&request.data_types)?;
         let progress = self.progress.clone();
@@ -41,7 +42,7 @@ impl Services {
                     // What would be new is not in the ledger, and so is not told.
                     judge_command(turn, &by, command)?.answer
                 } else {
-                    turn.ask(&by, command)?
+                    by.ask(turn, command)?
                 };
                 let own = turn.state().of(&organization);
                 let found = executions(answer)?.into_iter().filter_map(|id| own.execution(id));
@@ -60,7 +61,7 @@ impl Services {
     ) -> Result<v1::BatchRunIntegrationsResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         self.judge_ready()?;
         let count = request.names.len();
         if count == 0 || count > BATCH_MAX {
@@ -108,7 +109,7 @@ struct Ran {
 }
 
 impl Batch {
-    fn run(&self, turn: &mut Turn<'_>, by: &Principal) -> Result<Ran, ServiceError> {
+    fn run(&self, turn: &mut Turn<'_>, by: &Call) -> Result<Ran, ServiceError> {
         let mut ran = Ran::default();
         // What is open of one integration, before it runs: used again for each, since there are many.
         let mut open: Vec<ExecutionId> = Vec::new();
@@ -130,10 +131,31 @@ impl Batch {
                 Err(rejection) => ran.refused.push((place, rejection)),
             }
         }
+        if !self.validate_only {
+            by.note(turn, self.changes(&ran));
+        }
         Ok(ran)
     }
 
-    fn run_one(&self, turn: &mut Turn<'_>, by: &Principal, integration: IntegrationId) -> Result<Answer, Rejection> {
+    /// What the audit log says of it.
+    fn changes(&self, ran: &Ran) -> Vec<FieldChange> {
+        let integrations: Vec<_> = self.integrations.iter().map(ToString::to_string).collect();
+        let told = [
+            ("integrations", short(&integrations.join(", "))),
+            ("integrations_count", self.integrations.len().to_string()),
+            ("executions_created", ran.created.to_string()),
+            ("executions_open", ran.open.to_string()),
+            ("refused", ran.refused.len().to_string()),
+        ];
+        let changes = told.into_iter().map(|(field, value)| FieldChange {
+            field: field.to_owned(),
+            before: None,
+            after: Some(value),
+        });
+        changes.collect()
+    }
+
+    fn run_one(&self, turn: &mut Turn<'_>, by: &Call, integration: IntegrationId) -> Result<Answer, Rejection> {
         let command = Command::RunNow(RunNow {
             organization: self.organization.clone(),
             integration,
@@ -142,7 +164,8 @@ impl Batch {
         if self.validate_only {
             Ok(judge_command(turn, by, command)?.answer)
         } else {
-            turn.ask(by, command)
+            // The batch leaves one entry for all.
+            turn.ask(&by.principal(), command)
         }
     }
 }

@@ -29,7 +29,7 @@ impl Services {
         let asked_for = asked_for.ok_or_else(|| FieldFault::new("integration", "is missing: say what to change"))?;
         let (organization, id) = name::integration("integration.name", &asked_for.name)?;
         self.judge_organization(&call, &organization)?;
-        let by = call.principal();
+        let by = call;
         let guard = Guard::of(&asked_for.etag);
         let changes = definition::changes(asked_for, request.update_mask.as_ref())?;
         for _ in 0..TRIES_MAX {

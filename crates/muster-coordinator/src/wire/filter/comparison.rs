@@ -51,6 +51,17 @@ impl When {
     }
 }
 
+impl When {
+    /// Whether it holds for nothing that is older than this.
+    pub(super) fn excludes_older_than(&self, at: Stamp) -> bool {
+        match self.comparator {
+            Comparator::Equal | Comparator::Has | Comparator::GreaterOrEqual => at < self.stamp,
+            Comparator::Greater => at <= self.stamp,
+            Comparator::NotEqual | Comparator::Less | Comparator::LessOrEqual => false,
+        }
+    }
+}
+
 impl Comparison {
     /// Compared by `=` or `!=`, with a value that `judge` knows.
     pub(super) fn is<T>(&self, judge: impl FnOnce(&str) -> Result<T, String>) -> Result<Is<T>, FieldFault> {

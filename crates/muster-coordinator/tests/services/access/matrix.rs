@@ -190,7 +190,7 @@ fn form(field: &FieldDescriptor) -> Option<String> {
 }
 
 /// What stands for each part of a name; what is not in it is an object that is not there.
-type Ids = BTreeMap<&'static str, String>;
+pub type Ids = BTreeMap<&'static str, String>;
 
 /// A name of that form in this organization.
 fn named(form: &str, organization: &str, ids: &Ids) -> String {
@@ -204,7 +204,7 @@ fn named(form: &str, organization: &str, ids: &Ids) -> String {
 }
 
 /// A request about objects of this organization; `None` when nothing of it names one.
-fn request(message: &MessageDescriptor, organization: &str, ids: &Ids, depth: usize) -> Option<DynamicMessage> {
+pub fn request(message: &MessageDescriptor, organization: &str, ids: &Ids, depth: usize) -> Option<DynamicMessage> {
     let mut request = DynamicMessage::new(message.clone());
     let mut names_one = false;
     for field in message.fields() {
