@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use muster_identity::trust::Trust;
 use muster_proto::v1::access_service_client::AccessServiceClient;
+use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
 use muster_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
@@ -180,6 +181,7 @@ impl Client {
 
     services! {
         access: AccessServiceClient,
+        audit: AuditServiceClient,
         integrations: IntegrationServiceClient,
         executions: ExecutionServiceClient,
         incidents: IncidentServiceClient,

@@ -2,6 +2,7 @@
 
 mod access;
 mod alert;
+mod audit;
 mod authority;
 mod completion;
 mod configured;
@@ -141,6 +142,8 @@ enum Operation {
     Execution(execution::Command),
     #[command(name = "alert", visible_alias = "alerts")]
     Alert(alert::Args),
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Print the log of an execution
     Logs(logs::Args),
     /// Print the records that an execution has collected
@@ -273,6 +276,7 @@ fn operate(mut given: Given, operation: Operation) -> Result<Exit, Error> {
             Operation::Integration(command) => integration::run(command, &mut session).await,
             Operation::Execution(command) => execution::run(command, &mut session).await,
             Operation::Alert(args) => alert::run(args, &mut session).await,
+            Operation::Audit(command) => audit::run(command, &mut session).await,
             Operation::Logs(args) => logs::run(args, &mut session).await,
             Operation::Records(args) => records::run(args, &mut session).await,
             Operation::Runner(command) => runner::run(command, &mut session).await,

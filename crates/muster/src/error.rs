@@ -68,6 +68,9 @@ pub enum Error {
         given: String,
         candidates: Vec<String>,
     },
+    /// An exported audit log cannot be read.
+    #[error("cannot read the exported audit log {}: {source}", .path.display())]
+    ExportUnreadable { path: PathBuf, source: io::Error },
     /// A configuration's file cannot be read.
     #[error("cannot read the configuration from {place}: {source}")]
     ConfigurationUnreadable { place: String, source: io::Error },
@@ -288,6 +291,7 @@ impl Error {
             | Self::Unknown { .. }
             | Self::Ambiguous { .. }
             | Self::ConfigurationUnreadable { .. }
+            | Self::ExportUnreadable { .. }
             | Self::ConfigurationUnusable { .. }
             | Self::Unfit(_)
             | Self::Assignment { .. }

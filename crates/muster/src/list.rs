@@ -1,10 +1,10 @@
 //! The API's lists, page after page.
 
 use muster_proto::v1::{
-    Connector, EnrollmentToken, Execution, Incident, Integration, ListConnectorsRequest, ListEnrollmentTokensRequest,
-    ListExecutionsRequest, ListHostedEnrollmentTokensRequest, ListIncidentsRequest, ListIntegrationsRequest,
-    ListOrganizationsRequest, ListPeopleRequest, ListRunnersRequest, ListTokensRequest, Organization, Person, Runner,
-    Token, UpcomingCollection,
+    AuditEntry, Connector, EnrollmentToken, Execution, Incident, Integration, ListAuditEntriesRequest,
+    ListConnectorsRequest, ListEnrollmentTokensRequest, ListExecutionsRequest, ListHostedEnrollmentTokensRequest,
+    ListIncidentsRequest, ListIntegrationsRequest, ListOrganizationsRequest, ListPeopleRequest, ListRunnersRequest,
+    ListTokensRequest, Organization, Person, Runner, Token, UpcomingCollection,
 };
 
 use crate::client::Client;
@@ -238,6 +238,33 @@ pub async fn tokens(client: &Client, parent: &str, person: &str, limit: usize) -
             .map_err(|status| client.error("list tokens", &status))?
             .into_inner();
         Ok((page.tokens, page.next_page_token))
+    })
+    .await
+}
+
+/// The entries of an audit log that pass the filter, the newest first.
+///
+/// # Errors
+/// Those of the calls.
+pub async fn audit_entries(
+    client: &Client,
+    parent: &str,
+    limit: usize,
+    filter: &str,
+) -> Result<Listed<AuditEntry>, Error> {
+    let mut service = client.audit();
+    pages(limit, PAGE_MAX, async |page_size, page_token| {
+        let request = ListAuditEntriesRequest {
+            parent: parent.to_owned(),
+            page_size,
+            page_token,
+            filter: filter.to_owned(),
+        };
+        let page = service.list_audit_entries(request).await;
+        let page = page
+            .map_err(|status| client.error("list the audit log", &status))?
+            .into_inner();
+        Ok((page.audit_entries, page.next_page_token))
     })
     .await
 }

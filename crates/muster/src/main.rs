@@ -1,5 +1,6 @@
 //! `muster`: what an operator types. A client of the coordinator's gRPC API; it knows what the API says, and nothing else.
 
+mod audit;
 mod client;
 mod command;
 mod configuration;

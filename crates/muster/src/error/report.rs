@@ -34,6 +34,7 @@ impl Error {
             Self::ConfigurationUnusable { .. } | Self::ConfigurationUnreadable { .. } => {
                 Some("give one JSON object: --config FILE, or --config - for standard input".to_owned())
             }
+            Self::ExportUnreadable { .. } => Some("name a file that was made by: muster audit export > FILE".to_owned()),
             Self::Unfit(unfit) => Some(unfit.next.clone()),
             Self::Assignment { .. } => Some("look at what there is: muster integration show NAME".to_owned()),
             Self::TokenUnusable { .. } => Some("an admin makes one: muster token create; then: muster login".to_owned()),

@@ -39,7 +39,8 @@ document!(
     EnrollmentToken,
     CreatedEnrollmentToken,
     RunnerIdentity,
-    Authority
+    Authority,
+    AuditEntry
 );
 
 /// A message, to be written as JSON.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_proto::v1::access_service_server::{AccessService, AccessServiceServer};
+use muster_proto::v1::audit_service_server::AuditServiceServer;
 use muster_proto::v1::connector_service_server::{ConnectorService, ConnectorServiceServer};
 use muster_proto::v1::enrollment_service_server::EnrollmentServiceServer;
 use muster_proto::v1::execution_service_server::{ExecutionService, ExecutionServiceServer};
@@ -48,6 +49,9 @@ pub struct State {
     pub revoked_runners: Vec<String>,
     pub enrollment_tokens: Vec<EnrollmentToken>,
     pub authority: Authority,
+    /// The oldest first.
+    pub audit_entries: Vec<AuditEntry>,
+    pub audit_listed: Vec<ListAuditEntriesRequest>,
     pub enrollment_asked: Vec<CreateEnrollmentTokenRequest>,
     pub incidents: Vec<Incident>,
     pub connectors: Vec<Connector>,
@@ -93,6 +97,7 @@ impl Coordinator {
         let services = Services(Arc::clone(&state));
         let server = tonic::transport::Server::builder()
             .add_service(AccessServiceServer::new(services.clone()))
+            .add_service(AuditServiceServer::new(services.clone()))
             .add_service(IntegrationServiceServer::new(services.clone()))
             .add_service(ExecutionServiceServer::new(services.clone()))
             .add_service(IncidentServiceServer::new(services.clone()))

@@ -122,6 +122,7 @@ fn state() -> State {
         connectors: vec![host, ldap],
         organizations: vec![acme()],
         authority: authority(),
+        audit_entries: crate::audit::entries(),
         records: (0..8)
             .map(|_| Script {
                 messages: vec![ReadRecordsResponse {

@@ -83,7 +83,10 @@ pub async fn show(named: &Named, session: &mut Session) -> Result<Exit, Error> {
     );
     facts.add("records", records(&found));
     facts.add("keeps history for", format!("{} days", found.retention_days));
-    facts.add("keeps its audit log for", format!("{} days", found.audit_retention_days));
+    facts.add(
+        "keeps its audit log for",
+        format!("{} days", found.audit_retention_days),
+    );
     facts.add("created", time::exact(found.create_time.as_ref()));
     for line in facts.lines() {
         output.line(line)?;
