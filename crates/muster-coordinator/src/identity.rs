@@ -161,14 +161,16 @@ impl Registrar {
             let found = turn.state().everywhere().enrollment_token(id);
             let found = found.filter(|found| found.hash.matches(&hash));
             let found = found.ok_or(IdentityRejection::NoToken)?;
-            if found.used_by(&key).is_none() {
-                enroll::judge(found, now)?;
-            }
-            Ok(found.pool.clone())
+            let judged = match found.used_by(&key) {
+                None => enroll::judge(found, now),
+                Some(_) => Ok(()),
+            };
+            Ok((found.pool.clone(), judged))
         });
-        let found: Result<Pool, IdentityRejection> = found.await?;
-        let pool = found.map_err(Rejection::Identity)?;
+        let found: Result<(Pool, Result<(), IdentityRejection>), IdentityRejection> = found.await?;
+        let (pool, judged) = found.map_err(Rejection::Identity)?;
         call.concerns(pool.organization.clone());
+        judged.map_err(Rejection::Identity)?;
         let name = RunnerName {
             runner: RunnerId::generate(now, &mut fastrand::Rng::new()),
             pool,
