@@ -93,7 +93,7 @@ impl Call {
     fn done(&self, state: &State, touched: Option<&Touched>) -> Note {
         let entity = touched.and_then(|touched| touched.after.as_ref().or(touched.before.as_ref()));
         Note {
-            log: entity.map_or_else(|| self.log(|id| state.ledger().organization(id).is_some()), view::owner),
+            log: entity.map_or_else(|| self.log(|id| state.of(id).organization().is_some()), view::owner),
             resource: entity.and_then(view::name).unwrap_or_else(|| self.resource()),
             changes: touched.map(view::changes).unwrap_or_default(),
             ..self.noted(Outcome::Done)

@@ -354,7 +354,7 @@ impl Turn<'_> {
     ) -> Result<Answer, Rejection> {
         let decision = self.decide(by, command)?;
         let subject = audit::subject(&decision.events);
-        let copy = |turn: &Self, key: &EntityKey| turn.state().ledger().entity(key).map(|(entity, _)| entity);
+        let copy = |turn: &Self, key: &EntityKey| turn.state().everywhere().entity(key).map(|(entity, _)| entity);
         let before = subject.as_ref().and_then(|key| copy(self, key));
         let answer = self.carry_out(by, decision);
         let touched = subject.map(|key| audit::Touched {

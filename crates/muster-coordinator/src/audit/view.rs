@@ -185,6 +185,7 @@ fn organization(one: &Organization, put: Put<'_>) {
         ("quotas.runners", quotas.runners),
         ("quotas.open_executions", quotas.open_executions),
         ("quotas.uploads_per_second", quotas.uploads_per_second),
+        ("quotas.records_mib", quotas.records_mib),
     ] {
         put(name, limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string()));
     }

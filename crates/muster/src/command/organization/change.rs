@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 
 /// What an update may change; it needs one of them.
-const CHANGES: [&str; 7] = [
+const CHANGES: [&str; 8] = [
     "display_name",
     "integrations",
     "runners",
