@@ -190,7 +190,6 @@ pub const PLANTS: &[(&str, &str)] = &[
     ),
     ("cursor-not-written", "the journal does not keep a committed cursor"),
     ("trim-ignores-records", "the journal is trimmed though records need it"),
-    ("trim-ignores-audit", "the journal is trimmed though audit logs need it"),
     ("audit-note-not-carried", "some notes do not come into their audit log"),
     (
         "ended-record-stays",
