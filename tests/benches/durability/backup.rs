@@ -41,7 +41,7 @@ pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Ba
     let data = folder.join("data");
     let coordinator = Coordinator::start(binary, &data)?;
     let settings = Settings {
-        address: coordinator.address,
+        way: coordinator.way(),
         integrations: scale.integrations,
         settle: scale.settle,
         window: scale.window,
@@ -100,7 +100,7 @@ impl Backups {
         let mut command = Command::new(binary);
         command.arg("backup").arg("--replace");
         command.arg("--data").arg(data).arg(file);
-        command.args(["--listen", &coordinator.address.to_string()]);
+        command.args(["--listen", &coordinator.way().address.to_string()]);
         command.stdout(std::process::Stdio::null());
         let named: PathBuf = file.to_owned();
         let making = std::thread::Builder::new().name("backups".to_owned()).spawn(move || {

@@ -28,6 +28,8 @@ mod runner;
 mod shard;
 mod simulator;
 mod verify;
+#[path = "../lifecycle/way.rs"]
+mod way;
 
 use std::process::ExitCode;
 

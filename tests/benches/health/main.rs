@@ -27,6 +27,8 @@ mod served;
 #[path = "../lifecycle/shard.rs"]
 mod shard;
 mod throughput;
+#[path = "../lifecycle/way.rs"]
+mod way;
 
 use std::process::ExitCode;
 

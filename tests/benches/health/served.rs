@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::{ListIntegrationsRequest, SummarizeIntegrationsRequest};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use crate::Outcome;
 use crate::coordinator::Coordinator;
@@ -41,8 +41,7 @@ pub(crate) fn measure(binary: &Path, many: &Path, empty: &Path, integrations: us
     let (coordinator, bytes) = resident(many)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (list_error_p99_ms, summary_p99_ms) = runtime.block_on(async {
-        let endpoint = Endpoint::from_shared(format!("http://{}", coordinator.address))?;
-        let client = IntegrationServiceClient::new(endpoint.connect().await?);
+        let client = IntegrationServiceClient::new(coordinator.way().connect().await?);
         let list = list_in_error(client.clone()).await?;
         let summary = summarize(client, integrations).await?;
         Outcome::Ok((list, summary))

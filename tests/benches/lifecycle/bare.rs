@@ -23,6 +23,7 @@ use crate::Outcome;
 use crate::arguments::Scale;
 use crate::child::{Child, say};
 use crate::runner::{self, CONNECTOR, ORGANIZATION, RUNNERS, SLOTS, Shared};
+use crate::way::{Shows, Way};
 
 /// The role of the process that serves the streams.
 pub(crate) const SERVER_ROLE: &str = "bare-server";
@@ -54,10 +55,11 @@ pub(crate) fn measure(scale: &Scale) -> Outcome<Bare> {
 pub(crate) fn play_client(settings: ClientSettings) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let shows = Arc::new(Shows::of(Way::unasked(settings.address))?);
         let shared = Arc::new(Shared::default());
         let mut runners = JoinSet::new();
         for n in 0..RUNNERS {
-            runner::spawn(&mut runners, settings.address, n, &shared);
+            runner::spawn(&mut runners, &shows, n, &shared);
         }
         tokio::time::sleep(settings.window / 10).await;
         let (start, before) = (Instant::now(), shared.progress.finished());

@@ -2,18 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tonic::transport::Endpoint;
+use muster_tests::free_address;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::Outcome;
 use crate::child::Child;
+use crate::way::Way;
 
 /// How long the coordinator may take to serve.
 const SERVE_WITHIN: Duration = Duration::from_secs(300);
@@ -60,19 +61,30 @@ impl Turns {
 /// A coordinator that serves.
 pub(crate) struct Coordinator {
     child: Child,
-    pub(crate) address: SocketAddr,
+    way: Way,
     http: SocketAddr,
     /// How long it took from the start of its process until its health check said SERVING.
     pub(crate) started_in: Duration,
 }
 
 impl Coordinator {
-    /// Starts one on this folder, and waits until it serves.
+    /// Starts one on this folder that asks nobody who they are, and waits until it serves.
     pub(crate) fn start(binary: &Path, data: &Path) -> Outcome<Self> {
-        let (address, http) = (free_address()?, free_address()?);
-        let (listen, http_listen) = (address.to_string(), http.to_string());
-        let arguments: [&OsStr; 9] = [
-            "--insecure".as_ref(),
+        Self::start_at(binary, data, Way::unasked(free_address()))
+    }
+
+    /// Starts one on this folder that asks everybody.
+    pub(crate) fn start_asking(binary: &Path, data: &Path) -> Outcome<Self> {
+        let asking = Some(data.to_owned());
+        let address = free_address();
+        Self::start_at(binary, data, Way { address, asking })
+    }
+
+    /// Starts one again that was killed or has stopped, so that it is reached as it was.
+    pub(crate) fn start_at(binary: &Path, data: &Path, way: Way) -> Outcome<Self> {
+        let http = free_address();
+        let (listen, http_listen) = (way.address.to_string(), http.to_string());
+        let mut arguments: Vec<&OsStr> = vec![
             "--listen".as_ref(),
             listen.as_ref(),
             "--http-listen".as_ref(),
@@ -83,10 +95,13 @@ impl Coordinator {
             "--stop-within".as_ref(),
             "150s".as_ref(),
         ];
+        if way.asking.is_none() {
+            arguments.push("--insecure".as_ref());
+        }
         let start = Instant::now();
         let mut child = Child::start(binary.as_os_str(), &arguments)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        while !runtime.block_on(is_serving(address)) {
+        while !runtime.block_on(is_serving(&way)) {
             if let Some(status) = child.ended()? {
                 return Err(format!("the coordinator has ended with {status}").into());
             }
@@ -97,10 +112,15 @@ impl Coordinator {
         }
         Ok(Self {
             child,
-            address,
+            way,
             http,
             started_in: start.elapsed(),
         })
+    }
+
+    /// How it is reached.
+    pub(crate) fn way(&self) -> Way {
+        self.way.clone()
     }
 
     /// Stops it in order; returns how long that took.
@@ -132,16 +152,8 @@ impl Coordinator {
     }
 }
 
-/// An address of this machine that nobody has.
-fn free_address() -> Outcome<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-async fn is_serving(address: SocketAddr) -> bool {
-    let Ok(endpoint) = Endpoint::from_shared(format!("http://{address}")) else {
-        return false;
-    };
-    let Ok(channel) = endpoint.connect().await else {
+async fn is_serving(way: &Way) -> bool {
+    let Ok(channel) = way.connect().await else {
         return false;
     };
     let request = HealthCheckRequest {

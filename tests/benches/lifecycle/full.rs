@@ -24,26 +24,13 @@ pub(crate) struct Full {
 }
 
 pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Full> {
-    let coordinator = Coordinator::start(binary, folder)?;
-    let settings = Settings {
-        address: coordinator.address,
-        integrations: scale.integrations,
-        settle: scale.settle,
-        window: scale.window,
-        pace: None,
-    };
-    let mut load = Child::play(ROLE, &settings)?;
-    let saturated: Saturated = load.hear()?;
-    // An orderly stop returns when history has absorbed everything: from outside there is no other way to see it.
-    drop(load);
-    let caught_up_in_s = coordinator.stop()?.as_secs_f64();
+    let (saturated, caught_up_in_s) = saturate(Coordinator::start(binary, folder)?, scale)?;
     let lifecycles_per_s = saturated.finished as f64 / (saturated.seconds + caught_up_in_s);
 
     let coordinator = Coordinator::start(binary, folder)?;
     let settings = Settings {
-        address: coordinator.address,
         pace: Some(lifecycles_per_s / 2.0),
-        ..settings
+        ..settings(&coordinator, scale)
     };
     let paced = Child::play(ROLE, &settings)?.hear()?;
     Ok(Full {
@@ -53,4 +40,23 @@ pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Fu
         fenced: saturated.fenced,
         paced,
     })
+}
+
+/// As much load as a coordinator carries, and how many seconds it took after the last acknowledgement until history had all, and it had stopped.
+pub(crate) fn saturate(coordinator: Coordinator, scale: &Scale) -> Outcome<(Saturated, f64)> {
+    let mut load = Child::play(ROLE, &settings(&coordinator, scale))?;
+    let saturated: Saturated = load.hear()?;
+    // An orderly stop returns when history has absorbed everything: from outside there is no other way to see it.
+    drop(load);
+    Ok((saturated, coordinator.stop()?.as_secs_f64()))
+}
+
+fn settings(coordinator: &Coordinator, scale: &Scale) -> Settings {
+    Settings {
+        way: coordinator.way(),
+        integrations: scale.integrations,
+        settle: scale.settle,
+        window: scale.window,
+        pace: None,
+    }
 }

@@ -1,6 +1,5 @@
 //! The coordinator's memory for each runner that is checked in and has nothing to do.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use crate::arguments::Scale;
 use crate::child::{Child, say};
 use crate::coordinator::Coordinator;
 use crate::runner::{self, RUNNERS, Shared};
+use crate::way::{Shows, Way};
 
 /// The role of the process that checks in.
 pub(crate) const ROLE: &str = "idle";
@@ -22,7 +22,7 @@ const AT_A_TIME: u64 = 64;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Settings {
-    address: SocketAddr,
+    way: Way,
     /// How many runners of each round check in; after each this process says how many are there.
     rounds: [u64; 2],
     /// How long the coordinator gets after each round before its memory is read.
@@ -33,7 +33,7 @@ pub(crate) struct Settings {
 pub(crate) fn bytes_per_runner(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<f64> {
     let coordinator = Coordinator::start(binary, folder)?;
     let settings = Settings {
-        address: coordinator.address,
+        way: coordinator.way(),
         rounds: [RUNNERS, scale.idle_runners as u64],
         settle: scale.settle,
     };
@@ -51,6 +51,7 @@ pub(crate) fn bytes_per_runner(binary: &Path, folder: &Path, scale: &Scale) -> O
 pub(crate) fn play(settings: Settings) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let shows = Arc::new(Shows::of(settings.way)?);
         let shared = Arc::new(Shared::default());
         let mut runners = JoinSet::new();
         let mut count = 0;
@@ -59,7 +60,7 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
             while count < all {
                 let next = all.min(count + AT_A_TIME);
                 for n in count..next {
-                    runner::spawn(&mut runners, settings.address, n, &shared);
+                    runner::spawn(&mut runners, &shows, n, &shared);
                 }
                 count = next;
                 let are_in = |progress: &crate::progress::Progress| progress.checked_in() == count;

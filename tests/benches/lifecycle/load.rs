@@ -1,7 +1,6 @@
 //! The process that makes the load on a real coordinator: its operators, who run integrations now, and its runners.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,12 +12,12 @@ use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
-use tonic::transport::{Channel, Endpoint};
 
 use crate::Outcome;
 use crate::child::say;
 use crate::progress::{OPEN_MAX, Progress};
 use crate::runner::{self, CONNECTOR, DATA_TYPES, ORGANIZATION, POOL, RUNNERS, Shared};
+use crate::way::{Operator, Shows, Way};
 
 /// The role of this process.
 pub(crate) const ROLE: &str = "load";
@@ -45,10 +44,10 @@ const PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 const MICROS_MAX: u64 = 60_000_000;
 
 /// What to do.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// Where the coordinator is.
-    pub(crate) address: SocketAddr,
+    pub(crate) way: Way,
     /// How many integrations there are to be.
     pub(crate) integrations: usize,
     /// How long work is made.
@@ -87,14 +86,15 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
 }
 
 async fn make(settings: Settings) -> Outcome<()> {
+    let shows = Arc::new(Shows::of(settings.way)?);
     let shared = Arc::new(Shared::default());
     let mut runners = JoinSet::new();
     for n in 0..RUNNERS {
-        runner::spawn(&mut runners, settings.address, n, &shared);
+        runner::spawn(&mut runners, &shows, n, &shared);
     }
     let all_in = |progress: &Progress| progress.checked_in() == RUNNERS;
     shared.progress.until("all runners have checked in", all_in).await?;
-    let operators = Operators::connect(settings.address).await?;
+    let operators = Operators::connect(&shows).await?;
     let names = operators.integrations(settings.integrations).await?;
     // The first collections are the warm-up.
     shared.progress.quiet().await;
@@ -134,7 +134,7 @@ async fn saturate(operators: &Operators, names: &[String], shared: &Shared, wind
 }
 
 /// So many executions a second, by a call each millisecond that waits for no other.
-async fn pace(
+pub(crate) async fn pace(
     operators: &Operators,
     names: &[String],
     shared: &Arc<Shared>,
@@ -142,6 +142,8 @@ async fn pace(
     rate: f64,
 ) -> Outcome<Paced> {
     let latencies = shared.latencies.get_or_init(|| Latencies::of(names));
+    latencies.begin_anew();
+    let before = shared.progress.created();
     let mut ticks = tokio::time::interval(CALL_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let warm_up = window / 8;
@@ -173,25 +175,24 @@ async fn pace(
     while let Some(done) = calls.join_next().await {
         shared.progress.create(done??);
     }
-    Ok(latencies.summary(shared.progress.created() as f64 / seconds))
+    Ok(latencies.summary((shared.progress.created() - before) as f64 / seconds))
 }
 
 /// Those who tell the coordinator what to do, by several connections.
 #[derive(Clone)]
-struct Operators(Vec<IntegrationServiceClient<Channel>>);
+pub(crate) struct Operators(Vec<IntegrationServiceClient<Operator>>);
 
 impl Operators {
-    async fn connect(address: SocketAddr) -> Outcome<Self> {
+    pub(crate) async fn connect(shows: &Shows) -> Outcome<Self> {
         let mut clients = Vec::with_capacity(CONNECTIONS);
         for _ in 0..CONNECTIONS {
-            let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
-            clients.push(IntegrationServiceClient::new(endpoint.connect().await?));
+            clients.push(IntegrationServiceClient::new(shows.operator().await?));
         }
         Ok(Self(clients))
     }
 
     /// The names of so many integrations: of those that are there, and of those that it creates.
-    async fn integrations(&self, count: usize) -> Outcome<Vec<String>> {
+    pub(crate) async fn integrations(&self, count: usize) -> Outcome<Vec<String>> {
         let mut names = self.list().await?;
         let missing = names.len()..count.max(names.len());
         let created: Vec<String> = stream::iter(missing)
@@ -256,7 +257,7 @@ impl Operators {
         }
     }
 
-    fn client(&self, n: usize) -> IntegrationServiceClient<Channel> {
+    fn client(&self, n: usize) -> IntegrationServiceClient<Operator> {
         self.0[n % self.0.len()].clone()
     }
 }
@@ -282,6 +283,12 @@ impl Latencies {
             recording: AtomicBool::new(false),
             seen: Mutex::new(seen),
         }
+    }
+
+    /// Forgets what was seen, and sees nothing until it is told to.
+    fn begin_anew(&self) {
+        self.recording.store(false, Ordering::Relaxed);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn sent(&self, places: &[usize], now: Instant) {

@@ -18,6 +18,7 @@ mod report;
 mod restart;
 mod runner;
 mod shard;
+mod way;
 
 use std::process::ExitCode;
 

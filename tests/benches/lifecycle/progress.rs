@@ -25,6 +25,7 @@ pub(crate) struct Progress {
     created: AtomicU64,
     finished: AtomicU64,
     fenced: AtomicU64,
+    lost: AtomicU64,
     moved: Notify,
 }
 
@@ -45,6 +46,17 @@ impl Progress {
         self.add(&self.fenced, count);
     }
 
+    /// A runner that was checked in is not any more.
+    pub(crate) fn lose(&self) {
+        self.add(&self.lost, 1);
+    }
+
+    /// How often that was so.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// How often a runner has checked in.
     pub(crate) fn checked_in(&self) -> u64 {
         self.checked_in.load(Ordering::Relaxed)
     }
@@ -109,6 +121,7 @@ impl fmt::Debug for Progress {
             .field("created", &self.created)
             .field("finished", &self.finished)
             .field("fenced", &self.fenced)
+            .field("lost", &self.lost)
             .finish_non_exhaustive()
     }
 }

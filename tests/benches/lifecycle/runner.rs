@@ -1,7 +1,6 @@
 //! A scripted runner on the raw check-in stream. It does what is assigned to it in no time, and batches as a busy runner does: all that has come is
 //! answered in one message, each assignment by `accepted`, `started` and `completed`.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -14,11 +13,11 @@ use muster_proto::v1::runner_service_client::RunnerServiceClient;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Endpoint;
 
 use crate::Outcome;
 use crate::load::Latencies;
 use crate::progress::Progress;
+use crate::way::Shows;
 
 /// How many runners make the load.
 pub(crate) const RUNNERS: u64 = 64;
@@ -48,10 +47,10 @@ pub(crate) struct Shared {
 }
 
 /// Starts the runner number `n`. When its stream ends, the process does: then nothing is measured any more.
-pub(crate) fn spawn(runners: &mut JoinSet<()>, address: SocketAddr, n: u64, shared: &Arc<Shared>) {
-    let shared = Arc::clone(shared);
+pub(crate) fn spawn(runners: &mut JoinSet<()>, shows: &Arc<Shows>, n: u64, shared: &Arc<Shared>) {
+    let (shows, shared) = (Arc::clone(shows), Arc::clone(shared));
     runners.spawn(async move {
-        let why = match run(address, n, &shared).await {
+        let why = match run(&shows, n, &shared).await {
             Ok(()) => "the other end has closed it".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -60,11 +59,11 @@ pub(crate) fn spawn(runners: &mut JoinSet<()>, address: SocketAddr, n: u64, shar
     });
 }
 
-async fn run(address: SocketAddr, n: u64, shared: &Shared) -> Outcome<()> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
-    let mut client = RunnerServiceClient::new(endpoint.connect().await?);
+async fn run(shows: &Shows, n: u64, shared: &Shared) -> Outcome<()> {
+    let channel = shows.way.endpoint()?.connect_with_connector(shows.dialer(n)?).await?;
+    let mut client = RunnerServiceClient::new(channel);
     let (outbound, messages) = mpsc::channel(SENDING_MAX);
-    outbound.send(say(Saying::Hello(hello(n)))).await?;
+    outbound.send(say(Saying::Hello(hello(shows, n)))).await?;
     let mut inbound = client.check_in(ReceiverStream::new(messages)).await?.into_inner();
     let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
     loop {
@@ -130,10 +129,9 @@ fn say(kind: Saying) -> v1::RunnerMessage {
     v1::RunnerMessage { kind: Some(kind) }
 }
 
-/// The identity is the number, so that the runners of a later process are the same ones.
-fn hello(n: u64) -> v1::Hello {
+fn hello(shows: &Shows, n: u64) -> v1::Hello {
     v1::Hello {
-        runner_id: (u128::from(n) + 1).to_be_bytes().to_vec().into(),
+        runner_id: shows.runner_id(n),
         display_name: format!("runner {n}"),
         organization: ORGANIZATION.to_owned(),
         pool: POOL.to_owned(),
@@ -144,7 +142,7 @@ fn hello(n: u64) -> v1::Hello {
     }
 }
 
-fn specification() -> v1::ConnectorSpecification {
+pub(crate) fn specification() -> v1::ConnectorSpecification {
     let data_type = |name: &str| v1::DataTypeSpecification {
         data_type: name.to_owned(),
         // So long that no schedule makes work beside the load.

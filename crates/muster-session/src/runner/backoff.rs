@@ -5,8 +5,12 @@ use std::time::Duration;
 /// The most that the first wait lasts: a stream that broke is mostly back at once.
 const FIRST_MAX: Duration = Duration::from_millis(500);
 
-/// The most that any wait lasts: half of a usual lease, so that a runner is back in time to keep its work.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(30);
+/// The most that any wait lasts which is no [`long`](Backoff::long) one: a third of a usual lease, so that a runner is back in time to keep its work; and all of a
+/// crowd are back within half a minute, however long their coordinator was away.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// The most that a wait lasts when dialling again will hardly help.
+const LONG_MAX: Duration = Duration::from_secs(30);
 
 /// Exponential back-off with full jitter: many runners that lose one coordinator do not come back at one moment.
 #[derive(Debug)]
@@ -29,7 +33,7 @@ impl Backoff {
 
     /// The wait when dialling again will hardly help: in the upper half of the most.
     pub(super) fn long(&mut self) -> Duration {
-        WAIT_MAX / 2 + self.up_to(WAIT_MAX / 2)
+        LONG_MAX / 2 + self.up_to(LONG_MAX / 2)
     }
 
     /// All was well.
@@ -51,10 +55,10 @@ mod tests {
     fn it_doubles_up_to_its_limit_and_begins_anew() {
         for seed in 0..200 {
             let mut backoff = Backoff::new(fastrand::Rng::with_seed(seed));
-            for most_ms in [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
+            for most_ms in [500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000] {
                 assert!(backoff.next() <= Duration::from_millis(most_ms));
             }
-            assert!((WAIT_MAX / 2..=WAIT_MAX).contains(&backoff.long()));
+            assert!((LONG_MAX / 2..=LONG_MAX).contains(&backoff.long()));
             backoff.reset();
             assert!(backoff.next() <= FIRST_MAX);
         }
