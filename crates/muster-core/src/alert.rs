@@ -4,6 +4,7 @@
 //! It is judged by the state, not by changes: whatever has changed it (an execution's end, an end that slid out of the window, a setting, a switch),
 //! what ought to be follows. [`next_look`] says when it may follow from nothing but time.
 
+pub mod clone;
 mod policy;
 pub mod pool;
 pub mod runner;

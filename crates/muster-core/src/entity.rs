@@ -18,7 +18,7 @@ pub use authority::{Authority, Generation};
 pub use checked::Checked;
 pub use connector::{Connector, ConnectorKey, Offer};
 pub use enrollment_token::EnrollmentToken;
-pub use evidence::{ErrorSeen, Evidence, LastRunner, PoolEvidence, RateEvidence, RunnerEvidence};
+pub use evidence::{CloneEvidence, ErrorSeen, Evidence, LastRunner, PoolEvidence, RateEvidence, RunnerEvidence};
 pub use execution::{Execution, Finished, Phase};
 pub use incident::{Cause, Channel, Closed, Closing, Delivery, DeliveryState, Incident, Notice, NoticeKind};
 pub use integration::{Alert, Collection, Completion, Definition, Integration, PerDataType, Trouble};

@@ -315,6 +315,10 @@ impl Index {
                 let runner = ledger.runner(*runner);
                 runner.and_then(|runner| alert::runner::next_look(runner, told, &self.policy))
             }
+            Cause::RunnerCloned { .. } => {
+                let told = self.alerts.open(&cause).map(|open| open.told);
+                told.map(|told| alert::clone::next_look(told, &self.policy))
+            }
         };
         self.alerts.look_at(cause, next);
     }

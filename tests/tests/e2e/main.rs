@@ -8,6 +8,7 @@ mod backup;
 mod bad_input;
 mod checks;
 mod clients;
+mod clones;
 mod competition;
 mod configuration;
 mod crashes;

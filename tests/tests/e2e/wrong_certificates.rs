@@ -195,7 +195,7 @@ fn by_openssl(folder: &Path, uri: &str, usage: &str, authority: Option<&Signer>)
 }
 
 /// Who has enrolled with this data folder.
-fn enrolled(folder: &Path) -> RunnerName {
+pub(crate) fn enrolled(folder: &Path) -> RunnerName {
     let text = fs::read(folder.join("identity.pem")).expect("it has enrolled");
     let certificate = pem::certificates(&text).expect("a certificate").remove(0);
     judge::says(&certificate).expect("it is a runner's").name
@@ -380,7 +380,7 @@ async fn a_runner_is_nobody_but_itself_and_an_operator_is_no_runner() {
     assert_eq!(reason(&refused.expect_err("refused")), "CERTIFICATE_MISMATCH");
 
     // An admin of all is no runner, and shows no certificate.
-    let hello_of_two = message(&enrolled(&two));
+    let hello_of_two = message(&enrolled(&two), 0);
     let mut runners = RunnerServiceClient::new(secure.operator());
     let refused = runners
         .check_in(tokio_stream::once(hello_of_two))
@@ -409,7 +409,8 @@ fn reason(status: &Status) -> String {
     info.map(|info| info.reason).unwrap_or_default()
 }
 
-fn message(name: &RunnerName) -> v1::RunnerMessage {
+/// The hello of this runner, by the process of this number; 0 for none that it says.
+pub(crate) fn message(name: &RunnerName, instance_id: u64) -> v1::RunnerMessage {
     let (pool, id) = (&name.pool, name.runner.0);
     let organization = pool.organization.as_ref().map(|own| format!("organizations/{own}"));
     let connector = v1::ConnectorSpecification {
@@ -437,6 +438,7 @@ fn message(name: &RunnerName) -> v1::RunnerMessage {
             version: "0.1.0".to_owned(),
             connectors: vec![connector],
             slots: 1,
+            instance_id,
             ..Default::default()
         })),
     }
@@ -444,7 +446,7 @@ fn message(name: &RunnerName) -> v1::RunnerMessage {
 
 /// With what the stream ends of whoever shows one certificate and says that they are another runner.
 async fn hello(channel: tonic::transport::Channel, name: &RunnerName) -> Status {
-    let hello = tokio_stream::StreamExt::chain(tokio_stream::once(message(name)), tokio_stream::pending());
+    let hello = tokio_stream::StreamExt::chain(tokio_stream::once(message(name, 0)), tokio_stream::pending());
     match RunnerServiceClient::new(channel).check_in(hello).await {
         Err(status) => status,
         Ok(stream) => stream.into_inner().message().await.expect_err("it is somebody else"),

@@ -1,5 +1,6 @@
 //! A notice to one recipient, in words. How it becomes a mail is next door, in `message`.
 
+mod clone;
 mod pool;
 mod rate;
 mod runner;
@@ -73,6 +74,7 @@ impl Letter {
                 Evidence::ErrorRate(rate) => rate::say(incident, notice, rate),
                 Evidence::PoolOffline(pool) => pool::say(incident, notice, pool),
                 Evidence::RunnerOutdated(runner) => runner::say(incident, notice, runner),
+                Evidence::RunnerCloned(runner) => clone::say(incident, notice, runner),
             },
         }
     }

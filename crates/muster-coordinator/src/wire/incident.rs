@@ -34,7 +34,9 @@ pub(crate) fn incident(incident: &Incident) -> v1::Incident {
     match &incident.cause {
         Cause::ErrorRate { integration } => told.integration = name::of_integration(organization, *integration),
         Cause::PoolOffline { pool, .. } => told.pool = pool.to_string(),
-        Cause::RunnerOutdated { runner } => told.runner = name::of_runner(organization, *runner),
+        Cause::RunnerOutdated { runner } | Cause::RunnerCloned { runner } => {
+            told.runner = name::of_runner(organization, *runner);
+        }
     }
     told
 }
@@ -45,6 +47,7 @@ pub(crate) fn cause(cause: &Cause) -> v1::IncidentCause {
         Cause::ErrorRate { .. } => v1::IncidentCause::ErrorRate,
         Cause::PoolOffline { .. } => v1::IncidentCause::PoolOffline,
         Cause::RunnerOutdated { .. } => v1::IncidentCause::RunnerOutdated,
+        Cause::RunnerCloned { .. } => v1::IncidentCause::RunnerCloned,
     }
 }
 
@@ -76,6 +79,8 @@ fn notice(incident: &Incident, notice: &Notice) -> v1::IncidentNotice {
         }
         Evidence::PoolOffline(pool) => told.pool = Some(standing(incident, pool)),
         Evidence::RunnerOutdated(runner) => told.runner = Some(version(runner)),
+        // What there is to say is its summary, and what to do.
+        Evidence::RunnerCloned(_) => {}
     }
     told
 }
@@ -99,6 +104,12 @@ fn summary(notice: &Notice, closed: Option<Closed>) -> String {
             format!("version {}, {} is expected", runner.version, runner.expected)
         }
         (Evidence::RunnerOutdated(runner), Some(_)) => format!("version {}", runner.version),
+        (Evidence::RunnerCloned(runner), _) => {
+            format!(
+                "its key is used at two places: locked, and no runner of `{}` any more",
+                runner.pool
+            )
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Incidents: whether one opens or closes, and what becomes of telling it.
 
+pub(in crate::decide) mod clone;
 pub mod deliver;
 pub mod forget;
 pub mod offline;

@@ -17,6 +17,8 @@ pub enum Evidence {
     PoolOffline(PoolEvidence),
     /// Which version a runner has.
     RunnerOutdated(RunnerEvidence),
+    /// Which runner is locked.
+    RunnerCloned(CloneEvidence),
 }
 
 impl Evidence {
@@ -27,6 +29,7 @@ impl Evidence {
             Self::ErrorRate(rate) => rate.display_name.as_str(),
             Self::PoolOffline(pool) => pool.pool.as_str(),
             Self::RunnerOutdated(runner) => runner.display_name.as_str(),
+            Self::RunnerCloned(runner) => runner.display_name.as_str(),
         }
     }
 
@@ -45,6 +48,11 @@ impl Evidence {
                     None => other,
                 })
             }
+            Self::RunnerCloned(_) => Some(
+                "find out who has the copy and remove its data folder, then enroll the machine that is to stay anew: `muster-runner enroll --again`, with a new \
+                 token. If nobody has copied it, think of what that machine could read as known to others"
+                    .to_owned(),
+            ),
             Self::RunnerOutdated(runner) => Some(format!(
                 "install release {} or a newer one on the host of `{}`, and restart the runner: it goes on with what it has",
                 runner.expected, runner.display_name
@@ -125,4 +133,15 @@ pub struct RunnerEvidence {
     pub expected: Release,
     /// When it checked in last.
     pub checked_in: Stamp,
+}
+
+/// Which runner is locked, since its key is used at two places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloneEvidence {
+    /// What people call it.
+    pub display_name: DisplayName,
+    /// Which pool it served.
+    pub pool: PoolName,
+    /// Since when it is locked.
+    pub locked: Stamp,
 }

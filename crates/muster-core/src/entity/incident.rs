@@ -30,6 +30,11 @@ pub enum Cause {
         /// Which.
         runner: RunnerId,
     },
+    /// The key of a runner is used at two places, and it is locked.
+    RunnerCloned {
+        /// Which.
+        runner: RunnerId,
+    },
 }
 
 impl Cause {
@@ -38,7 +43,7 @@ impl Cause {
     pub fn integration(&self) -> Option<IntegrationId> {
         match self {
             Self::ErrorRate { integration } => Some(*integration),
-            Self::PoolOffline { .. } | Self::RunnerOutdated { .. } => None,
+            Self::PoolOffline { .. } | Self::RunnerOutdated { .. } | Self::RunnerCloned { .. } => None,
         }
     }
 
@@ -65,7 +70,7 @@ pub enum Closing {
     Muted,
     /// No enabled integration relies on the pool any more.
     Unused,
-    /// The runner has not been there for long.
+    /// The runner has not been there for long, or was locked long ago.
     Gone,
 }
 

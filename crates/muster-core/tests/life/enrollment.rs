@@ -13,7 +13,7 @@ use muster_core::decide::identity::{IdentityCommand, IdentityRejection};
 use muster_core::decide::integration::create::Create;
 use muster_core::decide::session::check_in::{CheckIn, RETURNS_MAX};
 use muster_core::decide::{Answer, Command, Rejection};
-use muster_core::entity::{BarReason, Certificate, Profile};
+use muster_core::entity::{BarReason, Cause, Certificate, Closing, NoticeKind, Profile};
 use muster_core::time::Stamp;
 use muster_core::words::{
     ConnectorName, DisplayName, EnrollmentTokenId, ExecutionStatus, Fingerprint, OrganizationId, Pool, PoolName,
@@ -354,10 +354,30 @@ fn a_key_that_two_processes_use_in_turns_is_locked() {
     assert_eq!(returns, RETURNS_MAX - 1, "it is welcome until it is certain");
     let identity = model.state.everywhere().runner_identity(runner_id(0)).expect("known");
     assert_eq!(identity.barred.map(|barred| barred.why), Some(BarReason::Cloned));
+    // Its organization is told at once, and once.
+    let told = |model: &Model| {
+        let incidents: Vec<_> = model.state.ledger().incidents().cloned().collect();
+        assert_eq!(incidents.len(), 1, "{incidents:?}");
+        assert_eq!(incidents[0].cause, Cause::RunnerCloned { runner: runner_id(0) });
+        let kinds: Vec<NoticeKind> = incidents[0].notices.iter().map(|notice| notice.kind).collect();
+        (kinds, incidents[0].closed.map(|closed| closed.closing))
+    };
+    assert_eq!(told(&model), (vec![NoticeKind::Opened], None));
     let refused = check_in(&mut model, 1, "hq", 11);
     assert!(
         matches!(refused, Err(Rejection::Identity(IdentityRejection::Barred { .. }))),
         "{refused:?}"
+    );
+    // Nothing more is told of it a day later.
+    model.pass(24 * HOUR - Duration::from_secs(60));
+    model.tick();
+    assert_eq!(told(&model), (vec![NoticeKind::Opened], None));
+    model.restart();
+    model.pass(Duration::from_secs(120));
+    model.tick();
+    assert_eq!(
+        told(&model),
+        (vec![NoticeKind::Opened, NoticeKind::Closed], Some(Closing::Gone))
     );
     model.assert_replay();
 }

@@ -163,6 +163,7 @@ impl Spec {
                 must(runner.is_old_for_long(at), || format!("it is not: {runner:?}"))?;
                 "incident opened (runner)"
             }
+            Cause::RunnerCloned { .. } => return Err("nobody enrolls here".to_owned()),
         };
         self.check_staff_evidence(cause, evidence, at)?;
         must(are_operators(channels), || "others are to be told".to_owned())?;
@@ -294,6 +295,7 @@ impl Spec {
                 let runner = &self.runners[runner];
                 runner.old.is_none() || runner.is_gone(at)
             }
+            Cause::RunnerCloned { .. } => false,
         }
     }
 

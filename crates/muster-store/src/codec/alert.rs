@@ -165,7 +165,7 @@ pub(super) fn incident_id(id: IncidentId) -> Option<IdMessage> {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct CauseMessage {
-    #[prost(oneof = "CauseKind", tags = "1, 2, 3")]
+    #[prost(oneof = "CauseKind", tags = "1, 2, 3, 4")]
     kind: Option<CauseKind>,
 }
 
@@ -179,6 +179,9 @@ enum CauseKind {
     /// Which runner.
     #[prost(message, tag = "3")]
     RunnerOutdated(IdMessage),
+    /// Which runner.
+    #[prost(message, tag = "4")]
+    RunnerCloned(IdMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -198,6 +201,7 @@ impl From<&Cause> for CauseMessage {
                 pool: pool.to_string(),
             }),
             Cause::RunnerOutdated { runner } => CauseKind::RunnerOutdated(IdMessage::new(runner.0)),
+            Cause::RunnerCloned { runner } => CauseKind::RunnerCloned(IdMessage::new(runner.0)),
         };
         Self { kind: Some(kind) }
     }
@@ -216,6 +220,9 @@ impl TryFrom<CauseMessage> for Cause {
                 pool: judged(PoolName::new(&message.pool), "pool")?,
             }),
             CauseKind::RunnerOutdated(runner) => Ok(Self::RunnerOutdated {
+                runner: id(Some(runner), RunnerId, "runner")?,
+            }),
+            CauseKind::RunnerCloned(runner) => Ok(Self::RunnerCloned {
                 runner: id(Some(runner), RunnerId, "runner")?,
             }),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_core::entity::{ErrorSeen, Evidence, LastRunner, PoolEvidence, RateEvidence, RunnerEvidence};
+use muster_core::entity::{CloneEvidence, ErrorSeen, Evidence, LastRunner, PoolEvidence, RateEvidence, RunnerEvidence};
 use muster_core::health::Tally;
 use muster_core::time::Stamp;
 use muster_core::words::{DisplayName, ExecutionId, PoolName, Release, RunnerId};
@@ -11,7 +11,7 @@ use super::alert::percent;
 use super::word::{FailureMessage, IdMessage, data_type, id};
 use super::{CodecError, judged, required};
 
-/// Of an error rate, unless `pool` or `runner` is there: there was nothing else when this was first written.
+/// Of an error rate, unless `pool`, `runner` or `clone` is there: there was nothing else when this was first written.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct EvidenceMessage {
     #[prost(string, tag = "1")]
@@ -34,6 +34,8 @@ pub(super) struct EvidenceMessage {
     pool: Option<PoolEvidenceMessage>,
     #[prost(message, optional, tag = "9")]
     runner: Option<RunnerEvidenceMessage>,
+    #[prost(message, optional, tag = "10")]
+    clone: Option<CloneEvidenceMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -84,6 +86,16 @@ struct RunnerEvidenceMessage {
     checked_in_ms: u64,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+struct CloneEvidenceMessage {
+    #[prost(string, tag = "1")]
+    display_name: String,
+    #[prost(string, tag = "2")]
+    pool: String,
+    #[prost(uint64, tag = "3")]
+    locked_ms: u64,
+}
+
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(super) struct ReleaseMessage {
     #[prost(uint32, tag = "1")]
@@ -118,6 +130,10 @@ impl From<&Evidence> for EvidenceMessage {
                 runner: Some(runner.into()),
                 ..Self::default()
             },
+            Evidence::RunnerCloned(clone) => Self {
+                clone: Some(clone.into()),
+                ..Self::default()
+            },
         }
     }
 }
@@ -126,10 +142,11 @@ impl TryFrom<EvidenceMessage> for Evidence {
     type Error = CodecError;
 
     fn try_from(message: EvidenceMessage) -> Result<Self, CodecError> {
-        match (message.pool, message.runner) {
-            (Some(pool), _) => Ok(Self::PoolOffline(pool.try_into()?)),
-            (None, Some(runner)) => Ok(Self::RunnerOutdated(runner.try_into()?)),
-            (None, None) => {
+        match (message.pool, message.runner, message.clone) {
+            (Some(pool), _, _) => Ok(Self::PoolOffline(pool.try_into()?)),
+            (None, Some(runner), _) => Ok(Self::RunnerOutdated(runner.try_into()?)),
+            (None, None, Some(clone)) => Ok(Self::RunnerCloned(clone.try_into()?)),
+            (None, None, None) => {
                 let errors = message.errors.into_iter().map(|error| {
                     Ok(ErrorSeen {
                         data_type: data_type(&error.data_type)?,
@@ -172,6 +189,7 @@ impl From<&RateEvidence> for EvidenceMessage {
             errors: errors.collect(),
             pool: None,
             runner: None,
+            clone: None,
         }
     }
 }
@@ -233,6 +251,28 @@ impl TryFrom<RunnerEvidenceMessage> for RunnerEvidence {
             version: message.version.into(),
             expected: required(message.expected, "release")?.into(),
             checked_in: Stamp::from_millis(message.checked_in_ms),
+        })
+    }
+}
+
+impl From<&CloneEvidence> for CloneEvidenceMessage {
+    fn from(evidence: &CloneEvidence) -> Self {
+        Self {
+            display_name: evidence.display_name.to_string(),
+            pool: evidence.pool.to_string(),
+            locked_ms: evidence.locked.millis(),
+        }
+    }
+}
+
+impl TryFrom<CloneEvidenceMessage> for CloneEvidence {
+    type Error = CodecError;
+
+    fn try_from(message: CloneEvidenceMessage) -> Result<Self, CodecError> {
+        Ok(Self {
+            display_name: display_name(&message.display_name)?,
+            pool: pool_name(&message.pool)?,
+            locked: Stamp::from_millis(message.locked_ms),
         })
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn about(incident: &Incident) -> String {
     let called = incident.notices.last().map_or("", |notice| &notice.display_name);
     match incident.cause() {
         IncidentCause::PoolOffline => format!("pool {called}"),
-        IncidentCause::RunnerOutdated => format!("runner {called}"),
+        IncidentCause::RunnerOutdated | IncidentCause::RunnerCloned => format!("runner {called}"),
         IncidentCause::Unspecified | IncidentCause::ErrorRate => called.to_owned(),
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn say(incident: &Incident, notice: &Notice, evidence: &RunnerEvidenc
     figures.extend(span(incident, news));
     let runner = match incident.cause {
         Cause::RunnerOutdated { runner } => Some(runner),
-        Cause::ErrorRate { .. } | Cause::PoolOffline { .. } => None,
+        Cause::ErrorRate { .. } | Cause::PoolOffline { .. } | Cause::RunnerCloned { .. } => None,
     };
     let is_open = !matches!(news, News::Closed(_));
     Said {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use muster_core::entity::{
-    Cause, Closed, Closing, ErrorSeen, Evidence, Incident, LastRunner, Notice, NoticeKind, PoolEvidence, RateEvidence,
-    RunnerEvidence,
+    Cause, CloneEvidence, Closed, Closing, ErrorSeen, Evidence, Incident, LastRunner, Notice, NoticeKind, PoolEvidence,
+    RateEvidence, RunnerEvidence,
 };
 use muster_core::health::Tally;
 use muster_core::time::Stamp;
@@ -175,6 +175,26 @@ fn of_runner(kind: NoticeKind, version: &str, closing: Option<Closing>) -> Lette
         closing,
         Evidence::RunnerOutdated(evidence),
     )
+}
+
+#[test]
+fn the_mails_of_a_runner_whose_key_was_copied() {
+    let evidence = CloneEvidence {
+        display_name: DisplayName::new("rack-7").expect("a name"),
+        pool: PoolName::new("hq").expect("a name"),
+        locked: Stamp::from_millis(OPENED),
+    };
+    for (kind, closing) in [(NoticeKind::Opened, None), (NoticeKind::Closed, Some(Closing::Gone))] {
+        let ordinal = u32::from(kind != NoticeKind::Opened);
+        let letter = told(
+            incident(Cause::RunnerCloned { runner: RUNNER }),
+            (kind, ordinal),
+            Duration::from_secs(60 * 60 * u64::from(ordinal)),
+            closing,
+            Evidence::RunnerCloned(evidence.clone()),
+        );
+        insta::assert_snapshot!(written(&letterhead(None), &letter));
+    }
 }
 
 /// The mail as it goes over the wire.

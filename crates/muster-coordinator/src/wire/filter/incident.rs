@@ -12,10 +12,11 @@ use crate::wire::incident::{cause, delivery_state};
 /// All that there is, as an error tells it.
 const KNOWN: &[&str] = &["state", "cause", "integration", "deliveries", "open_time"];
 
-const CAUSES: [(&str, IncidentCause); 3] = [
+const CAUSES: [(&str, IncidentCause); 4] = [
     ("ERROR_RATE", IncidentCause::ErrorRate),
     ("POOL_OFFLINE", IncidentCause::PoolOffline),
     ("RUNNER_OUTDATED", IncidentCause::RunnerOutdated),
+    ("RUNNER_CLONED", IncidentCause::RunnerCloned),
 ];
 
 /// Which incidents are meant.

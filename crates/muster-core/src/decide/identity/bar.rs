@@ -2,7 +2,7 @@
 
 use super::{IdentityRejection, event};
 use crate::decide::session::{expel, lose};
-use crate::decide::{CloseReason, Decision};
+use crate::decide::{CloseReason, Decision, incident};
 use crate::entity::BarReason;
 use crate::event::IdentityEvent;
 use crate::state::State;
@@ -57,6 +57,10 @@ pub(in crate::decide) fn barred(
             };
             lose(state, execution, why, now, chance, &mut decision);
         }
+    }
+    match why {
+        BarReason::Cloned => incident::clone::open(state, runner, now, chance, &mut decision),
+        BarReason::Revoked => {}
     }
     expel(state, runner, what, close, &mut decision);
     decision

@@ -1,6 +1,6 @@
 //! It is time to look at what people may have to be told of.
 
-use crate::decide::incident::{pool, rate, runner};
+use crate::decide::incident::{clone, pool, rate, runner};
 use crate::decide::{Decision, Effect};
 use crate::entity::{Cause, Channel};
 use crate::event::Event;
@@ -24,6 +24,7 @@ impl Review {
             Cause::ErrorRate { integration } => rate::review(state, *integration, now, chance),
             Cause::PoolOffline { organization, pool } => pool::review(state, organization, pool, now),
             Cause::RunnerOutdated { runner } => runner::review(state, *runner, now, chance),
+            Cause::RunnerCloned { runner } => clone::review(state, *runner, now),
         }
     }
 }

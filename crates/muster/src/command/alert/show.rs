@@ -75,7 +75,7 @@ fn facts(incident: &Incident, paint: impl Fn(Tone, &str) -> String) -> Facts {
     let called = newest.map_or("", |notice| &notice.display_name);
     match incident.cause() {
         IncidentCause::PoolOffline => facts.add("pool", called),
-        IncidentCause::RunnerOutdated => {
+        IncidentCause::RunnerOutdated | IncidentCause::RunnerCloned => {
             facts.add("runner", called);
             facts.add("id", names::id(&incident.runner));
         }
