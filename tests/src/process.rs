@@ -69,8 +69,21 @@ impl Process {
     /// When it has ended.
     #[must_use]
     pub fn peak_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory that it has in RAM now, in bytes.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, figure: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(figure));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
         let kib: u64 = kib.and_then(|kib| kib.parse().ok()).expect("Linux tells it in KiB");
         kib * 1024

@@ -4,6 +4,8 @@
 //! Without this a connection that never says a word would stay for ever, and one call that hangs, such as an upload whose runner has stopped,
 //! would hold up the shutdown until the process is left to die with an error.
 
+mod standing;
+
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -11,6 +13,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::caller::RunnerCaller;
+use crate::limits::Limits;
+use crate::tls::Place;
 use muster_identity::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -20,11 +24,14 @@ use tokio_util::either::Either;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
+pub(crate) use standing::{Answer, Standing};
+
 /// How long a client may take to say its first word: one that speaks the protocol does so at once.
 const FIRST_WORD_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long a client may take nothing of what is written: its system's buffers are full by then, and it does not read.
-const TAKES_WITHIN: Duration = Duration::from_secs(60);
+/// How long a client may take nothing of what is written, since its system's buffers are full and it does not read; or of an answer, since it lets no more of
+/// that come.
+const TAKES_WITHIN: Duration = Duration::from_secs(30);
 
 /// How bytes come and go.
 type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
@@ -39,8 +46,42 @@ pub(crate) struct Connection {
     /// When the client must have taken something; `None` while nothing waits for it.
     stalled: Option<Pin<Box<Sleep>>>,
     takes_within: Duration,
+    standing: Standing,
+    /// How much of a stranger is read; `None` once somebody is known, or where nobody is asked.
+    strange: Option<Box<Strange>>,
+    /// When it is looked next how it stands; `None` while that cannot become bad.
+    look: Option<Pin<Box<Sleep>>>,
     scissors: Scissors,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// What a stranger has said.
+struct Strange {
+    address: IpAddr,
+    limits: Limits,
+    /// What was read and is not counted yet.
+    bytes: u32,
+    /// When more is read; `None`: now.
+    more: Option<Pin<Box<Sleep>>>,
+}
+
+impl Strange {
+    /// Waits until more may be read.
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if let Some(more) = &mut self.more {
+                std::task::ready!(more.as_mut().poll(context));
+                self.more = None;
+            }
+            if self.bytes == 0 {
+                return Poll::Ready(());
+            }
+            match self.limits.strange_bytes(self.address, self.bytes) {
+                Ok(()) => self.bytes = 0,
+                Err(wait) => self.more = Some(Box::pin(tokio::time::sleep(wait.time))),
+            }
+        }
+    }
 }
 
 /// What cuts one connection.
@@ -57,17 +98,40 @@ impl Scissors {
 impl Connection {
     /// A connection that was just accepted, without TLS. It is cut when `all` is cancelled, with all others.
     pub(crate) fn new(stream: TcpStream, all: &CancellationToken) -> Self {
-        Self::over(Either::Left(stream), None, all)
+        Self::over(Either::Left(stream), None, (Standing::default(), None), all)
     }
 
-    /// The same after a handshake.
-    pub(crate) fn protected(stream: TlsStream<TcpStream>, all: &CancellationToken) -> Self {
+    /// The same after a handshake, which had this place.
+    pub(crate) fn protected(
+        stream: TlsStream<TcpStream>,
+        (address, place): (IpAddr, Place),
+        limits: &Limits,
+        all: &CancellationToken,
+    ) -> Self {
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = shown.map(|certificate| certificate.clone().into_owned());
-        Self::over(Either::Right(Box::new(stream)), certificate, all)
+        let standing = match &certificate {
+            Some(_) => (Standing::default(), None),
+            None => {
+                let limits = limits.clone();
+                let strange = Box::new(Strange {
+                    address,
+                    limits,
+                    bytes: 0,
+                    more: None,
+                });
+                (Standing::strange(place), Some(strange))
+            }
+        };
+        Self::over(Either::Right(Box::new(stream)), certificate, standing, all)
     }
 
-    fn over(stream: Transport, certificate: Option<CertificateDer<'static>>, all: &CancellationToken) -> Self {
+    fn over(
+        stream: Transport,
+        certificate: Option<CertificateDer<'static>>,
+        (standing, strange): (Standing, Option<Box<Strange>>),
+        all: &CancellationToken,
+    ) -> Self {
         let own = all.child_token();
         Self {
             stream,
@@ -75,6 +139,9 @@ impl Connection {
             overdue: Some(Box::pin(tokio::time::sleep(FIRST_WORD_WITHIN))),
             stalled: None,
             takes_within: TAKES_WITHIN,
+            standing,
+            strange,
+            look: None,
             scissors: Scissors(own.clone()),
             cut: Box::pin(own.cancelled_owned()),
         }
@@ -106,7 +173,28 @@ impl Connection {
             let why = "the client does not take what it has asked for";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
         }
-        Poll::Pending
+        match self.look(context) {
+            Some(why) => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why))),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Why it is to end for how it stands. It is looked at now and then: not each time that something is answered.
+    fn look(&mut self, context: &mut Context<'_>) -> Option<&'static str> {
+        loop {
+            let Some(look) = &mut self.look else {
+                let next = self.standing.fault_at(self.takes_within)?;
+                self.look = Some(Box::pin(tokio::time::sleep_until(next.into())));
+                continue;
+            };
+            if look.as_mut().poll(context).is_pending() {
+                return None;
+            }
+            self.look = None;
+            if let Some(why) = self.standing.fault(self.takes_within) {
+                return Some(why);
+            }
+        }
     }
 
     fn or_wait<T>(&mut self, polled: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -132,9 +220,22 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.strange.is_some() && !self.standing.is_strange() {
+            self.strange = None;
+        }
+        if let Some(strange) = &mut self.strange
+            && strange.poll_more(context).is_pending()
+        {
+            return self.wait(context);
+        }
+        let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if polled.is_ready() {
             self.overdue = None;
+        }
+        if let Some(strange) = &mut self.strange {
+            let read = buffer.filled().len() - before;
+            strange.bytes = strange.bytes.saturating_add(u32::try_from(read).unwrap_or(u32::MAX));
         }
         self.or_wait(polled, context)
     }
@@ -177,6 +278,8 @@ pub(crate) struct ConnectInfo {
     pub(crate) peer: Option<IpAddr>,
     /// What cuts it.
     pub(crate) scissors: Scissors,
+    /// How it stands.
+    pub(crate) standing: Standing,
     /// The certificate that the client has shown, which was good then; `None` when it has shown none.
     pub(crate) certificate: Option<CertificateDer<'static>>,
 }
@@ -199,6 +302,7 @@ impl Connected for Connection {
         ConnectInfo {
             peer: self.tcp().peer_addr().ok().map(|peer| peer.ip()),
             scissors: self.scissors.clone(),
+            standing: self.standing.clone(),
             certificate: self.certificate.clone(),
         }
     }
@@ -259,6 +363,22 @@ mod tests {
         let bytes = vec![0; 64 << 20];
         let written = timeout(2 * FIRST_WORD_WITHIN, connection.write_all(&bytes)).await;
         let error = written.expect("it waits for ever").expect_err("nobody reads");
+        assert_eq!(error.to_string(), "the client does not take what it has asked for");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_of_an_answer_is_not_waited_for() {
+        let (mut client, mut connection) = connected(&CancellationToken::new()).await;
+        client.write_u8(7).await.expect("written");
+        reads(&mut connection).await.expect("it has come");
+        connection.takes_within = Duration::from_millis(50);
+        let taken = connection.standing.answer(());
+        // It is looked at while this one waits, and is over before it has to be.
+        assert!(timeout(Duration::from_millis(10), connection.read_u8()).await.is_err());
+        drop(taken);
+        assert!(timeout(Duration::from_millis(100), connection.read_u8()).await.is_err());
+        let _untaken = connection.standing.answer(());
+        let error = reads(&mut connection).await.expect_err("it waits");
         assert_eq!(error.to_string(), "the client does not take what it has asked for");
     }
 

@@ -36,6 +36,8 @@ pub struct Rates {
     pub requests: Rate,
     /// Calls of an address that show no credential, or a wrong one.
     pub failures: Rate,
+    /// Bytes that an address says on connections on which nobody is known.
+    pub strange_bytes: Rate,
     /// Check-ins of a runner.
     pub check_ins: Rate,
     /// What a runner says on its stream: each report and each log line is one, and a message is one at least.
@@ -61,6 +63,12 @@ impl Default for Rates {
             failures: Rate {
                 per_second: 1,
                 burst: 20,
+            },
+            // Whoever enrolls says less than a KiB, and so does who shows a token with a first call: 2,000 do so at once, and hundreds a second. Frames that
+            // are small and ask for an answer, such as pings, take a few percent of a core at this rate.
+            strange_bytes: Rate {
+                per_second: 256 * 1024,
+                burst: 2 * 1024 * 1024,
             },
             // A runner backs off between check-ins, and has a new stream once an hour; a service manager that restarts a crashing one does so about
             // once a second. The burst is for somebody who tries out a configuration.
@@ -89,6 +97,7 @@ struct Inner {
     connections: Buckets<Peer>,
     requests: Buckets<Peer>,
     failures: Buckets<Peer>,
+    strange_bytes: Buckets<Peer>,
     check_ins: Buckets<RunnerId>,
     said: Buckets<RunnerId>,
     uploads: Buckets<OrganizationId>,
@@ -103,6 +112,7 @@ impl Limits {
                 connections: Buckets::new(rates.connections),
                 requests: Buckets::new(rates.requests),
                 failures: Buckets::new(rates.failures),
+                strange_bytes: Buckets::new(rates.strange_bytes),
                 check_ins: Buckets::new(rates.check_ins),
                 said: Buckets::new(rates.said),
                 // Each organization has a rate of its own.
@@ -174,6 +184,20 @@ impl Limits {
                 wait: wait.time.max(WAIT_LEAST),
             }
         })
+    }
+
+    /// Lets more be read of a connection of this address on which nobody is known, or says when that may be.
+    ///
+    /// # Errors
+    /// [`Wait`].
+    pub(crate) fn strange_bytes(&self, address: IpAddr, bytes: u32) -> Result<(), Wait> {
+        let taken = self.inner.strange_bytes.take(Peer::of(address), bytes, Instant::now());
+        if let Err(wait) = &taken
+            && let Some(slowed) = wait.to_tell
+        {
+            tracing::warn!(%address, slowed, "one address says too much without saying who it is: it is read more slowly");
+        }
+        taken
     }
 
     /// Lets a runner check in, or refuses it.

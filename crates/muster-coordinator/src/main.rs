@@ -7,6 +7,7 @@ use muster_coordinator::access::bootstrap::BootstrapError;
 use muster_coordinator::{Coordinator, CoordinatorError, Settings};
 use muster_process::{ConfigError, Exit, Process, Tasks, config, run, telemetry};
 use muster_store::StoreError;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,6 +42,7 @@ fn main() -> Exit {
         Err(exit) => return exit,
     };
     keep_pages_small();
+    take_all_files();
     telemetry::redact_by(muster_coordinator::access::text::redact);
     let process = Process {
         telemetry: configured.telemetry.clone(),
@@ -74,6 +76,19 @@ fn explained(error: CoordinatorError) -> Box<dyn Error + Send + Sync> {
     } else {
         error.into()
     }
+}
+
+/// Has as many files open at a time as the system lets this process have: each connection is one, and many systems give 1,024 to whoever does not ask for more.
+/// Where the system refuses, fewer connections are accepted.
+fn take_all_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    );
 }
 
 /// Has the system give memory in small pages. With huge ones each idle runner takes half as much again: its buffers lie far apart, and a huge page is

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt as _};
 use muster_failpoint::failpoint;
@@ -61,6 +61,12 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(5 * 60);
 
 /// How many connections may wait to be accepted: runners come in crowds when a coordinator has started anew.
 const BACKLOG: u32 = 1024;
+
+/// How long nobody is accepted when the system has refused to: it has no files left for connections, and asking at once would only be refused again.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// How often the log says so.
+const TELL_REFUSED_EVERY: Duration = Duration::from_secs(10);
 
 /// The name under which `grpc.health.v1` tells whether history is what was put into it.
 const HISTORY: &str = "muster.history";
@@ -380,17 +386,45 @@ fn connections(
     metrics: Metrics,
 ) -> impl Stream<Item = io::Result<Connection>> + use<> {
     let cut = cut.clone();
-    let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let accepted = paced(TcpIncoming::from(listener).with_nodelay(Some(true)));
+    let coming = limits.clone();
     let kept = accepted.filter(move |accepted| {
-        let stays = accepted.as_ref().map_or(true, |stream| may_stay(stream, &limits));
+        let stays = accepted.as_ref().map_or(true, |stream| may_stay(stream, &coming));
         std::future::ready(stays)
     });
     match acceptor {
-        Some(acceptor) => handshakes(kept, acceptor, cut, tasks.clone(), metrics).left_stream(),
+        Some(acceptor) => handshakes(kept, acceptor, cut, tasks.clone(), (metrics, limits)).left_stream(),
         None => kept
             .map(move |accepted| Ok(Connection::new(accepted?, &cut)))
             .right_stream(),
     }
+}
+
+/// The same connections; with a pause when the system accepts none.
+fn paced(
+    accepted: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
+) -> impl Stream<Item = io::Result<TcpStream>> + Send + 'static {
+    let mut told: Option<Instant> = None;
+    accepted.then(move |accepted| {
+        let pause = match &accepted {
+            // Of one connection, which has gone before it was accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
+            Err(error) => {
+                if told.is_none_or(|told| told.elapsed() >= TELL_REFUSED_EVERY) {
+                    told = Some(Instant::now());
+                    tracing::error!(%error, "connections cannot be accepted: give the coordinator more files (`ulimit -n`)");
+                }
+                Some(ACCEPT_AGAIN_AFTER)
+            }
+            Ok(_) => None,
+        };
+        async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            accepted
+        }
+    })
 }
 
 /// How the listener speaks TLS, with a certificate that is kept good.

@@ -15,6 +15,7 @@ use crate::identity::Registrar;
 
 pub(crate) use certificate::{ServerCertificate, TlsError};
 pub(crate) use handshake::{Shaken, handshakes};
+pub(crate) use places::Place;
 
 /// How handshakes are made. Clients may show a certificate: runners do, operators come with tokens. One that is shown is judged, and one that is not good
 /// ends the handshake. The list of authorities that a server may send with its question is empty: it would name all organizations.

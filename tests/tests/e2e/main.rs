@@ -21,6 +21,7 @@ mod failing_disk;
 mod far;
 mod first_hour;
 mod full_disk;
+mod hostile;
 mod http;
 mod inherited;
 mod kills;

@@ -17,7 +17,7 @@ use super::{Used, refused};
 use crate::audit::Refusals;
 use crate::caller::{Call, Caller, TokenCaller};
 use crate::clock;
-use crate::connection::ConnectInfo;
+use crate::connection::{Answer, ConnectInfo, Standing};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::status::ServiceError;
@@ -244,14 +244,14 @@ pub struct Guarded<S> {
     door: Door,
 }
 
-type Answering<B, E> = Pin<Box<dyn Future<Output = Result<http::Response<GuardedBody<B>>, E>> + Send>>;
+type Answering<B, E> = Pin<Box<dyn Future<Output = Result<http::Response<GuardedBody<Answer<B>>>, E>> + Send>>;
 
 impl<S, A, B> Service<http::Request<A>> for Guarded<S>
 where
     S: Service<http::Request<A>, Response = http::Response<B>, Future: Send + 'static, Error: Send + 'static>,
     B: Default + Send + 'static,
 {
-    type Response = http::Response<GuardedBody<B>>;
+    type Response = http::Response<GuardedBody<Answer<B>>>;
     type Error = S::Error;
     type Future = Answering<B, S::Error>;
 
@@ -269,6 +269,12 @@ where
         };
         // What it was shown is for the door alone.
         request.headers_mut().remove(http::header::AUTHORIZATION);
+        let connection = request.extensions().get::<ConnectInfo>();
+        let standing = connection.map_or_else(Standing::default, |connection| connection.standing.clone());
+        match entered.as_ref().map(|entered| &entered.call.caller) {
+            Some(Caller::Token(_)) => standing.note_known(),
+            Some(Caller::Anonymous | Caller::Runner(_) | Caller::Local) | None => standing.note_call(),
+        }
         let mut stay = Stay::Free;
         let mut followed = None;
         if let Some(Entered { call, by, audited }) = entered {
@@ -287,7 +293,10 @@ where
             {
                 refusals.keep_ended(&call, &status).await;
             }
-            Ok(answer.map(|body| GuardedBody { body, begun, stay }))
+            Ok(answer.map(|body| {
+                let body = standing.answer(body);
+                GuardedBody { body, begun, stay }
+            }))
         })
     }
 }

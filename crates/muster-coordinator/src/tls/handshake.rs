@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::places::Places;
 use crate::connection::Connection;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 /// How long a handshake may take.
@@ -57,7 +58,7 @@ pub(crate) fn handshakes(
     acceptor: TlsAcceptor,
     cut: CancellationToken,
     tasks: Tasks,
-    metrics: Metrics,
+    (metrics, limits): (Metrics, Limits),
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (done, connections) = mpsc::channel(DONE_MAX);
     let stop = tasks.token();
@@ -94,16 +95,18 @@ pub(crate) fn handshakes(
                     continue;
                 }
             };
-            let (acceptor, cut, done, metrics) = (acceptor.clone(), cut.clone(), done.clone(), metrics.clone());
+            let (acceptor, cut, done) = (acceptor.clone(), cut.clone(), done.clone());
+            let (metrics, limits) = (metrics.clone(), limits.clone());
             drop(own.spawn("handshake", async move {
                 let shaken = cut.run_until_cancelled(shake(stream, address, &acceptor)).await;
-                drop(place);
                 // Without an end the coordinator stops.
                 let Some(shaken) = shaken else { return };
                 metrics.count_handshake(shaken.as_ref().err().copied().unwrap_or(Shaken::Well));
                 if let Ok(stream) = shaken {
                     // The server may have stopped.
-                    let _ = done.send(Ok(Connection::protected(*stream, &cut))).await;
+                    let _ = done
+                        .send(Ok(Connection::protected(*stream, (address, place), &limits, &cut)))
+                        .await;
                 }
             }));
         }

@@ -1,4 +1,5 @@
-//! How many handshakes are under way: in all, and of one address. Whoever is slow at it, or never goes on, must not take the places of all others.
+//! How many handshakes are under way: in all, and of one address. Whoever is slow at it, or never goes on, must not take the places of all others. And how
+//! many connections there are after it on which nobody has shown who they are: those keep their places.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits::Peer;
 
-/// How many may be under way. Each takes some 10 KiB, and an honest one a few milliseconds.
+/// How many may be under way. Each takes some 10 KiB, a connection after it some 50 KiB, and an honest one a few milliseconds.
 const PLACES_MAX: usize = 8_192;
 
 /// An address may have as many under way as this times those that are free: one alone has up to three quarters of all, so that 5,000 runners behind one come
@@ -37,7 +38,7 @@ struct Own {
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     places: Places,
     peer: Peer,
 }
