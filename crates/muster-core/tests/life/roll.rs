@@ -36,10 +36,10 @@ impl Roll {
                     self.note_alone(before, now);
                 }
                 self.left.remove(runner);
-                if !profile.version.starts_with("2.0.") {
-                    self.old.remove(runner);
-                } else {
+                if ["1.9.", "2.0."].iter().any(|old| profile.version.starts_with(old)) {
                     self.old.entry(*runner).or_insert(now.stamp);
+                } else {
+                    self.old.remove(runner);
                 }
             }
             Event::RunnerLeft { runner, last_heard } => {
