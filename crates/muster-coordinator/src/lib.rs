@@ -9,6 +9,8 @@ mod clock;
 pub mod command;
 mod connection;
 pub mod disks;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod identity;
 mod kept;

@@ -45,6 +45,8 @@
 mod error;
 mod files;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod kept;
 mod line;
 mod live;

@@ -15,6 +15,8 @@ mod codec;
 mod error;
 mod finished;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod history;
 pub mod journal;
 pub mod log_lines;

@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../tests/decoders/each.rs"]
+mod each;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| { each::page_token(bytes); });
