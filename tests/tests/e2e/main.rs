@@ -3,6 +3,7 @@
 mod absence;
 mod alerts;
 mod api_page;
+mod audit;
 mod authorities;
 mod backup;
 mod bad_input;
