@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use muster_core::entity::{
-    Alert, Cause, Channel, Checked, Closed, Closing, Collection, Completion, Connector, ConnectorKey, Definition,
-    Delivery, DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, LastRunner, Notice,
-    NoticeKind, Offer, Organization, OrganizationState, Outdated, PerDataType, Phase, PoolEvidence, Profile,
+    Alert, Cause, Channel, Checked, CloneEvidence, Closed, Closing, Collection, Completion, Connector, ConnectorKey,
+    Definition, Delivery, DeliveryState, ErrorSeen, Evidence, Execution, Finished, Incident, Integration, LastRunner,
+    Notice, NoticeKind, Offer, Organization, OrganizationState, Outdated, PerDataType, Phase, PoolEvidence, Profile,
     RateEvidence, Runner, RunnerEvidence, Trouble,
 };
 use muster_core::event::{Event, OrganizationChange, Recorded};
@@ -31,6 +31,8 @@ pub(crate) const INTEGRATION: IntegrationId = IntegrationId(0x0193_0000_0000_700
 const INCIDENT: IncidentId = IncidentId(0x0193_0000_0000_7000_8000_0000_0000_00CC);
 const POOL_INCIDENT: IncidentId = IncidentId(0x0193_0000_0000_7000_8000_0000_0000_00CD);
 const RUNNER_INCIDENT: IncidentId = IncidentId(0x0193_0000_0000_7000_8000_0000_0000_00CE);
+
+const CLONE_INCIDENT: IncidentId = IncidentId(0x0193_0000_0000_7000_8000_0000_0000_00CF);
 
 const RELEASE: Release = Release { major: 0, minor: 2 };
 
@@ -169,6 +171,14 @@ fn runner_evidence() -> Evidence {
         version: "0.1.0".into(),
         expected: RELEASE,
         checked_in: at(6),
+    })
+}
+
+fn clone_evidence() -> Evidence {
+    Evidence::RunnerCloned(CloneEvidence {
+        display_name: "runner one".parse().unwrap(),
+        pool: "hq".parse().unwrap(),
+        locked: at(7),
     })
 }
 
@@ -454,6 +464,13 @@ pub(crate) fn events() -> Vec<Recorded> {
         },
         Event::IncidentForgotten {
             incident: RUNNER_INCIDENT,
+        },
+        Event::IncidentOpened {
+            incident: CLONE_INCIDENT,
+            organization: "acme".parse().unwrap(),
+            cause: Cause::RunnerCloned { runner: RUNNER },
+            evidence: clone_evidence(),
+            channels: Vec::new(),
         },
         Event::IntegrationDisabled {
             integration: integration(1),
