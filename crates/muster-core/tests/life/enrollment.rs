@@ -356,7 +356,7 @@ fn a_key_that_two_processes_use_in_turns_is_locked() {
     assert_eq!(identity.barred.map(|barred| barred.why), Some(BarReason::Cloned));
     // Its organization is told at once, and once.
     let told = |model: &Model| {
-        let incidents: Vec<_> = model.state.ledger().incidents().cloned().collect();
+        let incidents: Vec<_> = model.state.everywhere().incidents().cloned().collect();
         assert_eq!(incidents.len(), 1, "{incidents:?}");
         assert_eq!(incidents[0].cause, Cause::RunnerCloned { runner: runner_id(0) });
         let kinds: Vec<NoticeKind> = incidents[0].notices.iter().map(|notice| notice.kind).collect();
