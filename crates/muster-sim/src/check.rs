@@ -184,6 +184,13 @@ impl World {
         }
     }
 
+    /// The coordinator stands still: what its end of a stream has heard a moment ago may be on its way to the shard, which looks at leases first when it goes
+    /// on.
+    pub(crate) fn forget_just_heard(&mut self) {
+        let now = self.now;
+        self.heard.retain(|_, at| now - *at > HEARD_SLACK_MS);
+    }
+
     /// The state after a turn.
     pub(crate) fn check_state(&mut self) {
         let Some(coordinator) = &self.coordinator else { return };
