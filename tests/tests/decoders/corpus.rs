@@ -37,9 +37,9 @@ pub fn make() {
         (
             "filter",
             "nested",
-            "-(connector:ldap (pool = hq OR pool != \"a b\")) failure.category = PERMISSION",
+            "-(connector = ldap (pool = hq OR pool != \"a b\")) category = PERMISSION",
         ),
-        ("filter", "runners", "state = ONLINE AND version = \"0.1.0\""),
+        ("filter", "runners", "online = true AND version = \"0.1.0\""),
         (
             "page_token",
             "foreign",
