@@ -3,7 +3,7 @@
 //! A note is an event beside those that the call has led to, in the same batch: an answer that anybody got has its note. It changes no entity. The
 //! store carries notes from the journal into a log for each organization, where each entry is chained to the one before it.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use smol_str::SmolStr;
 

@@ -61,7 +61,6 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("tallies-part", "a part of history's tallies is written"),
     ("tallies-unmarked", "all of them are written, and the mark is not"),
     ("tallies-marked", "the mark is written, and not flushed"),
-    ("audit-carried", "notes are in their audit log, and not flushed"),
     ("records-write", "some records are about to be written"),
     ("records-sum", "they are written, and the copy of their sum is not"),
     (
@@ -129,6 +128,7 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ),
     // Enrollment.
     ("enrolled", "a runner has enrolled, and its answer is not sent"),
+    ("audit-carried", "notes are in their audit log, and not flushed"),
 ];
 
 /// The place of a name among [`FAILPOINTS`].

@@ -113,6 +113,7 @@ smtp_tls = \"starttls\"           # default
 operators_reminder = \"24h\"      # default
 pool_offline_after = \"5m\"       # default
 runner_outdated_after = \"24h\"   # default
+#runner_version_min             # default
 stop_within = \"40s\"             # --stop-within
 log = \"info\"                    # default
 log_format = \"auto\"             # default

@@ -130,7 +130,8 @@ pub(super) const RUNNER: &[Death] = &[
     killed("(a runner killed at any moment)", When::AnyMoment),
 ];
 
-/// Those to which one only comes that has mails to send, or lets runners enroll: `alerts/kills.rs` and `enrollment.rs` have one die there.
+/// Those to which one only comes that has mails to send, lets runners enroll, or writes audit logs: `alerts/kills.rs`, `enrollment.rs` and `audit.rs` have one
+/// die there.
 const ELSEWHERE: &[&str] = &["mail", "mailed", "enrolled", "audit-carried"];
 
 #[test]
