@@ -1,8 +1,8 @@
 //! The codec as a function of any bytes, for whoever looks for bytes that it cannot bear.
 
-use muster_core::words::{ExecutionId, IntegrationId};
+use muster_core::words::{ExecutionId, IntegrationId, Sequence};
 
-use crate::codec::{event, history, log_line, record};
+use crate::codec::{audit, event, history, log_line, record};
 
 /// Decodes bytes as one of the stored values, which the first byte chooses, and returns whether they are one. What can be decoded must be the same after it was written and read again.
 ///
@@ -35,6 +35,11 @@ pub fn stored(bytes: &[u8]) -> bool {
                 return false;
             };
             assert_eq!(log_line::decode(&log_line::encode(&line)).expect(SAME), line);
+        }
+        &u8::MAX => {
+            let decode = |bytes| audit::decode(None, 1, Sequence(1), bytes);
+            let Ok(entry) = decode(bytes) else { return false };
+            assert_eq!(decode(&audit::encode(&entry)).expect(SAME), entry);
         }
         kind => {
             let kind = kind - 3;
