@@ -1,7 +1,5 @@
 //! By what a client knows the coordinator, and by what it shows who it is: the client's end of TLS.
 
-mod exact;
-
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -64,8 +62,8 @@ impl Trust {
     pub fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, IdentityError> {
         Ok(match self {
             Self::Authorities(authorities) => by_authorities(authorities)?,
-            Self::Pin(pin) => Arc::new(ByPin(*pin)),
-            Self::Certificate(certificate) => Arc::new(exact::ByCertificate(certificate.clone())),
+            Self::Pin(pin) => Arc::new(Only::Pin(*pin)),
+            Self::Certificate(certificate) => Arc::new(Only::Certificate(certificate.clone())),
         })
     }
 }
@@ -131,11 +129,16 @@ fn by_authorities(authorities: &[CertificateDer<'static>]) -> Result<Arc<WebPkiS
         .map_err(|error| Error::General(error.to_string()))
 }
 
-/// Trusts what comes from the authority with this fingerprint.
+/// What is trusted beside lists of authorities. That the other end has the certificate's key is verified for each of them alike.
 #[derive(Debug)]
-struct ByPin(Fingerprint);
+enum Only {
+    /// What comes from the authority with this fingerprint.
+    Pin(Fingerprint),
+    /// This certificate, whoever has signed it and for whatever name.
+    Certificate(CertificateDer<'static>),
+}
 
-impl ServerCertVerifier for ByPin {
+impl ServerCertVerifier for Only {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -144,10 +147,16 @@ impl ServerCertVerifier for ByPin {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let pinned = intermediates.iter().find(|one| fingerprint(one).matches(&self.0));
-        let pinned = pinned.ok_or(CertificateError::UnknownIssuer)?;
-        let verifier = by_authorities(&[pinned.clone().into_owned()])?;
-        verifier.verify_server_cert(end_entity, &[], server_name, ocsp_response, now)
+        match self {
+            Self::Pin(pin) => {
+                let pinned = intermediates.iter().find(|one| fingerprint(one).matches(pin));
+                let pinned = pinned.ok_or(CertificateError::UnknownIssuer)?;
+                let verifier = by_authorities(&[pinned.clone().into_owned()])?;
+                verifier.verify_server_cert(end_entity, &[], server_name, ocsp_response, now)
+            }
+            Self::Certificate(known) if end_entity == known => Ok(ServerCertVerified::assertion()),
+            Self::Certificate(_) => Err(CertificateError::UnknownIssuer.into()),
+        }
     }
 
     fn verify_tls12_signature(
