@@ -150,15 +150,14 @@ async fn publish(
     let name = name::of_execution(&destination.organization, destination.integration, execution);
     // Of the highest level, so that the name is there whatever is filtered.
     let span = tracing::error_span!("publication", execution = name);
-    let landed = land(shard, landing, execution, &destination, &staged).instrument(span);
-    landed.await?;
-    kept.add(landing, &destination).await;
-    Ok(())
+    land(shard, (landing, kept), execution, &destination, &staged)
+        .instrument(span)
+        .await
 }
 
 async fn land(
     shard: &ShardHandle,
-    landing: &Landing,
+    (landing, kept): (&Landing, &Kept),
     execution: ExecutionId,
     destination: &Destination,
     staged: &Staged,
@@ -167,6 +166,7 @@ async fn land(
     let command = match landing.publish(destination, staged).await {
         Ok(published) => {
             failpoint!("published");
+            kept.add(landing, destination).await;
             let counts = published.counts;
             let message = format!(
                 "{} records ({} bytes) have landed: {}",
