@@ -223,7 +223,10 @@ impl Client {
     /// # Errors
     /// As above.
     pub async fn integration(&self, name: &str) -> Result<v1::Integration, Status> {
-        let request = v1::GetIntegrationRequest { name: name.to_owned() };
+        let request = v1::GetIntegrationRequest {
+            name: name.to_owned(),
+            ..Default::default()
+        };
         Ok(self.integrations().get_integration(request).await?.into_inner())
     }
 

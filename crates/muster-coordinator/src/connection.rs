@@ -285,6 +285,16 @@ pub(crate) struct ConnectInfo {
 }
 
 impl ConnectInfo {
+    /// That of a call from this process itself, made for somebody at this address: there is no connection that could be cut or stand badly.
+    pub(crate) fn within(address: IpAddr) -> Self {
+        Self {
+            peer: Some(address),
+            scissors: Scissors(CancellationToken::new()),
+            standing: Standing::default(),
+            certificate: None,
+        }
+    }
+
     /// The runner that the certificate names, which the handshake has judged; `None` when none was shown. Whether it is still good is for each call to judge.
     pub(crate) fn runner(&self) -> Option<RunnerCaller> {
         let said = muster_identity::judge::says(self.certificate.as_ref()?).ok()?;

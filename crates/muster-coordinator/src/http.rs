@@ -1,4 +1,4 @@
-//! The HTTP listener: `/metrics`, `/healthz`, `/readyz`. A door for hostile peers as the other one: what it takes from one of them, and for how long, is
+//! The HTTP listener: the web page, `/metrics`, `/healthz`, `/readyz`. A door for hostile peers as the other one: what it takes from one of them, and for how long, is
 //! bounded, and nothing of that is taken from gRPC.
 
 mod answers;
@@ -21,8 +21,8 @@ use crate::limits::{Limits, Rate, Rates};
 
 pub(crate) use answers::{Stage, routes};
 
-/// How many connections there may be: some browsers with a few each, scrapers and probes. Beyond it new ones are closed.
-const CONNECTIONS_MAX: usize = 512;
+/// How many connections there may be: a page that is open holds one, and fetches by a few more. Beyond it new ones are closed.
+const CONNECTIONS_MAX: usize = 4_096;
 
 /// How long the head of a request may take, from the moment at which the connection could take one.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);

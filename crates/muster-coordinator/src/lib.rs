@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod http;
 mod identity;
 mod kept;
+mod kept_key;
 mod landed;
 pub mod limits;
 mod mail;
@@ -28,6 +29,7 @@ pub mod settings;
 mod status;
 mod stuck;
 mod tls;
+mod web;
 mod wire;
 
 /// The landing, as the coordinator opens it.

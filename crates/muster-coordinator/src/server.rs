@@ -37,7 +37,7 @@ use crate::metrics::Metrics;
 use crate::service::{Services, TokenKey, explain_errors};
 use crate::settings::Settings;
 use crate::tls::{ServerCertificate, TlsError, handshakes};
-use crate::{notifier, organizations, publisher, stuck, tls};
+use crate::{notifier, organizations, publisher, stuck, tls, web};
 
 // tonic's and hyper's defaults protect nobody, so each limit is set here.
 
@@ -308,7 +308,8 @@ impl Coordinator {
             .clone()
             .keep_writing(services.shard.clone(), tasks.token());
         drop(tasks.spawn("used tokens", using));
-        stages.send_replace(Stage::Serving(Box::new(services.clone()), metrics.clone()));
+        let page = web::routes(&services, &self.settings);
+        stages.send_replace(Stage::Serving(Box::new(services.clone()), metrics.clone(), page));
         if self.settings.insecure {
             tracing::warn!(%address, "`insecure` is set: there is no TLS, and nobody is asked who they are");
         }

@@ -66,7 +66,10 @@ pub async fn integration(client: &Client, given: &str) -> Result<Integration, Er
     if let Some(name) = resource_name(client, Kind::Integration, given) {
         let found = client
             .integrations()
-            .get_integration(GetIntegrationRequest { name })
+            .get_integration(GetIntegrationRequest {
+                name,
+                ..Default::default()
+            })
             .await;
         return match found {
             Ok(found) => Ok(found.into_inner()),

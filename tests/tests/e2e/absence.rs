@@ -99,7 +99,8 @@ fn engines_and_connections_stay_where_they_belong() {
             "muster-coordinator",
             "muster-proto",
             "muster-runner",
-            "muster-tests"
+            "muster-tests",
+            "muster-web"
         ]
     );
     let session = &all["muster-session"];
@@ -124,8 +125,15 @@ fn engines_and_connections_stay_where_they_belong() {
         "muster-session",
         "muster-sim",
         "muster-tests",
+        "muster-web",
     ];
     assert_eq!(users(&all, &["muster-proto"]), proto_users);
+    // The page is a client of the API, and so has no rules and no data of its own.
+    let page: Vec<&String> = all["muster-web"]
+        .iter()
+        .filter(|used| used.starts_with("muster-"))
+        .collect();
+    assert_eq!(page, ["muster-proto"]);
     for connector in ["muster-connector", "muster-connectors"] {
         let uses: Vec<&String> = all[connector]
             .iter()

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
+use tower::ServiceExt as _;
 
 use crate::limits::Limits;
 use crate::metrics::{self, Metrics};
@@ -29,8 +30,8 @@ const ANSWER_AGE_MAX: Duration = Duration::from_secs(1);
 pub(crate) enum Stage {
     /// It reads its store.
     Starting,
-    /// It serves.
-    Serving(Box<Services>, Metrics),
+    /// It serves; the last is the web page.
+    Serving(Box<Services>, Metrics, Router),
     /// It serves no more.
     Stopping,
 }
@@ -59,7 +60,7 @@ pub(crate) fn routes(stage: watch::Receiver<Stage>) -> Router {
         .route("/metrics", get(tell_metrics))
         .route("/healthz", get(tell_health))
         .route("/readyz", get(tell_readiness))
-        .fallback(async || plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz and /readyz here"))
+        .fallback(show_page)
         .with_state(asked)
         .layer(from_fn(limited))
 }
@@ -78,10 +79,24 @@ async fn limited(request: Request, next: Next) -> Response {
     }
 }
 
+/// All else is the web page's.
+async fn show_page(State(asked): State<Asked>, mut request: Request) -> Response {
+    let stage = asked.stage.borrow().clone();
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        let peer = muster_web::Peer(peer.address);
+        request.extensions_mut().insert(peer);
+    }
+    match stage {
+        Stage::Serving(_, _, page) => page.oneshot(request).await.into_response(),
+        Stage::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, STARTING),
+        Stage::Stopping => plain(StatusCode::SERVICE_UNAVAILABLE, STOPPING),
+    }
+}
+
 async fn tell_metrics(State(asked): State<Asked>) -> Response {
     let stage = asked.stage.borrow().clone();
     match stage {
-        Stage::Serving(services, metrics) => match timeout(ANSWERS_WITHIN, metrics.page(&services)).await {
+        Stage::Serving(services, metrics, _) => match timeout(ANSWERS_WITHIN, metrics.page(&services)).await {
             Ok(Ok(page)) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),
             Ok(Err(error)) => plain(StatusCode::SERVICE_UNAVAILABLE, error),
             Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, NO_ANSWER),
@@ -95,7 +110,7 @@ async fn tell_metrics(State(asked): State<Asked>) -> Response {
 async fn tell_health(State(asked): State<Asked>) -> Response {
     let stage = asked.stage.borrow().clone();
     match stage {
-        Stage::Serving(services, _) => match timeout(ANSWERS_WITHIN, asked.hear(&services)).await {
+        Stage::Serving(services, ..) => match timeout(ANSWERS_WITHIN, asked.hear(&services)).await {
             Ok(Ok(())) => plain(StatusCode::OK, "ok"),
             Ok(Err(error)) => plain(StatusCode::SERVICE_UNAVAILABLE, error),
             Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, NO_ANSWER),
@@ -109,7 +124,7 @@ async fn tell_health(State(asked): State<Asked>) -> Response {
 async fn tell_readiness(State(asked): State<Asked>) -> Response {
     let stage = asked.stage.borrow().clone();
     match stage {
-        Stage::Serving(services, _) => match services.judge_ready() {
+        Stage::Serving(services, ..) => match services.judge_ready() {
             Ok(()) => plain(StatusCode::OK, "ready"),
             Err(error) => plain(StatusCode::SERVICE_UNAVAILABLE, error),
         },
@@ -148,7 +163,6 @@ fn plain(status: StatusCode, text: impl std::fmt::Display) -> Response {
 mod tests {
     use axum::body::Body;
     use http_body_util::BodyExt as _;
-    use tower::ServiceExt as _;
 
     use super::*;
 
@@ -171,8 +185,8 @@ mod tests {
                 assert_eq!(answer(stage.clone(), path).await, expected, "{path}");
             }
         }
-        let (status, told) = answer(Stage::Starting, "/elsewhere").await;
-        assert_eq!(status, StatusCode::NOT_FOUND);
-        assert!(told.contains("/metrics"), "{told}");
+        let (status, told) = answer(Stage::Starting, "/organizations").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(told.contains(STARTING), "{told}");
     }
 }

@@ -189,7 +189,7 @@ impl Services {
         let (organization, id) = name::integration("name", &request.name)?;
         self.judge_organization(&call, &organization)?;
         let told = self.read_integration(organization, id).await?;
-        integration::integration(&told).map_err(ServiceError::internal)
+        integration::viewed(&told, request.view()).map_err(ServiceError::internal)
     }
 
     async fn summarize_integrations_of(

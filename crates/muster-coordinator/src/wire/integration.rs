@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use muster_core::entity::{Alert, Collection, Integration};
-use muster_core::health::{Condition, Tally};
+use muster_core::health::{Condition, Tally, Window};
 use muster_core::time::Stamp;
 use muster_core::words::{ConfigurationStatus, DataType, Enablement, ExecutionId, ExecutionStatus};
 use muster_proto::v1;
@@ -38,6 +38,41 @@ pub(crate) struct Told {
     pub(crate) remedies: BTreeMap<Option<DataType>, String>,
 }
 
+/// An integration with as much of it as is asked for.
+///
+/// # Errors
+/// As [`integration`].
+pub(crate) fn viewed(told: &Told, view: v1::IntegrationView) -> Result<v1::Integration, JsonError> {
+    let outcomes = match view {
+        v1::IntegrationView::Full => Some(outcomes(told)),
+        v1::IntegrationView::Basic | v1::IntegrationView::Unspecified => None,
+    };
+    let told = integration(told)?;
+    Ok(v1::Integration { outcomes, ..told })
+}
+
+/// How its executions of the last 24 hours ended.
+fn outcomes(told: &Told) -> v1::Outcomes {
+    let day = u64::try_from(Window::LENGTH.as_millis()).unwrap_or(u64::MAX);
+    let start = Stamp::from_millis(told.now.millis().saturating_sub(day));
+    let mut outcomes = v1::Outcomes {
+        start_time: Some(timestamp(start)),
+        ..v1::Outcomes::default()
+    };
+    for (at, failed) in told.integration.window.ends().filter(|(at, _)| *at > start) {
+        let ends = if failed {
+            &mut outcomes.error_seconds
+        } else {
+            &mut outcomes.completed_seconds
+        };
+        // Less than a day.
+        ends.push(u32::try_from(at.since(start).as_secs()).unwrap_or(u32::MAX));
+    }
+    outcomes
+}
+
+/// The same without what is told only where it is asked for.
+///
 /// # Errors
 /// [`JsonError`] when the ledger's configuration is no JSON object: a fault of the coordinator.
 pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
@@ -85,6 +120,7 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
                 .as_ref()
                 .map(|it| failure(it, told.remedies.get(&None).cloned())),
         }),
+        outcomes: None,
     })
 }
 

@@ -3,9 +3,6 @@
 //! A token is opaque to callers: a version, the position, and a keyed checksum over these and the query that it belongs to, as base64. So one that
 //! nobody here gave out is refused, and one of another query too. The key is kept beside the store: a token outlives the coordinator's restart.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -14,8 +11,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use muster_core::words::{
     EnrollmentTokenId, ExecutionId, IncidentId, IntegrationId, PersonId, RunnerId, Sequence, TokenId,
 };
-use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::Sha256;
+
+use crate::kept_key::{KEY_BYTES, kept_key, random_key};
 
 /// The form of tokens. Others are refused, so a new form needs a new number.
 const VERSION: u8 = 2;
@@ -25,8 +23,6 @@ const MAC_BYTES: usize = 16;
 
 /// No token of ours is longer: the longest position is a display name in lower case, of 100 characters of up to 4 bytes, some of which become two.
 const TOKEN_CHARS_MAX: usize = 2_048;
-
-const KEY_BYTES: usize = 32;
 
 /// The position of a watch's message after which nothing can go on but with a snapshot. No batch has this number.
 pub(crate) const NOWHERE: Sequence = Sequence(u64::MAX);
@@ -39,7 +35,7 @@ impl TokenKey {
     /// A key that nobody has had before; what it seals is worth nothing in another process.
     #[must_use]
     pub fn random() -> Self {
-        Self::of(&random_bytes())
+        Self::of(&random_key())
     }
 
     /// The key in this file, which is made if it is not there.
@@ -47,17 +43,7 @@ impl TokenKey {
     /// A file that cannot be read or made is no reason not to serve: then tokens end with this process, and the log says so.
     #[must_use]
     pub fn kept_in(file: &Path) -> Self {
-        let kept = read(file).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => make(file),
-            _ => Err(error),
-        });
-        match kept {
-            Ok(key) => Self::of(&key),
-            Err(error) => {
-                tracing::warn!(file = %file.display(), %error, "the key of page tokens cannot be kept: they end with this process");
-                Self::random()
-            }
-        }
+        Self::of(&kept_key(file, "page tokens"))
     }
 
     fn of(key: &[u8; KEY_BYTES]) -> Self {
@@ -75,36 +61,6 @@ impl TokenKey {
         }
         Query { mac }
     }
-}
-
-fn read(file: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    let bytes = fs::read(file)?;
-    let found = bytes.len();
-    bytes.try_into().map_err(|_| {
-        io::Error::other(format!(
-            "it has {found} bytes, and a key has {KEY_BYTES}: remove it, and a new one is made"
-        ))
-    })
-}
-
-fn make(file: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    let key = random_bytes();
-    let mut made = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)?;
-    made.write_all(&key)?;
-    made.sync_all()?;
-    Ok(key)
-}
-
-fn random_bytes() -> [u8; KEY_BYTES] {
-    let mut key = [0; KEY_BYTES];
-    // Up to 256 bytes the system gives all that is asked for, and it fails only before it has gathered any randomness, for which this call waits.
-    let filled = getrandom(&mut key, GetRandomFlags::empty());
-    assert_eq!(filled, Ok(KEY_BYTES), "the system gives random bytes");
-    key
 }
 
 /// A token that this query did not give out.
@@ -283,7 +239,7 @@ mod tests {
         let token = TokenKey::kept_in(&file).query("runners", &["a"]).token(&RunnerId(7));
         let later = TokenKey::kept_in(&file).query("runners", &["a"]);
         assert_eq!(later.position(&token), Ok(Some(RunnerId(7))));
-        fs::write(&file, "short").expect("it is written");
+        std::fs::write(&file, "short").expect("it is written");
         let odd = TokenKey::kept_in(&file).query("runners", &["a"]);
         assert_eq!(odd.position::<RunnerId>(&token), Err(ForeignToken));
     }

@@ -22,6 +22,7 @@ fn listed(order_by: &str, page_size: i32, page_token: &str, filter: &str) -> v1:
         page_token: page_token.to_owned(),
         filter: filter.to_owned(),
         order_by: order_by.to_owned(),
+        ..Default::default()
     }
 }
 

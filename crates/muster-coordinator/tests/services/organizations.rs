@@ -249,7 +249,10 @@ async fn what_is_deleted_goes_with_all_it_has_and_its_name_is_not_given_again() 
         "ORGANIZATION_NOT_FOUND",
         None,
     );
-    let request = v1::GetIntegrationRequest { name: made.name };
+    let request = v1::GetIntegrationRequest {
+        name: made.name,
+        ..Default::default()
+    };
     let missing = rig.integrations().get_integration(request).await;
     assert_refused(missing, Code::NotFound, "ORGANIZATION_NOT_FOUND", None);
     let again = create(&rig, "default", "").await;
@@ -272,7 +275,10 @@ async fn another_organizations_object_is_not_there() {
     let made = rig.create("Corp").await;
     create(&rig, "globex", "").await.expect("it is in order");
     let foreign = made.name.replace(ORGANIZATION, GLOBEX);
-    let request = v1::GetIntegrationRequest { name: foreign.clone() };
+    let request = v1::GetIntegrationRequest {
+        name: foreign.clone(),
+        ..Default::default()
+    };
     let answer = rig.integrations().get_integration(request).await;
     assert_refused(answer, Code::NotFound, "INTEGRATION_NOT_FOUND", None);
     let request = v1::RunIntegrationRequest {

@@ -227,7 +227,10 @@ impl Rig {
     }
 
     pub async fn get(&self, name: &str) -> v1::Integration {
-        let request = v1::GetIntegrationRequest { name: name.to_owned() };
+        let request = v1::GetIntegrationRequest {
+            name: name.to_owned(),
+            ..Default::default()
+        };
         self.integrations()
             .get_integration(request)
             .await

@@ -54,7 +54,10 @@ async fn display_name(client: &Client, name: &str) -> Option<String> {
     }
     let integration = client
         .integrations()
-        .get_integration(GetIntegrationRequest { name })
+        .get_integration(GetIntegrationRequest {
+            name,
+            ..Default::default()
+        })
         .await
         .ok()?;
     Some(integration.into_inner().display_name)

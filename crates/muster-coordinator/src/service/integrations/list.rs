@@ -91,6 +91,7 @@ impl Services {
         let organization = name::organization("parent", &request.parent)?;
         self.judge_organization(&call, &organization)?;
         let size = page_size(request.page_size, PAGE_SIZE_MAX)?;
+        let view = request.view();
         let filter = IntegrationFilter::parse(&request.filter).map_err(ServiceError::Filter)?;
         let order = order_by(&request.order_by, ORDERS)?;
         let chosen_by = [&*request.parent, &*request.filter, &format!("{order:?}")];
@@ -100,7 +101,8 @@ impl Services {
             .shard
             .turn(move |turn| Page::read(turn, &organization, &filter, &place, size, &query))
             .await?;
-        let integrations: Result<Vec<_>, _> = page.integrations.iter().map(integration::integration).collect();
+        let viewed = page.integrations.iter().map(|told| integration::viewed(told, view));
+        let integrations: Result<Vec<_>, _> = viewed.collect();
         Ok(v1::ListIntegrationsResponse {
             integrations: integrations.map_err(ServiceError::internal)?,
             next_page_token: page.next.unwrap_or_default(),

@@ -5,6 +5,7 @@ use muster_core::words::{Category, ConfigurationStatus, Enablement};
 
 use super::comparison::{Is, When, one_of, text};
 use super::execution::category;
+use super::token::Comparator;
 use super::{Comparison, Condition, parse};
 use crate::wire::FieldFault;
 
@@ -32,6 +33,8 @@ enum Term {
     Enablement(Is<Enablement>),
     /// In lower case, as the name is unique.
     DisplayName(Is<String>),
+    /// In lower case: somewhere in it.
+    DisplayNameHas(String),
     Connector(Is<String>),
     Pool(Is<String>),
     DataTypes(Is<String>),
@@ -72,6 +75,7 @@ impl IntegrationFilter {
                 Term::Status(is) => is.holds(is.value == integration.status()),
                 Term::Enablement(is) => is.holds(is.value == integration.enablement),
                 Term::DisplayName(is) => is.holds(is.value == definition.display_name.as_str().to_lowercase()),
+                Term::DisplayNameHas(part) => definition.display_name.as_str().to_lowercase().contains(part),
                 Term::Connector(is) => is.holds(is.value == definition.connector.as_str()),
                 Term::Pool(is) => is.holds(is.value == definition.pool.name.as_str()),
                 Term::DataTypes(is) => is.holds(integration.collections.keys().any(|one| is.value == one.as_str())),
@@ -93,6 +97,9 @@ impl Term {
         Ok(match comparison.field.as_str() {
             "status" => Self::Status(comparison.is(status)?),
             "enablement" => Self::Enablement(comparison.is(enablement)?),
+            "display_name" if comparison.comparator == Comparator::Has => {
+                Self::DisplayNameHas(comparison.value.to_lowercase())
+            }
             "display_name" => Self::DisplayName(comparison.is(|value| Ok(value.to_lowercase()))?),
             "connector" => Self::Connector(comparison.is(text)?),
             "pool" => Self::Pool(comparison.is(text)?),
@@ -139,6 +146,12 @@ mod tests {
         assert_eq!(needed("display_name != corp"), None);
         assert_eq!(needed("display_name = corp OR pool = hq"), None);
         assert_eq!(needed("NOT display_name = corp"), None);
+    }
+
+    #[test]
+    fn a_part_of_a_display_name_is_asked_for_by_a_colon() {
+        let filter = IntegrationFilter::parse("display_name:\"Corp\"").expect("a filter");
+        assert_eq!(filter.display_name(), None, "many may have it");
     }
 
     #[test]

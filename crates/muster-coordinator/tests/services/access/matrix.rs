@@ -417,7 +417,12 @@ async fn an_object_of_another_organization_is_found_by_no_call_that_names_it() {
     let (_, root) = rig.token(&Scope::Service, Role::Admin, None, None).await;
     let mut integrations = IntegrationServiceClient::with_interceptor(rig.channel(), Bearer::new(&root));
     let name = format!("{ORGANIZATION}/integrations/{}", ids["{integration}"]);
-    let ours = integrations.get_integration(v1::GetIntegrationRequest { name }).await;
+    let ours = integrations
+        .get_integration(v1::GetIntegrationRequest {
+            name,
+            ..Default::default()
+        })
+        .await;
     let ours = ours.expect("it is there").into_inner();
     assert_eq!(ours.enablement(), v1::Enablement::Enabled);
 }

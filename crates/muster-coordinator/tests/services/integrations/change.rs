@@ -201,7 +201,10 @@ async fn what_is_switched_off_runs_no_more_and_what_is_deleted_is_gone() {
         "INTEGRATION_NOT_FOUND",
         None,
     );
-    let get = v1::GetIntegrationRequest { name };
+    let get = v1::GetIntegrationRequest {
+        name,
+        ..Default::default()
+    };
     assert_refused(
         rig.integrations().get_integration(get).await,
         Code::NotFound,
@@ -210,6 +213,7 @@ async fn what_is_switched_off_runs_no_more_and_what_is_deleted_is_gone() {
     );
     let odd = v1::GetIntegrationRequest {
         name: "Corp".to_owned(),
+        ..Default::default()
     };
     assert_refused(
         rig.integrations().get_integration(odd).await,

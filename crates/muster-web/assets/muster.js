@@ -1,0 +1,243 @@
+// Makes a page live, and saves reloads. Everything works without it: what it takes over are links and forms that lead to whole pages.
+'use strict';
+
+const policy = window.trustedTypes?.createPolicy('muster', { createHTML: (html) => html });
+const parse = (html) => new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, 'text/html');
+const byId = (id) => document.getElementById(id);
+
+// ---- Parts of the page that become others, without what is in somebody's hands being lost.
+
+// Makes one element what another is, and keeps what people have done to it: the focus, what they typed, what they opened, where they scrolled to.
+function become(old, fresh) {
+  if (old.isEqualNode(fresh) || old.dataset.own !== undefined) return old;
+  if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
+    old.replaceWith(fresh);
+    return fresh;
+  }
+  if (old.nodeType === Node.TEXT_NODE || old.nodeType === Node.COMMENT_NODE) {
+    old.data = fresh.data;
+    return old;
+  }
+  const isTyped = old === document.activeElement && 'value' in old;
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && !(name === 'open' && old.nodeName === 'DETAILS')) old.removeAttribute(name);
+  }
+  for (const { name, value } of [...fresh.attributes]) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  if ('value' in old && old.nodeName === 'INPUT' && !isTyped && !old.form?.dataset.dirty) old.value = fresh.getAttribute('value') ?? '';
+  children(old, [...fresh.childNodes]);
+  return old;
+}
+
+// Gives an element these children; those that have an id are found again wherever they were.
+function children(parent, fresh) {
+  let at = parent.firstChild;
+  for (const next of fresh) {
+    const known = next.id && byId(next.id);
+    if (known && known.parentNode === parent) {
+      if (known === at) at = at.nextSibling;
+      else parent.insertBefore(known, at);
+      become(known, next);
+    } else if (at && !at.id && !next.id && at.nodeName === next.nodeName) {
+      const rest = at.nextSibling;
+      become(at, next);
+      at = rest;
+    } else {
+      parent.insertBefore(next, at);
+    }
+  }
+  while (at) {
+    const rest = at.nextSibling;
+    at.remove();
+    at = rest;
+  }
+}
+
+// ---- Times are shown in the browser's own zone.
+
+const forms = {
+  clock: { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false },
+  day: { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hour12: false },
+};
+function localize(within) {
+  for (const time of within.querySelectorAll('time[datetime]')) {
+    const at = new Date(time.dateTime);
+    if (time.dataset.said === time.dateTime || Number.isNaN(at.getTime())) continue;
+    time.title = at.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
+    if (forms[time.dataset.form]) time.textContent = at.toLocaleString('en-GB', forms[time.dataset.form]);
+  }
+}
+
+// ---- The stream of changes.
+
+let stream, silence, wait = 1000;
+const SILENT_MS = 25000;
+
+function say(state, words) {
+  const shown = byId('live-state');
+  if (shown && shown.textContent !== words) {
+    shown.dataset.state = state;
+    shown.textContent = words;
+  }
+}
+
+function heard() {
+  say('live', 'live');
+  wait = 1000;
+  clearTimeout(silence);
+  silence = setTimeout(lost, SILENT_MS);
+}
+
+async function lost() {
+  close();
+  if (document.hidden) return;
+  say('lost', 'connection lost: what you see may be old');
+  await new Promise((go) => setTimeout(go, wait));
+  wait = Math.min(wait * 2, 15000);
+  // Whoever is signed out, or looks at what is gone, hears so from the page itself.
+  const answer = await fetch(document.body.dataset.live, { redirect: 'manual', cache: 'no-store' }).catch(() => null);
+  if (answer?.type === 'opaqueredirect') return say('lost', 'signed out: sign in in another tab, and nothing you typed is lost');
+  if (answer?.status === 404) return say('lost', 'this is gone');
+  open();
+}
+
+function close() {
+  clearTimeout(silence);
+  stream?.close();
+  stream = undefined;
+}
+
+function open() {
+  close();
+  const { live, seen } = document.body.dataset;
+  if (!live || document.hidden) return;
+  stream = new EventSource(`/live?${new URLSearchParams({ at: live, seen: seen ?? '' })}`);
+  stream.onerror = lost;
+  stream.addEventListener('beat', ({ data }) => {
+    heard();
+    if (data !== document.body.dataset.version) notice('The coordinator was updated.', 'Reload', () => location.reload());
+  });
+  stream.addEventListener('change', ({ data }) => {
+    heard();
+    change(JSON.parse(data));
+  });
+}
+
+function change({ title, elements = [], orders = [] }) {
+  // From now on the page is another one than that which its mark names.
+  document.body.dataset.seen = '';
+  if (title !== undefined) document.title = `${title} · Muster`;
+  const fresh = new Map(elements.map(([id, html]) => [id, parse(`<table>${html}</table>`).getElementById(id) ?? parse(html).getElementById(id)]));
+  for (const [id, element] of fresh) {
+    const old = byId(id);
+    if (old && element) localize(become(old, element));
+  }
+  for (const [id, order] of orders) {
+    const list = byId(id);
+    if (!list) continue;
+    children(list, order.map((item) => byId(item) ?? fresh.get(item)).filter(Boolean));
+    localize(list);
+  }
+}
+
+// ---- Links and forms, without a reload.
+
+async function visit(url, request = {}, { replace = false } = {}) {
+  document.body.dataset.busy = '';
+  const answer = await fetch(url, { ...request, headers: { accept: 'text/html' } }).catch(() => null);
+  delete document.body.dataset.busy;
+  if (!answer) return notice('The coordinator cannot be reached: nothing was changed, and nothing you typed is lost. Try again in a moment.');
+  const fresh = parse(await answer.text());
+  if (!fresh.body.dataset.live) {
+    // No view: what went wrong stands in its place, and what was typed stays.
+    if (answer.ok) return location.assign(answer.url);
+    const what = [...fresh.querySelectorAll('main h1, main p:not(.word)')].map((part) => part.textContent.trim());
+    return notice(what.join(': '));
+  }
+  const before = byId('panel') !== null;
+  become(document.body, fresh.body);
+  document.title = fresh.title;
+  localize(document.body);
+  const at = answer.url.slice(location.origin.length);
+  if (at !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState']({}, '', at);
+  if (!before && byId('panel')) byId('panel').querySelector('a.close')?.focus({ preventScroll: true });
+  open();
+}
+
+function notice(text, word, act) {
+  const shown = byId('notice');
+  const button = document.createElement('button');
+  button.textContent = word ?? 'Dismiss';
+  button.onclick = () => (shown.replaceChildren(), act?.());
+  shown.replaceChildren(text, button);
+}
+
+const isPlain = (event) => event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+
+document.addEventListener('click', (event) => {
+  const copy = event.target.closest('[data-copy]');
+  if (copy) return navigator.clipboard.writeText(copy.dataset.copy).then(() => notice('Copied.'), () => notice(copy.dataset.copy));
+  const link = event.target.closest('a[href]');
+  if (!link || !isPlain(event) || link.origin !== location.origin || link.hasAttribute('download') || link.hash) return;
+  if (!document.body.dataset.live || link.pathname.startsWith('/sign-in')) return;
+  event.preventDefault();
+  visit(link.href, {}, { replace: link.dataset.more !== undefined });
+});
+
+document.addEventListener('submit', (event) => {
+  const form = event.target;
+  if (form.dataset.plain !== undefined || !document.body.dataset.live) return;
+  event.preventDefault();
+  const said = new URLSearchParams(new FormData(form, event.submitter));
+  if (form.method === 'post') return visit(form.action, { method: 'POST', body: said });
+  for (const [name, value] of [...said]) if (!value) said.delete(name);
+  const query = said.toString();
+  visit(form.action + (query ? `?${query}` : ''), {}, { replace: true });
+});
+
+// A form that only chooses what is shown is sent as soon as it says something else.
+let typing;
+document.addEventListener('input', ({ target }) => {
+  const form = target.form;
+  if (form?.dataset.liveForm === undefined) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => form.requestSubmit(), target.type === 'search' ? 250 : 0);
+});
+
+document.addEventListener('keydown', (event) => {
+  const isWriting = event.target.matches('input, textarea, select');
+  if (event.key === '/' && !isWriting && byId('q')) {
+    event.preventDefault();
+    byId('q').focus();
+  }
+  if (event.key === 'Escape' && !isWriting) byId('panel')?.querySelector('a.close')?.click();
+  if (event.key.startsWith('Arrow') && event.target.matches('.tile a, .integrations th a')) step(event);
+});
+
+// The arrows go from tile to tile as they stand.
+function step(event) {
+  const links = [...document.querySelectorAll('.tile h3 a, .integrations th a')];
+  const tops = links.map((link) => link.closest('.tile, tr').offsetTop);
+  const columns = Math.max(1, tops.filter((top) => top === tops[0]).length);
+  const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+  const next = links[links.indexOf(event.target) + by];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
+
+// What stands below the end of a list is fetched when somebody gets there.
+const below = new IntersectionObserver((seen) => {
+  for (const { isIntersecting, target } of seen) if (isIntersecting) target.click();
+}, { rootMargin: '200px' });
+new MutationObserver(() => {
+  below.disconnect();
+  document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));
+}).observe(document.documentElement, { childList: true, subtree: true });
+
+window.addEventListener('popstate', () => visit(location.href, {}, { replace: true }));
+document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
+localize(document.body);
+document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));
+open();

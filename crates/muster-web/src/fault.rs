@@ -1,0 +1,107 @@
+//! What is shown instead of what was asked for: the one map from the API's errors to pages.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use maud::{Markup, html};
+use tonic::{Code, Status};
+
+use crate::shell;
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// There is no such address.
+    #[error("there is no such page")]
+    NotFound,
+    /// The session is over, or there was none.
+    #[error("nobody is signed in")]
+    SignedOut,
+    /// The API has said no.
+    #[error("{}", .0.message())]
+    Refused(Box<Status>),
+}
+
+impl From<Status> for Fault {
+    fn from(status: Status) -> Self {
+        match status.code() {
+            Code::Unauthenticated => Self::SignedOut,
+            _ => Self::Refused(Box::new(status)),
+        }
+    }
+}
+
+impl Fault {
+    /// As HTTP says it.
+    pub(crate) fn code(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::Refused(status) => match status.code() {
+                Code::NotFound => StatusCode::NOT_FOUND,
+                Code::PermissionDenied => StatusCode::FORBIDDEN,
+                Code::InvalidArgument | Code::OutOfRange => StatusCode::UNPROCESSABLE_ENTITY,
+                Code::FailedPrecondition | Code::Aborted | Code::AlreadyExists => StatusCode::CONFLICT,
+                Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+                Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+                Code::Ok
+                | Code::Unknown
+                | Code::Unimplemented
+                | Code::Internal
+                | Code::DataLoss
+                | Code::Unauthenticated => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.code() {
+            StatusCode::NOT_FOUND => "There is nothing here",
+            StatusCode::UNAUTHORIZED => "You are signed out",
+            StatusCode::FORBIDDEN => "You may not do this",
+            StatusCode::UNPROCESSABLE_ENTITY => "This cannot be taken as it is",
+            StatusCode::CONFLICT => "This cannot be done now",
+            StatusCode::TOO_MANY_REQUESTS => "That is too much at once",
+            StatusCode::SERVICE_UNAVAILABLE => "The coordinator cannot do this now",
+            _ => "Something is wrong with the coordinator",
+        }
+    }
+
+    fn advice(&self) -> Markup {
+        match self {
+            Self::NotFound => html! {
+                p { "No page has this address: it may be mistyped, or what it showed was deleted." }
+            },
+            Self::SignedOut => html! {
+                p { "Your session is over, or its token was revoked. " a href="/sign-in" { "Sign in" } " and send it again." }
+            },
+            Self::Refused(status) => html! {
+                p { (sentence(status.message())) }
+            },
+        }
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let page = shell::bare(self.title(), &self.advice());
+        (self.code(), page).into_response()
+    }
+}
+
+/// A page that says one thing and what to do about it.
+pub(crate) fn told(code: StatusCode, title: &str, advice: &str) -> Response {
+    (code, shell::bare(title, &html! { p { (advice) } })).into_response()
+}
+
+/// A message of the API as a sentence of a page: those begin in lower case, and end without a full stop.
+pub(crate) fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let mut text: String = letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default();
+    if !text.is_empty() && !text.ends_with(['.', '!', '?', '…']) {
+        text.push('.');
+    }
+    text
+}

@@ -1,0 +1,29 @@
+//! A view as a whole page.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::{Method, Uri};
+
+use crate::Web;
+use crate::fault::Fault;
+use crate::gate::Visitor;
+use crate::place;
+use crate::shell;
+
+/// What is at an address.
+pub(crate) async fn show(
+    State(_): State<Web>,
+    Extension(visitor): Extension<Visitor>,
+    method: Method,
+    at: Uri,
+) -> Result<Response, Fault> {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return Err(Fault::NotFound);
+    }
+    if let Some(to) = place::redirect(&visitor, &at).await? {
+        return Ok(Redirect::to(&to).into_response());
+    }
+    let view = place::view(&visitor, &at).await?;
+    Ok(shell::page(&at, &view).into_response())
+}

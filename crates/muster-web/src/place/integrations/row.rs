@@ -1,0 +1,46 @@
+//! An integration as a row of the table.
+
+use maud::{Markup, html};
+use muster_proto::v1::Integration;
+use prost_types::Timestamp;
+
+use super::outcomes::strip;
+use super::tile::{id, next};
+use super::{Link, Titles};
+use crate::words::{number, relative, status};
+
+/// The row, by its id.
+pub(super) fn row(
+    integration: &Integration,
+    titles: &Titles<'_>,
+    link: &Link<'_>,
+    now: &Timestamp,
+) -> (String, Markup) {
+    let id = id(integration);
+    let records: u64 = integration
+        .data_types
+        .iter()
+        .filter_map(|kind| kind.last_counts.as_ref())
+        .map(|counts| counts.records)
+        .sum();
+    let times = integration
+        .data_types
+        .iter()
+        .filter_map(|kind| kind.last_completed_time.as_ref());
+    let last = times.max_by_key(|at| (at.seconds, at.nanos));
+    let html = html! {
+        tr id=(id) data-current[link.is_current(&integration.name)] {
+            td { (status(integration.status())) }
+            th scope="row" {
+                a href=(link.to(&integration.name)) data-panel { bdi { (integration.display_name) } }
+                small { " " (titles.of(&integration.connector)) }
+            }
+            td { (integration.pool) }
+            td { (strip(integration)) }
+            td.number { (number(records)) }
+            td { @match last { Some(at) => (relative(at, now)), None => "not yet" } }
+            td { (next(integration, now)) }
+        }
+    };
+    (id, html)
+}

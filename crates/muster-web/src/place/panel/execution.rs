@@ -1,0 +1,113 @@
+//! One execution: the times of its life, why it is where it is, what was said meanwhile, and what can be done about it.
+
+use maud::{Markup, html};
+use muster_proto::v1::{Execution, ExecutionStatus, ListLogLinesRequest, LogLevel, LogLine, LogSource};
+use prost_types::Timestamp;
+
+use super::Panel;
+use crate::fault::{Fault, sentence};
+use crate::words::{between, category, clock, length};
+
+/// How many log lines are shown; all of them are in the file.
+const LINES: i32 = 1_000;
+
+/// The opened entry.
+pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup, Fault> {
+    let request = ListLogLinesRequest {
+        parent: one.name.clone(),
+        page_size: LINES,
+        ..ListLogLinesRequest::default()
+    };
+    let lines = panel.here.api.log_lines().list_log_lines(request).await?.into_inner();
+    let is_open = one.end_time.is_none();
+    Ok(html! {
+        div.detail {
+            (timeline(one, &panel.now))
+            @if let Some(explanation) = &one.explanation {
+                p { b { (sentence(&explanation.state)) } @if !explanation.next_step.is_empty() { " " (sentence(&explanation.next_step)) } }
+            }
+            @if let Some(failure) = &one.failure {
+                p { b { (category(failure.category())) "." } " " (sentence(&failure.message)) }
+                @if !failure.remedy.is_empty() { p { b { "To do:" } " " (sentence(&failure.remedy)) } }
+            }
+            @if let Some(warning) = &one.warning {
+                p.warned { b { "Look at it." } " " (sentence(&warning.message)) }
+            }
+            @if !lines.log_lines.is_empty() {
+                ol.lines tabindex="0" aria-label="Log lines" { @for line in &lines.log_lines { (log_line(line)) } }
+                @if lines.dropped_count > 0 { p.help { (lines.dropped_count) " lines were not kept." } }
+            }
+            div.actions {
+                @if panel.here.may_operate() {
+                    @if is_open {
+                        form method="post" action={ "/" (one.name) "/cancel" } {
+                            input type="hidden" name="back" value=(panel.here.query.at(&format!("/{}", one.name)));
+                            button type="submit" { "Cancel" }
+                        }
+                    }
+                    form method="post" action={ "/" (panel.integration.name) "/run" } {
+                        input type="hidden" name="data_type" value=(one.data_type);
+                        input type="hidden" name="back" value=(panel.to("logs"));
+                        button type="submit" { "Run now" }
+                    }
+                }
+                button type="button" data-copy={ "grpcurl -d '{\"name\": \"" (one.name) "\"}' HOST:PORT muster.v1.ExecutionService/GetExecution" } { "Copy as grpcurl" }
+                a.button href={ "/" (one.name) "/log" } download { "Download log" }
+            }
+        }
+    })
+}
+
+/// The times of its life, with what was spent in each part.
+fn timeline(one: &Execution, now: &Timestamp) -> Markup {
+    let (word, class) = match one.status() {
+        ExecutionStatus::Completed => ("Completed", "good"),
+        ExecutionStatus::Error => ("Error", "bad"),
+        ExecutionStatus::Created
+        | ExecutionStatus::Pending
+        | ExecutionStatus::Executing
+        | ExecutionStatus::Unspecified => ("", ""),
+    };
+    let steps = [
+        ("Created", one.create_time.as_ref(), ""),
+        ("Pending", one.claim_time.as_ref(), ""),
+        ("Executing", one.start_time.as_ref(), ""),
+        (word, one.end_time.as_ref(), class),
+    ];
+    let mut before: Option<&Timestamp> = None;
+    html! {
+        ol.timeline {
+            @for (word, at, class) in steps {
+                @if let Some(at) = at {
+                    li class=(class) {
+                        b { (word) }
+                        small {
+                            @match before.replace(at) {
+                                None => (clock(at, now)),
+                                Some(before) => { "+" (length(between(before, at))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn log_line(line: &LogLine) -> Markup {
+    let source = match line.source() {
+        LogSource::Coordinator => "coordinator",
+        LogSource::Runner | LogSource::Unspecified => "runner",
+        LogSource::Connector => "source",
+    };
+    let level = match line.level() {
+        LogLevel::Error => "bad",
+        LogLevel::Warn => "warned",
+        LogLevel::Debug => "faint",
+        LogLevel::Info | LogLevel::Unspecified => "",
+    };
+    let at = line.time.as_ref().map(|at| clock(at, at));
+    html! {
+        li class=(level) { @if let Some(at) = at { (at) } span.source { (source) } bdi { (line.message) } }
+    }
+}
