@@ -95,6 +95,10 @@ pub const PLANTS: &[(&str, &str)] = &[
     ("nobody-expected", "after a start no lease of an absent runner ends"),
     ("any-session-counts", "what an older session says counts for the newest"),
     ("lease-too-short", "a lease ends at its half"),
+    (
+        "standstill-counts",
+        "time in which the coordinator itself stood still counts against runners",
+    ),
     ("lane-ignored", "dispatch does not look at one of several queues"),
     ("never-withdrawn", "an assignment that is never confirmed stays"),
     ("one-slot-too-many", "a runner is given more than it has slots"),

@@ -179,6 +179,8 @@ pub enum RosterChange {
     Overdue(Pool),
     /// A pool has no runners any more that could come back.
     Abandoned(Pool),
+    /// The coordinator itself stood still for this long, until now: that counts against nobody.
+    StoodStill(Duration),
 }
 
 /// Who is there.
@@ -436,7 +438,23 @@ impl Roster {
             }
             RosterChange::Overdue(pool) => self.desert(pool, None),
             RosterChange::Abandoned(pool) => self.attend(&pool),
+            RosterChange::StoodStill(span) => self.put_off(span),
         }
+    }
+
+    /// Puts all deadlines off by as long as nobody could be heard, and by the grace, in which what runners have said meanwhile is taken in.
+    fn put_off(&mut self, span: Duration) {
+        let by = span + self.limits.lease_grace;
+        for presence in self.presences.values_mut() {
+            presence.heard = presence.heard.after(by);
+        }
+        self.leases = later(&self.leases, by);
+        self.lease_of.values_mut().for_each(|at| *at = at.after(by));
+        self.confirmations = later(&self.confirmations, by);
+        self.unconfirmed.values_mut().for_each(|(_, at)| *at = at.after(by));
+        self.checks.put_off(by);
+        self.desertions = later(&self.desertions, by);
+        self.deserted.values_mut().flatten().for_each(|at| *at = at.after(by));
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one change")]
@@ -526,4 +544,12 @@ impl Roster {
             }
         }
     }
+}
+
+/// The same deadlines, each by a span later.
+fn later<T: Ord + Clone>(deadlines: &BTreeSet<(Moment, T)>, by: Duration) -> BTreeSet<(Moment, T)> {
+    deadlines
+        .iter()
+        .map(|(at, what)| (at.after(by), what.clone()))
+        .collect()
 }

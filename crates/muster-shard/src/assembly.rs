@@ -82,7 +82,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         (Arc::clone(&tail), Arc::clone(&watchers), Arc::clone(&figures)),
         options.seed.unwrap_or_else(|| fastrand::u64(..)),
         options.record_after,
-        now.stamp,
+        now,
     );
     writer.note_replayed(
         recovered.changed.into_iter(),

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::clock::{Clock, Reading};
 use crate::hold::Hold;
 use crate::pipeline::Pipeline;
-use crate::writer::{Checkpoint, JOBS_MAX, Job, Writer};
+use crate::writer::{Checkpoint, JOBS_MAX, Job, TURN_EVERY, Writer};
 
 /// The writer with what it takes from, and hands on to.
 pub(crate) struct Turns {
@@ -70,7 +70,7 @@ impl Turns {
             .next_checkpoint()
             .filter(|_| !self.writing.load(Ordering::Acquire));
         let by_stamp = stamp.into_iter().chain(checkpoint).min().map(|at| at.since(now.stamp));
-        let by_moment = moment.map(|at| at.since(now.moment));
+        let by_moment = moment.map(|at| at.since(now.moment).min(TURN_EVERY));
         // Stamps are whole milliseconds and so are timers: a millisecond more is not too early.
         let next = by_stamp.into_iter().chain(by_moment).min();
         next.map(|wait| wait + Duration::from_millis(1))

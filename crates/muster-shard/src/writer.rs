@@ -16,6 +16,7 @@ use muster_core::entity::{EntityKey, Finished};
 use muster_core::event::{Event, Recorded};
 use muster_core::ledger::Position;
 use muster_core::planted;
+use muster_core::roster::RosterChange;
 use muster_core::state::{Applied, State};
 use muster_core::time::{Moment, Now, Stamp};
 use muster_core::words::{ExecutionId, IntegrationId, Principal, Sequence};
@@ -38,6 +39,13 @@ pub(crate) const JOBS_MAX: usize = 1_024;
 /// The most due times, lapsed leases, withdrawn claims and assignments, each, of one turn: catching up is paced, and whoever asks in between is
 /// served.
 const STEPS_MAX: usize = 2_048;
+
+/// While anybody has a deadline a turn is made at least this often although nothing is due, so that a standstill shows: as a gap between two turns.
+pub(crate) const TURN_EVERY: Duration = Duration::from_secs(2);
+
+/// After how long without a turn the coordinator stood still: its process was stopped, its machine was, or neither its disk nor its processors kept up.
+/// A runner with the shortest lease that there is gets through a shorter gap by its next heartbeats.
+const STOOD_STILL_AFTER: Duration = Duration::from_secs(4);
 
 /// How many integrations, runners, connectors or incidents of an organization that is being deleted go in one turn.
 const ERASED_MAX: usize = 128;
@@ -62,6 +70,8 @@ pub(crate) struct Writer {
     state: State,
     chance: fastrand::Rng,
     head: Sequence,
+    /// When the newest turn began.
+    turned: Moment,
     changed: Changed,
     /// The open executions that have a record, which is to be removed at their end.
     recorded: FxHashSet<ExecutionId>,
@@ -77,14 +87,15 @@ impl Writer {
         (tail, watchers, figures): (Arc<Tail>, Arc<Watchers>, Arc<Figures>),
         seed: u64,
         record_after: Duration,
-        now: Stamp,
+        now: Now,
     ) -> Self {
         let recorded = state.everywhere().executions().map(|execution| execution.id).collect();
         Self {
             state,
             chance: fastrand::Rng::with_seed(seed),
             head,
-            changed: Changed::new(record_after, now),
+            turned: now.moment,
+            changed: Changed::new(record_after, now.stamp),
             recorded,
             tail,
             watchers,
@@ -106,6 +117,7 @@ impl Writer {
     /// One turn: the jobs, what time has brought, and what can be dispatched. While it is held back nothing new begins by itself: what falls due
     /// waits, and what waits is not dispatched.
     pub(crate) fn turn(&mut self, jobs: impl Iterator<Item = Job>, now: Now, held: Option<Arc<str>>) -> Batch {
+        self.notice_standstill(now);
         let dispatches = held.is_none() && !self.tail.is_full();
         let changes = self.watchers.wanted(now.moment);
         let mut turn = Turn {
@@ -162,6 +174,15 @@ impl Writer {
                 .collect(),
             changes,
         }
+    }
+
+    /// What runners have said while the coordinator stood still lies in buffers, and comes in after this turn: none of them is judged by that time.
+    fn notice_standstill(&mut self, now: Now) {
+        let gap = now.moment.since(std::mem::replace(&mut self.turned, now.moment));
+        if gap < STOOD_STILL_AFTER || planted!("standstill-counts") {
+            return;
+        }
+        self.state.change_roster(RosterChange::StoodStill(gap), now);
     }
 
     pub(crate) fn figures(&self) -> &Figures {

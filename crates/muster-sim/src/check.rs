@@ -33,6 +33,12 @@ const HEARD_SLACK_MS: Millis = 6_000;
 const CONFIRM_MS: Millis = 10_000;
 const CONFIRM_SLACK_MS: Millis = 1_500;
 
+/// After how long without a turn the coordinator may take itself to have stood still, by whichever clock.
+const STOOD_STILL_MS: Millis = 3_900;
+
+/// How much longer than it stood still deadlines may be put off.
+const GRACE_MS: Millis = 5_000;
+
 /// How long a stream may be there that the shard takes for ended.
 const AWAY_MS: Millis = 50_000;
 
@@ -184,11 +190,13 @@ impl World {
         }
     }
 
-    /// The coordinator stands still: what its end of a stream has heard a moment ago may be on its way to the shard, which looks at leases first when it goes
-    /// on.
-    pub(crate) fn forget_just_heard(&mut self) {
-        let now = self.now;
-        self.heard.retain(|_, at| now - *at > HEARD_SLACK_MS);
+    /// The writer has turned: what it may not judge by, if that was long ago.
+    pub(crate) fn note_turn(&mut self) {
+        let before = std::mem::replace(&mut self.turned, self.now);
+        if self.now - before >= STOOD_STILL_MS {
+            self.trace.count("the writer stood still");
+            self.judges_from = self.now + GRACE_MS;
+        }
     }
 
     /// The state after a turn.
@@ -205,7 +213,8 @@ impl World {
                     .get(&runner)
                     .copied()
                     .unwrap_or(coordinator.began)
-                    .max(coordinator.began);
+                    .max(coordinator.began)
+                    .max(self.judges_from);
                 // A stream that has just been opened has not been heard, and yet begins a lease.
                 let silent = presence.heard;
                 let own = self.clock.when(silent).max(heard);
@@ -251,7 +260,8 @@ impl World {
             let Some(claimed) = claimed.filter(|at| *at >= coordinator.began) else {
                 continue;
             };
-            if now - claimed > CONFIRM_MS + CONFIRM_SLACK_MS && !self.confirmed.contains(&work) {
+            let runs_from = claimed.max(self.judges_from);
+            if now.saturating_sub(runs_from) > CONFIRM_MS + CONFIRM_SLACK_MS && !self.confirmed.contains(&work) {
                 broken!("{work:?} was assigned {} ms ago, and was not confirmed", now - claimed);
             }
         }

@@ -96,6 +96,7 @@ impl World {
         });
         say!(self, "coordinator: started at batch {head}");
         self.check_recovered(head);
+        self.turned = self.now;
         self.heard.clear();
         self.start(Work::Sweep);
         self.start(Work::AwaitOutbox);
@@ -214,6 +215,10 @@ impl World {
             return;
         };
         coordinator.shard.turn(reading);
+        self.note_turn();
+        let Some(coordinator) = &mut self.coordinator else {
+            return;
+        };
         self.last_stamp = coordinator.shard.now(reading).stamp;
         let idle = coordinator.shard.idle_for(reading);
         if let Some(idle) = idle {

@@ -64,6 +64,7 @@ const SEEN: &[&str] = &[
     "publishing is impossible",
     "publishing fails for now",
     "a flush stalls",
+    "the writer stood still",
     "something beside the shard stalls",
     "the store fails, and the process stops",
     "crash with nothing unflushed",

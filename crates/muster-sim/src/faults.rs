@@ -105,10 +105,7 @@ impl World {
                 let how = self.failing();
                 self.disk.fail_write(how);
             }
-            "the coordinator is paused" => {
-                self.paused_until = self.now + self.chance.u64(500..90_000);
-                self.forget_just_heard();
-            }
+            "the coordinator is paused" => self.paused_until = self.now + self.chance.u64(500..90_000),
             "the coordinator's clock steps" => {
                 let by = self.chance.i64(-400_000..400_000);
                 self.clock.step(by);

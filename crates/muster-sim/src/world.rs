@@ -98,6 +98,10 @@ pub struct World {
     pub(crate) clock: Clock,
     pub(crate) coordinator: Option<Coordinator>,
     pub(crate) paused_until: Millis,
+    /// When the writer turned last.
+    pub(crate) turned: Millis,
+    /// From when deadlines run that stood when the coordinator did; before that it is to judge nobody by them.
+    pub(crate) judges_from: Millis,
     pub(crate) links: BTreeMap<u64, Link>,
     pub(crate) next_link: u64,
     pub(crate) runners: Vec<Runner>,
@@ -153,6 +157,8 @@ impl World {
             clock: Clock::new(0, &mut chance),
             coordinator: None,
             paused_until: 0,
+            turned: 0,
+            judges_from: 0,
             links: BTreeMap::new(),
             next_link: 1,
             runners: Vec::new(),

@@ -1,6 +1,7 @@
 //! The checks under way: who was asked for which, and until when an answer is waited for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::time::Moment;
 use crate::words::{CheckId, IntegrationId, Revision, RunnerId, SessionId};
@@ -62,6 +63,11 @@ impl Checks {
         self.by_runner.insert((check.runner, id));
         self.deadlines.insert((deadline, id));
         self.all.insert(id, (check, deadline));
+    }
+
+    pub(super) fn put_off(&mut self, by: Duration) {
+        self.all.values_mut().for_each(|(_, at)| *at = at.after(by));
+        self.deadlines = super::later(&self.deadlines, by);
     }
 
     pub(super) fn end(&mut self, id: CheckId) {

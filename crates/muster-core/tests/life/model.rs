@@ -21,7 +21,7 @@ use muster_core::entity::{
 use muster_core::event::{Event, Recorded};
 use muster_core::health::{Tally, Window};
 use muster_core::ledger::{Entity, Ledger, Position};
-use muster_core::roster::{CHECKS_MAX, Limits};
+use muster_core::roster::{CHECKS_MAX, Limits, RosterChange};
 use muster_core::state::State;
 use muster_core::time::{Interval, Moment, Now, Stamp};
 use muster_core::words::{
@@ -699,6 +699,30 @@ impl Model {
             stamp: self.now.stamp.after(span),
             moment: self.now.moment.after(span),
         };
+    }
+
+    /// The coordinator stands still for this long, and then says so of itself. What was not over by then is not over now.
+    pub fn stand_still(&mut self, span: Duration) {
+        let over = |state: &State, now: Now| {
+            let roster = state.roster();
+            [
+                roster.first_lease(now.moment).is_some(),
+                roster.first_unconfirmed(now.moment).is_some(),
+                roster.checks().first_overdue(now.moment).is_some(),
+                roster.first_deserted(now.moment).is_some(),
+            ]
+        };
+        let before = over(&self.state, self.now);
+        self.pass(span);
+        self.state.change_roster(RosterChange::StoodStill(span), self.now);
+        self.roll.stand_still(span);
+        for (before, after) in before.into_iter().zip(over(&self.state, self.now)) {
+            assert!(
+                before || !after,
+                "what passed while nobody could be heard counts: {span:?}"
+            );
+        }
+        self.state.assert_invariants();
     }
 
     pub fn restart(&mut self) {

@@ -54,6 +54,7 @@ enum Step {
     },
     Cancel(usize),
     Pass(u64),
+    StandStill(u64),
     Tick,
     Dispatch,
     CheckIn {
@@ -155,6 +156,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(runner, which, by_other, fails, times)| Step::Checked { runner, which, by_other, fails, times }),
         1 => (0_usize..8).prop_map(Step::Cancel),
         4 => prop_oneof![0_u64..2_000, 2_000_u64..70_000, 70_000_u64..40_000_000].prop_map(Step::Pass),
+        1 => (4_000_u64..400_000).prop_map(Step::StandStill),
         4 => Just(Step::Tick),
         6 => Just(Step::Dispatch),
         3 => (runner.clone(), any::<bool>(), pool(), version())
@@ -303,6 +305,7 @@ fn take(model: &mut Model, step: Step) {
             );
         }
         Step::Pass(millis) => model.pass(Duration::from_millis(millis)),
+        Step::StandStill(millis) => model.stand_still(Duration::from_millis(millis)),
         Step::Tick => model.tick(),
         Step::Dispatch => {
             model.dispatch();

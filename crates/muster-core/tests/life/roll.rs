@@ -11,6 +11,8 @@ use muster_core::words::{Enablement, OrganizationId, Pool, RunnerId};
 
 /// A lease with its grace, by default.
 const LEASE: Duration = Duration::from_secs(65);
+/// The grace alone.
+const GRACE: Duration = Duration::from_secs(5);
 /// How long a pool may be without runners, by default.
 const ALONE: Duration = Duration::from_secs(300);
 /// How long a runner may be old, by default.
@@ -75,6 +77,13 @@ impl Roll {
         self.alone.retain(|pool, _| known.contains(&pool));
         for since in self.alone.values_mut() {
             *since = now.moment.after(LEASE);
+        }
+    }
+
+    /// Nobody could come meanwhile, nor in the grace after it.
+    pub fn stand_still(&mut self, span: Duration) {
+        for since in self.alone.values_mut() {
+            *since = since.after(span + GRACE);
         }
     }
 

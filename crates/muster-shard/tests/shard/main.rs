@@ -9,5 +9,6 @@ mod figures;
 mod lifecycle;
 mod maintain;
 mod rig;
+mod standstill;
 mod stepped;
 mod verify;

@@ -23,7 +23,7 @@ use muster_store::memory::MemoryBackend;
 
 use crate::rig::{definition, intervals, organization};
 
-fn at(seconds: u64) -> Reading {
+pub fn at(seconds: u64) -> Reading {
     let since = Duration::from_secs(seconds);
     Reading {
         wall: Stamp::from_millis(0).after(since),
@@ -31,7 +31,7 @@ fn at(seconds: u64) -> Reading {
     }
 }
 
-fn open(disk: &MemoryBackend, now: Reading) -> SteppedShard {
+pub fn open(disk: &MemoryBackend, now: Reading) -> SteppedShard {
     let options = Options {
         seed: Some(7),
         ..Options::default()
@@ -49,7 +49,7 @@ fn open(disk: &MemoryBackend, now: Reading) -> SteppedShard {
 }
 
 /// Creates an integration, and hands what the committer did until it was answered to `seen`, step by step.
-fn create(shard: &mut SteppedShard, now: Reading, seen: &mut dyn FnMut(CommitStep)) -> IntegrationId {
+pub fn create(shard: &mut SteppedShard, now: Reading, seen: &mut dyn FnMut(CommitStep)) -> IntegrationId {
     let handle = shard.handle().clone();
     let create = Command::CreateIntegration(Create {
         organization: organization(),
@@ -148,7 +148,7 @@ fn while_it_is_held_nothing_falls_due_and_then_it_does() {
 }
 
 /// Asks all of it in one turn, and commits that.
-fn ask(shard: &mut SteppedShard, now: Reading, by: Principal, commands: Vec<Command>) {
+pub fn ask(shard: &mut SteppedShard, now: Reading, by: Principal, commands: Vec<Command>) {
     let handle = shard.handle().clone();
     let mut asking = pin!(async { handle.ask_all(by, commands).await?.await });
     let mut context = Context::from_waker(Waker::noop());
