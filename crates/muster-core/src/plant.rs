@@ -96,6 +96,10 @@ pub const PLANTS: &[(&str, &str)] = &[
     ("any-session-counts", "what an older session says counts for the newest"),
     ("lease-too-short", "a lease ends at its half"),
     (
+        "given-up-counts",
+        "what a runner had to give up, since it was sent away or the coordinator stood still, counts as failed",
+    ),
+    (
         "standstill-counts",
         "time in which the coordinator itself stood still counts against runners",
     ),

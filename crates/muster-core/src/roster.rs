@@ -49,6 +49,16 @@ impl Default for Limits {
 /// Withdrawn assignments in a row after which a runner gets no more until it checks in anew.
 pub const WITHDRAWALS_MAX: u32 = 3;
 
+/// Why a runner may have had to give up what it held, through no fault of its own: it stops its work when it does not hear the coordinator for most of its
+/// lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excuse {
+    /// The coordinator stood still.
+    StoodStill,
+    /// Its organization was suspended, so it was sent away.
+    Suspended,
+}
+
 /// A runner that has a session, had one within the lease, or may have one that this process does not know of yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
@@ -78,6 +88,8 @@ pub struct Presence {
     pub instances: Instances,
     /// The least version of which it would have to be to get work, since it is of an older one; `None` when it is new enough.
     pub required: Option<Version>,
+    /// Why what it loses before it checks in anew is nobody's failure; `None` when it is one.
+    pub excuse: Option<Excuse>,
 }
 
 impl Presence {
@@ -338,6 +350,7 @@ impl Roster {
             supersessions: 0,
             instances: Instances::default(),
             required: None,
+            excuse: None,
         };
         self.presences.insert(runner, presence);
         self.watch_lease(runner, now);
@@ -353,6 +366,13 @@ impl Roster {
     pub(crate) fn look_again(&mut self, pool: &Pool) {
         if let Some(None) = self.deserted.get(pool) {
             self.desert(pool.clone(), Some(Moment::default()));
+        }
+    }
+
+    /// A runner is not to be blamed for what it loses before it checks in anew.
+    pub(crate) fn excuse(&mut self, runner: RunnerId, excuse: Excuse) {
+        if let Some(presence) = self.presences.get_mut(&runner) {
+            presence.excuse = Some(excuse);
         }
     }
 
@@ -447,6 +467,10 @@ impl Roster {
         let by = span + self.limits.lease_grace;
         for presence in self.presences.values_mut() {
             presence.heard = presence.heard.after(by);
+            // A heartbeat or two are missing, so it may have hung up, and may not be back before it gives its work up.
+            if span >= self.limits.lease / 4 {
+                presence.excuse = Some(Excuse::StoodStill);
+            }
         }
         self.leases = later(&self.leases, by);
         self.lease_of.values_mut().for_each(|at| *at = at.after(by));

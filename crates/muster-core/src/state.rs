@@ -12,7 +12,7 @@ use crate::index::Index;
 use crate::ledger::{Ledger, Position};
 use crate::own::Own;
 use crate::planted;
-use crate::roster::{Limits, Roster, RosterChange};
+use crate::roster::{Excuse, Limits, Roster, RosterChange};
 use crate::time::{Moment, Now, Stamp};
 use crate::words::{DataType, ExecutionId, ExecutionStatus, IntegrationId, OrganizationId, RunnerId};
 
@@ -58,7 +58,12 @@ impl State {
                 roster.expect_nobody(pool.clone(), now.moment);
             }
         }
-        Self { ledger, index, roster }
+        let mut state = Self { ledger, index, roster };
+        let resting = state.ledger.organizations().filter(|one| !one.is_active());
+        for id in resting.map(|one| one.id.clone()).collect::<Vec<_>>() {
+            state.excuse_runners_of(&id);
+        }
+        state
     }
 
     /// What an organization has, and nothing else.
@@ -178,8 +183,18 @@ impl State {
             return;
         };
         if self.index.note_organization(&self.ledger, organization) {
+            self.excuse_runners_of(id);
             for pool in self.index.pools().used_by(id) {
                 self.roster.look_again(pool);
+            }
+        }
+    }
+
+    /// Runners of an organization that is suspended are sent away.
+    fn excuse_runners_of(&mut self, id: &OrganizationId) {
+        if self.index.rests(id) {
+            for runner in self.index.runners_owned_by(Some(id.clone()), None) {
+                self.roster.excuse(runner, Excuse::Suspended);
             }
         }
     }

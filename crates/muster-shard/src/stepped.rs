@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use muster_core::state::State;
 use muster_core::time::Now;
+use muster_core::words::Sequence;
 use muster_store::Store;
 
 pub use crate::clock::Reading;
@@ -69,6 +70,12 @@ impl SteppedShard {
     #[must_use]
     pub fn state(&self) -> &State {
         self.parts.turns.writer.state()
+    }
+
+    /// The newest batch, which may not be durable yet.
+    #[must_use]
+    pub fn head(&self) -> Sequence {
+        self.parts.turns.writer.head()
     }
 
     /// The present as the shard sees it: its stamps never go back.

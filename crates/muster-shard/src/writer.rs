@@ -189,6 +189,11 @@ impl Writer {
         &self.figures
     }
 
+    /// The newest batch.
+    pub(crate) fn head(&self) -> Sequence {
+        self.head
+    }
+
     /// The state, with what is not durable yet.
     pub(crate) fn state(&self) -> &State {
         &self.state

@@ -19,7 +19,7 @@ use muster_shard::stepped::CommitStep;
 use muster_store::{Store, StoreError};
 
 use crate::agenda::Millis;
-use crate::spec::{Spec, Where};
+use crate::spec::Where;
 use crate::trace::broken;
 use crate::world::World;
 
@@ -35,6 +35,10 @@ const CONFIRM_SLACK_MS: Millis = 1_500;
 
 /// After how long without a turn the coordinator may take itself to have stood still, by whichever clock.
 const STOOD_STILL_MS: Millis = 3_900;
+
+/// After how long a runner that cannot hear it may have hung up, and give up what it holds before it is back; and what clocks may differ by.
+const GIVEN_UP_MS: Millis = 14_900;
+const GIVEN_UP_SLACK_MS: Millis = 300;
 
 /// How much longer than it stood still deadlines may be put off.
 const GRACE_MS: Millis = 5_000;
@@ -191,11 +195,15 @@ impl World {
     }
 
     /// The writer has turned: what it may not judge by, if that was long ago.
-    pub(crate) fn note_turn(&mut self) {
-        let before = std::mem::replace(&mut self.turned, self.now);
-        if self.now - before >= STOOD_STILL_MS {
+    pub(crate) fn note_turn(&mut self, before: Sequence) {
+        let gap = self.now - std::mem::replace(&mut self.turned, self.now);
+        if gap >= STOOD_STILL_MS {
             self.trace.count("the writer stood still");
             self.judges_from = self.now + GRACE_MS;
+        }
+        if gap >= GIVEN_UP_MS {
+            let is_sure = gap >= GIVEN_UP_MS + GIVEN_UP_SLACK_MS;
+            self.spec.process.stand_still(before, is_sure);
         }
     }
 
@@ -309,7 +317,8 @@ impl World {
             let mut journal = std::mem::take(&mut self.journal);
             journal.retain(|(sequence, _)| *sequence <= head);
             self.appended.retain(|(sequence, _)| *sequence <= head);
-            self.spec = Spec::default();
+            let before = std::mem::take(&mut self.spec);
+            self.spec.process = before.process;
             self.shadow = Ledger::default();
             for (sequence, events) in journal {
                 self.take_batch(sequence, events, false);
@@ -318,6 +327,7 @@ impl World {
         }
         // What was appended as the process died was never seen here.
         self.take_appended(false);
+        self.spec.process.begin(head);
         self.check_facts();
         let Some(coordinator) = &self.coordinator else { return };
         let ledger = coordinator.shard.state().everywhere();

@@ -214,8 +214,9 @@ impl World {
         let Some(coordinator) = &mut self.coordinator else {
             return;
         };
+        let head = coordinator.shard.head();
         coordinator.shard.turn(reading);
-        self.note_turn();
+        self.note_turn(head);
         let Some(coordinator) = &mut self.coordinator else {
             return;
         };

@@ -15,6 +15,7 @@ const SEEN: &[&str] = &[
     "Pending → Created (withdrawn)",
     "Pending → Created (failed)",
     "Executing → Created (failed)",
+    "Executing → Created (interrupted)",
     "Pending → Error (failures)",
     "Executing → Error (failures)",
     "Executing → Error (final)",

@@ -2,6 +2,7 @@
 //! not be. It decides nothing by the core's rules; it only knows what may follow what.
 
 pub mod access;
+pub mod excuse;
 mod execution;
 pub mod health;
 mod incident;
@@ -120,6 +121,7 @@ pub struct Spec {
     pub incidents: BTreeMap<IncidentId, incident::Incident>,
     pub organizations: BTreeMap<OrganizationId, organization::Organization>,
     pub access: access::Access,
+    pub process: excuse::Process,
     open: BTreeMap<(IntegrationId, DataType), ExecutionId>,
     newest: Stamp,
     /// The execution that must be created next: a nominal time runs.
@@ -242,7 +244,7 @@ impl Spec {
                 if let Some(owner) = &profile.organization {
                     self.must_go_on(owner)?;
                 }
-                self.check_in(*runner, profile, *outdated, recorded.at)?;
+                self.check_in(*runner, profile, *outdated, (recorded.at, sequence))?;
                 Ok("runner checked in")
             }
             Event::RunnerLeft { runner, last_heard } => {
@@ -282,7 +284,9 @@ impl Spec {
             | Event::IncidentClosed { .. }
             | Event::DeliveryTried { .. }
             | Event::IncidentForgotten { .. } => self.take_health(recorded),
-            Event::OrganizationChanged { organization, change } => self.take_organization(organization, change, by),
+            Event::OrganizationChanged { organization, change } => {
+                self.take_organization(organization, change, by, sequence)
+            }
         }
     }
 

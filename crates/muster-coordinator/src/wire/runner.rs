@@ -120,6 +120,7 @@ mod tests {
             supersessions: 0,
             instances: Instances::default(),
             required: None,
+            excuse: None,
         };
         let too_old = Presence {
             required: "1.4.0".parse().ok(),

@@ -10,7 +10,7 @@ use crate::decide::{CloseReason, Decision, Effect, Message, check};
 use crate::entity::{Execution, Phase};
 use crate::event::Event;
 use crate::planted;
-use crate::roster::RosterChange;
+use crate::roster::{Excuse, RosterChange};
 use crate::state::State;
 use crate::time::{Now, Stamp};
 use crate::words::{Category, Failure, LogLevel, Reason, ReasonKind, RunnerId};
@@ -50,7 +50,7 @@ fn desert(state: &State, runner: RunnerId, decision: &mut Decision) {
 }
 
 /// Adds to a decision that an attempt is lost with its runner: that counts as a failure, so that a runner which crashes over an execution does not
-/// do so for ever. Of an organization that is suspended it counts as none: its runners were sent away.
+/// do so for ever. It counts as none when the runner had to give it up through no fault of its own.
 pub(super) fn lose(
     state: &State,
     execution: &Execution,
@@ -59,8 +59,12 @@ pub(super) fn lose(
     chance: &mut fastrand::Rng,
     decision: &mut Decision,
 ) {
-    if state.index().rests(&execution.organization) {
-        return interrupt(state, execution, decision);
+    if let Some(excuse) = excuse(state, execution) {
+        let why = match excuse {
+            Excuse::StoodStill => "was lost while the coordinator itself stood still",
+            Excuse::Suspended => "has ended, since its organization was suspended",
+        };
+        return requeue(state, execution, why, decision);
     }
     let failure = Failure::new(Category::RunnerLost, why);
     let failure = match execution.holder() {
@@ -77,10 +81,15 @@ fn withdraw(state: &State, execution: &Execution, decision: &mut Decision) {
     requeue(state, execution, why, decision);
 }
 
-/// Adds to a decision that an attempt has ended with its runner's session because their organization is suspended: queued again, and no failure.
-fn interrupt(state: &State, execution: &Execution, decision: &mut Decision) {
-    let why = "has ended, since its organization was suspended";
-    requeue(state, execution, why, decision);
+/// Why it is not its runner's failure that an attempt is lost; `None` when it is.
+fn excuse(state: &State, execution: &Execution) -> Option<Excuse> {
+    if state.index().rests(&execution.organization) {
+        return Some(Excuse::Suspended);
+    }
+    if planted!("given-up-counts") {
+        return None;
+    }
+    state.roster().presence(execution.holder()?.runner)?.excuse
 }
 
 fn requeue(state: &State, execution: &Execution, why: &str, decision: &mut Decision) {

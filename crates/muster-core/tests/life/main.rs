@@ -5,6 +5,7 @@ mod alerts;
 mod checks;
 mod conditions;
 mod enrollment;
+mod excuse;
 mod explanations;
 mod fairness;
 mod minimum;

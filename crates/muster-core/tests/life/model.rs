@@ -31,6 +31,7 @@ use muster_core::words::{
     SessionId, Slots,
 };
 
+use crate::excuse::Excuses;
 use crate::roll::Roll;
 
 /// What a runner of the model knows: exactly what it was told.
@@ -70,6 +71,7 @@ pub struct Model {
     /// What runners have or had from before the newest restore. None of it may be believed any more.
     undone: BTreeSet<Work>,
     roll: Roll,
+    excuses: Excuses,
 }
 
 pub fn organization() -> OrganizationId {
@@ -177,6 +179,7 @@ impl Model {
             checked: Vec::new(),
             check_fails: BTreeSet::new(),
             roll: Roll::default(),
+            excuses: Excuses::default(),
         };
         let founded = Found {
             organization: organization(),
@@ -220,6 +223,7 @@ impl Model {
             self.count_failures(&recorded);
             self.follow_checks(&recorded);
             self.judge_pause(&recorded);
+            self.excuses.take(&recorded, self.state.everywhere());
             self.roll.take(&recorded, self.state.everywhere(), self.now);
             if let Some(finished) = self.state.apply(position, &recorded).finished {
                 self.check_end(&finished);
@@ -228,6 +232,7 @@ impl Model {
             }
             self.journal.push((position, recorded));
         }
+        self.excuses.end_batch();
         for change in roster {
             self.state.change_roster(change, self.now);
         }
@@ -716,6 +721,7 @@ impl Model {
         self.pass(span);
         self.state.change_roster(RosterChange::StoodStill(span), self.now);
         self.roll.stand_still(span);
+        self.excuses.stand_still(span);
         for (before, after) in before.into_iter().zip(over(&self.state, self.now)) {
             assert!(
                 before || !after,
@@ -728,6 +734,7 @@ impl Model {
     pub fn restart(&mut self) {
         self.state = State::starting(self.replay_over_records(), Limits::default(), policy(), self.now);
         self.roll.restart(self.state.everywhere(), self.now);
+        self.excuses.restart(self.rests());
         for runner in &mut self.runners {
             runner.session = None;
         }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use muster_core::event::{Event, Recorded};
 use muster_core::time::Stamp;
 use muster_core::words::{
-    Category, Claim, Counts, Enablement, ExecutionId, Failure, Origin, Pool, Principal, Recipients, Sequence, Warning,
+    Category, Claim, Counts, Enablement, ExecutionId, Failure, OrganizationId, Origin, Pool, Principal, Recipients,
+    Sequence, Warning,
 };
 
+use super::excuse::Excused;
 use super::staff::OLD;
 use super::{Broken, Execution, Spec, Where, is_held, must};
 
@@ -53,7 +55,7 @@ impl Spec {
                 not_before,
             } => {
                 let owner = self.open_execution(*id)?.organization.clone();
-                let rests = !self.is_active(&owner);
+                let excused = self.excused_holder(*id, &owner, sequence);
                 let one = self.open_execution(*id)?;
                 must(is_held(one), || format!("it is {:?}", one.stands))?;
                 let before = one.stands;
@@ -64,15 +66,13 @@ impl Spec {
                             *failures == one.failures && not_before.is_none() && reported.is_none(),
                             || "a withdrawn claim is no failure, and waits for nothing".to_owned(),
                         )?;
-                        must(before == Where::Pending || rests, || {
+                        must(before == Where::Pending || excused > Excused::No, || {
                             "what has started is not withdrawn".to_owned()
                         })?;
                     }
                     Some(failure) => {
                         one.fail(failure, *failures, *reported)?;
-                        must(!rests || failure.category != Category::RunnerLost, || {
-                            "what rests loses its runner by that, and fails".to_owned()
-                        })?;
+                        must_not_be_blamed(excused, failure)?;
                         must(may_pass(failure.category) && *failures < FAILURES_MAX, || {
                             format!("failure {failures} ({:?}) is not tried again", failure.category)
                         })?;
@@ -358,6 +358,8 @@ impl Spec {
             return Err("it is no bad end".to_owned());
         };
         let by = &recorded.by;
+        let owner = self.open_execution(id)?.organization.clone();
+        let excused = self.excused_holder(id, &owner, sequence);
         let one = self.open_execution(id)?;
         must(one.integration == *integration && one.data_type == *data_type, || {
             format!("it is of {} {}", one.integration, one.data_type)
@@ -395,6 +397,7 @@ impl Spec {
             must(is_held(one), || format!("it is {before:?}"))?;
             one.report(*reported, by, sequence)?;
             one.fail(failure, *failures, *reported)?;
+            must_not_be_blamed(excused, failure)?;
             must(!may_pass(failure.category) || *failures >= FAILURES_MAX, || {
                 format!("failure {failures} ({:?}) is tried again", failure.category)
             })?;
@@ -420,6 +423,24 @@ impl Spec {
         }
         Ok(transition)
     }
+}
+
+impl Spec {
+    /// Whether it is nobody's failure if whoever holds an execution loses it now.
+    fn excused_holder(&self, id: ExecutionId, owner: &OrganizationId, sequence: Sequence) -> Excused {
+        if !self.is_active(owner) {
+            return Excused::Yes;
+        }
+        let holder = self.executions.get(&id).and_then(|one| one.claim);
+        holder.map_or(Excused::No, |claim| self.excused(claim.runner, sequence))
+    }
+}
+
+fn must_not_be_blamed(excused: Excused, failure: &Failure) -> Result<(), Broken> {
+    must(
+        excused < Excused::Yes || failure.category != Category::RunnerLost,
+        || "its runner was sent away, or the coordinator stood still, and that counts as failed".to_owned(),
+    )
 }
 
 impl Execution {

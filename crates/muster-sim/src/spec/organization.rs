@@ -1,7 +1,7 @@
 //! What may happen to organizations.
 
 use muster_core::event::OrganizationChange;
-use muster_core::words::{OrganizationId, Principal, Quotas};
+use muster_core::words::{OrganizationId, Principal, Quotas, Sequence};
 
 use super::{Broken, Spec, must};
 
@@ -23,6 +23,8 @@ pub enum Goes {
 pub struct Organization {
     pub goes: Goes,
     pub quotas: Quotas,
+    /// The batch in which it was suspended last; `None` when it never was.
+    pub suspended: Option<Sequence>,
 }
 
 impl Spec {
@@ -66,6 +68,7 @@ impl Spec {
         id: &OrganizationId,
         change: &OrganizationChange,
         by: &Principal,
+        sequence: Sequence,
     ) -> Result<&'static str, Broken> {
         if let OrganizationChange::Created { quotas, .. } = change {
             must(!self.organizations.contains_key(id), || {
@@ -75,6 +78,7 @@ impl Spec {
             let made = Organization {
                 goes: Goes::On,
                 quotas: *quotas,
+                suspended: None,
             };
             self.organizations.insert(id.clone(), made);
             return Ok("organization created");
@@ -92,6 +96,9 @@ impl Spec {
             }
             OrganizationChange::Suspended { .. } => {
                 let fits = matches!(found.goes, Goes::On | Goes::Rests);
+                if found.goes == Goes::On {
+                    found.suspended = Some(sequence);
+                }
                 (Goes::Rests, "organization suspended", fits && is_person)
             }
             OrganizationChange::Resumed => (Goes::On, "organization resumed", found.goes == Goes::Rests && is_person),

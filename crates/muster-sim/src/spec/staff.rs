@@ -7,7 +7,7 @@ use muster_core::alert::Policy;
 use muster_core::entity::{Cause, Channel, Closing, Evidence, LastRunner, NoticeKind, Outdated, Profile};
 use muster_core::event::{Event, Recorded};
 use muster_core::time::Stamp;
-use muster_core::words::{EmailAddress, Enablement, IncidentId, OrganizationId, Pool, Release, RunnerId};
+use muster_core::words::{EmailAddress, Enablement, IncidentId, OrganizationId, Pool, Release, RunnerId, Sequence};
 
 use super::incident::Incident;
 use super::{Broken, Spec, Where, must};
@@ -48,10 +48,24 @@ pub struct Runner {
     pub profile: Profile,
     /// When it checked in last.
     came: Stamp,
+    /// The batch in which it did, and that of the time before.
+    came_in: Sequence,
+    came_in_before: Sequence,
     /// When it was heard last, if it has left.
     left: Option<Stamp>,
     /// Since when it is too old.
     old: Option<Stamp>,
+}
+
+impl Runner {
+    /// The batch in which it had checked in when this one was decided: what it loses by checking in, it loses as what it was before.
+    pub(super) fn came_in_before_batch(&self, sequence: Sequence) -> Sequence {
+        if self.came_in == sequence {
+            self.came_in_before
+        } else {
+            self.came_in
+        }
+    }
 }
 
 impl Spec {
@@ -60,9 +74,11 @@ impl Spec {
         id: RunnerId,
         profile: &Profile,
         outdated: Option<Outdated>,
-        at: Stamp,
+        (at, sequence): (Stamp, Sequence),
     ) -> Result<(), Broken> {
-        let before = self.runners.get(&id).and_then(|runner| runner.old);
+        let before = self.runners.get(&id);
+        let came_in_before = before.map_or(sequence, |runner| runner.came_in_before_batch(sequence));
+        let before = before.and_then(|runner| runner.old);
         let old = (profile.version == OLD).then(|| before.unwrap_or(at));
         let said = old.map(|since| Outdated {
             since,
@@ -72,6 +88,8 @@ impl Spec {
         let runner = Runner {
             profile: profile.clone(),
             came: at,
+            came_in: sequence,
+            came_in_before,
             left: None,
             old,
         };

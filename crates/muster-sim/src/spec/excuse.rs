@@ -1,0 +1,61 @@
+//! Whose failure it is not that a runner has lost its work: when the coordinator itself stood still, or had sent the runner away.
+
+use muster_core::words::{RunnerId, Sequence};
+
+use super::Spec;
+
+/// What the world knows of the coordinator's process that the journal does not say.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    /// The newest batch before it began.
+    began: Sequence,
+    /// The newest batch before each time in which it stood still, and whether that was certainly long enough for runners to give up what they hold.
+    standstills: Vec<(Sequence, bool)>,
+}
+
+impl Process {
+    /// A process begins, and takes over this journal: it knows nothing of what was before.
+    pub fn begin(&mut self, head: Sequence) {
+        self.began = head;
+        // What was decided after them may be lost.
+        self.standstills.retain(|(before, _)| *before <= head);
+        self.standstills.iter_mut().for_each(|(_, is_sure)| *is_sure = false);
+    }
+
+    /// It has stood still since this batch was decided.
+    pub fn stand_still(&mut self, before: Sequence, is_sure: bool) {
+        self.standstills.push((before, is_sure));
+    }
+}
+
+/// Whether it is nobody's failure what a runner loses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excused {
+    /// It is its failure.
+    No,
+    /// It may be either: what was before a restart is not known any more, and clocks differ.
+    Perhaps,
+    /// It is not.
+    Yes,
+}
+
+impl Spec {
+    /// Whether it is nobody's failure if a runner loses something in this batch.
+    pub(super) fn excused(&self, id: RunnerId, sequence: Sequence) -> Excused {
+        let Some(runner) = self.runners.get(&id) else {
+            return Excused::No;
+        };
+        let came_in = runner.came_in_before_batch(sequence);
+        let sure = |is_sure: bool| if is_sure { Excused::Yes } else { Excused::Perhaps };
+        let standstills = self.process.standstills.iter();
+        let stood_still = standstills
+            .filter(|(before, _)| *before >= came_in && *before < sequence)
+            .map(|(_, is_sure)| sure(*is_sure));
+        let owner = runner.profile.organization.as_ref();
+        let suspended = owner.and_then(|owner| self.organizations.get(owner)?.suspended);
+        let sent_away = suspended
+            .filter(|since| *since >= came_in)
+            .map(|since| sure(since > came_in && since > self.process.began));
+        stood_still.chain(sent_away).max().unwrap_or(Excused::No)
+    }
+}
