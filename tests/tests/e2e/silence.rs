@@ -6,12 +6,16 @@ use muster_proto::v1::{self, ExecutionStatus, FenceReason, ReportKind};
 use muster_tests::{
     CONNECTOR, Client, LIMIT, ScriptedRunner, Wanted, Work, World, id_of, passwd_of, published, staged_files,
 };
+use nix::sys::signal::Signal;
 
 /// How long a runner has to confirm an assignment.
 const CONFIRM: Duration = Duration::from_secs(10);
 
 /// The lease of the tests, the coordinator's grace, and the longest back-off after a first failure, with some time to spare.
 const GIVEN_TO_ANOTHER_WITHIN: Duration = Duration::from_secs(5 + 5 + 30 + 15);
+
+/// The lease of the tests, and the coordinator's grace: more than that.
+const PAST_THE_LEASE: Duration = Duration::from_secs(5 + 5 + 2);
 
 /// What the runner collects whose result counts.
 const RECORDS: &str = "{\"id\":1,\"by\":\"second\"}\n{\"id\":2,\"by\":\"second\"}\n";
@@ -54,6 +58,11 @@ async fn an_assignment_that_is_never_accepted_is_given_to_another() {
 async fn collect(runner: &mut ScriptedRunner, work: &Work) {
     runner.report(vec![work.accepted(), work.started()]).await;
     runner.ack(work, ReportKind::Started).await;
+    collect_begun(runner, work).await;
+}
+
+/// The same from its start on.
+async fn collect_begun(runner: &mut ScriptedRunner, work: &Work) {
     let counts = runner.upload(work, RECORDS).await.expect("it holds the execution");
     runner.report(vec![work.completed(Some(counts))]).await;
     runner.ack(work, ReportKind::Finished).await;
@@ -141,6 +150,27 @@ async fn the_result_of_a_runner_that_was_stopped_past_its_lease_is_fenced() {
     assert_eq!(stopped.terminate(LIMIT).await.code(), Some(0));
     assert_eq!(client.execution(&execution).await.expect("it is known"), ended);
     assert_only_result(&world, &execution, 2, &landed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_in_which_the_coordinator_is_stopped_counts_against_no_runner() {
+    let mut world = World::start().await;
+    let client = world.client();
+    let mut runner = ScriptedRunner::named("steady", "default", 1)
+        .check_in(&world.coordinator.url())
+        .await;
+    let created = client.create_soon(&Wanted::new("source", CONNECTOR)).await;
+    let execution = client.open_execution(&created.name).await;
+    let work = runner.begin_assigned().await;
+
+    // Its heartbeats go on, and lie in the coordinator's socket until it looks.
+    world.coordinator.process().signal(Signal::SIGSTOP);
+    tokio::time::sleep(PAST_THE_LEASE).await;
+    world.coordinator.process().signal(Signal::SIGCONT);
+
+    collect_begun(&mut runner, &work).await;
+    let ended = client.until_status(&execution, ExecutionStatus::Completed).await;
+    assert_eq!((ended.attempt, ended.failures), (1, 0), "the runner was taken for dead");
 }
 
 async fn assert_second_has_done_it(client: &Client, ended: &v1::Execution) {
