@@ -53,8 +53,11 @@ pub const WITHDRAWALS_MAX: u32 = 3;
 /// lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excuse {
-    /// The coordinator stood still.
-    StoodStill,
+    /// The coordinator stood still. A check-in before `until` ends no excuse: the runner may have said it, and given up after that, while nobody heard it.
+    StoodStill {
+        /// A lease after it went on.
+        until: Moment,
+    },
     /// Its organization was suspended, so it was sent away.
     Suspended,
 }
@@ -458,18 +461,19 @@ impl Roster {
             }
             RosterChange::Overdue(pool) => self.desert(pool, None),
             RosterChange::Abandoned(pool) => self.attend(&pool),
-            RosterChange::StoodStill(span) => self.put_off(span),
+            RosterChange::StoodStill(span) => self.put_off(span, now),
         }
     }
 
     /// Puts all deadlines off by as long as nobody could be heard, and by the grace, in which what runners have said meanwhile is taken in.
-    fn put_off(&mut self, span: Duration) {
+    fn put_off(&mut self, span: Duration, now: Moment) {
+        let until = self.lease_end(now);
         let by = span + self.limits.lease_grace;
         for presence in self.presences.values_mut() {
             presence.heard = presence.heard.after(by);
             // A heartbeat or two are missing, so it may have hung up, and may not be back before it gives its work up.
             if span >= self.limits.lease / 4 {
-                presence.excuse = Some(Excuse::StoodStill);
+                presence.excuse = Some(Excuse::StoodStill { until });
             }
         }
         self.leases = later(&self.leases, by);
@@ -497,6 +501,8 @@ impl Roster {
         let superseded = u32::from(before.is_some_and(|presence| presence.session.is_some()));
         let supersessions = before.map_or(0, |presence| presence.supersessions) + superseded;
         let held = before.map_or(0, |presence| presence.held);
+        let excuse = before.and_then(|presence| presence.excuse);
+        let excuse = excuse.filter(|excuse| matches!(excuse, Excuse::StoodStill { until } if now < *until));
         let mut instances = before.map_or_else(Instances::default, |presence| presence.instances.clone());
         if let Some(instance) = instance {
             instances.note(instance);
@@ -513,6 +519,7 @@ impl Roster {
             presence.supersessions = supersessions;
             presence.instances = instances;
             presence.required = required;
+            presence.excuse = excuse;
         });
     }
 

@@ -40,6 +40,9 @@ const STOOD_STILL_MS: Millis = 3_900;
 const GIVEN_UP_MS: Millis = 14_900;
 const GIVEN_UP_SLACK_MS: Millis = 300;
 
+/// How long after that what a runner had said before it gave up may still come in.
+const SETTLED_MS: Millis = LEASE_MS - GRACE_MS + 1_000;
+
 /// How much longer than it stood still deadlines may be put off.
 const GRACE_MS: Millis = 5_000;
 
@@ -200,6 +203,9 @@ impl World {
         if gap >= STOOD_STILL_MS {
             self.trace.count("the writer stood still");
             self.judges_from = self.now + GRACE_MS;
+        }
+        if self.now > self.judges_from + SETTLED_MS {
+            self.spec.process.settle(before);
         }
         if gap >= GIVEN_UP_MS {
             let is_sure = gap >= GIVEN_UP_MS + GIVEN_UP_SLACK_MS;

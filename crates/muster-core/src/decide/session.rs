@@ -61,7 +61,7 @@ pub(super) fn lose(
 ) {
     if let Some(excuse) = excuse(state, execution) {
         let why = match excuse {
-            Excuse::StoodStill => "was lost while the coordinator itself stood still",
+            Excuse::StoodStill { .. } => "was lost while the coordinator itself stood still",
             Excuse::Suspended => "has ended, since its organization was suspended",
         };
         return requeue(state, execution, why, decision);

@@ -1,6 +1,6 @@
 //! What runners lose because the coordinator itself stood still, or had sent them away, is nobody's failure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use muster_core::decide::Command;
@@ -8,6 +8,7 @@ use muster_core::decide::execution::progress;
 use muster_core::entity::{Execution, Organization, Phase};
 use muster_core::event::{Event, OrganizationChange, Recorded};
 use muster_core::ledger::Ledger;
+use muster_core::time::Moment;
 use muster_core::words::{Category, RunnerId};
 
 use crate::model::{Model, definition, intervals, organization};
@@ -15,11 +16,15 @@ use crate::model::{Model, definition, intervals, organization};
 /// The least standstill after which a runner may be back too late to keep its work, by the default lease.
 const LONG: Duration = Duration::from_secs(15);
 
+/// A lease with its grace, by default.
+const LEASE: Duration = Duration::from_secs(65);
+
 /// An account of its own of who is excused until it checks in anew. All runners are of one organization.
 #[derive(Debug, Clone, Default)]
 pub struct Excuses {
     present: BTreeSet<RunnerId>,
-    excused: BTreeSet<RunnerId>,
+    /// With until when a check-in ends it not.
+    excused: BTreeMap<RunnerId, Moment>,
     arrived: Option<RunnerId>,
 }
 
@@ -38,7 +43,9 @@ impl Excuses {
             Event::OrganizationChanged {
                 organization,
                 change: OrganizationChange::Suspended { .. },
-            } if ledger.organization(organization).is_some_and(Organization::is_active) => self.excuse_all(),
+            } if ledger.organization(organization).is_some_and(Organization::is_active) => {
+                self.excuse_all(Moment::default());
+            }
             Event::ExecutionReturned { execution, failure, .. } => {
                 let held = ledger.execution(*execution).expect("it is open");
                 match failure {
@@ -58,15 +65,17 @@ impl Excuses {
     }
 
     /// All of a command's events have been taken: who has checked in has no excuse any more.
-    pub fn end_batch(&mut self) {
-        if let Some(arrived) = self.arrived.take() {
+    pub fn end_batch(&mut self, now: Moment) {
+        if let Some(arrived) = self.arrived.take()
+            && self.excused.get(&arrived).is_some_and(|until| *until <= now)
+        {
             self.excused.remove(&arrived);
         }
     }
 
-    pub fn stand_still(&mut self, span: Duration) {
+    pub fn stand_still(&mut self, span: Duration, now: Moment) {
         if span >= LONG {
-            self.excuse_all();
+            self.excuse_all(now.after(LEASE));
         }
     }
 
@@ -74,19 +83,19 @@ impl Excuses {
     pub fn restart(&mut self, rests: bool) {
         self.excused.clear();
         if rests {
-            self.excuse_all();
+            self.excuse_all(Moment::default());
         }
     }
 
-    fn excuse_all(&mut self) {
-        self.excused.extend(&self.present);
+    fn excuse_all(&mut self, until: Moment) {
+        self.excused.extend(self.present.iter().map(|runner| (*runner, until)));
     }
 
     fn is_excused(&self, execution: &Execution, ledger: &Ledger) -> bool {
         let owner = ledger.organization(&execution.organization);
         let rests = !owner.is_some_and(Organization::is_active);
         let holder = execution.holder();
-        rests || holder.is_some_and(|claim| self.excused.contains(&claim.runner))
+        rests || holder.is_some_and(|claim| self.excused.contains_key(&claim.runner))
     }
 
     fn judge(&self, execution: &Execution, category: Category, ledger: &Ledger) {
@@ -126,14 +135,19 @@ fn what_a_runner_gave_up_while_the_coordinator_stood_still_is_queued_again_witho
     model.stand_still(Duration::from_secs(600));
     model.tick();
     assert_eq!(stands(&model), (true, 1, 0), "its lease is not over");
-    // It has stopped its work by itself, and comes back without it.
+    // It had come anew while nobody heard it, and stopped its work by itself after that: then it comes back without it.
+    model.disconnect(0);
+    model.check_in(0, false);
+    assert_eq!(stands(&model), (true, 1, 0));
     model.disconnect(0);
     model.check_in(0, true);
     assert_eq!(stands(&model), (false, 1, 0));
     model.dispatch();
     let work = *model.runners[0].work.first().expect("it is assigned again");
     model.report(0, work, 1, |report| Command::Start(progress::Start(report)), false);
-    // What it loses now, it loses by itself.
+    // What it loses once it has been back for a lease, and has come again, it loses by itself.
+    model.pass(LEASE);
+    model.check_in(0, false);
     model.check_in(0, true);
     assert_eq!(stands(&model), (false, 2, 1));
     model.assert_replay();

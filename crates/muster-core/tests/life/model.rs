@@ -232,7 +232,7 @@ impl Model {
             }
             self.journal.push((position, recorded));
         }
-        self.excuses.end_batch();
+        self.excuses.end_batch(self.now.moment);
         for change in roster {
             self.state.change_roster(change, self.now);
         }
@@ -721,7 +721,7 @@ impl Model {
         self.pass(span);
         self.state.change_roster(RosterChange::StoodStill(span), self.now);
         self.roll.stand_still(span);
-        self.excuses.stand_still(span);
+        self.excuses.stand_still(span, self.now.moment);
         for (before, after) in before.into_iter().zip(over(&self.state, self.now)) {
             assert!(
                 before || !after,

@@ -4,13 +4,23 @@ use muster_core::words::{RunnerId, Sequence};
 
 use super::Spec;
 
+/// A time in which the coordinator stood still.
+#[derive(Debug, Clone)]
+struct Standstill {
+    /// The newest batch before it.
+    before: Sequence,
+    /// Whether it was certainly long enough for runners to give up what they hold, and this process knows of it.
+    is_sure: bool,
+    /// The newest batch that may have check-ins which runners had said before they gave up; `None` while more may come.
+    settled: Option<Sequence>,
+}
+
 /// What the world knows of the coordinator's process that the journal does not say.
 #[derive(Debug, Clone, Default)]
 pub struct Process {
     /// The newest batch before it began.
     began: Sequence,
-    /// The newest batch before each time in which it stood still, and whether that was certainly long enough for runners to give up what they hold.
-    standstills: Vec<(Sequence, bool)>,
+    standstills: Vec<Standstill>,
 }
 
 impl Process {
@@ -18,13 +28,27 @@ impl Process {
     pub fn begin(&mut self, head: Sequence) {
         self.began = head;
         // What was decided after them may be lost.
-        self.standstills.retain(|(before, _)| *before <= head);
-        self.standstills.iter_mut().for_each(|(_, is_sure)| *is_sure = false);
+        self.standstills.retain(|one| one.before <= head);
+        for one in &mut self.standstills {
+            one.is_sure = false;
+            one.settled = Some(one.settled.unwrap_or(head).min(head));
+        }
     }
 
     /// It has stood still since this batch was decided.
     pub fn stand_still(&mut self, before: Sequence, is_sure: bool) {
-        self.standstills.push((before, is_sure));
+        self.standstills.push(Standstill {
+            before,
+            is_sure,
+            settled: None,
+        });
+    }
+
+    /// It has gone on for so long that whoever checks in after this batch has given up nothing because of that.
+    pub fn settle(&mut self, head: Sequence) {
+        for one in &mut self.standstills {
+            one.settled.get_or_insert(head);
+        }
     }
 }
 
@@ -49,8 +73,8 @@ impl Spec {
         let sure = |is_sure: bool| if is_sure { Excused::Yes } else { Excused::Perhaps };
         let standstills = self.process.standstills.iter();
         let stood_still = standstills
-            .filter(|(before, _)| *before >= came_in && *before < sequence)
-            .map(|(_, is_sure)| sure(*is_sure));
+            .filter(|one| one.before < sequence && one.settled.is_none_or(|settled| settled >= came_in))
+            .map(|one| sure(one.is_sure && one.before >= came_in));
         let owner = runner.profile.organization.as_ref();
         let suspended = owner.and_then(|owner| self.organizations.get(owner)?.suspended);
         let sent_away = suspended
