@@ -20,6 +20,7 @@ pub(crate) mod name;
 pub(crate) mod notifications;
 pub(crate) mod organization;
 pub(crate) mod page;
+pub(crate) mod repeat;
 pub(crate) mod runner;
 mod shown;
 pub(crate) mod time;

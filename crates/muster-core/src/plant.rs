@@ -67,6 +67,10 @@ pub const PLANTS: &[(&str, &str)] = &[
     ("disable-leaves-queued", "disabling does not cancel what is queued"),
     ("delete-leaves-open", "deleting does not cancel what is open"),
     ("request-forgotten", "a repeated request makes a second integration"),
+    (
+        "access-request-forgotten",
+        "a repeated request makes a second person or token",
+    ),
     ("trouble-stays", "a good end leaves the integration in Error"),
     (
         "failing-check-stays",

@@ -200,6 +200,7 @@ impl CoordinatorEnd {
                     Answer::Done
                     | Answer::Integration(_)
                     | Answer::Person(_)
+                    | Answer::Token(_)
                     | Answer::Organization(_)
                     | Answer::Executions(_)
                     | Answer::Certified { .. }

@@ -106,8 +106,14 @@ impl World {
             (Command::Check(_), Answer::Checking { .. }) => {}
             (Command::Access(Access::CreatePerson(create)), Answer::Person(id)) => {
                 let made = self.spec.access.people.get(id);
-                if made.is_some_and(|one| one.scope != create.scope) {
+                if made.is_some_and(|one| one.scope != create.scope || one.request != create.request) {
                     broken!("the person {id} was told as created: {made:?}");
+                }
+            }
+            (Command::Access(Access::CreateToken(create)), Answer::Token(id)) => {
+                let made = self.spec.access.tokens.get(id);
+                if made.is_some_and(|one| one.scope != create.scope || one.request != create.request) {
+                    broken!("the token {id} was told as made: {made:?}");
                 }
             }
             (Command::Access(Access::UpdatePerson(_) | Access::SwitchPerson(_)), Answer::Person(_)) => {}

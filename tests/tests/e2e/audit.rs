@@ -56,6 +56,7 @@ impl Secure {
                 role: v1::Role::Viewer.into(),
                 ..Default::default()
             }),
+            ..Default::default()
         };
         let made = AccessServiceClient::new(self.operator()).create_person(create).await;
         made.map(tonic::Response::into_inner)

@@ -21,6 +21,7 @@ async fn create(client: &mut AccessServiceClient<Channel>) -> String {
             ..Default::default()
         }),
         never_expires: true,
+        ..Default::default()
     };
     client.create_token(request).await.expect("made").into_inner().text
 }

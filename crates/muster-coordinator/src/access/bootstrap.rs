@@ -106,6 +106,7 @@ async fn keep(shard: &ShardHandle, token: TokenId, hash: TokenHash) -> Result<()
         role: Some(Role::Admin),
         expires: None,
         hash,
+        request: None,
     };
     let asked = ask_by_itself(shard, "bootstrap", Command::Access(Access::CreateToken(create)));
     asked.await.map(drop).map_err(BootstrapError::Unkept)

@@ -1,8 +1,9 @@
 //! `AccessService`: people, and the tokens that they and programs show.
 
-use muster_core::decide::access::{Access, find_person, find_token, person, token};
+use muster_core::decide::access::{Access, AccessRejection, find_person, find_token, person, token};
 use muster_core::decide::{Answer, Command};
 use muster_core::entity::{Person, Token};
+use muster_core::ledger::Entity;
 use muster_core::words::{Grant, PersonId, Principal, Scope, TokenId};
 use muster_proto::v1;
 use muster_proto::v1::access_service_server::AccessService;
@@ -10,6 +11,7 @@ use muster_shard::Turn;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use super::integrations::preview::{applied, judge_command};
 use crate::access::refused;
 use crate::access::text::TokenText;
 use crate::caller::Call;
@@ -17,7 +19,9 @@ use crate::clock;
 use crate::status::ServiceError;
 use crate::wire::FieldFault;
 use crate::wire::access::{self, new_person, new_token, person_changes, person_name, scope, token_name};
+use crate::wire::etag::Guard;
 use crate::wire::page::{PAGE_SIZE_MAX, page_size};
+use crate::wire::repeat::repeatable;
 
 #[tonic::async_trait]
 impl AccessService for Services {
@@ -50,14 +54,24 @@ impl AccessService for Services {
 
     async fn disable_person(&self, request: Request<v1::DisablePersonRequest>) -> Result<Response<v1::Person>, Status> {
         let call = Call::of(&request);
-        let name = request.into_inner().name;
-        Ok(Response::new(self.switch_person_of(call, name, false).await?))
+        let v1::DisablePersonRequest {
+            name,
+            etag,
+            validate_only,
+        } = request.into_inner();
+        let asked = (Guard::of(&etag), validate_only);
+        Ok(Response::new(self.switch_person_of(call, name, false, asked).await?))
     }
 
     async fn enable_person(&self, request: Request<v1::EnablePersonRequest>) -> Result<Response<v1::Person>, Status> {
         let call = Call::of(&request);
-        let name = request.into_inner().name;
-        Ok(Response::new(self.switch_person_of(call, name, true).await?))
+        let v1::EnablePersonRequest {
+            name,
+            etag,
+            validate_only,
+        } = request.into_inner();
+        let asked = (Guard::of(&etag), validate_only);
+        Ok(Response::new(self.switch_person_of(call, name, true, asked).await?))
     }
 
     async fn delete_person(&self, request: Request<v1::DeletePersonRequest>) -> Result<Response<()>, Status> {
@@ -71,6 +85,11 @@ impl AccessService for Services {
     ) -> Result<Response<v1::CreateTokenResponse>, Status> {
         let call = Call::of(&request);
         Ok(Response::new(self.create_token_of(call, request.into_inner()).await?))
+    }
+
+    async fn get_token(&self, request: Request<v1::GetTokenRequest>) -> Result<Response<v1::Token>, Status> {
+        let call = Call::of(&request);
+        Ok(Response::new(self.get_token_of(call, request.into_inner()).await?))
     }
 
     async fn list_tokens(
@@ -127,6 +146,8 @@ impl Services {
     async fn create_person_of(&self, call: Call, request: v1::CreatePersonRequest) -> Result<v1::Person, ServiceError> {
         let scope = scope("parent", &request.parent)?;
         self.judge_scope(&call, &scope)?;
+        // What only asks whether it is in order makes nothing that could remember it.
+        let repeatable = repeatable(&request)?.filter(|_| !request.validate_only);
         let asked = request.person.as_ref();
         let asked = asked.ok_or_else(|| FieldFault::new("person", "is missing: say who"))?;
         let new = new_person(asked)?;
@@ -136,8 +157,14 @@ impl Services {
             name: new.name,
             email: new.email,
             role: new.role,
+            request: repeatable,
         });
-        self.change_person(call, command, scope).await
+        let of = Whom {
+            scope,
+            person: None,
+            guard: Guard::None,
+        };
+        self.change_person(call, command, of, request.validate_only).await
     }
 
     async fn get_person_of(&self, call: Call, request: v1::GetPersonRequest) -> Result<v1::Person, ServiceError> {
@@ -194,10 +221,22 @@ impl Services {
             email: changes.email,
             role: changes.role,
         });
-        self.change_person(call, command, scope).await
+        let guard = Guard::of(&asked.etag);
+        let of = Whom {
+            scope,
+            person: Some(id),
+            guard,
+        };
+        self.change_person(call, command, of, request.validate_only).await
     }
 
-    async fn switch_person_of(&self, call: Call, name: String, enabled: bool) -> Result<v1::Person, ServiceError> {
+    async fn switch_person_of(
+        &self,
+        call: Call,
+        name: String,
+        enabled: bool,
+        (guard, validate_only): (Guard, bool),
+    ) -> Result<v1::Person, ServiceError> {
         let (scope, person) = person_name("name", &name)?;
         self.judge_scope(&call, &scope)?;
         let command = Access::SwitchPerson(person::Switch {
@@ -206,25 +245,46 @@ impl Services {
             person,
             enabled,
         });
-        self.change_person(call, command, scope).await
+        let of = Whom {
+            scope,
+            person: Some(person),
+            guard,
+        };
+        self.change_person(call, command, of, validate_only).await
     }
 
-    /// Asks a command about a person, and answers with what has become of them.
-    async fn change_person(&self, call: Call, command: Access, scope: Scope) -> Result<v1::Person, ServiceError> {
+    /// Asks a command about a person, or only what would become of them, and answers with that.
+    async fn change_person(
+        &self,
+        call: Call,
+        command: Access,
+        of: Whom,
+        validate_only: bool,
+    ) -> Result<v1::Person, ServiceError> {
         let by = call.clone();
-        let changed: Result<Person, ServiceError> = self
+        let changed: Result<v1::Person, ServiceError> = self
             .shard
             .turn(move |turn| {
-                let answer = by.ask(turn, Command::Access(command))?;
-                let Answer::Person(id) = answer else {
-                    return Err(ServiceError::internal(format!("a person was asked for: {answer:?}")));
-                };
-                let found = turn.state().of_owner(scope.organization()).person(id).cloned();
-                found.ok_or_else(|| ServiceError::internal("a person is gone who was just changed"))
+                let before = of.before(turn)?;
+                let command = Command::Access(command);
+                if validate_only {
+                    let decision = judge_command(turn, &by, command)?;
+                    let id = answered(&decision.answer)?;
+                    let is_new = before.is_none();
+                    let copy = applied(turn, &by, decision.events, before.map(Entity::Person));
+                    let mut would_be = access::person(copy.person(id).ok_or_else(gone)?);
+                    if is_new {
+                        // It would be another one.
+                        would_be.name.clear();
+                    }
+                    return Ok(would_be);
+                }
+                let id = answered(&by.ask(turn, command)?)?;
+                let found = turn.state().of_owner(of.scope.organization()).person(id);
+                Ok(access::person(found.ok_or_else(gone)?))
             })
             .await?;
-        let changed = changed.inspect_err(|error| note_if_denied(&call, error))?;
-        Ok(access::person(&changed))
+        changed.inspect_err(|error| note_if_denied(&call, error))
     }
 
     async fn delete_person_of(&self, call: Call, request: v1::DeletePersonRequest) -> Result<(), ServiceError> {
@@ -232,14 +292,29 @@ impl Services {
         self.judge_scope(&call, &scope)?;
         let command = Access::DeletePerson(person::Delete {
             granter: granter(&call)?,
-            scope,
+            scope: scope.clone(),
             person,
         });
-        let asked = call.ask_on(&self.shard, Command::Access(command)).await;
-        asked
-            .map(drop)
-            .map_err(ServiceError::from)
-            .inspect_err(|error| note_if_denied(&call, error))
+        let of = Whom {
+            scope,
+            person: Some(person),
+            guard: Guard::of(&request.etag),
+        };
+        let by = call.clone();
+        let deleted: Result<(), ServiceError> = self
+            .shard
+            .turn(move |turn| {
+                of.before(turn)?;
+                let command = Command::Access(command);
+                if request.validate_only {
+                    judge_command(turn, &by, command)?;
+                } else {
+                    by.ask(turn, command)?;
+                }
+                Ok(())
+            })
+            .await?;
+        deleted.inspect_err(|error| note_if_denied(&call, error))
     }
 
     async fn create_token_of(
@@ -251,6 +326,8 @@ impl Services {
         self.judge_scope(&call, &scope)?;
         let asked = request.token.as_ref();
         let asked = asked.ok_or_else(|| FieldFault::new("token", "is missing: say whose, or what for"))?;
+        // What only asks whether it is in order makes nothing that could remember it.
+        let repeatable = repeatable(&request)?.filter(|_| !request.validate_only);
         let now = clock::now().stamp;
         let new = new_token(asked, request.never_expires, &scope, now)?;
         let id = TokenId::generate(now, &mut fastrand::Rng::new());
@@ -264,12 +341,36 @@ impl Services {
             role: new.role,
             expires: new.expires,
             hash: text.hash(),
+            request: repeatable,
         });
-        let token = self.change_token(&call, command, scope, id).await?;
+        let (made, mut token) = self
+            .change_token(&call, command, (scope, id), request.validate_only)
+            .await?;
+        if request.validate_only {
+            // It would be another one.
+            token.name.clear();
+        }
+        // The text of one that a request before has made was told then, and is kept nowhere.
+        let is_told = made == id && !request.validate_only;
         Ok(v1::CreateTokenResponse {
             token: Some(token),
-            text: text.reveal().to_owned(),
+            text: if is_told {
+                text.reveal().to_owned()
+            } else {
+                String::new()
+            },
         })
+    }
+
+    async fn get_token_of(&self, call: Call, request: v1::GetTokenRequest) -> Result<v1::Token, ServiceError> {
+        let (scope, id) = token_name("name", &request.name)?;
+        self.judge_scope(&call, &scope)?;
+        self.shard
+            .turn(move |turn| {
+                find_token(turn.state(), &scope, id).map_err(rejected)?;
+                told(turn, &scope, id).ok_or_else(gone)
+            })
+            .await?
     }
 
     async fn list_tokens_of(
@@ -316,28 +417,75 @@ impl Services {
             scope: scope.clone(),
             token: id,
         });
-        self.change_token(&call, command, scope, id).await
+        let (_, token) = self
+            .change_token(&call, command, (scope, id), request.validate_only)
+            .await?;
+        Ok(token)
     }
 
-    /// Asks a command about a token, and answers with what has become of it.
+    /// Asks a command about a token, or only what would become of it, and answers with that, and with which it is: another one where the request has made
+    /// one before.
     async fn change_token(
         &self,
         call: &Call,
         command: Access,
-        scope: Scope,
-        id: TokenId,
-    ) -> Result<v1::Token, ServiceError> {
+        (scope, id): (Scope, TokenId),
+        validate_only: bool,
+    ) -> Result<(TokenId, v1::Token), ServiceError> {
         let by = call.clone();
-        let changed: Result<v1::Token, ServiceError> = self
+        let changed: Result<(TokenId, v1::Token), ServiceError> = self
             .shard
             .turn(move |turn| {
-                by.ask(turn, Command::Access(command))?;
-                find_token(turn.state(), &scope, id).map_err(rejected)?;
-                told(turn, &scope, id).ok_or_else(|| ServiceError::internal("a token is gone that was just changed"))
+                let command = Command::Access(command);
+                if validate_only {
+                    let decision = judge_command(turn, &by, command)?;
+                    let own = turn.state().of_owner(scope.organization());
+                    let before = own.token(id).cloned().map(Entity::Token);
+                    let copy = applied(turn, &by, decision.events, before);
+                    let would_be = copy.token(id).ok_or_else(gone)?;
+                    let holder = would_be.person.and_then(|person| own.person(person));
+                    return Ok((id, access::token(would_be, holder, turn.now().stamp)));
+                }
+                let id = match by.ask(turn, command)? {
+                    Answer::Token(made) => made,
+                    _ => id,
+                };
+                Ok((id, told(turn, &scope, id).ok_or_else(gone)?))
             })
             .await?;
         changed.inspect_err(|error| note_if_denied(call, error))
     }
+}
+
+/// Whom a change is about.
+struct Whom {
+    scope: Scope,
+    /// `None` for a new one.
+    person: Option<PersonId>,
+    guard: Guard,
+}
+
+impl Whom {
+    /// How they are before the change; `None` for a new one.
+    fn before(&self, turn: &Turn<'_>) -> Result<Option<Person>, ServiceError> {
+        let Some(id) = self.person else { return Ok(None) };
+        let found = find_person(turn.state(), &self.scope, id).map_err(rejected)?;
+        if !self.guard.allows(found.version) {
+            return Err(rejected(AccessRejection::PersonStale(id)));
+        }
+        Ok(Some(found.clone()))
+    }
+}
+
+fn answered(answer: &Answer) -> Result<PersonId, ServiceError> {
+    match answer {
+        Answer::Person(id) => Ok(*id),
+        other => Err(ServiceError::internal(format!("a person was asked for: {other:?}"))),
+    }
+}
+
+fn gone() -> ServiceError {
+    ServiceError::internal("whoever or whatever was just changed is gone")
 }
 
 fn told(turn: &Turn<'_>, scope: &Scope, id: TokenId) -> Option<v1::Token> {
@@ -353,7 +501,7 @@ fn granter(call: &Call) -> Result<Grant, ServiceError> {
     call.caller.grant().ok_or_else(nobody)
 }
 
-fn rejected(rejection: muster_core::decide::access::AccessRejection) -> ServiceError {
+fn rejected(rejection: AccessRejection) -> ServiceError {
     ServiceError::Rejected(rejection.into())
 }
 

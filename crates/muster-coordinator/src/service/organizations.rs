@@ -3,23 +3,22 @@
 use muster_core::decide::organization::{delete::Delete, resume::Resume, suspend::Suspend};
 use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::Organization;
-use muster_core::ledger::{Entity, Ledger, Position};
+use muster_core::ledger::Entity;
 use muster_core::state::State;
-use muster_core::words::{OrganizationId, Request as Repeatable, Sequence};
+use muster_core::words::OrganizationId;
 use muster_proto::v1;
 use muster_proto::v1::organization_service_server::OrganizationService;
 use muster_shard::Turn;
-use prost::Message as _;
-use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status};
 
 use super::Services;
-use super::integrations::preview::judge_command;
+use super::integrations::preview::{applied, judge_command};
 use crate::caller::Call;
 use crate::status::ServiceError;
 use crate::wire::etag::Guard;
 use crate::wire::organization::{self, Told};
 use crate::wire::page::{PAGE_SIZE_MAX, page_size};
+use crate::wire::repeat::repeatable;
 use crate::wire::{FieldFault, name};
 
 #[tonic::async_trait]
@@ -218,22 +217,10 @@ fn asked(
 fn would_be(turn: &Turn<'_>, by: &Call, command: Command, id: &OrganizationId) -> Result<Told, ServiceError> {
     let decision = judge_command(turn, by, command)?;
     let before = told(turn.state(), id).ok();
-    let mut copy = Ledger::default();
-    if let Some(before) = &before {
-        copy.load(Entity::Organization(before.organization.clone()), Sequence(0));
-    }
-    for (ordinal, event) in (0..).zip(decision.events) {
-        let position = Position {
-            sequence: Sequence(1),
-            ordinal,
-        };
-        let recorded = muster_core::event::Recorded {
-            at: turn.now().stamp,
-            by: by.principal(),
-            event,
-        };
-        copy.apply(position, &recorded);
-    }
+    let known = before
+        .as_ref()
+        .map(|told| Entity::Organization(told.organization.clone()));
+    let copy = applied(turn, by, decision.events, known);
     let after = copy.organization(id).cloned();
     let after = after.ok_or_else(|| Rejection::OrganizationNotFound(id.clone()))?;
     Ok(Told {
@@ -286,15 +273,4 @@ fn page(state: &State, after: Option<&str>, size: usize) -> (Vec<Told>, Option<S
     }
     let more = later.next().is_some();
     (page, last.filter(|_| more))
-}
-
-/// The request as what it makes remembers it; `None` when the caller gave no id. The digest is that of the whole request.
-fn repeatable(request: &v1::CreateOrganizationRequest) -> Result<Option<Repeatable>, FieldFault> {
-    if request.request_id.is_empty() {
-        return Ok(None);
-    }
-    let id = request.request_id.parse();
-    let id = id.map_err(|error| FieldFault::new("request_id", error))?;
-    let digest = Sha256::digest(request.encode_to_vec()).into();
-    Ok(Some(Repeatable { id, digest }))
 }

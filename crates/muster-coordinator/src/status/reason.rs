@@ -66,6 +66,10 @@ fn reason_of_access(rejection: &AccessRejection) -> ErrorReason {
     match rejection {
         AccessRejection::PersonNotFound(_) => ErrorReason::PersonNotFound,
         AccessRejection::TokenNotFound(_) => ErrorReason::TokenNotFound,
+        AccessRejection::PersonStale(_) => ErrorReason::EtagMismatch,
+        AccessRejection::PersonRequestReused(_) | AccessRejection::TokenRequestReused(_) => {
+            ErrorReason::RequestIdReused
+        }
         AccessRejection::EmailTaken { .. } => ErrorReason::EmailTaken,
         AccessRejection::BeyondGranter { .. } => ErrorReason::PermissionDenied,
         AccessRejection::BeyondHolder { .. } | AccessRejection::ExpiryPast => ErrorReason::InvalidField,
@@ -93,7 +97,10 @@ fn reason_of_identity(rejection: &IdentityRejection) -> ErrorReason {
 pub(super) fn field_of_rejection(rejection: &Rejection) -> Option<&'static str> {
     match rejection {
         Rejection::NameTaken { .. } => Some("integration.display_name"),
-        Rejection::RequestReused { .. } => Some("request_id"),
+        Rejection::RequestReused { .. }
+        | Rejection::Access(AccessRejection::PersonRequestReused(_) | AccessRejection::TokenRequestReused(_)) => {
+            Some("request_id")
+        }
         Rejection::NoDataTypes => Some("integration.data_types"),
         Rejection::ConnectorFixed { .. } => Some("integration.connector"),
         Rejection::NotCollected { .. } => Some("data_types"),

@@ -8,6 +8,7 @@ use muster_core::words::{DisplayName, EmailAddress, PersonId, Role, Scope, Token
 use muster_proto::v1;
 use prost_types::FieldMask;
 
+use super::etag::etag;
 use super::notifications::email_address;
 use super::time::{stamp, timestamp};
 use super::{FieldFault, name};
@@ -78,6 +79,7 @@ pub(crate) fn person(person: &Person) -> v1::Person {
         disabled: person.disabled.is_some(),
         create_time: Some(timestamp(person.created)),
         update_time: Some(timestamp(person.updated)),
+        etag: etag(person.version),
     }
 }
 
@@ -158,7 +160,9 @@ pub(crate) fn person_changes(asked: &v1::Person, mask: Option<&FieldMask>) -> Re
     let mut faults = Vec::new();
     let mut changes = PersonChanges::default();
     let all = CHANGEABLE.map(str::to_owned).to_vec();
-    let paths = mask.map(|mask| &mask.paths).filter(|paths| !paths.is_empty());
+    let paths = mask
+        .map(|mask| &mask.paths)
+        .filter(|paths| !paths.is_empty() && **paths != ["*"]);
     for (index, path) in paths.unwrap_or(&all).iter().enumerate() {
         let result = match path.as_str() {
             "display_name" => DisplayName::new(&asked.display_name)

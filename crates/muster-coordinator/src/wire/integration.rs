@@ -101,7 +101,7 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
         revision: integration.revision.0,
         create_time: Some(timestamp(integration.created)),
         update_time: Some(timestamp(integration.updated)),
-        etag: etag(integration),
+        etag: etag(integration.version),
         conditions: told.conditions.iter().map(condition).collect(),
         error_notifications: Some(notifications::told(&definition.notifications)),
         error_rate: Some(error_rate(told.tally, definition.notifications.window)),

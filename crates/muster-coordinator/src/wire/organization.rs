@@ -7,6 +7,7 @@ use muster_proto::v1;
 use prost_types::FieldMask;
 
 use super::FieldFault;
+use super::etag::etag;
 use super::shown::shown;
 use super::time::timestamp;
 
@@ -65,7 +66,7 @@ pub(crate) fn organization(told: &Told, records_bytes: u64) -> v1::Organization 
         audit_retention_days: audit_retention.days().into(),
         create_time: Some(timestamp(*created)),
         update_time: Some(timestamp(*updated)),
-        etag: format!("v{version}"),
+        etag: etag(*version),
         usage: Some(v1::OrganizationUsage {
             integrations: count(told.integrations),
             runners: count(told.runners),

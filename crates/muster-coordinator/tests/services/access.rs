@@ -1,6 +1,7 @@
 //! Who is let in, and what they may do.
 
 mod bootstrap;
+mod manners;
 pub mod matrix;
 mod people;
 mod staying;
@@ -51,6 +52,7 @@ async fn person(rig: &Rig, scope: &Scope, name: &str, role: Role) -> PersonId {
         name: DisplayName::new(name).expect("a name"),
         email: EmailAddress::new(&format!("{name}@example.com")).expect("an address"),
         role,
+        request: None,
     };
     match rig.access(Access::CreatePerson(create)).await {
         Answer::Person(person) => person,

@@ -248,6 +248,7 @@ impl Flow<'_> {
                 role: v1::Role::Admin.into(),
                 ..Default::default()
             }),
+            ..Default::default()
         };
         let ada: v1::Person = self.call("AccessService/CreatePerson", create).await;
         let name = ada.name.clone();
@@ -259,6 +260,7 @@ impl Flow<'_> {
             update_mask: Some(prost_types::FieldMask {
                 paths: vec!["role".to_owned()],
             }),
+            ..Default::default()
         };
         let _: v1::Person = self.call("AccessService/UpdatePerson", update).await;
         let create = v1::CreateTokenRequest {
@@ -273,15 +275,24 @@ impl Flow<'_> {
         let token: v1::CreateTokenResponse = self.call("AccessService/CreateToken", create).await;
         let revoke = v1::RevokeTokenRequest {
             name: token.token.expect("it is told").name,
+            ..Default::default()
         };
         let _: v1::Token = self.call("AccessService/RevokeToken", revoke).await;
-        let disable = v1::DisablePersonRequest { name: name.clone() };
+        let disable = v1::DisablePersonRequest {
+            name: name.clone(),
+            ..Default::default()
+        };
         let _: v1::Person = self.call("AccessService/DisablePerson", disable).await;
-        let enable = v1::EnablePersonRequest { name: name.clone() };
+        let enable = v1::EnablePersonRequest {
+            name: name.clone(),
+            ..Default::default()
+        };
         let _: v1::Person = self.call("AccessService/EnablePerson", enable).await;
-        let () = self
-            .call("AccessService/DeletePerson", v1::DeletePersonRequest { name })
-            .await;
+        let delete = v1::DeletePersonRequest {
+            name,
+            ..Default::default()
+        };
+        let () = self.call("AccessService/DeletePerson", delete).await;
         token.text
     }
 
@@ -469,6 +480,7 @@ async fn a_log_is_read_by_the_admins_of_its_organization_and_by_the_staff() {
                 role: v1::Role::Viewer.into(),
                 ..Default::default()
             }),
+            ..Default::default()
         };
         let path = "muster.v1.AccessService/CreatePerson";
         admin

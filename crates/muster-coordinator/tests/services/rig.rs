@@ -96,6 +96,7 @@ impl Rig {
             role: Some(role),
             expires,
             hash: text.hash(),
+            request: None,
         };
         self.access(Access::CreateToken(create)).await;
         (id, text.reveal().to_owned())

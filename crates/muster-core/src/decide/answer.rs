@@ -8,7 +8,7 @@ use crate::entity::{BarReason, Certificate};
 use crate::words::{
     AccessSchema, Attempt, CheckId, Claim, Configuration, ConnectorName, Cursor, DataType, DisplayName, ExecutionId,
     Failure, IntegrationId, LogLevel, OrganizationId, PersonId, PoolName, Quota, Revision, RunnerId, SessionId, Staged,
-    Version,
+    TokenId, Version,
 };
 
 /// What the asker is told.
@@ -21,6 +21,8 @@ pub enum Answer {
     Integration(IntegrationId),
     /// The person who was created or changed.
     Person(PersonId),
+    /// The token that was made.
+    Token(TokenId),
     /// The organization that was created or changed.
     Organization(OrganizationId),
     /// The executions that were created, or are open already.

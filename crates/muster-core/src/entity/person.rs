@@ -2,7 +2,7 @@
 
 use crate::event::AccessEvent;
 use crate::time::Stamp;
-use crate::words::{DisplayName, EmailAddress, Grant, PersonId, Role, Scope};
+use crate::words::{DisplayName, EmailAddress, Grant, PersonId, Request, Role, Scope};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub struct Person {
     pub updated: Stamp,
     /// Since when none of their tokens opens anything; `None` while they do.
     pub disabled: Option<Stamp>,
+    /// Counts the changes that others have made to them.
+    pub version: u32,
+    /// The request that made them; `None` when its caller gave no id.
+    pub request: Option<Request>,
 }
 
 impl Person {
@@ -42,6 +46,7 @@ impl Person {
             name,
             email,
             role,
+            request,
         } = event
         else {
             return None;
@@ -55,6 +60,8 @@ impl Person {
             created: at,
             updated: at,
             disabled: None,
+            version: 1,
+            request: *request,
         })
     }
 
@@ -65,22 +72,17 @@ impl Person {
                 self.name = name.clone();
                 self.email = email.clone();
                 self.role = *role;
-                self.updated = at;
             }
-            AccessEvent::PersonDisabled { .. } => {
-                self.disabled = Some(at);
-                self.updated = at;
-            }
-            AccessEvent::PersonEnabled { .. } => {
-                self.disabled = None;
-                self.updated = at;
-            }
+            AccessEvent::PersonDisabled { .. } => self.disabled = Some(at),
+            AccessEvent::PersonEnabled { .. } => self.disabled = None,
             AccessEvent::PersonCreated { .. }
             | AccessEvent::PersonDeleted { .. }
             | AccessEvent::TokenCreated { .. }
             | AccessEvent::TokenUsed { .. }
             | AccessEvent::TokenRevoked { .. }
-            | AccessEvent::TokenForgotten { .. } => {}
+            | AccessEvent::TokenForgotten { .. } => return,
         }
+        self.version += 1;
+        self.updated = at;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::event::AccessEvent;
 use crate::time::Stamp;
-use crate::words::{DisplayName, Grant, PersonId, Principal, Role, Scope, TokenHash, TokenId};
+use crate::words::{DisplayName, Grant, PersonId, Principal, Request, Role, Scope, TokenHash, TokenId};
 
 use super::Person;
 
@@ -31,6 +31,8 @@ pub struct Token {
     pub used: Option<Stamp>,
     /// By what it is known again.
     pub hash: TokenHash,
+    /// The request that made it; `None` when its caller gave no id.
+    pub request: Option<Request>,
 }
 
 /// Why a token opens nothing.
@@ -83,6 +85,7 @@ impl Token {
             role,
             expires,
             hash,
+            request,
         } = event
         else {
             return None;
@@ -99,6 +102,7 @@ impl Token {
             revoked: None,
             used: None,
             hash: *hash,
+            request: *request,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::entity::EntityKey;
 use crate::time::Stamp;
-use crate::words::{DisplayName, EmailAddress, PersonId, Role, Scope, TokenHash, TokenId};
+use crate::words::{DisplayName, EmailAddress, PersonId, Request, Role, Scope, TokenHash, TokenId};
 
 /// What has happened to a person or a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum AccessEvent {
         email: EmailAddress,
         /// What they may do.
         role: Role,
+        /// The request that made them; `None` when its caller gave no id.
+        request: Option<Request>,
     },
     /// A person was changed.
     PersonUpdated {
@@ -62,6 +64,8 @@ pub enum AccessEvent {
         expires: Option<Stamp>,
         /// By what it is known again.
         hash: TokenHash,
+        /// The request that made it; `None` when its caller gave no id.
+        request: Option<Request>,
     },
     /// Somebody has used a token. Recorded now and then only.
     TokenUsed {

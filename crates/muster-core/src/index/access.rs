@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use crate::entity::{Person, Token};
-use crate::words::{EmailAddress, PersonId, Scope, TokenId};
+use crate::words::{EmailAddress, PersonId, RequestId, Scope, TokenId};
 
 /// The people and the tokens of each scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,6 +13,8 @@ pub struct Access {
     emails: BTreeMap<(Scope, String), PersonId>,
     tokens: BTreeMap<Scope, BTreeSet<TokenId>>,
     tokens_of: BTreeSet<(PersonId, TokenId)>,
+    people_requested: BTreeMap<(Scope, RequestId), PersonId>,
+    tokens_requested: BTreeMap<(Scope, RequestId), TokenId>,
 }
 
 impl Access {
@@ -58,25 +60,47 @@ impl Access {
         theirs.map(|(_, token)| *token)
     }
 
+    /// The person that was made by the request of this id.
+    #[must_use]
+    pub fn person_requested(&self, scope: &Scope, id: RequestId) -> Option<PersonId> {
+        self.people_requested.get(&(scope.clone(), id)).copied()
+    }
+
+    /// The token that was made by the request of this id.
+    #[must_use]
+    pub fn token_requested(&self, scope: &Scope, id: RequestId) -> Option<TokenId> {
+        self.tokens_requested.get(&(scope.clone(), id)).copied()
+    }
+
     pub(crate) fn put_person(&mut self, person: &Person) {
         self.people.entry(person.scope.clone()).or_default().insert(person.id);
         self.emails.insert(email_key(person), person.id);
+        let request = person.request.map(|request| (person.scope.clone(), request.id));
+        self.people_requested.extend(request.map(|key| (key, person.id)));
     }
 
     pub(crate) fn take_person(&mut self, person: &Person) {
         take(&mut self.people, &person.scope, person.id);
         self.emails.remove(&email_key(person));
+        if let Some(request) = person.request {
+            self.people_requested.remove(&(person.scope.clone(), request.id));
+        }
     }
 
     pub(crate) fn put_token(&mut self, token: &Token) {
         self.tokens.entry(token.scope.clone()).or_default().insert(token.id);
         self.tokens_of.extend(token.person.map(|person| (person, token.id)));
+        let request = token.request.map(|request| (token.scope.clone(), request.id));
+        self.tokens_requested.extend(request.map(|key| (key, token.id)));
     }
 
     pub(crate) fn take_token(&mut self, token: &Token) {
         take(&mut self.tokens, &token.scope, token.id);
         if let Some(person) = token.person {
             self.tokens_of.remove(&(person, token.id));
+        }
+        if let Some(request) = token.request {
+            self.tokens_requested.remove(&(token.scope.clone(), request.id));
         }
     }
 }

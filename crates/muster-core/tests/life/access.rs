@@ -10,7 +10,8 @@ use muster_core::decide::{Answer, Command, Rejection};
 use muster_core::entity::{Shut, Token};
 use muster_core::time::Stamp;
 use muster_core::words::{
-    DisplayName, EmailAddress, Grant, OrganizationId, PersonId, Principal, Role, Scope, TokenHash, TokenId,
+    DisplayName, EmailAddress, Grant, OrganizationId, PersonId, Principal, Request, RequestId, Role, Scope, TokenHash,
+    TokenId,
 };
 
 use crate::model::{Model, organization};
@@ -51,6 +52,7 @@ fn create(
         name: name(who),
         email: email(&format!("{who}@example.com")),
         role,
+        request: None,
     };
     match ask(model, Access::CreatePerson(command))? {
         Answer::Person(person) => Ok(person),
@@ -68,6 +70,14 @@ pub(crate) fn token_of(number: u128, scope: Scope, person: Option<PersonId>) -> 
         role: None,
         expires: None,
         hash: TokenHash([1; 32]),
+        request: None,
+    }
+}
+
+fn request(id: u128, asked: u8) -> Request {
+    Request {
+        id: RequestId(id),
+        digest: [asked; 32],
     }
 }
 
@@ -105,6 +115,7 @@ pub(crate) fn step(model: &mut Model, kind: u8, who: usize, role: usize, staff: 
             name: name("somebody"),
             email: email(&format!("{who}@example.com")),
             role,
+            request: (kind == 1).then(|| request(who as u128, role as u8)),
         }),
         2 => Access::UpdatePerson(person::Update {
             granter: granter.clone(),
@@ -136,6 +147,7 @@ pub(crate) fn step(model: &mut Model, kind: u8, who: usize, role: usize, staff: 
                 granter: granter.clone(),
                 role: Some(role),
                 expires: (kind == 7).then(|| model.now.stamp.after(DAY)),
+                request: (kind == 7).then(|| request(who as u128, role as u8)),
                 ..token_of(id, scope, (who > 0).then_some(person))
             })
         }
@@ -150,6 +162,94 @@ pub(crate) fn step(model: &mut Model, kind: u8, who: usize, role: usize, staff: 
         made.all(|one| granter.covers(&one.grant())),
         "nobody makes somebody greater"
     );
+}
+
+#[test]
+fn a_repeated_request_makes_nobody_and_no_token_a_second_time() {
+    let mut model = Model::new(1);
+    let person = |request| {
+        Access::CreatePerson(person::Create {
+            granter: Grant::MOST,
+            scope: acme(),
+            name: name("Ada"),
+            email: email("ada@example.com"),
+            role: Role::Admin,
+            request,
+        })
+    };
+    let made = ask(&mut model, person(Some(request(7, 1)))).expect("she is new");
+    let Answer::Person(ada) = made else {
+        panic!("a person is made: {made:?}")
+    };
+    assert_eq!(ask(&mut model, person(Some(request(7, 1)))), Ok(Answer::Person(ada)));
+    let other = ask(&mut model, person(Some(request(7, 2))));
+    assert_eq!(other, Err(AccessRejection::PersonRequestReused(ada)));
+    let none = ask(&mut model, person(None));
+    assert!(matches!(none, Err(AccessRejection::EmailTaken { .. })), "{none:?}");
+
+    let token = |number, request, scope| {
+        Access::CreateToken(token::Create {
+            request,
+            ..token_of(number, scope, None)
+        })
+    };
+    let first = ask(&mut model, token(1, Some(request(7, 1)), acme()));
+    assert_eq!(
+        first,
+        Ok(Answer::Token(TokenId(1))),
+        "people have requests of their own"
+    );
+    let again = ask(&mut model, token(2, Some(request(7, 1)), acme()));
+    assert_eq!(again, Ok(Answer::Token(TokenId(1))));
+    assert!(model.state.everywhere().token(TokenId(2)).is_none());
+    let other = ask(&mut model, token(3, Some(request(7, 2)), acme()));
+    assert_eq!(other, Err(AccessRejection::TokenRequestReused(TokenId(1))));
+    let staff = ask(&mut model, token(4, Some(request(7, 2)), Scope::Service));
+    assert_eq!(staff, Ok(Answer::Token(TokenId(4))), "those of others are others");
+
+    // What is gone is remembered no more.
+    let delete = person::Delete {
+        granter: Grant::MOST,
+        scope: acme(),
+        person: ada,
+    };
+    ask(&mut model, Access::DeletePerson(delete)).expect("she is there");
+    let anew = ask(&mut model, person(Some(request(7, 2))));
+    assert!(matches!(anew, Ok(Answer::Person(id)) if id != ada), "{anew:?}");
+}
+
+#[test]
+fn each_change_of_a_person_is_counted() {
+    let mut model = Model::new(1);
+    let ada = create(&mut model, &Grant::MOST, acme(), "ada", Role::Viewer).expect("she is new");
+    let version = |model: &Model| model.state.everywhere().person(ada).expect("she is there").version;
+    assert_eq!(version(&model), 1);
+    let update = |role| {
+        Access::UpdatePerson(person::Update {
+            granter: Grant::MOST,
+            scope: acme(),
+            person: ada,
+            name: None,
+            email: None,
+            role: Some(role),
+        })
+    };
+    ask(&mut model, update(Role::Operator)).expect("it is allowed");
+    assert_eq!(version(&model), 2);
+    ask(&mut model, update(Role::Operator)).expect("it is so already");
+    assert_eq!(version(&model), 2);
+    for (enabled, counted) in [(false, 3), (true, 4)] {
+        let switch = person::Switch {
+            granter: Grant::MOST,
+            scope: acme(),
+            person: ada,
+            enabled,
+        };
+        ask(&mut model, Access::SwitchPerson(switch)).expect("it is allowed");
+        assert_eq!(version(&model), counted);
+    }
+    ask(&mut model, Access::CreateToken(token_of(1, acme(), Some(ada)))).expect("it is allowed");
+    assert_eq!(version(&model), 4, "her tokens are not she");
 }
 
 #[test]

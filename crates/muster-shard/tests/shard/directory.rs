@@ -113,6 +113,7 @@ fn a_token_is_known_with_its_person_and_is_gone_with_them() {
         name: DisplayName::new("Ada").expect("a name"),
         email: EmailAddress::new("ada@example.com").expect("an address"),
         role: Role::Viewer,
+        request: None,
     };
     let Answer::Person(ada) = answer(&mut shard, at(1_001), Access::CreatePerson(create)) else {
         panic!("a person is made");
@@ -126,6 +127,7 @@ fn a_token_is_known_with_its_person_and_is_gone_with_them() {
         role: None,
         expires: None,
         hash: TokenHash([1; 32]),
+        request: None,
     };
     let known = |shard: &SteppedShard| {
         let found = shard.handle().directory().token(TOKEN);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use muster_core::decide::Command;
 use muster_core::decide::access::{Access, person, token};
 use muster_core::words::{
-    DisplayName, EmailAddress, Grant, OrganizationId, PersonId, Principal, Role, Scope, TokenHash, TokenId,
+    DisplayName, EmailAddress, Grant, OrganizationId, PersonId, Principal, Request, RequestId, Role, Scope, TokenHash,
+    TokenId,
 };
 
 use super::{Said, principal};
@@ -37,6 +38,11 @@ impl World {
         let tokens: Vec<TokenId> = of(&access.tokens, |one| one.scope == scope);
         let somebody = (!people.is_empty()).then(|| people[self.chance.usize(0..people.len())]);
         let some_token = (!tokens.is_empty()).then(|| tokens[self.chance.usize(0..tokens.len())]);
+        // Sometimes again, and sometimes with the id of another one.
+        let request = (self.chance.u32(0..3) == 0).then(|| Request {
+            id: RequestId(self.chance.u128(1..20)),
+            digest: [u8::from(self.chance.u32(0..4) == 0); 32],
+        });
         let command = match (self.chance.u32(0..8), somebody, some_token) {
             (0, Some(person), _) => Access::UpdatePerson(person::Update {
                 granter,
@@ -64,6 +70,7 @@ impl World {
                 expires: (self.chance.u32(0..3) == 0)
                     .then(|| self.last_stamp.after(Duration::from_secs(self.chance.u64(1..7_200)))),
                 hash: TokenHash([1; 32]),
+                request,
             }),
             _ => Access::CreatePerson(person::Create {
                 granter,
@@ -71,6 +78,7 @@ impl World {
                 name: DisplayName::new("somebody").expect("a name"),
                 email: EmailAddress::new(&format!("{}@example.com", self.chance.u32(0..50))).expect("an address"),
                 role,
+                request,
             }),
         };
         self.say(Said::Ask(by, Box::new(Command::Access(command))));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_core::event::AccessEvent;
 use muster_core::time::Stamp;
-use muster_core::words::{PersonId, Principal, Role, Scope, TokenId};
+use muster_core::words::{PersonId, Principal, Request, Role, Scope, TokenId};
 
 use super::{Broken, Spec, must};
 
@@ -20,6 +20,7 @@ pub struct Person {
     pub scope: Scope,
     pub role: Role,
     pub disabled: bool,
+    pub request: Option<Request>,
 }
 
 #[derive(Debug, Clone)]
@@ -27,6 +28,7 @@ pub struct Token {
     pub scope: Scope,
     pub role: Role,
     pub person: Option<PersonId>,
+    pub request: Option<Request>,
     expires: Option<Stamp>,
     revoked: bool,
 }
@@ -71,13 +73,21 @@ impl Spec {
         let unknown = || format!("this is of nobody: {event:?}");
         match event {
             AccessEvent::PersonCreated {
-                person, scope, role, ..
+                person,
+                scope,
+                role,
+                request,
+                ..
             } => {
                 gives(scope, *role)?;
+                let mut others = self.access.people.values();
+                let twice = others.find(|one| is_repeated((&one.scope, one.request), (scope, *request)));
+                must(twice.is_none(), || format!("its request has made {twice:?} already"))?;
                 let created = Person {
                     scope: scope.clone(),
                     role: *role,
                     disabled: false,
+                    request: *request,
                 };
                 let there = self.access.people.insert(*person, created);
                 must(there.is_none(), || format!("there was such a person: {there:?}"))?;
@@ -110,9 +120,13 @@ impl Spec {
                 person,
                 role,
                 expires,
+                request,
                 ..
             } => {
                 gives(scope, *role)?;
+                let mut others = self.access.tokens.values();
+                let twice = others.find(|one| is_repeated((&one.scope, one.request), (scope, *request)));
+                must(twice.is_none(), || format!("its request has made {twice:?} already"))?;
                 if let Some(person) = person {
                     let holder = self.access.people.get(person).ok_or_else(unknown)?;
                     must(holder.scope == *scope && holder.role >= *role, || {
@@ -123,6 +137,7 @@ impl Spec {
                     scope: scope.clone(),
                     role: *role,
                     person: *person,
+                    request: *request,
                     expires: *expires,
                     revoked: false,
                 };
@@ -147,4 +162,10 @@ impl Spec {
             }
         }
     }
+}
+
+/// Whether two things of the same scope were made by requests of the same id.
+fn is_repeated(one: (&Scope, Option<Request>), other: (&Scope, Option<Request>)) -> bool {
+    let id = |request: Option<Request>| request.map(|request| request.id);
+    one.0 == other.0 && one.1.is_some() && id(one.1) == id(other.1)
 }

@@ -5,7 +5,7 @@ use muster_core::event::AccessEvent;
 use muster_core::time::Stamp;
 use muster_core::words::{DisplayName, EmailAddress, PersonId, Role, Scope, TokenHash, TokenId};
 
-use super::word::{EmptyMessage, IdMessage, PrincipalMessage, id, organization};
+use super::word::{EmptyMessage, IdMessage, PrincipalMessage, RequestMessage, id, organization};
 use super::{CodecError, judged, required};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
@@ -147,6 +147,9 @@ struct PersonCreated {
     scope: Option<ScopeMessage>,
     #[prost(message, optional, tag = "3")]
     description: Option<DescriptionMessage>,
+    /// Absent: its caller gave no id.
+    #[prost(message, optional, tag = "4")]
+    request: Option<RequestMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -175,6 +178,9 @@ struct TokenCreated {
     expires_ms: Option<u64>,
     #[prost(bytes = "vec", tag = "7")]
     hash: Vec<u8>,
+    /// Absent: its caller gave no id.
+    #[prost(message, optional, tag = "8")]
+    request: Option<RequestMessage>,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -194,10 +200,12 @@ impl From<&AccessEvent> for AccessMessage {
                 name,
                 email,
                 role,
+                request,
             } => AccessKind::PersonCreated(PersonCreated {
                 person: Some(IdMessage::new(person.0)),
                 scope: Some(scope.into()),
                 description: Some(DescriptionMessage::new(name, email, *role)),
+                request: request.as_ref().map(Into::into),
             }),
             AccessEvent::PersonUpdated {
                 person,
@@ -219,6 +227,7 @@ impl From<&AccessEvent> for AccessMessage {
                 role,
                 expires,
                 hash,
+                request,
             } => AccessKind::TokenCreated(TokenCreated {
                 token: Some(IdMessage::new(token.0)),
                 scope: Some(scope.into()),
@@ -227,6 +236,7 @@ impl From<&AccessEvent> for AccessMessage {
                 role: RoleMessage::from(*role).into(),
                 expires_ms: expires.map(Stamp::millis),
                 hash: hash.0.to_vec(),
+                request: request.as_ref().map(Into::into),
             }),
             AccessEvent::TokenUsed { token, at } => AccessKind::TokenUsed(TokenUsed {
                 token: Some(IdMessage::new(token.0)),
@@ -256,6 +266,7 @@ impl TryFrom<AccessMessage> for AccessEvent {
                         name,
                         email,
                         role,
+                        request: message.request.map(TryInto::try_into).transpose()?,
                     }
                 }
                 AccessKind::PersonUpdated(message) => {
@@ -284,6 +295,7 @@ impl TryFrom<AccessMessage> for AccessEvent {
                     role: role(message.role)?,
                     expires: message.expires_ms.map(Stamp::from_millis),
                     hash: hash(message.hash)?,
+                    request: message.request.map(TryInto::try_into).transpose()?,
                 },
                 AccessKind::TokenUsed(message) => Self::TokenUsed {
                     token: id(message.token, TokenId, "token")?,
@@ -315,6 +327,12 @@ pub(super) struct PersonMessage {
     /// Absent: they are not.
     #[prost(uint64, optional, tag = "6")]
     disabled_ms: Option<u64>,
+    /// 0 in records from before changes were counted: as of the first.
+    #[prost(uint32, tag = "7")]
+    version: u32,
+    /// Absent: its caller gave no id.
+    #[prost(message, optional, tag = "8")]
+    request: Option<RequestMessage>,
 }
 
 impl From<&Person> for PersonMessage {
@@ -326,6 +344,8 @@ impl From<&Person> for PersonMessage {
             created_ms: person.created.millis(),
             updated_ms: person.updated.millis(),
             disabled_ms: person.disabled.map(Stamp::millis),
+            version: person.version,
+            request: person.request.as_ref().map(Into::into),
         }
     }
 }
@@ -344,6 +364,8 @@ impl TryFrom<PersonMessage> for Person {
             created: Stamp::from_millis(message.created_ms),
             updated: Stamp::from_millis(message.updated_ms),
             disabled: message.disabled_ms.map(Stamp::from_millis),
+            version: message.version.max(1),
+            request: message.request.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -376,6 +398,9 @@ pub(super) struct TokenMessage {
     used_ms: Option<u64>,
     #[prost(bytes = "vec", tag = "11")]
     hash: Vec<u8>,
+    /// Absent: its caller gave no id.
+    #[prost(message, optional, tag = "12")]
+    request: Option<RequestMessage>,
 }
 
 impl From<&Token> for TokenMessage {
@@ -392,6 +417,7 @@ impl From<&Token> for TokenMessage {
             revoked_ms: token.revoked.map(Stamp::millis),
             used_ms: token.used.map(Stamp::millis),
             hash: token.hash.0.to_vec(),
+            request: token.request.as_ref().map(Into::into),
         }
     }
 }
@@ -412,6 +438,7 @@ impl TryFrom<TokenMessage> for Token {
             revoked: message.revoked_ms.map(Stamp::from_millis),
             used: message.used_ms.map(Stamp::from_millis),
             hash: hash(message.hash)?,
+            request: message.request.map(TryInto::try_into).transpose()?,
         })
     }
 }

@@ -52,6 +52,7 @@ impl Guarded {
             role: Some(Role::Admin),
             expires: None,
             hash: text.hash(),
+            request: None,
         };
         let asked = shard.ask(Principal::local(), Command::Access(Access::CreateToken(create)));
         asked.await.expect("it is allowed");
@@ -193,8 +194,19 @@ async fn an_admin_lets_somebody_in_and_out_again() {
         "--role",
         "operator",
     ];
+    let ran = guarded.run_as(&root, &[&create[..], &["--dry-run"]].concat()).await;
+    ran.tells("would create person `Ada` (ada@example.com), operator of organization default\n");
+    let repeatable = [&create[..], &["--request-id", "6f0d3a52-5d5e-4c0e-9a0e-3d1c7c1b2a44"]].concat();
+    for _ in 0..2 {
+        let ran = guarded.run_as(&root, &repeatable).await;
+        ran.tells("created person `Ada` (ada@example.com), operator of organization default\n");
+    }
     let ran = guarded.run_as(&root, &create).await;
-    ran.tells("created person `Ada` (ada@example.com), operator of organization default\n");
+    assert!(
+        ran.stderr.contains("`ada@example.com` belongs to the person"),
+        "{}",
+        ran.stderr
+    );
     let ran = guarded
         .run_as(
             &root,
@@ -221,9 +233,12 @@ async fn an_admin_lets_somebody_in_and_out_again() {
         ran.stderr
     );
 
-    let ran = guarded
-        .run_as(&root, &["person", "update", "Ada", "--role", "viewer"])
-        .await;
+    let update = ["person", "update", "Ada", "--role", "viewer"];
+    let ran = guarded.run_as(&root, &[&update[..], &["--dry-run"]].concat()).await;
+    ran.tells("would change person `Ada` (ada@example.com), viewer of organization default\n");
+    let told = guarded.run_as(&ada, &["whoami", "--output", "json"]).await.json();
+    assert_eq!(told["role"], "ROLE_OPERATOR");
+    let ran = guarded.run_as(&root, &update).await;
     ran.tells("changed person `Ada` (ada@example.com), viewer of organization default\n");
     let listed = guarded
         .run_as(&root, &["person", "list", "--output", "json"])
@@ -251,6 +266,20 @@ async fn an_admin_lets_somebody_in_and_out_again() {
         "{}",
         ran.stdout
     );
+    let shown = guarded.run_as(&root, &["token", "show", &id[28..]]).await.stdout;
+    for line in [
+        "token       token\n",
+        &format!("id          {id}\n"),
+        "of          Ada (ada@example.com)\n",
+        "opens       operator of organization default\n",
+        "state       active\n",
+        "created by  program root\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(!shown.contains("mst_"), "{shown}");
+    let shown = guarded.run_as(&root, &["token", "show", id, "--output", "json"]).await;
+    assert_eq!(shown.json(), tokens[0]);
     let ran = guarded.run_as(&root, &["token", "revoke", &id[28..]]).await;
     ran.tells(&format!("revoked token {id}\n"));
     let ran = guarded.run_as(&ada, &["whoami"]).await;

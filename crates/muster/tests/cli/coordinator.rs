@@ -579,6 +579,18 @@ impl AccessService for Services {
         }))
     }
 
+    async fn get_token(&self, request: Request<GetTokenRequest>) -> Result<Response<Token>, Status> {
+        let name = request.into_inner().name;
+        let found = self
+            .open("get_token")?
+            .tokens
+            .iter()
+            .find(|one| one.name == name)
+            .cloned();
+        let not_found = || refusal(Code::NotFound, "TOKEN_NOT_FOUND", "there is no such token");
+        found.map(Response::new).ok_or_else(not_found)
+    }
+
     async fn list_tokens(&self, _request: Request<ListTokensRequest>) -> Result<Response<ListTokensResponse>, Status> {
         let tokens = self.open("list_tokens")?.tokens.clone();
         Ok(Response::new(ListTokensResponse {

@@ -5,8 +5,6 @@ use muster_core::decide::{Answer, Command};
 use muster_core::words::{OrganizationId, Request};
 use muster_proto::v1;
 use muster_shard::Turn;
-use prost::Message as _;
-use sha2::{Digest as _, Sha256};
 
 use super::preview::preview;
 use super::{find, judge, told};
@@ -14,6 +12,7 @@ use crate::caller::Call;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::integration::{self, Told};
+use crate::wire::repeat::repeatable;
 use crate::wire::{FieldFault, definition, name};
 
 impl Services {
@@ -83,20 +82,6 @@ fn create(turn: &mut Turn<'_>, by: &Call, command: Create) -> Result<Told, Servi
     };
     let made = find(turn.state(), &organization, id)?;
     Ok(told(turn.state(), made, turn.now()))
-}
-
-/// The request as what it makes remembers it; `None` when the caller gave no id. The digest is that of the whole request.
-///
-/// # Errors
-/// [`FieldFault`] when the id is no UUID.
-fn repeatable(request: &v1::CreateIntegrationRequest) -> Result<Option<Request>, FieldFault> {
-    if request.request_id.is_empty() {
-        return Ok(None);
-    }
-    let id = request.request_id.parse();
-    let id = id.map_err(|error| FieldFault::new("request_id", error))?;
-    let digest = Sha256::digest(request.encode_to_vec()).into();
-    Ok(Some(Request { id, digest }))
 }
 
 /// What would be created. The names in it would be others, so none are told.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use muster_core::decide::{Answer, Command, Decision, Rejection, decide};
 use muster_core::entity::Integration;
-use muster_core::event::Recorded;
+use muster_core::event::{Event, Recorded};
 use muster_core::health::Conditions;
 use muster_core::ledger::{Entity, Ledger, Position};
 use muster_core::state::State;
@@ -30,6 +30,27 @@ pub(crate) fn judge_command(turn: &Turn<'_>, by: &Call, command: Command) -> Res
     )
 }
 
+/// What events would make of this; of nothing, where they create. Nothing happens.
+pub(crate) fn applied(turn: &Turn<'_>, by: &Call, events: Vec<Event>, before: Option<Entity>) -> Ledger {
+    let mut copy = Ledger::default();
+    if let Some(before) = before {
+        copy.load(before, Sequence(0));
+    }
+    for (ordinal, event) in (0..).zip(events) {
+        let position = Position {
+            sequence: Sequence(1),
+            ordinal,
+        };
+        let recorded = Recorded {
+            at: turn.now().stamp,
+            by: by.principal(),
+            event,
+        };
+        copy.apply(position, &recorded);
+    }
+    copy
+}
+
 /// The integration as it would be after the command. Nothing happens: the same `decide` judges it, and its events are applied to a copy of what
 /// they concern.
 ///
@@ -51,6 +72,7 @@ pub(super) fn preview(
             None,
             Answer::Done
             | Answer::Person(_)
+            | Answer::Token(_)
             | Answer::Organization(_)
             | Answer::Executions(_)
             | Answer::Welcome(_)

@@ -177,6 +177,7 @@ fn executions(answer: Answer) -> Result<Vec<ExecutionId>, ServiceError> {
         | Answer::Integration(_)
         | Answer::Organization(_)
         | Answer::Person(_)
+        | Answer::Token(_)
         | Answer::Welcome(_)
         | Answer::Barred(_)
         | Answer::Certified { .. }

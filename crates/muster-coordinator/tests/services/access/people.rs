@@ -25,6 +25,7 @@ fn asked(parent: &str, name: &str, role: v1::Role) -> v1::CreatePersonRequest {
             role: role.into(),
             ..Default::default()
         }),
+        ..Default::default()
     }
 }
 
@@ -36,7 +37,14 @@ fn token_for(parent: &str, person: &str) -> v1::CreateTokenRequest {
             person: person.to_owned(),
             ..Default::default()
         }),
-        never_expires: false,
+        ..Default::default()
+    }
+}
+
+fn revoking(name: &str) -> v1::RevokeTokenRequest {
+    v1::RevokeTokenRequest {
+        name: name.to_owned(),
+        ..Default::default()
     }
 }
 
@@ -121,6 +129,7 @@ async fn an_admin_lets_somebody_in_and_out_again() {
         update_mask: Some(prost_types::FieldMask {
             paths: vec!["role".to_owned()],
         }),
+        ..Default::default()
     };
     let updated = ada_client.update_person(update).await.expect("she may").into_inner();
     assert_eq!(
@@ -130,15 +139,28 @@ async fn an_admin_lets_somebody_in_and_out_again() {
     assert_eq!(role(&mut bob_client).await.ok(), Some(v1::Role::Viewer));
     let name = || bob.name.clone();
     let disabled = ada_client
-        .disable_person(v1::DisablePersonRequest { name: name() })
+        .disable_person(v1::DisablePersonRequest {
+            name: name(),
+            ..Default::default()
+        })
         .await;
     assert!(disabled.expect("she may").into_inner().disabled);
     let status = role(&mut bob_client).await.expect_err("he is disabled");
     assert_eq!(reason(&status), "UNAUTHENTICATED");
-    let enabled = ada_client.enable_person(v1::EnablePersonRequest { name: name() }).await;
+    let enabled = ada_client
+        .enable_person(v1::EnablePersonRequest {
+            name: name(),
+            ..Default::default()
+        })
+        .await;
     assert!(!enabled.expect("she may").into_inner().disabled);
     assert!(role(&mut bob_client).await.is_ok());
-    let gone = ada_client.delete_person(v1::DeletePersonRequest { name: name() }).await;
+    let gone = ada_client
+        .delete_person(v1::DeletePersonRequest {
+            name: name(),
+            ..Default::default()
+        })
+        .await;
     gone.expect("she may");
     assert!(role(&mut bob_client).await.is_err());
     let missing = ada_client.get_person(v1::GetPersonRequest { name: name() }).await;
@@ -189,7 +211,7 @@ async fn people_and_tokens_are_listed_page_by_page() {
     assert_eq!(theirs.len(), 1);
     assert_eq!(theirs[0].person, made[1].name);
     let name = theirs[0].name.clone();
-    let revoked = root.revoke_token(v1::RevokeTokenRequest { name }).await;
+    let revoked = root.revoke_token(revoking(&name)).await;
     let revoked = revoked.expect("revoked").into_inner();
     assert!(!revoked.active && revoked.revoke_time.is_some());
     assert_eq!(tokens(&mut root, &made[1].name).await, [revoked], "it is remembered");
@@ -201,7 +223,7 @@ async fn the_last_admin_of_the_staff_stays() {
     let (_, root) = rig.token(&Scope::Service, Role::Admin, None, None).await;
     let mut root = client(&rig, &root);
     let name = who_am_i(&mut root).await.expect("let in").token;
-    let refused = root.revoke_token(v1::RevokeTokenRequest { name: name.clone() }).await;
+    let refused = root.revoke_token(revoking(&name)).await;
     let status = refused.expect_err("nobody else could come in");
     assert_eq!(
         (status.code(), reason(&status).as_str()),
@@ -211,9 +233,7 @@ async fn the_last_admin_of_the_staff_stays() {
     let ada = ada.expect("made").into_inner();
     let made = root.create_token(token_for("service", &ada.name)).await;
     let mut ada = client(&rig, &made.expect("made").into_inner().text);
-    ada.revoke_token(v1::RevokeTokenRequest { name })
-        .await
-        .expect("there is another one");
+    ada.revoke_token(revoking(&name)).await.expect("there is another one");
     assert!(who_am_i(&mut root).await.is_err());
 }
 

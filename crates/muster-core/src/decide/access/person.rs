@@ -4,9 +4,10 @@ use super::{AccessRejection, PEOPLE_MAX, find_person, judge_grant, judge_way_in}
 use crate::decide::{Answer, Decision, Rejection};
 use crate::entity::Person;
 use crate::event::{AccessEvent, Event};
+use crate::planted;
 use crate::state::State;
 use crate::time::Now;
-use crate::words::{DisplayName, EmailAddress, Grant, PersonId, Role, Scope};
+use crate::words::{DisplayName, EmailAddress, Grant, PersonId, Request, Role, Scope};
 
 /// Let somebody do something, as soon as they have a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,17 +22,29 @@ pub struct Create {
     pub email: EmailAddress,
     /// What they may do.
     pub role: Role,
+    /// By what its caller knows the request again; `None` when it is not meant to be repeated.
+    pub request: Option<Request>,
 }
 
 impl Create {
+    /// A request that has made somebody before who is still there makes nobody: the first is the answer.
+    ///
     /// # Errors
-    /// [`AccessRejection::BeyondGranter`], [`AccessRejection::EmailTaken`], [`AccessRejection::TooMany`].
+    /// [`AccessRejection::BeyondGranter`], [`AccessRejection::PersonRequestReused`], [`AccessRejection::EmailTaken`], [`AccessRejection::TooMany`].
     pub fn decide(self, state: &State, now: Now, chance: &mut fastrand::Rng) -> Result<Decision, Rejection> {
         let grant = Grant {
             role: self.role,
             scope: self.scope.clone(),
         };
         judge_grant(&self.granter, &grant)?;
+        let made = self.request.filter(|_| !planted!("access-request-forgotten"));
+        let made = made.and_then(|request| state.index().access().person_requested(&self.scope, request.id));
+        if let Some(made) = made.and_then(|made| state.ledger().person(made)) {
+            if made.request != self.request {
+                return Err(AccessRejection::PersonRequestReused(made.id).into());
+            }
+            return Ok(unchanged(made));
+        }
         judge_email(state, &self.scope, &self.email, None)?;
         if state.index().access().people_count(&self.scope) >= PEOPLE_MAX {
             return Err(AccessRejection::TooMany {
@@ -47,6 +60,7 @@ impl Create {
             name: self.name,
             email: self.email,
             role: self.role,
+            request: self.request,
         };
         Ok(Decision {
             events: vec![Event::Access(created)],

@@ -11,6 +11,19 @@ pub enum AccessRejection {
     /// There is no such token.
     #[error("there is no token {0} here: list those that there are with `muster token list`")]
     TokenNotFound(TokenId),
+    /// The person has been changed since they were read.
+    #[error("the person {0} has been changed since this etag was read: read them again, and decide again")]
+    PersonStale(PersonId),
+    /// The id of a request is that of another one, which has made a person.
+    #[error(
+        "this request id was used for another request, which has made the person {0}: choose a new id for each request"
+    )]
+    PersonRequestReused(PersonId),
+    /// The id of a request is that of another one, which has made a token.
+    #[error(
+        "this request id was used for another request, which has made the token {0}: choose a new id for each request"
+    )]
+    TokenRequestReused(TokenId),
     /// Somebody else has this address.
     #[error("the e-mail address `{email}` belongs to the person {person}: change that one, or use another address")]
     EmailTaken {

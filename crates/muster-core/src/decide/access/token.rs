@@ -1,11 +1,12 @@
 //! Tokens: what a person or a program shows to be let in.
 
 use super::{AccessRejection, TOKENS_MAX, TOKENS_REMEMBERED, find_person, find_token, judge_grant, judge_way_in};
-use crate::decide::{Decision, Rejection};
+use crate::decide::{Answer, Decision, Rejection};
 use crate::event::{AccessEvent, Event};
+use crate::planted;
 use crate::state::State;
 use crate::time::{Now, Stamp};
-use crate::words::{DisplayName, Grant, PersonId, Role, Scope, TokenHash, TokenId};
+use crate::words::{DisplayName, Grant, PersonId, Request, Role, Scope, TokenHash, TokenId};
 
 /// Make a token. Its secret was made before, by whoever has a source of secrets; here is only by what it is known again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,14 +27,17 @@ pub struct Create {
     pub expires: Option<Stamp>,
     /// By what it is known again.
     pub hash: TokenHash,
+    /// By what its caller knows the request again; `None` when it is not meant to be repeated.
+    pub request: Option<Request>,
 }
 
 impl Create {
-    /// Also forgets tokens of the scope that have been over for long.
+    /// Also forgets tokens of the scope that have been over for long. A request that has made a token before which is still remembered makes none: the
+    /// first is the answer, and the secret that was made for this one is worth nothing.
     ///
     /// # Errors
-    /// [`AccessRejection::PersonNotFound`], [`AccessRejection::BeyondGranter`], [`AccessRejection::BeyondHolder`], [`AccessRejection::ExpiryPast`],
-    /// [`AccessRejection::TooMany`].
+    /// [`AccessRejection::PersonNotFound`], [`AccessRejection::BeyondGranter`], [`AccessRejection::TokenRequestReused`],
+    /// [`AccessRejection::BeyondHolder`], [`AccessRejection::ExpiryPast`], [`AccessRejection::TooMany`].
     pub fn decide(self, state: &State, now: Now) -> Result<Decision, Rejection> {
         let most = match self.person {
             Some(person) => Some(find_person(state, &self.scope, person)?.role),
@@ -45,6 +49,17 @@ impl Create {
             scope: self.scope.clone(),
         };
         judge_grant(&self.granter, &grant)?;
+        let made = self.request.filter(|_| !planted!("access-request-forgotten"));
+        let made = made.and_then(|request| state.index().access().token_requested(&self.scope, request.id));
+        if let Some(made) = made.and_then(|made| state.ledger().token(made)) {
+            if made.request != self.request {
+                return Err(AccessRejection::TokenRequestReused(made.id).into());
+            }
+            return Ok(Decision {
+                answer: Answer::Token(made.id),
+                ..Decision::default()
+            });
+        }
         if let Some(most) = most.filter(|most| *most < role) {
             return Err(AccessRejection::BeyondHolder { role, most }.into());
         }
@@ -67,10 +82,12 @@ impl Create {
             role,
             expires: self.expires,
             hash: self.hash,
+            request: self.request,
         };
         let forgotten = forgotten.into_iter().map(|token| AccessEvent::TokenForgotten { token });
         Ok(Decision {
             events: forgotten.chain([created]).map(Event::Access).collect(),
+            answer: Answer::Token(self.token),
             ..Decision::default()
         })
     }

@@ -4,7 +4,7 @@ use muster_core::entity::{Person, Token};
 use muster_core::event::AccessEvent;
 use muster_core::words::{DisplayName, EmailAddress, PersonId, Principal, Role, Scope, TokenHash, TokenId};
 
-use super::at;
+use super::{at, request};
 
 const PERSON: PersonId = PersonId(0x0193_0000_0000_7000_8000_0000_0000_0001);
 const LEFT: PersonId = PersonId(0x0193_0000_0000_7000_8000_0000_0000_0002);
@@ -39,6 +39,7 @@ pub(super) fn events() -> Vec<AccessEvent> {
             name: name("Ada"),
             email: email("ada@example.com"),
             role: Role::Viewer,
+            request: Some(request()),
         },
         AccessEvent::PersonCreated {
             person: LEFT,
@@ -46,6 +47,7 @@ pub(super) fn events() -> Vec<AccessEvent> {
             name: name("Bob"),
             email: email("bob@example.com"),
             role: Role::Operator,
+            request: None,
         },
         AccessEvent::PersonUpdated {
             person: PERSON,
@@ -64,6 +66,7 @@ pub(super) fn events() -> Vec<AccessEvent> {
             role: Role::Operator,
             expires: Some(at(9_000_000)),
             hash: TokenHash([7; 32]),
+            request: Some(request()),
         },
         AccessEvent::TokenCreated {
             token: PROGRAM,
@@ -73,6 +76,7 @@ pub(super) fn events() -> Vec<AccessEvent> {
             role: Role::Admin,
             expires: None,
             hash: TokenHash([8; 32]),
+            request: None,
         },
         AccessEvent::TokenUsed {
             token: TOKEN,
@@ -93,6 +97,8 @@ pub(super) fn person() -> Person {
         created: at(1),
         updated: at(2),
         disabled: Some(at(2)),
+        version: 2,
+        request: Some(request()),
     }
 }
 
@@ -109,5 +115,6 @@ pub(super) fn token() -> Token {
         revoked: Some(at(5)),
         used: Some(at(4)),
         hash: TokenHash([9; 32]),
+        request: Some(request()),
     }
 }

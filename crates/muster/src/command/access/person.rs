@@ -28,6 +28,7 @@ pub enum Command {
 Examples:
   muster person create Ada --email ada@example.com --role operator
   muster person create Root --email root@example.com --role admin --staff
+  muster person create Ada --email ada@example.com --role operator --dry-run
 
 Then make a token for them: muster token create --person ada@example.com")]
     Create {
@@ -39,6 +40,12 @@ Then make a token for them: muster token create --person ada@example.com")]
         /// What they may do
         #[arg(long, value_enum)]
         role: TypedRole,
+        /// A UUID by which the coordinator knows the request again if it is repeated
+        #[arg(long, value_name = "UUID", default_value = "", hide_default_value = true)]
+        request_id: String,
+        /// Only say whether they could be created
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         of: Of,
     },
@@ -71,6 +78,9 @@ Examples:
         who: Who,
         #[command(flatten)]
         change: Change,
+        /// Only say whether they could be changed
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Let none of somebody's tokens open anything, until they are enabled again
     #[command(after_help = "\
@@ -119,43 +129,73 @@ pub struct Change {
 /// Runs it.
 pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
     match command {
-        Command::Create { name, email, role, of } => create(name, email, role, &of, session).await,
+        Command::Create {
+            name,
+            email,
+            role,
+            request_id,
+            dry_run,
+            of,
+        } => {
+            let request = CreatePersonRequest {
+                parent: of.parent(&session.client),
+                person: Some(Person {
+                    display_name: name,
+                    email,
+                    role: muster_proto::v1::Role::from(role).into(),
+                    ..Person::default()
+                }),
+                request_id,
+                validate_only: dry_run,
+            };
+            let created = session.client.access().create_person(request).await;
+            let done = if dry_run { "would create" } else { "created" };
+            tell(done, "create", created, &of, session)
+        }
         Command::List { of, limit } => all(&of, &limit, session).await,
         Command::Show(who) => {
             let person = who.find(session).await?;
             show(&person, session)
         }
-        Command::Update { who, change } => update(&who, change, session).await,
+        Command::Update { who, change, dry_run } => update(&who, change, dry_run, session).await,
         Command::Disable(who) => {
             let name = who.find(session).await?.name;
             let changed = session
                 .client
                 .access()
-                .disable_person(DisablePersonRequest { name })
+                .disable_person(DisablePersonRequest {
+                    name,
+                    ..Default::default()
+                })
                 .await;
-            tell("disabled", "disable", changed, session)
+            tell("disabled", "disable", changed, &who.of, session)
         }
         Command::Enable(who) => {
             let name = who.find(session).await?.name;
             let changed = session
                 .client
                 .access()
-                .enable_person(EnablePersonRequest { name })
+                .enable_person(EnablePersonRequest {
+                    name,
+                    ..Default::default()
+                })
                 .await;
-            tell("enabled", "enable", changed, session)
+            tell("enabled", "enable", changed, &who.of, session)
         }
         Command::Delete(who) => {
             let person = who.find(session).await?;
-            let name = person.name.clone();
-            let deleted = session
-                .client
-                .access()
-                .delete_person(DeletePersonRequest { name })
-                .await;
+            // Guarded, so that nobody deletes whom somebody else has just changed.
+            let request = DeletePersonRequest {
+                name: person.name.clone(),
+                etag: person.etag.clone(),
+                ..Default::default()
+            };
+            let deleted = session.client.access().delete_person(request).await;
             tell(
                 "deleted",
                 "delete",
                 deleted.map(|_| tonic::Response::new(person)),
+                &who.of,
                 session,
             )
         }
@@ -169,27 +209,7 @@ impl Who {
     }
 }
 
-async fn create(name: String, email: String, role: TypedRole, of: &Of, session: &mut Session) -> Result<Exit, Error> {
-    let request = CreatePersonRequest {
-        parent: of.parent(&session.client),
-        person: Some(Person {
-            display_name: name,
-            email,
-            role: role.into_role().into(),
-            ..Person::default()
-        }),
-    };
-    let created = session.client.access().create_person(request).await;
-    tell("created", "create", created, session)
-}
-
-impl TypedRole {
-    fn into_role(self) -> muster_proto::v1::Role {
-        self.into()
-    }
-}
-
-async fn update(who: &Who, change: Change, session: &mut Session) -> Result<Exit, Error> {
+async fn update(who: &Who, change: Change, dry_run: bool, session: &mut Session) -> Result<Exit, Error> {
     let name = who.find(session).await?.name;
     let fields = [
         ("display_name", change.name.is_some()),
@@ -202,15 +222,20 @@ async fn update(who: &Who, change: Change, session: &mut Session) -> Result<Exit
             name,
             display_name: change.name.unwrap_or_default(),
             email: change.email.unwrap_or_default(),
-            role: change.role.map(|role| role.into_role().into()).unwrap_or_default(),
+            role: change
+                .role
+                .map(|role| muster_proto::v1::Role::from(role).into())
+                .unwrap_or_default(),
             ..Person::default()
         }),
         update_mask: Some(FieldMask {
             paths: paths.map(|(path, _)| path.to_owned()).collect(),
         }),
+        validate_only: dry_run,
     };
     let updated = session.client.access().update_person(request).await;
-    tell("changed", "change", updated, session)
+    let done = if dry_run { "would change" } else { "changed" };
+    tell(done, "change", updated, &who.of, session)
 }
 
 /// Prints what was done to somebody.
@@ -218,6 +243,7 @@ fn tell(
     done: &str,
     doing: &str,
     answer: Result<tonic::Response<Person>, tonic::Status>,
+    of: &Of,
     session: &mut Session,
 ) -> Result<Exit, Error> {
     let Session { client, output, .. } = session;
@@ -232,7 +258,7 @@ fn tell(
             clean(&person.display_name),
             clean(&person.email),
             role(person.role()),
-            scope(parent(&person.name))
+            scope(&of.parent(client))
         ))?;
     }
     Ok(Exit::Success)

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use muster_proto::v1::{CreateTokenRequest, RevokeTokenRequest, Token};
+use muster_proto::v1::{CreateTokenRequest, GetPersonRequest, RevokeTokenRequest, Token};
 use prost_types::Timestamp;
 
-use super::{Of, TypedRole, role};
+use super::{Of, TypedRole, role, scope};
 use crate::command::{Limit, Session, note_more};
 use crate::configuration::parse_interval;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::names;
 use crate::output::json::{Json, list};
-use crate::output::table::{Cell, Column, Table};
+use crate::output::table::{Cell, Column, Facts, Table};
 use crate::output::text::{Tone, clean};
 use crate::output::{note, time};
 
@@ -51,16 +51,32 @@ Examples:
         #[command(flatten)]
         limit: Limit,
     },
+    /// Show a token, without its text
+    #[command(after_help = "\
+Examples:
+  muster token show 456789ab")]
+    Show(Which),
     /// Let a token open nothing any more; what is watched by it ends within seconds
     #[command(after_help = "\
 Examples:
   muster token revoke 456789ab")]
-    Revoke {
-        /// The token: its id, or the end of it
-        token: String,
-        #[command(flatten)]
-        of: Of,
-    },
+    Revoke(Which),
+}
+
+/// One token.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// The token: its id, or the end of it
+    token: String,
+    #[command(flatten)]
+    of: Of,
+}
+
+impl Which {
+    async fn find(&self, session: &Session) -> Result<Token, Error> {
+        let parent = self.of.parent(&session.client);
+        names::token(&session.client, &parent, &self.token).await
+    }
 }
 
 /// What it is to be.
@@ -113,7 +129,8 @@ pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error>
     match command {
         Command::Create(create) => make(create, session).await,
         Command::List { person, of, limit } => all(person.as_deref(), &of, &limit, session).await,
-        Command::Revoke { token, of } => revoke(&token, &of, session).await,
+        Command::Show(which) => show(&which, session).await,
+        Command::Revoke(which) => revoke(&which, session).await,
     }
 }
 
@@ -141,6 +158,7 @@ async fn make(create: Create, session: &mut Session) -> Result<Exit, Error> {
             ..Token::default()
         }),
         never_expires: create.expires == Expiry::Never,
+        ..Default::default()
     };
     let made = client.access().create_token(request).await;
     let made = made
@@ -199,15 +217,14 @@ async fn all(person: Option<&str>, of: &Of, limit: &Limit, session: &mut Session
             None if token.person.is_empty() => "program".to_owned(),
             None => names::short_id(&token.person).to_owned(),
         };
-        let end = token.expire_time.as_ref();
+        let (state, tone) = state(token);
         table.row([
             names::short_id(&token.name).into(),
             of.into(),
             token.display_name.as_str().into(),
             role(token.role()).into(),
-            state(token),
-            end.map_or_else(|| "never".to_owned(), |end| time::exact(Some(end)))
-                .into(),
+            Cell::toned(state, tone),
+            end(token).into(),
             time::relative(token.last_use_time.as_ref(), &now).into(),
         ]);
     }
@@ -216,18 +233,74 @@ async fn all(person: Option<&str>, of: &Of, limit: &Limit, session: &mut Session
     Ok(Exit::Success)
 }
 
-fn state(token: &Token) -> Cell {
+fn state(token: &Token) -> (&'static str, Tone) {
     match (token.active, &token.revoke_time) {
-        (true, _) => Cell::toned("active", Tone::Good),
-        (false, Some(_)) => Cell::toned("revoked", Tone::Quiet),
-        (false, None) => Cell::toned("over", Tone::Quiet),
+        (true, _) => ("active", Tone::Good),
+        (false, Some(_)) => ("revoked", Tone::Quiet),
+        (false, None) => ("over", Tone::Quiet),
     }
 }
 
-async fn revoke(given: &str, of: &Of, session: &mut Session) -> Result<Exit, Error> {
+async fn show(which: &Which, session: &mut Session) -> Result<Exit, Error> {
+    let token = which.find(session).await?;
     let Session { client, output, .. } = session;
-    let name = names::token(client, &of.parent(client), given).await?.name;
-    let revoked = client.access().revoke_token(RevokeTokenRequest { name }).await;
+    if output.is_for_programs() {
+        output.document(&Json(&token))?;
+        return Ok(Exit::Success);
+    }
+    let holder = match token.person.as_str() {
+        "" => "program".to_owned(),
+        name => {
+            let person = client
+                .access()
+                .get_person(GetPersonRequest { name: name.to_owned() })
+                .await;
+            let person = person
+                .map_err(|status| client.error("show whose token it is", &status))?
+                .into_inner();
+            format!("{} ({})", clean(&person.display_name), clean(&person.email))
+        }
+    };
+    let mut facts = Facts::default();
+    facts.add("token", &token.display_name);
+    facts.add("id", names::id(&token.name));
+    facts.add("of", holder);
+    facts.add(
+        "opens",
+        format!("{} of {}", role(token.role()), scope(parent(&token.name))),
+    );
+    facts.add("state", state(&token).0);
+    facts.add("expires", end(&token));
+    facts.add("created", time::exact(token.create_time.as_ref()));
+    facts.add("created by", clean(&token.creator));
+    facts.add("used", time::exact(token.last_use_time.as_ref()));
+    if token.revoke_time.is_some() {
+        facts.add("revoked", time::exact(token.revoke_time.as_ref()));
+    }
+    for line in facts.lines() {
+        output.line(line)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn end(token: &Token) -> String {
+    let end = token.expire_time.as_ref();
+    end.map_or_else(|| "never".to_owned(), |end| time::exact(Some(end)))
+}
+
+/// Of what the token of this name is.
+fn parent(name: &str) -> &str {
+    name.split_once("/tokens/").map_or(name, |(parent, _)| parent)
+}
+
+async fn revoke(which: &Which, session: &mut Session) -> Result<Exit, Error> {
+    let name = which.find(session).await?.name;
+    let Session { client, output, .. } = session;
+    let request = RevokeTokenRequest {
+        name,
+        ..Default::default()
+    };
+    let revoked = client.access().revoke_token(request).await;
     let revoked = revoked
         .map_err(|status| client.error("revoke the token", &status))?
         .into_inner();
