@@ -34,7 +34,7 @@ pub struct Rates {
     pub connections: Rate,
     /// Calls of an address; a check-in and an upload are one each.
     pub requests: Rate,
-    /// Calls of an address that show no credential, or a wrong one.
+    /// Calls of an address that show no credential, or a wrong one; also a token by which nobody enrolls.
     pub failures: Rate,
     /// Bytes that an address says on connections on which nobody is known.
     pub strange_bytes: Rate,

@@ -22,6 +22,7 @@ mod failing_disk;
 mod far;
 mod first_hour;
 mod full_disk;
+mod guessing;
 mod hostile;
 mod http;
 mod inherited;

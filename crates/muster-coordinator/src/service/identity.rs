@@ -21,7 +21,8 @@ impl IdentityService for Services {
         let request = request.into_inner();
         let token: EnrollmentToken = request.token.parse().map_err(|fault| field("token", fault))?;
         let signing = signing_request(&request.signing_request)?;
-        let certified = registrar.enroll(&call, &token, &signing).await?;
+        let certified = registrar.enroll(&call, &token, &signing).await;
+        let certified = certified.map_err(|error| self.count_if_guessed(&call, error))?;
         muster_failpoint::failpoint!("enrolled");
         Ok(Response::new(told(certified)))
     }
@@ -46,6 +47,15 @@ impl IdentityService for Services {
 }
 
 impl Services {
+    /// An enrollment token that is not good counts as any other wrong credential: who fails too often from one address is not told why any more.
+    fn count_if_guessed(&self, call: &Call, error: ServiceError) -> ServiceError {
+        if error.reason() != v1::ErrorReason::EnrollmentTokenInvalid {
+            return error;
+        }
+        let limited = call.peer.and_then(|address| self.limits.fails(address).err());
+        limited.unwrap_or(error)
+    }
+
     /// Whom the certificate of this call's connection names; `None` where none is asked for, since the coordinator is started with `insecure`.
     ///
     /// # Errors
