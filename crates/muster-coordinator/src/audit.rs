@@ -6,11 +6,14 @@
 mod refusals;
 mod view;
 
+use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use muster_core::audit::{FieldChange, Note, Outcome, Touched, short};
+use muster_core::decide::session::check_in::CheckIn;
 use muster_core::decide::{Answer, Command, Rejection};
+use muster_core::ledger::Entity;
 use muster_core::state::State;
 use muster_core::words::{OrganizationId, Principal, Scope};
 use muster_shard::{AskError, ShardError, ShardHandle, Turn};
@@ -147,19 +150,48 @@ pub(crate) async fn ask_by_itself(
 ) -> Result<Answer, AskError> {
     let asked = shard.turn(move |turn| {
         turn.ask_audited(&Principal::Coordinator, command, |_, touched| {
-            let entity = touched
-                .as_ref()
-                .and_then(|touched| touched.after.as_ref().or(touched.before.as_ref()));
-            Note {
-                log: entity.and_then(view::owner),
-                method: what.into(),
-                peer: None,
-                request: String::new(),
-                resource: entity.and_then(view::name).unwrap_or_default(),
-                outcome: Outcome::Done,
-                changes: touched.as_ref().map(view::changes).unwrap_or_default(),
-            }
+            by_itself(what, None, touched.as_ref())
         })
     });
     Ok(asked.await??)
+}
+
+/// Asks for a runner whether it may check in. When its key is locked then, since it is used at two places, that is the coordinator's doing, and has an entry with
+/// the address from which the one came that was too many.
+///
+/// # Errors
+/// [`Rejection`]: nothing has happened then.
+pub(crate) fn ask_to_check_in(
+    turn: &mut Turn<'_>,
+    by: &Principal,
+    check_in: CheckIn,
+    peer: Option<IpAddr>,
+) -> Result<Answer, Rejection> {
+    let (owner, runner) = (check_in.profile.pool.organization.clone(), check_in.runner);
+    let identity = |turn: &Turn<'_>| {
+        let found = turn.state().of_owner(owner.as_ref()).runner_identity(runner).cloned();
+        found.map(Entity::RunnerIdentity)
+    };
+    let before = identity(turn);
+    let answer = turn.ask(by, Command::CheckIn(check_in))?;
+    if matches!(answer, Answer::Barred(_)) {
+        let after = identity(turn);
+        let note = by_itself("cloned identity", peer, Some(&Touched { before, after }));
+        turn.note(&Principal::Coordinator, note);
+    }
+    Ok(answer)
+}
+
+/// What the coordinator has done by itself.
+fn by_itself(what: &'static str, peer: Option<IpAddr>, touched: Option<&Touched>) -> Note {
+    let entity = touched.and_then(|touched| touched.after.as_ref().or(touched.before.as_ref()));
+    Note {
+        log: entity.and_then(view::owner),
+        method: what.into(),
+        peer: peer.map(|peer| peer.to_canonical()),
+        request: String::new(),
+        resource: entity.and_then(view::name).unwrap_or_default(),
+        outcome: Outcome::Done,
+        changes: touched.map(view::changes).unwrap_or_default(),
+    }
 }

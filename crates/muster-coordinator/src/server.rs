@@ -71,6 +71,9 @@ const TELL_REFUSED_EVERY: Duration = Duration::from_secs(10);
 /// The name under which `grpc.health.v1` tells whether history is what was put into it.
 const HISTORY: &str = "muster.history";
 
+/// The name under which it tells the same of the audit logs.
+const AUDIT: &str = "muster.audit";
+
 /// The name under which it tells whether the disks have room for new work.
 const DISKS: &str = "muster.disks";
 
@@ -241,6 +244,7 @@ impl Coordinator {
             landing,
             notes,
             history_damage,
+            audit_damage,
             running,
         } = muster_shard::start(self.store, options)?;
         if let Err(error) = organizations::found(&handle, self.settings.retention_days()).await {
@@ -287,6 +291,10 @@ impl Coordinator {
         drop(tasks.spawn(
             "health of history",
             tell_health(health.clone(), HISTORY, history_damage),
+        ));
+        drop(tasks.spawn(
+            "health of the audit logs",
+            tell_health(health.clone(), AUDIT, audit_damage),
         ));
         drop(tasks.spawn("health of the disks", tell_health(health.clone(), DISKS, disks.watch())));
         drop(tasks.spawn(

@@ -23,7 +23,7 @@ use crate::pipeline::Pipeline;
 use crate::release::{LandingWork, Note};
 use crate::tail::Tail;
 use crate::turns::Turns;
-use crate::verifier::{HistoryDamage, Verifier};
+use crate::verifier::{Damages, Verifier};
 use crate::watch::Watchers;
 use crate::writer::{JOBS_MAX, Writer};
 
@@ -54,7 +54,7 @@ pub(crate) struct Parts {
     pub(crate) handle: ShardHandle,
     pub(crate) landing: mpsc::Receiver<LandingWork>,
     pub(crate) notes: mpsc::Receiver<Note>,
-    pub(crate) history_damage: watch::Receiver<Option<HistoryDamage>>,
+    pub(crate) damages: Damages,
 }
 
 /// Recovers the state from the store, and puts the parts together.
@@ -127,8 +127,7 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         (reading.moment, clock.face()),
         Arc::clone(&directory),
     );
-    let (damage, history_damage) = watch::channel(None);
-    let verifier = Verifier::new(store.clone(), options.verify_step_every, damage);
+    let (verifier, damages) = Verifier::new(store.clone(), Arc::clone(&figures), options.verify_step_every);
     let handle = ShardHandle::new(
         jobs,
         (store, reads),
@@ -156,6 +155,6 @@ pub(crate) fn assemble(store: Store, options: &Options, reads: Reads, reading: R
         handle,
         landing: landing_work,
         notes: noted,
-        history_damage,
+        damages,
     })
 }

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use muster_core::audit::Outcome;
 use muster_core::event::Event;
 use muster_core::state::Applied;
 use muster_core::time::Stamp;
@@ -178,6 +179,16 @@ pub struct Figures {
     pub flush: Histogram,
     /// How many events were made durable at a time.
     pub commit_events: Histogram,
+    /// Entries of audit logs of calls that were carried out.
+    pub audited_done: Counter,
+    /// Of refused calls.
+    pub audited_refused: Counter,
+    /// Of how many refused calls have none of their own.
+    pub audited_more_refused: Counter,
+    /// How often the verifier has found that history is damaged.
+    pub history_findings: Counter,
+    /// The same of the audit logs.
+    pub audit_findings: Counter,
 }
 
 impl Default for Figures {
@@ -197,6 +208,11 @@ impl Default for Figures {
             checkpoint: Histogram::of_times(MACHINE_US),
             flush: Histogram::of_times(MACHINE_US),
             commit_events: Histogram::new(SIZES, 1.0),
+            audited_done: Counter::default(),
+            audited_refused: Counter::default(),
+            audited_more_refused: Counter::default(),
+            history_findings: Counter::default(),
+            audit_findings: Counter::default(),
         }
     }
 }
@@ -231,6 +247,11 @@ impl Figures {
                     self.attempts_failed.add(failure.category);
                 }
             }
+            Event::Audited(note) => match &note.outcome {
+                Outcome::Done => self.audited_done.add(1),
+                Outcome::Refused { .. } => self.audited_refused.add(1),
+                Outcome::MoreRefused { .. } => self.audited_more_refused.add(1),
+            },
             _ => {}
         }
     }

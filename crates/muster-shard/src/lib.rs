@@ -57,6 +57,6 @@ pub use outbox::Outbox;
 pub use release::{LandingWork, Note};
 pub use restored::fence_all;
 pub use start::{Running, Started, start};
-pub use verifier::HistoryDamage;
+pub use verifier::Damage;
 pub use watch::{Change, ExecutionState, IntegrationChanged};
 pub use writer::Turn;

@@ -17,7 +17,7 @@ use crate::keeper::step_back;
 use crate::options::Options;
 use crate::release::{LandingWork, Note};
 use crate::turns::Turns;
-use crate::verifier::HistoryDamage;
+use crate::verifier::Damage;
 use crate::writer::JOBS_MAX;
 
 /// The longest sleep of an idle writer: the wall clock may be set forward meanwhile.
@@ -32,7 +32,9 @@ pub struct Started {
     /// Lines for the logs of executions.
     pub notes: mpsc::Receiver<Note>,
     /// What is damaged in history, as far as it is known; `None` while nothing is. It never ends a shard.
-    pub history_damage: watch::Receiver<Option<HistoryDamage>>,
+    pub history_damage: watch::Receiver<Option<Damage>>,
+    /// The same of the audit logs.
+    pub audit_damage: watch::Receiver<Option<Damage>>,
     /// Its threads.
     pub running: Running,
 }
@@ -74,7 +76,7 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         handle,
         landing,
         notes,
-        history_damage,
+        damages,
     } = assemble(store, &options, Reads::OnThePool, clocks.read())?;
     let (keeper_lives, keeper_alive) = std::sync::mpsc::sync_channel(0);
     let committer_ended = Arc::clone(&turns.wake);
@@ -111,7 +113,8 @@ pub fn start(store: Store, options: Options) -> Result<Started, FatalError> {
         handle,
         landing,
         notes,
-        history_damage,
+        history_damage: damages.history,
+        audit_damage: damages.audit,
         running: Running { threads },
     })
 }

@@ -18,7 +18,7 @@ use crate::error::FatalError;
 use crate::handle::ShardHandle;
 use crate::options::Options;
 use crate::release::{LandingWork, Note};
-use crate::verifier::HistoryDamage;
+use crate::verifier::Damage;
 
 /// A shard that is driven step by step.
 ///
@@ -169,10 +169,12 @@ impl SteppedShard {
         self.parts.verifier.step()
     }
 
-    /// What the verifier has found to be damaged; `None` when nothing is.
+    /// What the verifier has found to be damaged, in history or else in the audit logs; `None` when nothing is.
     #[must_use]
-    pub fn history_damage(&self) -> Option<HistoryDamage> {
-        self.parts.history_damage.borrow().clone()
+    pub fn damage(&self) -> Option<Damage> {
+        let damages = &self.parts.damages;
+        let history = damages.history.borrow().clone();
+        history.or_else(|| damages.audit.borrow().clone())
     }
 
     /// Work for the landing, if there is some.

@@ -350,8 +350,8 @@ impl World {
             return;
         };
         let rest = coordinator.shard.verify();
-        if let Some(damage) = coordinator.shard.history_damage() {
-            broken!("history is damaged, and nothing has damaged it: {damage:?}");
+        if let Some(damage) = coordinator.shard.damage() {
+            broken!("something is damaged, and nothing has damaged it: {damage:?}");
         }
         let rest = self.clock.wait(rest).max(1);
         let more = self.chance.u64(5_000..60_000);

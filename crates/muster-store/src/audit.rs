@@ -254,17 +254,53 @@ impl AuditLogs {
         log: &Log,
         step: &mut dyn FnMut(&Entry) -> Result<(), StoreError>,
     ) -> Result<Chain, StoreError> {
-        let Some(mut chain) = self.chain(log) else {
+        let Some(chain) = self.chain(log) else {
             return Ok(Chain::EMPTY);
         };
-        let (mut number, mut previous) = (chain.first, chain.before);
-        while number <= chain.last {
+        let mut walk = Walk::new(log.clone(), chain);
+        loop {
+            if let Some(chain) = self.walk_on(&mut walk, &mut { usize::MAX }, step)? {
+                return Ok(chain);
+            }
+        }
+    }
+
+    /// The beginning of a walk through the first log behind this one; through the first of all behind `None`. `None` when there is none.
+    #[must_use]
+    pub fn walk_after(&self, log: Option<&Log>) -> Option<Walk> {
+        let behind = log.map_or(Bound::Unbounded, Bound::Excluded);
+        let state = self.state();
+        let (log, chain) = state.chains.range((behind, Bound::Unbounded)).next()?;
+        Some(Walk::new(log.clone(), *chain))
+    }
+
+    /// Goes on with a walk by so many entries, of which it leaves what it has not used. Returns the ends of the log when the walk is over.
+    ///
+    /// # Errors
+    /// As [`AuditLogs::verify`].
+    pub fn walk_on(
+        &self,
+        walk: &mut Walk,
+        entries: &mut usize,
+        step: &mut dyn FnMut(&Entry) -> Result<(), StoreError>,
+    ) -> Result<Option<Chain>, StoreError> {
+        let log = &walk.log;
+        while walk.number <= walk.chain.last {
+            if *entries == 0 {
+                return Ok(None);
+            }
+            *entries -= 1;
+            let number = walk.number;
             let entry = self.get(log, number);
             let now = self.chain(log).unwrap_or(Chain::EMPTY);
             if number < now.first {
                 // Its retention has ended meanwhile.
-                (number, previous) = (now.first, now.before);
-                (chain.first, chain.before) = (now.first, now.before);
+                (walk.number, walk.previous) = (now.first, now.before);
+                (walk.chain.first, walk.chain.before) = (now.first, now.before);
+                if now.first > walk.chain.last + 1 {
+                    // And that of all that there was to walk through.
+                    return Ok(Some(now));
+                }
                 continue;
             }
             let entry = entry?.ok_or_else(|| missing(log, number))?;
@@ -272,21 +308,21 @@ impl AuditLogs {
             if entry.number != number || entry.note.log != *log {
                 return Err(wrong("is another one's"));
             }
-            if entry.previous != previous {
+            if entry.previous != walk.previous {
                 return Err(wrong("does not follow the entry before it"));
             }
             if hash(&entry) != entry.hash {
                 return Err(wrong("is not what its hash was made of"));
             }
-            previous = entry.hash;
-            number += 1;
+            walk.previous = entry.hash;
+            walk.number += 1;
             step(&entry)?;
         }
-        if previous != chain.hash {
-            let what = format!("it ends with another entry {} than was written", chain.last);
+        if walk.previous != walk.chain.hash {
+            let what = format!("it ends with another entry {} than was written", walk.chain.last);
             return Err(StoreError::damaged(what, place(log)));
         }
-        Ok(chain)
+        Ok(Some(walk.chain))
     }
 
     /// Removes some of the oldest entries of a log that are older than `before`; returns how many. None are left when that is 0.
@@ -386,6 +422,34 @@ impl AuditLogs {
     fn state(&self) -> MutexGuard<'_, State> {
         // It is changed after all else has gone well.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far somebody has walked through a log: from its first entry to the one that was its last when the walk began.
+#[derive(Debug)]
+pub struct Walk {
+    log: Log,
+    /// The ends of the log when the walk began.
+    chain: Chain,
+    /// The next entry, and the hash that it must follow.
+    number: u64,
+    previous: Hash,
+}
+
+impl Walk {
+    fn new(log: Log, chain: Chain) -> Self {
+        Self {
+            log,
+            chain,
+            number: chain.first,
+            previous: chain.before,
+        }
+    }
+
+    /// Through which log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use muster_proto::v1;
+use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::runner_service_client::RunnerServiceClient;
 use muster_tests::{LIMIT, eventually};
@@ -63,6 +64,31 @@ async fn a_folder_that_was_copied_is_locked_and_its_organization_is_told() {
         panic!("the organization is told once: {incidents:?}")
     };
     assert!(incident.runner.ends_with(&name.runner.to_string()), "{incident:?}");
+    // The audit log has what the coordinator has done by itself, and from where the last straw came.
+    let list = v1::ListAuditEntriesRequest {
+        parent: PARENT.to_owned(),
+        filter: "method = \"cloned identity\"".to_owned(),
+        ..Default::default()
+    };
+    let listed = AuditServiceClient::new(secure.operator())
+        .list_audit_entries(list)
+        .await;
+    let entries = listed.expect("listed").into_inner().audit_entries;
+    let [entry] = &entries[..] else {
+        panic!("it is locked once: {entries:?}")
+    };
+    assert!(
+        entry.resource.ends_with(&format!("runners/{}", name.runner)),
+        "{entry:?}"
+    );
+    assert_eq!(entry.address, "127.0.0.1");
+    let [change] = &entry.changes[..] else {
+        panic!("it is locked, and nothing else: {entry:?}")
+    };
+    assert_eq!(
+        (change.field.as_str(), change.after.as_deref()),
+        ("barred", Some("cloned"))
+    );
     let home = secure.folder.path();
     let ca_file = secure.data().join("ca.pem");
     let log_in = {

@@ -1,5 +1,6 @@
-//! Refused calls: each is kept, up to a number of each caller in an hour, so that nobody fills the disk with them. What is beyond is counted, and one entry
-//! says how many they were.
+//! Refused calls: each is kept, up to a number of each caller in an hour, so that nobody fills the disk with them. What is beyond is counted, and two entries
+//! say how many they were: one soon after it begins, and one when the hour is over. A coordinator that dies has lost the second: to have each count on the disk
+//! would be to write as often as is refused.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,12 +55,16 @@ struct Counted {
     by: Principal,
     since: Instant,
     kept: u32,
-    /// How many were not kept.
+    /// How many were not kept, and have not been told.
     more: u64,
+    /// Whether it was told that some were not.
+    is_told: bool,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// How many were not kept since the start.
+    left_out: u64,
     callers: HashMap<Who, Counted>,
     logs: HashMap<Log, (Instant, u32)>,
 }
@@ -157,7 +162,12 @@ impl Refusals {
         }
     }
 
-    /// Leaves an entry of those whose hour is over, or of all.
+    /// How many were not kept since the start.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.lock().left_out
+    }
+
+    /// Leaves an entry of those of whom something is to be told, or of all.
     async fn tell(&self, now: Instant, all: bool) {
         let over = self.lock().take_over(now, all);
         if over.is_empty() {
@@ -206,9 +216,11 @@ impl Counts {
             since: now,
             kept: 0,
             more: 0,
+            is_told: false,
         });
         if of_caller.kept >= OF_CALLER_MAX || of_log.1 >= OF_LOG_MAX {
             of_caller.more += 1;
+            self.left_out += 1;
             return false;
         }
         of_caller.kept += 1;
@@ -216,13 +228,14 @@ impl Counts {
         true
     }
 
-    /// Forgets those whose hour is over, or all; returns of whom how many were not kept.
+    /// Forgets those whose hour is over, or all; returns of whom how many were not kept, of these and of those of whom it was not told yet that some were not.
     fn take_over(&mut self, now: Instant, all: bool) -> Vec<(Log, Principal, u64)> {
         let mut over = Vec::new();
         self.callers.retain(|(log, _), counted| {
             let is_over = all || now.duration_since(counted.since) >= COUNTED;
-            if is_over && counted.more > 0 {
-                over.push((log.clone(), counted.by.clone(), counted.more));
+            if counted.more > 0 && (is_over || !counted.is_told) {
+                over.push((log.clone(), counted.by.clone(), std::mem::take(&mut counted.more)));
+                counted.is_told = true;
             }
             !is_over
         });
@@ -267,9 +280,13 @@ mod tests {
         let kept = (0..100).filter(|_| counts.admit(who("a"), &by, now)).count();
         assert_eq!(kept, OF_CALLER_MAX as usize);
         assert!(counts.admit(who("b"), &by, now), "that is another one");
+        assert_eq!(counts.left_out, 40);
+        // It is told soon that some were not, and at the end how many more.
+        assert_eq!(counts.take_over(now, false), [(None, by.clone(), 40)]);
+        assert!((0..7).all(|_| !counts.admit(who("a"), &by, now)));
         assert_eq!(counts.take_over(now, false), []);
         let later = now + COUNTED;
-        assert_eq!(counts.take_over(later, false), [(None, by.clone(), 40)]);
+        assert_eq!(counts.take_over(later, false), [(None, by.clone(), 7)]);
         assert!(counts.admit(who("a"), &by, later));
         assert_eq!(counts.take_over(later, true), [], "nothing was left out");
     }

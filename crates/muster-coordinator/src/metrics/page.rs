@@ -59,6 +59,7 @@ impl Collector for Moment {
         self.landing(page)?;
         self.incidents(page)?;
         self.shard(page)?;
+        self.audit(page)?;
         self.calls(page)?;
         process(page, self.metrics.started)
     }
@@ -309,6 +310,34 @@ impl Moment {
             "muster_history_waiting_executions",
             "The finished executions that are durable, and not in history yet. With 100,000 nothing is given to runners.",
             [(NONE, kept.tail_executions)],
+        )
+    }
+
+    fn audit(&self, page: &mut Page<'_>) -> fmt::Result {
+        let figures = &self.sample.figures;
+        let entries = [
+            ("done", &figures.audited_done),
+            ("refused", &figures.audited_refused),
+            ("more_refused", &figures.audited_more_refused),
+        ];
+        page.counter(
+            "muster_audit_entries",
+            "The entries that were added to the audit logs, by what became of the calls; `more_refused` says of how many refused calls there is none.",
+            entries.map(|(outcome, count)| ([("outcome", outcome)], count.get())),
+        )?;
+        page.counter(
+            "muster_audit_left_out",
+            "The refused calls that have no entry of their own, since there were too many of one caller, or in one log.",
+            [(NONE, self.services.refusals.left_out())],
+        )?;
+        let findings = [
+            ("history", &figures.history_findings),
+            ("audit", &figures.audit_findings),
+        ];
+        page.counter(
+            "muster_damage_found",
+            "How often it was found in the background that this part of the store is not what was written; the log says where, and the way back.",
+            findings.map(|(part, count)| ([("part", part)], count.get())),
         )
     }
 

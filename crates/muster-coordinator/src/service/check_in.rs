@@ -1,5 +1,6 @@
 //! `RunnerService`: the runners' own service. Here is its check-in: the driver of one stream around [`CoordinatorEnd`].
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -23,6 +24,7 @@ use tonic::{Status, Streaming};
 
 use super::Services;
 use super::log_keeper::LogSender;
+use crate::audit;
 use crate::clock;
 use crate::connection::Scissors;
 use crate::status::{ServiceError, legible, refusal};
@@ -48,6 +50,8 @@ type Sender = mpsc::Sender<Outgoing>;
 pub(super) struct CheckIn {
     services: Services,
     certificate: Option<RunnerCertificate>,
+    /// From where it comes; `None` when its connection had gone before that could be asked.
+    peer: Option<IpAddr>,
     end: CoordinatorEnd,
     outbox: Outbox,
     asked: FuturesOrdered<Posted<Vec<Answered>>>,
@@ -72,7 +76,7 @@ enum Found {
 
 impl CheckIn {
     /// A stream of the runner that has shown this certificate; `None` where nobody is asked for one.
-    pub(super) fn new(services: Services, certificate: Option<RunnerCertificate>) -> Self {
+    pub(super) fn new(services: Services, certificate: Option<RunnerCertificate>, peer: Option<IpAddr>) -> Self {
         let now = clock::now();
         let session = SessionId::generate(now.stamp, &mut fastrand::Rng::new());
         let jitter = AGE_JITTER.mul_f64(fastrand::f64());
@@ -88,6 +92,7 @@ impl CheckIn {
             directory: services.shard.directory().watch(),
             services,
             certificate,
+            peer,
         }
     }
 
@@ -278,12 +283,15 @@ impl CheckIn {
                 failpoint!("commit");
             }
         }
-        let posted = self
-            .services
-            .shard
-            .ask_all(by, commands)
-            .await
-            .map_err(ServiceError::from)?;
+        let peer = self.peer;
+        let posted = self.services.shard.post(move |turn| {
+            let asked = commands.into_iter().map(|command| match command {
+                Command::CheckIn(check_in) => audit::ask_to_check_in(turn, &by, check_in, peer),
+                command => turn.ask(&by, command),
+            });
+            asked.collect()
+        });
+        let posted = posted.await.map_err(ServiceError::from)?;
         self.asked.push_back(posted);
         Ok(())
     }

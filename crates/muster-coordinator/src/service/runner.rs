@@ -34,8 +34,9 @@ impl RunnerService for Services {
         let (sender, receiver) = mpsc::channel(check_in::SENDING_MAX);
         let connection = request.extensions().get::<ConnectInfo>();
         let scissors = connection.map(|connection| connection.scissors.clone());
+        let peer = connection.and_then(|connection| connection.peer);
         let certificate = self.runner_of(request.extensions())?;
-        let driver = check_in::CheckIn::new(self.clone(), certificate);
+        let driver = check_in::CheckIn::new(self.clone(), certificate, peer);
         // The stream's end says all there is to say; a panic is logged, and the runner's lease covers it.
         drop(
             self.tasks

@@ -12,7 +12,7 @@ async fn the_coordinator_and_its_history_are_well() {
     let folder = tempfile::tempdir().expect("a folder");
     let served = Served::start(folder.path(), Rates::default()).await;
     let mut health = HealthClient::new(served.connect(ADDRESSES[0]).await);
-    for service in ["", "muster.v1.RunnerService", "muster.history"] {
+    for service in ["", "muster.v1.RunnerService", "muster.history", "muster.audit"] {
         let request = HealthCheckRequest {
             service: service.to_owned(),
         };

@@ -1,35 +1,35 @@
-//! A flipped bit in history is found in the background, and does not keep the shard from working.
+//! A flipped bit in history, or in an audit log, is found in the background, and does not keep the shard from working.
 
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::time::Duration;
 
+use muster_core::audit::{Note, Outcome};
+use muster_core::words::{OrganizationId, Principal};
 use muster_shard::{Options, start};
 use muster_store::backend::{Backend, Change, Direction, Tree};
 use muster_store::sled::SledBackend;
 use muster_store::{Location, Store};
 
-use crate::rig::{PATIENCE, Runner, begin, create, end, finished};
+use crate::rig::{PATIENCE, Runner, begin, create, end, finished, organization};
 
-/// Flips a bit of the largest value in history: that is an execution, whatever else is kept beside it.
-fn flip(folder: &Path) {
+/// Flips a bit of the largest value in a tree: in history that is an execution, among audit logs an entry, whatever else is kept beside it.
+fn flip(folder: &Path, tree: Tree) {
     let backend = SledBackend::open(folder).expect("it is a store");
     let mut largest: Option<(Vec<u8>, Vec<u8>)> = None;
     let all = (Bound::Unbounded, Bound::Unbounded);
     backend
-        .scan(Tree::History, all, Direction::Forward, &mut |key, value| {
+        .scan(tree, all, Direction::Forward, &mut |key, value| {
             if largest.as_ref().is_none_or(|(_, most)| value.len() > most.len()) {
                 largest = Some((key.to_vec(), value.to_vec()));
             }
             Ok(ControlFlow::Continue(()))
         })
         .expect("it is sound");
-    let (key, mut value) = largest.expect("something has ended");
+    let (key, mut value) = largest.expect("something is there");
     let middle = value.len() / 2;
     value[middle] ^= 1;
-    backend
-        .write(Tree::History, vec![Change::Put { key, value }])
-        .expect("written");
+    backend.write(tree, vec![Change::Put { key, value }]).expect("written");
     backend.flush().expect("flushed");
 }
 
@@ -57,7 +57,7 @@ async fn a_flipped_bit_in_history_is_found_and_all_else_goes_on() {
     let folder = folder.path().join("store");
     let location = Location::Folder(folder.clone());
     fill(&location).await;
-    flip(&folder);
+    flip(&folder, Tree::History);
     let store = Store::open(&location).expect("it opens");
     let mut started = start(store, options()).expect("it starts");
     let found = started.history_damage.wait_for(Option::is_some);
@@ -74,6 +74,52 @@ async fn a_flipped_bit_in_history_is_found_and_all_else_goes_on() {
     let mut runner = Runner::check_in(&handle, 1).await;
     let assignment = runner.assigned().await;
     runner.carry_out(&handle, &assignment).await;
+    end(handle, started.running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_an_audit_log_is_found_and_other_logs_are_walked_through_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().join("store");
+    let location = Location::Folder(folder.clone());
+    let (handle, running) = begin(Store::open(&location).expect("a new store"));
+    let note = |log: Option<OrganizationId>, resource: String| Note {
+        log,
+        method: "test".into(),
+        peer: None,
+        request: String::new(),
+        resource,
+        outcome: Outcome::Done,
+        changes: Vec::new(),
+    };
+    // More than it walks through in a step, and the largest one among them.
+    let leaving = handle.turn(move |turn| {
+        for number in 0..450 {
+            turn.note(&Principal::local(), note(None, format!("{number}")));
+        }
+        turn.note(&Principal::local(), note(None, "x".repeat(300)));
+        turn.note(&Principal::local(), note(Some(organization()), "whole".to_owned()));
+    });
+    leaving.await.expect("it runs");
+    handle.verify_audit(None).await.expect("it is whole");
+    end(handle, running).await;
+
+    flip(&folder, Tree::Audit);
+    let mut started = start(Store::open(&location).expect("it opens"), options()).expect("it starts");
+    let found = tokio::time::timeout(PATIENCE, started.audit_damage.wait_for(Option::is_some)).await;
+    let damage = found.expect("it is found in time").expect("the shard goes on").clone();
+    let damage = damage.expect("it was waited for");
+    assert_eq!(damage.findings, 1);
+    assert!(
+        damage.what.contains("audit log of service") && damage.what.contains("entry 451"),
+        "{}",
+        damage.what
+    );
+    assert_eq!(*started.history_damage.borrow(), None, "that is another part");
+    assert_eq!(started.handle.figures().await.expect("it runs").audit_findings.get(), 1);
+    let handle = started.handle;
+    handle.verify_audit(Some(organization())).await.expect("it is whole");
+    create(&handle, "another").await;
     end(handle, started.running).await;
 }
 
