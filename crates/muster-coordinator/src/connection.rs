@@ -1,5 +1,5 @@
 //! A client's connection that has an end: it is closed when nothing comes on it at first, or when its client does not take what is written for too long,
-//! and cut when the time to stop is nearly over, or when a call on it has to end and its client does not let it.
+//! and cut when it has become old, when the time to stop is nearly over, or when a call on it has to end and its client does not let it.
 //!
 //! Without this a connection that never says a word would stay for ever, and one call that hangs, such as an upload whose runner has stopped,
 //! would hold up the shutdown until the process is left to die with an error.
@@ -33,6 +33,10 @@ const FIRST_WORD_WITHIN: Duration = Duration::from_secs(5);
 /// that come.
 const TAKES_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a connection lives at the most: 5 min after it was told that it is over, by which calls that were under way should have ended. Streams of runners
+/// have: they are told to check in anew before.
+const LIVES_FOR: Duration = Duration::from_secs(65 * 60);
+
 /// How bytes come and go.
 type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
@@ -43,6 +47,8 @@ pub(crate) struct Connection {
     certificate: Option<CertificateDer<'static>>,
     /// When the first word is overdue; `None` once it has come.
     overdue: Option<Pin<Box<Sleep>>>,
+    /// When it has lived for so long that it is cut, whatever is under way.
+    old: Pin<Box<Sleep>>,
     /// When the client must have taken something; `None` while nothing waits for it.
     stalled: Option<Pin<Box<Sleep>>>,
     takes_within: Duration,
@@ -137,6 +143,7 @@ impl Connection {
             stream,
             certificate,
             overdue: Some(Box::pin(tokio::time::sleep(FIRST_WORD_WITHIN))),
+            old: Box::pin(tokio::time::sleep(LIVES_FOR)),
             stalled: None,
             takes_within: TAKES_WITHIN,
             standing,
@@ -171,6 +178,10 @@ impl Connection {
             && stalled.as_mut().poll(context).is_ready()
         {
             let why = "the client does not take what it has asked for";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+        }
+        if self.old.as_mut().poll(context).is_ready() {
+            let why = "it was told that it is over, and what was under way has not ended";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
         }
         match self.look(context) {
@@ -324,6 +335,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::time::timeout;
 
+    use super::standing::STRANGE_FOR;
     use super::*;
 
     /// A connection of which the test is the client.
@@ -390,6 +402,42 @@ mod tests {
         let _untaken = connection.standing.answer(());
         let error = reads(&mut connection).await.expect_err("it waits");
         assert_eq!(error.to_string(), "the client does not take what it has asked for");
+    }
+
+    #[tokio::test]
+    async fn a_stranger_who_does_not_call_is_not_waited_for() {
+        let cut = CancellationToken::new();
+        for (is_known, calls) in [(false, false), (false, true), (true, false)] {
+            let (mut client, mut connection) = connected(&cut).await;
+            client.write_u8(7).await.expect("written");
+            reads(&mut connection).await.expect("it has come");
+            connection.standing = Standing::strange(Place::any());
+            connection.standing.called_before(STRANGE_FOR);
+            connection.takes_within = Duration::from_millis(20);
+            if calls {
+                connection.standing.note_call();
+            }
+            if is_known {
+                connection.standing.note_known();
+            }
+            let read = timeout(Duration::from_millis(200), connection.read_u8()).await;
+            if is_known || calls {
+                assert!(read.is_err(), "it is cut: {read:?}");
+            } else {
+                let error = read.expect("it waits for ever").expect_err("nothing has come");
+                assert_eq!(error.to_string(), "nobody is known on it, and nobody calls");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_old_is_cut() {
+        let (mut client, mut connection) = connected(&CancellationToken::new()).await;
+        client.write_u8(7).await.expect("written");
+        reads(&mut connection).await.expect("it has come");
+        connection.old = Box::pin(tokio::time::sleep(Duration::from_millis(20)));
+        let error = reads(&mut connection).await.expect_err("it is over");
+        assert!(error.to_string().contains("told that it is over"), "{error}");
     }
 
     #[tokio::test]

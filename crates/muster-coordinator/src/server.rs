@@ -54,10 +54,9 @@ const PENDING_RESETS_MAX: usize = 20;
 const LOCAL_RESETS_MAX: usize = 64;
 /// How long a connection may be silent before it is asked for a sign of life, and how long that may take.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
-/// How long a connection lives: so that runners spread anew over coordinators, and names are looked up again.
+/// How long a connection lives: so that runners spread anew over coordinators, and names are looked up again. Then it is told that it is over (GOAWAY), and
+/// what is new goes over another one; how long what is under way may go on is for [`Connection`] to say. tonic's own grace would have it cut without a word.
 const CONNECTION_AGE: Duration = Duration::from_secs(60 * 60);
-/// How long calls on a connection of that age may go on.
-const CONNECTION_GRACE: Duration = Duration::from_secs(5 * 60);
 
 /// How many connections may wait to be accepted: runners come in crowds when a coordinator has started anew.
 const BACKLOG: u32 = 1024;
@@ -326,7 +325,7 @@ impl Coordinator {
         tracing::info!(%address, %http, data = %self.settings.data.display(), "the coordinator is ready");
         let cut = CancellationToken::new();
         let calls = limits.clone();
-        let serving = server()
+        let serving = server(CONNECTION_AGE)
             .layer(metrics.count_calls())
             .layer(InterceptorLayer::new(move |request| calls.calls(request)))
             .layer(door)
@@ -470,7 +469,7 @@ async fn cut_after(stop: &CancellationToken, within: Duration, cut: Cancellation
     std::future::pending().await
 }
 
-fn server() -> Server {
+fn server(age: Duration) -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
         .max_frame_size(FRAME_BYTES_MAX)
@@ -479,8 +478,7 @@ fn server() -> Server {
         .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
         .http2_keepalive_interval(Some(KEEP_ALIVE.0))
         .http2_keepalive_timeout(Some(KEEP_ALIVE.1))
-        .max_connection_age(CONNECTION_AGE)
-        .max_connection_age_grace(CONNECTION_GRACE)
+        .max_connection_age(age)
 }
 
 /// All services: the product's own, and what lets `grpcurl` and load balancers look at them.
@@ -572,4 +570,62 @@ fn spawn_watch_of_shard(tasks: &Tasks, running: Running) -> ShardEnded {
         stop.stop();
         ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tonic::transport::Channel;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_client::HealthClient;
+
+    use super::*;
+
+    /// Long enough for some calls.
+    const AGE: Duration = Duration::from_millis(500);
+
+    #[tokio::test]
+    async fn an_old_connection_is_told_so_and_what_is_under_way_goes_on() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("it has one"));
+        let came = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&came);
+        let cut = CancellationToken::new();
+        let accepted = TcpIncoming::from(listener).map(move |stream| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            stream.map(|stream| Connection::new(stream, &cut))
+        });
+        let (health, service) = tonic_health::server::health_reporter();
+        let tasks = Tasks::new();
+        let serving = server(AGE).add_service(service).serve_with_incoming(accepted);
+        drop(tasks.spawn("server", serving));
+        health.set_service_status("it", ServingStatus::Serving).await;
+
+        let channel = Channel::from_shared(url).expect("an address").connect_lazy();
+        let asked = || HealthCheckRequest {
+            service: "it".to_owned(),
+        };
+        let mut client = HealthClient::new(channel);
+        let mut watched = client.watch(asked()).await.expect("it is there").into_inner();
+        watched.message().await.expect("it goes on").expect("it is told");
+        client.check(asked()).await.expect("it is there");
+        assert_eq!(came.load(Ordering::Relaxed), 1, "the same connection");
+        let began = Instant::now();
+        while came.load(Ordering::Relaxed) == 1 {
+            assert!(began.elapsed() < 20 * AGE, "it is never told that it is over");
+            // The client may learn of it in the very moment of a call, which it has not sent then.
+            if client.check(asked()).await.is_err() {
+                client.check(asked()).await.expect("it goes over another connection");
+            }
+            tokio::time::sleep(AGE / 20).await;
+        }
+        // What began before it was told so still hears what there is.
+        health.set_service_status("it", ServingStatus::NotServing).await;
+        let told = watched.message().await.expect("it goes on").expect("it is told");
+        assert_eq!(
+            told.status(),
+            tonic_health::pb::health_check_response::ServingStatus::NotServing
+        );
+    }
 }

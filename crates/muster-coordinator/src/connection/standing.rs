@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::tls::Place;
 
 /// How long a connection may be there on which nobody is known and nobody calls. Whoever looks whether the coordinator is well does so more often.
-const STRANGE_FOR: Duration = Duration::from_secs(60);
+pub(super) const STRANGE_FOR: Duration = Duration::from_secs(60);
 
 /// The most that is given of an answer at a time: what may be kept of each call without anybody noticing that it is not taken.
 const PIECE_BYTES_MAX: usize = 4 * 1024;
@@ -64,6 +64,14 @@ impl Standing {
             _place: place,
         });
         standing
+    }
+
+    /// As if nobody had called for so long.
+    #[cfg(test)]
+    pub(super) fn called_before(&self, time: Duration) {
+        if let Some(stranger) = &mut self.lock().stranger {
+            stranger.called -= time;
+        }
     }
 
     /// Whether nobody is known on it so far.

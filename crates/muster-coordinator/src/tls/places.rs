@@ -50,6 +50,17 @@ pub(super) struct Full {
     pub(super) to_tell: Option<(u64, usize)>,
 }
 
+#[cfg(test)]
+impl Place {
+    /// One where there is room for all.
+    pub(crate) fn any() -> Self {
+        let places = Places::default();
+        places
+            .take(IpAddr::from([127, 0, 0, 1]), Instant::now())
+            .expect("there is room")
+    }
+}
+
 impl Places {
     /// Takes a place for a handshake with this address.
     ///
