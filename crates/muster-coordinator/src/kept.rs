@@ -43,11 +43,12 @@ impl Kept {
         })
     }
 
-    /// Adds what was published just now.
-    pub(crate) async fn add(&self, landing: &Landing, destination: &Destination) {
+    /// Adds what was published just now, where so many bytes were visible before: a publication that is repeated after a restart makes nothing visible, and the
+    /// first look has counted it.
+    pub(crate) async fn add(&self, landing: &Landing, destination: &Destination, before: u64) {
         // What cannot be measured now is found by the next look at everything.
-        let bytes = landing.kept_of(destination).await.unwrap_or_default();
-        *self.lock().entry(destination.organization.clone()).or_default() += bytes;
+        let now = landing.kept_of(destination).await.unwrap_or_default();
+        *self.lock().entry(destination.organization.clone()).or_default() += now.saturating_sub(before);
     }
 
     /// Looks at everything, again and again, until it is told to stop.
@@ -69,5 +70,42 @@ impl Kept {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<OrganizationId, u64>> {
         // A panic under the lock leaves numbers that were true once.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_core::time::Stamp;
+    use muster_core::words::{Attempt, ExecutionId, IntegrationId};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_publication_that_is_repeated_is_counted_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let landing = Landing::open(folder.path()).expect("a landing");
+        let destination = Destination {
+            organization: OrganizationId::new("acme").expect("a name"),
+            integration: IntegrationId(1),
+            data_type: "user".parse().expect("a name"),
+            execution: ExecutionId(2),
+        };
+        let stage = landing
+            .stage(destination.clone(), Attempt(1), Stamp::from_millis(1))
+            .await;
+        let mut stage = stage.expect("there is room");
+        stage.write("{\"id\": 1}\n".into()).await.expect("it is a record");
+        let staged = stage.finish().await.expect("it is whole");
+        let kept = Kept::default();
+        let publish = async || {
+            let before = landing.kept_of(&destination).await.unwrap_or_default();
+            landing.publish(&destination, &staged).await.expect("it is staged");
+            kept.add(&landing, &destination, before).await;
+        };
+        publish().await;
+        let once = kept.of(&destination.organization);
+        assert!(once > 0);
+        publish().await;
+        assert_eq!(kept.of(&destination.organization), once);
     }
 }

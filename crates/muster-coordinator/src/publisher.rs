@@ -163,10 +163,11 @@ async fn land(
     staged: &Staged,
 ) -> Result<(), ShardError> {
     failpoint!("publish");
+    let before = landing.kept_of(destination).await.unwrap_or_default();
     let command = match landing.publish(destination, staged).await {
         Ok(published) => {
             failpoint!("published");
-            kept.add(landing, destination).await;
+            kept.add(landing, destination, before).await;
             let counts = published.counts;
             let message = format!(
                 "{} records ({} bytes) have landed: {}",
