@@ -133,6 +133,9 @@ impl Index {
         for token in ledger.tokens() {
             index.access.put_token(token);
         }
+        for token in ledger.enrollment_tokens(None) {
+            index.access.put_enrollment_token(token);
+        }
         for incident in ledger.incidents() {
             index.put_incident(incident);
         }

@@ -118,12 +118,6 @@ impl<'a, 'o> Own<'a, 'o> {
         self.owns(found.pool.organization.as_ref()).then_some(found)
     }
 
-    /// Its enrollment tokens after `after`, oldest first.
-    pub fn enrollment_tokens(self, after: Option<EnrollmentTokenId>) -> impl Iterator<Item = &'a EnrollmentToken> {
-        let later = self.ledger.enrollment_tokens(after);
-        later.filter(move |found| self.owns(found.pool.organization.as_ref()))
-    }
-
     /// The identity of its runner.
     #[must_use]
     pub fn runner_identity(self, runner: RunnerId) -> Option<&'a RunnerIdentity> {

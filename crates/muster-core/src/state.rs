@@ -124,14 +124,18 @@ impl State {
                 Applied::default()
             }
             (EntityKey::AuditLog(_), _) => Applied::default(),
-            (
-                EntityKey::Connector(_)
-                | EntityKey::Authority(_)
-                | EntityKey::EnrollmentToken(_)
-                | EntityKey::RunnerIdentity(_),
-                _,
-            ) => {
+            (EntityKey::Connector(_) | EntityKey::Authority(_) | EntityKey::RunnerIdentity(_), _) => {
                 self.ledger.apply(position, recorded);
+                Applied::default()
+            }
+            (EntityKey::EnrollmentToken(id), _) => {
+                if let Some(token) = self.ledger.enrollment_token(id) {
+                    self.index.access_mut().take_enrollment_token(token);
+                }
+                self.ledger.apply(position, recorded);
+                if let Some(token) = self.ledger.enrollment_token(id) {
+                    self.index.access_mut().put_enrollment_token(token);
+                }
                 Applied::default()
             }
             (EntityKey::Person(id), _) => {

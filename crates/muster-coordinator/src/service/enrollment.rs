@@ -6,7 +6,7 @@ use muster_core::decide::identity::bar::Bar;
 use muster_core::decide::identity::revoke_token::RevokeToken;
 use muster_core::decide::identity::{IdentityCommand, IdentityRejection};
 use muster_core::entity::{BarReason, EnrollmentToken, RunnerIdentity};
-use muster_core::words::{EnrollmentTokenId, OrganizationId, Pool, PoolName, RunnerId};
+use muster_core::words::{EnrollmentTokenId, OrganizationId, Pool, PoolName, RunnerId, Scope};
 use muster_proto::v1;
 use muster_proto::v1::enrollment_service_server::EnrollmentService;
 use muster_shard::AskError;
@@ -229,12 +229,13 @@ impl Services {
         let (page, last) = self
             .shard
             .turn(move |turn| {
-                let mut later = turn.state().of_owner(owner.as_ref()).enrollment_tokens(after);
-                let page: Vec<_> = later.by_ref().take(size).collect();
-                let last = page.last().map(|last| last.id);
-                let more = later.next().is_some();
-                let page = page.into_iter().map(enrollment::token).collect();
-                (page, last.filter(|_| more))
+                let own = turn.state().of_owner(owner.as_ref());
+                let scope = owner.clone().map_or(Scope::Service, Scope::Organization);
+                let mut later = turn.state().index().access().enrollment_tokens(&scope, after);
+                let seen: Vec<_> = later.by_ref().take(size).collect();
+                let last = seen.last().copied().filter(|_| later.next().is_some());
+                let page = seen.into_iter().filter_map(|id| own.enrollment_token(id));
+                (page.map(enrollment::token).collect(), last)
             })
             .await?;
         Ok(v1::ListEnrollmentTokensResponse {

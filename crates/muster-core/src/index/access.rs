@@ -1,10 +1,10 @@
-//! Who is there of a scope, and whose tokens are whose.
+//! Who is there of a scope, whose tokens are whose, and by which tokens runners enroll.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use crate::entity::{Person, Token};
-use crate::words::{EmailAddress, PersonId, RequestId, Scope, TokenId};
+use crate::entity::{EnrollmentToken, Person, Token};
+use crate::words::{EmailAddress, EnrollmentTokenId, PersonId, RequestId, Scope, TokenId};
 
 /// The people and the tokens of each scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +15,7 @@ pub struct Access {
     tokens_of: BTreeSet<(PersonId, TokenId)>,
     people_requested: BTreeMap<(Scope, RequestId), PersonId>,
     tokens_requested: BTreeMap<(Scope, RequestId), TokenId>,
+    enrollment_tokens: BTreeMap<Scope, BTreeSet<EnrollmentTokenId>>,
 }
 
 impl Access {
@@ -72,6 +73,28 @@ impl Access {
         self.tokens_requested.get(&(scope.clone(), id)).copied()
     }
 
+    /// The tokens after `after` by which runners of a scope enroll, oldest first.
+    pub fn enrollment_tokens(
+        &self,
+        scope: &Scope,
+        after: Option<EnrollmentTokenId>,
+    ) -> impl Iterator<Item = EnrollmentTokenId> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let theirs = self.enrollment_tokens.get(scope).into_iter();
+        theirs.flat_map(move |theirs| theirs.range((after, Bound::Unbounded)).copied())
+    }
+
+    pub(crate) fn put_enrollment_token(&mut self, token: &EnrollmentToken) {
+        self.enrollment_tokens
+            .entry(scope_of(token))
+            .or_default()
+            .insert(token.id);
+    }
+
+    pub(crate) fn take_enrollment_token(&mut self, token: &EnrollmentToken) {
+        take(&mut self.enrollment_tokens, &scope_of(token), token.id);
+    }
+
     pub(crate) fn put_person(&mut self, person: &Person) {
         self.people.entry(person.scope.clone()).or_default().insert(person.id);
         self.emails.insert(email_key(person), person.id);
@@ -103,6 +126,11 @@ impl Access {
             self.tokens_requested.remove(&(token.scope.clone(), request.id));
         }
     }
+}
+
+fn scope_of(token: &EnrollmentToken) -> Scope {
+    let owner = token.pool.organization.clone();
+    owner.map_or(Scope::Service, Scope::Organization)
 }
 
 fn email_key(person: &Person) -> (Scope, String) {

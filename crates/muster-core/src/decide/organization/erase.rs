@@ -71,14 +71,14 @@ pub fn next(state: &State) -> Option<Erase> {
 
 /// By what its people, programs and runners are known: some of it at a time, the authority last.
 fn known(state: &State, of: &OrganizationId) -> Vec<Event> {
-    let people = access::forget_all(state, &Scope::Organization(of.clone()));
+    let scope = Scope::Organization(of.clone());
+    let people = access::forget_all(state, &scope);
     if !people.is_empty() {
         return people;
     }
     let own = state.of(of);
-    let tokens = own
-        .enrollment_tokens(None)
-        .map(|token| IdentityEvent::EnrollmentTokenForgotten { token: token.id });
+    let tokens = state.index().access().enrollment_tokens(&scope, None);
+    let tokens = tokens.map(|token| IdentityEvent::EnrollmentTokenForgotten { token });
     let runners = own
         .runner_identities()
         .map(|identity| IdentityEvent::RunnerIdentityForgotten {
