@@ -331,6 +331,8 @@ impl Connected for Connection {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt as _, Full};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
     use tokio::time::timeout;
@@ -394,12 +396,14 @@ mod tests {
         client.write_u8(7).await.expect("written");
         reads(&mut connection).await.expect("it has come");
         connection.takes_within = Duration::from_millis(50);
-        let taken = connection.standing.answer(());
+        let answer = || connection.standing.answer(Full::new(Bytes::from_static(b"an answer")));
+        let (mut taken, mut untaken) = (answer(), answer());
+        let taken = taken.frame().await;
         // It is looked at while this one waits, and is over before it has to be.
         assert!(timeout(Duration::from_millis(10), connection.read_u8()).await.is_err());
         drop(taken);
         assert!(timeout(Duration::from_millis(100), connection.read_u8()).await.is_err());
-        let _untaken = connection.standing.answer(());
+        let _untaken = untaken.frame().await;
         let error = reads(&mut connection).await.expect_err("it waits");
         assert_eq!(error.to_string(), "the client does not take what it has asked for");
     }

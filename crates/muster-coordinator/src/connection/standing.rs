@@ -3,9 +3,10 @@
 //! By the windows of HTTP/2 a client says how much it will take. One that says no more has its answers kept: in as many calls as a connection may have, on as
 //! many connections as there may be. And one that only answers pings keeps a connection for as long as there is one. Nothing of either shows in the bytes.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::tls::Place;
 /// How long a connection may be there on which nobody is known and nobody calls. Whoever looks whether the coordinator is well does so more often.
 pub(super) const STRANGE_FOR: Duration = Duration::from_secs(60);
 
-/// The most that is given of an answer at a time: what may be kept of each call without anybody noticing that it is not taken.
+/// The most that is given of an answer at a time: a client that takes a large one slowly, but steadily, is seen to do so.
 const PIECE_BYTES_MAX: usize = 4 * 1024;
 
 /// How soon it is looked again at a stranger's connection that may not end yet.
@@ -30,10 +31,12 @@ pub(crate) struct Standing(Arc<Mutex<Inner>>);
 struct Inner {
     /// `None` once somebody is known, or where nobody is asked.
     stranger: Option<Stranger>,
-    /// The number of the next answer.
+    /// How many answers are not over.
+    answers: usize,
+    /// The number of the next piece of an answer.
     next: u64,
-    /// Those that are not over, and since when nothing of them was taken; `None` of one that has nothing to be taken.
-    answers: Vec<(u64, Option<Instant>)>,
+    /// The pieces that were given and not taken, and since when: the oldest first.
+    untaken: BTreeMap<u64, Instant>,
 }
 
 #[derive(Debug)]
@@ -46,8 +49,8 @@ struct Stranger {
 
 impl Inner {
     fn untaken_until(&self, takes_within: Duration) -> Option<Instant> {
-        let since = self.answers.iter().filter_map(|(_, since)| *since).min();
-        since.map(|since| since + takes_within)
+        let oldest = self.untaken.first_key_value();
+        oldest.map(|(_, since)| *since + takes_within)
     }
 
     fn strange_until(&self) -> Option<Instant> {
@@ -91,19 +94,25 @@ impl Standing {
         self.lock().stranger = None;
     }
 
-    /// An answer begins: nothing of it was taken yet.
+    /// An answer begins.
     pub(crate) fn answer<B>(&self, body: B) -> Answer<B> {
-        let mut inner = self.lock();
-        let number = inner.next;
-        inner.next += 1;
-        inner.answers.push((number, Some(Instant::now())));
-        drop(inner);
-        let standing = self.clone();
+        self.lock().answers += 1;
         Answer {
             body,
             rest: Bytes::new(),
-            taking: Some(Taking { standing, number }),
+            answering: Some(Answering(self.clone())),
         }
+    }
+
+    /// A piece of an answer was given, which is not taken until this is dropped.
+    fn give(&self) -> Untaken {
+        let mut inner = self.lock();
+        let number = inner.next;
+        inner.next += 1;
+        inner.untaken.insert(number, Instant::now());
+        drop(inner);
+        let standing = self.clone();
+        Untaken { standing, number }
     }
 
     /// Why the connection is to end, where an answer may wait so long to be taken; `None` when it is not to.
@@ -113,7 +122,7 @@ impl Standing {
             return Some("the client does not take what it has asked for");
         }
         let is_stranger = inner.strange_until().is_some_and(|until| until <= now);
-        (is_stranger && inner.answers.is_empty()).then_some("nobody is known on it, and nobody calls")
+        (is_stranger && inner.answers == 0).then_some("nobody is known on it, and nobody calls")
     }
 
     /// When there may be such a reason next, if nothing happens until then; `None` when there will not be one.
@@ -125,7 +134,7 @@ impl Standing {
         let now = Instant::now();
         let strange = inner.strange_until();
         let strange = strange.map(|until| until.max(now + LOOK_AFTER).min(now + takes_within));
-        let answering = (!inner.answers.is_empty()).then(|| now + takes_within);
+        let answering = (inner.answers > 0).then(|| now + takes_within);
         untaken.into_iter().chain(strange).chain(answering).min()
     }
 
@@ -135,45 +144,60 @@ impl Standing {
     }
 }
 
-/// An answer of which it is known whether it is taken. What it gives is let go by HTTP/2 as soon as the client takes a single byte, and kept there: so it gives
-/// little at a time, and is asked for more only when that may go out.
+/// An answer of which it is known whether it is taken: HTTP/2 lets go of a piece when it has gone out, or at least into what the system takes next.
 #[derive(Debug, Default)]
 pub struct Answer<B> {
     body: B,
     /// What the body has given and this has not.
     rest: Bytes,
     /// `None` of an answer that has no connection.
-    taking: Option<Taking>,
+    answering: Option<Answering>,
 }
 
+/// An answer that is not over.
 #[derive(Debug)]
-struct Taking {
+struct Answering(Standing);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.lock().answers -= 1;
+    }
+}
+
+/// A piece of an answer, until it is taken.
+struct Piece {
+    bytes: Bytes,
+    _untaken: Untaken,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+struct Untaken {
     standing: Standing,
     number: u64,
 }
 
-impl Taking {
-    fn set(&self, since: Option<Instant>) {
-        let mut inner = self.standing.lock();
-        if let Some(answer) = inner.answers.iter_mut().find(|(number, _)| *number == self.number) {
-            answer.1 = since;
-        }
-    }
-}
-
-impl Drop for Taking {
+impl Drop for Untaken {
     fn drop(&mut self) {
-        self.standing
-            .lock()
-            .answers
-            .retain(|(number, _)| *number != self.number);
+        self.standing.lock().untaken.remove(&self.number);
     }
 }
 
 impl<B> Answer<B> {
     fn piece(&mut self) -> Frame<Bytes> {
         let length = self.rest.len().min(PIECE_BYTES_MAX);
-        Frame::data(self.rest.split_to(length))
+        let bytes = self.rest.split_to(length);
+        Frame::data(match &self.answering {
+            Some(Answering(standing)) if !bytes.is_empty() => Bytes::from_owner(Piece {
+                bytes,
+                _untaken: standing.give(),
+            }),
+            Some(_) | None => bytes,
+        })
     }
 }
 
@@ -182,22 +206,16 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
     type Error = B::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let polled = if self.rest.is_empty() {
-            let polled = Pin::new(&mut self.body).poll_frame(context);
-            polled.map_ok(|frame| match frame.into_data() {
-                Ok(data) => {
-                    self.rest = data;
-                    self.piece()
-                }
-                Err(other) => other,
-            })
-        } else {
-            Poll::Ready(Some(Ok(self.piece())))
-        };
-        if let Some(taking) = &self.taking {
-            taking.set(matches!(polled, Poll::Ready(Some(Ok(_)))).then(Instant::now));
+        if self.rest.is_empty() {
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else {
+                return Poll::Ready(None);
+            };
+            match frame?.into_data() {
+                Ok(data) => self.rest = data,
+                Err(other) => return Poll::Ready(Some(Ok(other))),
+            }
         }
-        polled
+        Poll::Ready(Some(Ok(self.piece())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -226,23 +244,36 @@ mod tests {
     const LATER: Duration = Duration::from_secs(3_600);
 
     #[tokio::test]
-    async fn an_answer_is_waited_for_until_it_is_asked_for_more() {
+    async fn an_answer_is_waited_for_until_all_that_it_has_given_is_taken() {
         let standing = Standing::default();
         let text = Bytes::from(vec![7; PIECE_BYTES_MAX + 1]);
         let first = stream::iter([Ok::<_, Infallible>(Frame::data(text))]);
         let mut answer = standing.answer(StreamBody::new(first.chain(stream::pending())));
-        assert!(standing.fault(AT_ONCE).is_some(), "nobody has asked for any of it");
-        assert_eq!(standing.fault(LATER), None);
+        assert_eq!(standing.fault(AT_ONCE), None, "it has given nothing");
+        let mut given = Vec::new();
         for bytes in [PIECE_BYTES_MAX, 1] {
             let frame = answer.frame().await.expect("there is one").expect("it is good");
-            assert_eq!(frame.into_data().expect("it is data").len(), bytes);
-            assert!(standing.fault(AT_ONCE).is_some(), "nobody has asked for more");
+            let piece = frame.into_data().expect("it is data");
+            assert_eq!((piece.len(), piece[0]), (bytes, 7));
+            given.push(piece);
         }
         assert!(poll!(answer.frame()).is_pending());
-        assert_eq!(standing.fault(AT_ONCE), None, "there is no more now");
-        let other = standing.answer(());
-        assert!(standing.fault(AT_ONCE).is_some(), "another one was not taken");
-        drop((answer, other));
-        assert_eq!(standing.fault(AT_ONCE), None, "they are over");
+        assert!(
+            standing.fault(AT_ONCE).is_some(),
+            "nothing is taken, though there is no more now"
+        );
+        assert_eq!(standing.fault(LATER), None);
+        // HTTP/2 takes it apart, and lets go of it when all of it has gone out.
+        let rest = given[0].split_off(1);
+        given[0] = rest;
+        drop(given.pop());
+        assert!(standing.fault(AT_ONCE).is_some(), "some of it is not taken");
+        // It ends, and what it has given waits all the same.
+        drop(answer);
+        assert!(standing.fault(AT_ONCE).is_some(), "some of it is not taken");
+        assert!(standing.fault_at(LATER).is_some());
+        drop(given);
+        assert_eq!(standing.fault(AT_ONCE), None, "all is taken");
+        assert_eq!(standing.fault_at(LATER), None, "and nothing will come");
     }
 }
