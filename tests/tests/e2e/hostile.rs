@@ -17,10 +17,11 @@ use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_tests::{LIMIT, eventually};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use self::attacks::Unread;
+use self::attacks::{Deaf, Unread};
 use self::others::{Noticed, Others};
 use self::peer::Target;
 use crate::secure::{Secure, said};
+use crate::wrong_certificates::enrolled;
 
 /// How long the others are watched without an attack.
 const CALM_FOR: Duration = Duration::from_secs(3);
@@ -106,10 +107,10 @@ async fn while_peers_misbehave_the_others_work_goes_on() {
     let connections = IDLE.min(all_files() - FILES_SPARE);
     let secure = Arc::new(Secure::start(&[]).await);
     let folder = |name: &str| secure.folder.path().join(name);
-    let token = secure.token(Duration::from_secs(600), 2).await;
-    for name in ["real", "steady"] {
-        let enrolled = secure.enroll(&folder(name), &token, &[]);
-        assert!(enrolled.status.success(), "{}", said(&enrolled));
+    let token = secure.token(Duration::from_secs(600), 3).await;
+    for name in ["real", "steady", "deaf"] {
+        let ran = secure.enroll(&folder(name), &token, &[]);
+        assert!(ran.status.success(), "{}", said(&ran));
     }
     let mut real = secure.runner(&folder("real"));
     secure.until_online().await;
@@ -129,9 +130,11 @@ async fn while_peers_misbehave_the_others_work_goes_on() {
         "nobody attacks".to_owned()
     };
     table.during("none", calm).await;
-    let mut unread = None;
+    let (mut unread, mut deaf) = (None, None);
     let reading_nothing = async {
         unread = Some(Unread::begin(&target, admin.trim()).await);
+        let folder = folder("deaf");
+        deaf = Some(Deaf::begin(&Target::of_runner(&secure, &folder), &enrolled(&folder)).await);
         tokio::time::sleep(CALM_FOR).await;
         "they go on below".to_owned()
     };
@@ -154,6 +157,11 @@ async fn while_peers_misbehave_the_others_work_goes_on() {
     table.during("bombs", attacks::bombs(&target)).await;
     let unread = unread.expect("they have begun");
     println!("nothing is taken: {}", unread.until_cut().await);
+    let deaf = deaf.expect("it has begun");
+    println!("a check-in that takes nothing: {}", deaf.until_cut().await);
+    let runners = secure.runners().await;
+    let deaf = runners.iter().find(|runner| runner.display_name == "somebody");
+    assert!(deaf.is_some_and(|deaf| !deaf.online), "{runners:?}");
     table.print();
     no_files_left(&secure, &target, all_files()).await;
     assert!(!others.have_ended(), "the others could not go on without files");

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_identity::pem;
@@ -39,6 +40,18 @@ impl Default for Programs {
             runner: Binary::Runner.path(),
         }
     }
+}
+
+/// What a runner shows that has enrolled with this data folder.
+pub(crate) fn identity(folder: &Path) -> Arc<Shown> {
+    let text = fs::read(folder.join("identity.pem")).expect("it has enrolled");
+    let key = pem::read_key(&text).expect("a key");
+    let certificate = pem::certificates(&text).expect("a certificate").remove(0);
+    let shown = Shown::default();
+    shown
+        .show(&certificate, key.secret_pkcs8_der())
+        .expect("they belong together");
+    Arc::new(shown)
 }
 
 /// A coordinator that speaks TLS.
@@ -100,17 +113,7 @@ impl Secure {
 
     /// A channel, by which the certificate in this data folder of a runner is shown.
     pub(crate) fn channel(&self, shown: Option<&Path>) -> Channel {
-        let shown = shown.map(|folder| {
-            let text = fs::read(folder.join("identity.pem")).expect("it has enrolled");
-            let key = pem::read_key(&text).expect("a key");
-            let certificate = pem::certificates(&text).expect("a certificate").remove(0);
-            let shown = Shown::default();
-            shown
-                .show(&certificate, key.secret_pkcs8_der())
-                .expect("they belong together");
-            std::sync::Arc::new(shown)
-        });
-        let config = client_config(&self.trust(), shown).expect("it can be trusted");
+        let config = client_config(&self.trust(), shown.map(identity)).expect("it can be trusted");
         let endpoint = Endpoint::from_shared(self.url()).expect("an address").timeout(LIMIT);
         endpoint.connect_with_connector_lazy(Dialer::new(config))
     }

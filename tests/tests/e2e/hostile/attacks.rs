@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use muster_identity::RunnerName;
 use muster_proto::v1;
+use muster_proto::v1::runner_message::Kind;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
@@ -11,7 +13,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 
 use super::peer::{
     ACK, CALM, CONTINUATION, DATA, END_HEADERS, End, HEADERS, INITIAL_WINDOW_SIZE, PING, PROTOCOL, RST_STREAM,
-    SETTINGS, Target, WINDOW_UPDATE, call, closed_after, end_of, frame, message, settings, until_end,
+    SETTINGS, Target, WINDOW_UPDATE, call, closed_after, end_of, frame, message, settings, until_end, until_end_saying,
 };
 
 /// How long an attack that can go on without an end does.
@@ -279,7 +281,7 @@ impl Unread {
             .map(|(_, after)| *after)
             .collect();
         let spread = spread(&cut);
-        // One whose answers are so short that they are let go at once keeps no more than that.
+        // A few stay for longer, for a reason that is not known: nothing that they have asked for was taken either.
         assert!(
             cut.len() * 10 >= ends.len() * 9,
             "{} of {} closed after {spread}",
@@ -287,6 +289,56 @@ impl Unread {
             ends.len()
         );
         format!("{} of {} closed after {spread}", cut.len(), ends.len())
+    }
+}
+
+/// A runner that checks in and takes nothing of what it is told, and asks for more and more: its window is as small as it can be, and stays so.
+pub(super) struct Deaf(JoinSet<(End, Duration)>);
+
+impl Deaf {
+    pub(super) async fn begin(target: &Target, name: &RunnerName) -> Self {
+        /// Each is answered: nobody holds what they are about.
+        const REPORTS: usize = 50;
+        let mut hello = crate::wrong_certificates::message(name, 1);
+        if let Some(Kind::Hello(hello)) = &mut hello.kind {
+            hello.connectors[0].connector = "deaf".to_owned();
+        }
+        let mut stream = target
+            .http2(15, &[(INITIAL_WINDOW_SIZE, 1)])
+            .await
+            .expect("it is in time");
+        let block = call("/muster.v1.RunnerService/CheckIn", None);
+        let mut said = frame(HEADERS, END_HEADERS, 1, &block);
+        said.extend(frame(DATA, 0, 1, &message(&hello.encode_to_vec())));
+        stream.write_all(&said).await.expect("it is taken");
+        let reports = v1::RunnerMessage {
+            kind: Some(Kind::Reports(v1::Reports {
+                reports: vec![
+                    v1::Report {
+                        execution_id: vec![7; 16].into(),
+                        attempt: 1,
+                        kind: Some(v1::report::Kind::Started(v1::Started::default())),
+                    };
+                    REPORTS
+                ],
+            })),
+        };
+        let reports = frame(DATA, 0, 1, &message(&reports.encode_to_vec()));
+        let since = Instant::now();
+        let asking = async move {
+            let end = until_end_saying(&mut stream, UNTAKEN_FOR + SPARE, || reports.clone()).await;
+            (end, since.elapsed())
+        };
+        Self(std::iter::once(asking).collect())
+    }
+
+    /// Waits until it is cut.
+    pub(super) async fn until_cut(self) -> String {
+        let [(end, after)] = self.0.join_all().await[..] else {
+            panic!("there is one")
+        };
+        assert_ne!(end, End::Open, "it may ask for ever");
+        format!("{end:?} after {:.1} s", after.as_secs_f64())
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_identity::trust::client_config;
+use futures_util::{Stream, StreamExt as _};
+use muster_identity::trust::{Shown, client_config};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -14,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection};
 
-use crate::secure::Secure;
+use crate::secure::{Secure, identity};
 
 // The frames, flags and settings of RFC 9113 that occur.
 pub(super) const DATA: u8 = 0x0;
@@ -88,7 +90,16 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn of(secure: &Secure) -> Self {
-        let config = client_config(&secure.trust(), None).expect("it can be trusted");
+        Self::showing(secure, None)
+    }
+
+    /// The same for a runner that has enrolled with this data folder.
+    pub(super) fn of_runner(secure: &Secure, folder: &Path) -> Self {
+        Self::showing(secure, Some(identity(folder)))
+    }
+
+    fn showing(secure: &Secure, shown: Option<Arc<Shown>>) -> Self {
+        let config = client_config(&secure.trust(), shown).expect("it can be trusted");
         Self {
             address: secure.address,
             config: Arc::new(config),
@@ -150,21 +161,43 @@ pub(super) const PROTOCOL: End = End::Away(0x1);
 
 /// Reads until the other end ends it, at most this long, and answers its pings.
 pub(super) async fn until_end(stream: &mut TlsStream<TcpStream>, within: Duration) -> End {
+    until_end_saying(stream, within, Vec::new).await
+}
+
+/// The same, and says this ten times a second meanwhile.
+pub(super) async fn until_end_saying(
+    stream: &mut TlsStream<TcpStream>,
+    within: Duration,
+    mut says: impl FnMut() -> Vec<u8>,
+) -> End {
     let (mut read, mut write) = tokio::io::split(stream);
+    let mut every = tokio::time::interval(Duration::from_millis(100));
     let reading = async {
+        let mut coming = std::pin::pin!(frames(&mut read));
         loop {
-            match next(&mut read).await {
-                Ok(Came::Ping(asked)) => {
-                    if write.write_all(&frame(PING, ACK, 0, &asked)).await.is_err() {
-                        return End::Closed;
-                    }
-                }
-                Ok(Came::Other) => {}
-                Err(end) => return end,
-            }
+            let say = tokio::select! {
+                came = coming.next() => match came.unwrap_or(Err(End::Closed)) {
+                    Ok(Came::Ping(asked)) => frame(PING, ACK, 0, &asked),
+                    Ok(Came::Other) => continue,
+                    Err(end) => return end,
+                },
+                _ = every.tick() => says(),
+            };
+            // What was said to us before the end is still read.
+            let _ = write.write_all(&say).await;
         }
     };
     timeout(within, reading).await.unwrap_or(End::Open)
+}
+
+/// What comes, frame by frame, until there is an end.
+fn frames<R: AsyncRead + Unpin>(read: &mut R) -> impl Stream<Item = Result<Came, End>> {
+    futures_util::stream::unfold(Some(read), |read| async {
+        let read = read?;
+        let came = next(read).await;
+        let goes_on = came.is_ok();
+        Some((came, goes_on.then_some(read)))
+    })
 }
 
 /// Reads until the other end ends it, and answers nothing.
