@@ -46,7 +46,7 @@ fn the_page_shows_who_may_make_which_call() {
 }
 
 /// The verbs of calls that change nothing. `BackUp` does not either, and hands out all there is.
-const READING: [&str; 9] = [
+const READING: [&str; 10] = [
     "Get",
     "List",
     "Watch",
@@ -56,6 +56,7 @@ const READING: [&str; 9] = [
     "WhoAmI",
     "Verify",
     "Export",
+    "Preview",
 ];
 
 #[test]

@@ -5,6 +5,7 @@ mod create;
 mod judge;
 mod list;
 mod pause;
+mod planned;
 pub(super) mod preview;
 mod run;
 mod update;
@@ -146,6 +147,16 @@ impl IntegrationService for Services {
         let call = Call::of(&request);
         Ok(Response::new(
             self.run_integration_of(call, request.into_inner()).await?,
+        ))
+    }
+
+    async fn preview_schedule(
+        &self,
+        request: Request<v1::PreviewScheduleRequest>,
+    ) -> Result<Response<v1::PreviewScheduleResponse>, Status> {
+        let call = Call::of(&request);
+        Ok(Response::new(
+            self.preview_schedule_of(call, request.into_inner()).await?,
         ))
     }
 

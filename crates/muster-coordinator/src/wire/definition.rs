@@ -68,7 +68,7 @@ pub(crate) fn new(integration: &v1::Integration) -> Result<New, Vec<FieldFault>>
     let display_name = kept(display_name(&integration.display_name), &mut faults);
     let configuration = kept(configuration(integration.configuration.as_ref()), &mut faults);
     let pool = kept(pool(&integration.pool), &mut faults);
-    let data_types = data_types(&integration.data_types, &mut faults);
+    let data_types = data_types("integration.data_types", &integration.data_types, &mut faults);
     let access_schema = kept(access_schema(&integration.access_schema), &mut faults);
     let notifications = all_kept(notifications(integration.error_notifications.as_ref()), &mut faults);
     match (display_name, named, access_schema, configuration, pool, notifications) {
@@ -121,7 +121,11 @@ pub(crate) fn changes(integration: &v1::Integration, mask: Option<&FieldMask>) -
             changes.pool = kept(pool(&integration.pool), &mut faults);
         }
         if is("data_types") {
-            changes.data_types = Some(data_types(&integration.data_types, &mut faults));
+            changes.data_types = Some(data_types(
+                "integration.data_types",
+                &integration.data_types,
+                &mut faults,
+            ));
         }
         if is("error_notifications") {
             changes.notifications = all_kept(notifications(integration.error_notifications.as_ref()), &mut faults);
@@ -209,6 +213,23 @@ pub(crate) fn data_type_names(names: &[String]) -> Result<Vec<DataType>, Vec<Fie
     } else {
         Err(faults)
     }
+}
+
+/// Data types with their intervals, from a request's list; those of the data types where none is given.
+///
+/// # Errors
+/// All that are no data types or intervals, or stand there twice.
+pub(crate) fn schedules(schedules: &[v1::CollectionSchedule]) -> Result<Vec<(DataType, Interval)>, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let asked = data_types("data_types", schedules, &mut faults);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let asked = asked.into_iter().map(|(data_type, interval)| {
+        let interval = interval.unwrap_or_else(|| interval_of(data_type.as_str()));
+        (data_type, interval)
+    });
+    Ok(asked.collect())
 }
 
 /// The intervals of what is asked for: where none is given, the connector's, and otherwise that of the data type.
@@ -403,11 +424,16 @@ fn default_interval(offered: &v1::DataTypeSpecification) -> Interval {
     let said = offered
         .default_interval
         .and_then(|length| interval("default_interval", length).ok());
-    said.unwrap_or(if offered.data_type == "software" {
+    said.unwrap_or_else(|| interval_of(&offered.data_type))
+}
+
+/// The interval of a data type of which nobody says more.
+fn interval_of(data_type: &str) -> Interval {
+    if data_type == "software" {
         Interval::DAY
     } else {
         Interval::HOUR
-    })
+    }
 }
 
 fn connector_name(text: &str) -> Result<ConnectorName, FieldFault> {
@@ -441,14 +467,14 @@ fn configuration(object: Option<&Struct>) -> Result<Configuration, FieldFault> {
     Configuration::new(&json).map_err(|error| fault(&error))
 }
 
-fn data_types(schedules: &[v1::CollectionSchedule], faults: &mut Vec<FieldFault>) -> Asked {
+fn data_types(list: &str, schedules: &[v1::CollectionSchedule], faults: &mut Vec<FieldFault>) -> Asked {
     if schedules.len() > DATA_TYPES_MAX {
-        faults.push(too_many("integration.data_types", schedules.len()));
+        faults.push(too_many(list, schedules.len()));
         return Vec::new();
     }
     let mut asked: Asked = Vec::with_capacity(schedules.len());
     for (index, schedule) in schedules.iter().enumerate() {
-        let field = format!("integration.data_types[{index}]");
+        let field = format!("{list}[{index}]");
         let data_type = DataType::new(&schedule.data_type);
         let data_type = data_type.map_err(|error| FieldFault::new(format!("{field}.data_type"), error));
         let length = schedule

@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod create;
 mod list;
+mod planned;
 mod run;
 
 use muster_proto::v1;

@@ -204,6 +204,13 @@ impl IntegrationService for Services {
         Err(Status::unimplemented("the command line does not call it"))
     }
 
+    async fn preview_schedule(
+        &self,
+        _: Request<PreviewScheduleRequest>,
+    ) -> Result<Response<PreviewScheduleResponse>, Status> {
+        Err(Status::unimplemented("the command line does not call it"))
+    }
+
     async fn create_integration(
         &self,
         request: Request<CreateIntegrationRequest>,

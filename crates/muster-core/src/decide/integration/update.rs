@@ -100,18 +100,30 @@ fn next_times(integration: &Integration, intervals: &PerDataType<Interval>, now:
         Enablement::Draft | Enablement::Disabled => BTreeMap::new(),
         Enablement::Enabled => intervals
             .iter()
-            .map(|(data_type, interval)| {
-                let kept = integration
-                    .collections
-                    .get(data_type)
-                    .filter(|collection| {
-                        collection.interval == *interval || planted!("changed-interval-keeps-its-time")
-                    })
-                    .and_then(|collection| collection.next);
-                let after = super::pause::rests_through(integration, now.stamp);
-                let next = kept.unwrap_or_else(|| Grid::of(integration.id, *interval).next_after(after));
-                (data_type.clone(), next)
-            })
+            .map(|(data_type, interval)| (data_type.clone(), next_time(integration, data_type, *interval, now)))
             .collect(),
     }
+}
+
+/// The upcoming collection of a data type that is to have this interval.
+fn next_time(integration: &Integration, data_type: &DataType, interval: Interval, now: Now) -> Stamp {
+    let kept = integration
+        .collections
+        .get(data_type)
+        .filter(|collection| collection.interval == interval || planted!("changed-interval-keeps-its-time"))
+        .and_then(|collection| collection.next);
+    let after = super::pause::rests_through(integration, now.stamp);
+    kept.unwrap_or_else(|| Grid::of(integration.id, interval).next_after(after))
+}
+
+/// The next times at which a data type would be collected if the integration were enabled and this were its interval: the soonest first, without end.
+pub fn planned_times(
+    integration: &Integration,
+    data_type: &DataType,
+    interval: Interval,
+    now: Now,
+) -> impl Iterator<Item = Stamp> + use<> {
+    let grid = Grid::of(integration.id, interval);
+    let first = next_time(integration, data_type, interval, now);
+    std::iter::successors(Some(first), move |time| Some(grid.next_after(*time)))
 }
