@@ -7,9 +7,12 @@ const byId = (id) => document.getElementById(id);
 
 // ---- Parts of the page that become others, without what is in somebody's hands being lost.
 
+// Whether forms with something unsaved in them keep all that is typed, whatever comes.
+let keeping = false;
+
 // Makes one element what another is, and keeps what people have done to it: the focus, what they typed, what they opened, where they scrolled to.
 function become(old, fresh) {
-  if (old.isEqualNode(fresh) || old.dataset.own !== undefined) return old;
+  if (old.isEqualNode(fresh) || old.dataset?.own !== undefined) return old;
   if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
     old.replaceWith(fresh);
     return fresh;
@@ -18,15 +21,19 @@ function become(old, fresh) {
     old.data = fresh.data;
     return old;
   }
-  const isTyped = old === document.activeElement && 'value' in old;
+  const isInput = old.matches('input, select, textarea');
+  const { value, checked } = fresh;
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && !(name === 'open' && old.nodeName === 'DETAILS')) old.removeAttribute(name);
   }
   for (const { name, value } of [...fresh.attributes]) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
-  if ('value' in old && old.nodeName === 'INPUT' && !isTyped && !old.form?.dataset.dirty) old.value = fresh.getAttribute('value') ?? '';
   children(old, [...fresh.childNodes]);
+  if (isInput && old !== document.activeElement && !(keeping && old.form?.dataset.dirty !== undefined)) {
+    if (old.value !== value) old.value = value;
+    old.checked = checked;
+  }
   return old;
 }
 
@@ -128,11 +135,15 @@ function change({ title, elements = [], orders = [] }) {
   // From now on the page is another one than that which its mark names.
   document.body.dataset.seen = '';
   if (title !== undefined) document.title = `${title} · Muster`;
-  const fresh = new Map(elements.map(([id, html]) => [id, parse(`<table>${html}</table>`).getElementById(id) ?? parse(html).getElementById(id)]));
+  const fresh = new Map(elements.map(([id, html]) => [id, parse(/^<t/.test(html) ? `<table>${html}</table>` : html).getElementById(id)]));
+  keeping = true;
   for (const [id, element] of fresh) {
     const old = byId(id);
-    if (old && element) localize(become(old, element));
+    if (!old || !element) continue;
+    if (old.dataset.dirty === undefined) localize(become(old, element));
+    else if (old.elements.etag?.value !== element.elements.etag?.value) notice('Somebody else has changed this meanwhile. What you have typed stays; when you save, both are shown.');
   }
+  keeping = false;
   for (const [id, order] of orders) {
     const list = byId(id);
     if (!list) continue;
@@ -143,10 +154,23 @@ function change({ title, elements = [], orders = [] }) {
 
 // ---- Links and forms, without a reload.
 
-async function visit(url, request = {}, { replace = false } = {}) {
-  document.body.dataset.busy = '';
+let visits = 0, typing;
+const unsaved = () => document.querySelector('form[data-dirty]');
+const mayLeave = () => !unsaved() || confirm('What you have typed is not saved. Leave it?');
+
+async function visit(url, request = {}, { replace = false, look = false } = {}) {
+  const mine = ++visits;
+  const form = request.method && !look && unsaved();
+  if (!look) {
+    document.body.dataset.busy = '';
+    clearTimeout(typing);
+  }
+  if (form) form.inert = true;
   const answer = await fetch(url, { ...request, headers: { accept: 'text/html' } }).catch(() => null);
+  if (form) form.inert = false;
+  if (mine !== visits) return;
   delete document.body.dataset.busy;
+  if (look && !answer?.ok) return;
   if (!answer) return notice('The coordinator cannot be reached: nothing was changed, and nothing you typed is lost. Try again in a moment.');
   const fresh = parse(await answer.text());
   if (!fresh.body.dataset.live) {
@@ -156,11 +180,14 @@ async function visit(url, request = {}, { replace = false } = {}) {
     return notice(what.join(': '));
   }
   const before = byId('panel') !== null;
+  keeping = look;
   become(document.body, fresh.body);
+  keeping = false;
   document.title = fresh.title;
   localize(document.body);
   const at = answer.url.slice(location.origin.length);
   if (at !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState']({}, '', at);
+  if (request.method && !look) document.querySelector('#answer[tabindex]')?.focus();
   if (!before && byId('panel')) byId('panel').querySelector('a.close')?.focus({ preventScroll: true });
   open();
 }
@@ -182,13 +209,14 @@ document.addEventListener('click', (event) => {
   if (!link || !isPlain(event) || link.origin !== location.origin || link.hasAttribute('download') || link.hash) return;
   if (!document.body.dataset.live || link.pathname.startsWith('/sign-in')) return;
   event.preventDefault();
-  visit(link.href, {}, { replace: link.dataset.more !== undefined });
+  if (mayLeave()) visit(link.href, {}, { replace: link.dataset.more !== undefined });
 });
 
 document.addEventListener('submit', (event) => {
   const form = event.target;
   if (form.dataset.plain !== undefined || !document.body.dataset.live) return;
   event.preventDefault();
+  if (form !== unsaved() && !mayLeave()) return;
   const said = new URLSearchParams(new FormData(form, event.submitter));
   if (form.method === 'post') return visit(form.action, { method: 'POST', body: said });
   for (const [name, value] of [...said]) if (!value) said.delete(name);
@@ -196,14 +224,30 @@ document.addEventListener('submit', (event) => {
   visit(form.action + (query ? `?${query}` : ''), {}, { replace: true });
 });
 
-// A form that only chooses what is shown is sent as soon as it says something else.
-let typing;
+// A form that only chooses what is shown is sent as soon as it says something else. One that is to be saved is only looked at: what follows from what is
+// typed so far is shown, and nothing that is typed is touched.
 document.addEventListener('input', ({ target }) => {
   const form = target.form;
+  if (form?.dataset.guard !== undefined) {
+    form.dataset.dirty = '';
+    visits++;
+    clearTimeout(typing);
+    typing = setTimeout(() => look(form), 400);
+  }
   if (form?.dataset.liveForm === undefined) return;
   clearTimeout(typing);
   typing = setTimeout(() => form.requestSubmit(), target.type === 'search' ? 250 : 0);
 });
+
+function look(form) {
+  // A secret in plain text stays here.
+  if (!form.isConnected || form.inert || !form.checkValidity()) return;
+  const said = new URLSearchParams(new FormData(form));
+  said.set('do', 'look');
+  visit(form.action, { method: 'POST', body: said }, { look: true, replace: true });
+}
+
+window.addEventListener('beforeunload', (event) => unsaved() && event.preventDefault());
 
 document.addEventListener('keydown', (event) => {
   const isWriting = event.target.matches('input, textarea, select');
@@ -236,7 +280,7 @@ new MutationObserver(() => {
   document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));
 }).observe(document.documentElement, { childList: true, subtree: true });
 
-window.addEventListener('popstate', () => visit(location.href, {}, { replace: true }));
+window.addEventListener('popstate', () => mayLeave() && visit(location.href, {}, { replace: true }));
 document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
 localize(document.body);
 document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));

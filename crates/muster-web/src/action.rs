@@ -1,15 +1,29 @@
 //! What forms do: each makes one call, and leads back to where it was sent from.
 
 mod execution;
+mod integration;
 
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 
-use crate::Web;
+use crate::{Web, page};
 
 pub(crate) fn routes() -> Router<Web> {
     Router::new()
+        // Whoever only looks there gets the page.
+        .route(
+            "/organizations/{organization}/integrations/new",
+            post(integration::create).get(page::show),
+        )
+        .route(
+            "/organizations/{organization}/integrations/{integration}/configuration",
+            post(integration::change).get(page::show),
+        )
+        .route(
+            "/organizations/{organization}/integrations/{integration}/delete",
+            post(integration::delete),
+        )
         .route(
             "/organizations/{organization}/integrations/{integration}/run",
             post(execution::run),

@@ -9,6 +9,7 @@ use http::{HeaderValue, Request, Response};
 use muster_proto::v1::access_service_client::AccessServiceClient;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
+use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::log_line_service_client::LogLineServiceClient;
 use muster_proto::v1::organization_service_client::OrganizationServiceClient;
@@ -48,6 +49,7 @@ clients! {
     access: AccessServiceClient,
     connectors: ConnectorServiceClient,
     executions: ExecutionServiceClient,
+    incidents: IncidentServiceClient,
     integrations: IntegrationServiceClient,
     log_lines: LogLineServiceClient,
     organizations: OrganizationServiceClient,

@@ -1,11 +1,11 @@
 //! What is shown instead of what was asked for: the one map from the API's errors to pages.
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use maud::{Markup, html};
 use tonic::{Code, Status};
 
-use crate::shell;
+use crate::{shell, sign_in};
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,20 @@ impl IntoResponse for Fault {
         let page = shell::bare(self.title(), &self.advice());
         (self.code(), page).into_response()
     }
+}
+
+/// What whoever sends a form gets whose session is over: signing in leads back to where it stands.
+pub(crate) fn signed_out(at: &Uri) -> Response {
+    let path = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let is_page = ["/configuration", "/integrations/new"]
+        .iter()
+        .any(|page| at.path().ends_with(page));
+    let to = if is_page { path } else { "/" };
+    let advice = html! {
+        p { "Your session is over, or its token was revoked, and nothing was changed. " a href=(sign_in::address(to)) { "Sign in" } ", and send it again." }
+    };
+    let page = shell::bare(Fault::SignedOut.title(), &advice);
+    (StatusCode::UNAUTHORIZED, page).into_response()
 }
 
 /// A page that says one thing and what to do about it.

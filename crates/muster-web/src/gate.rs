@@ -16,7 +16,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::Web;
 use crate::api::{Api, Peer};
-use crate::fault::{Fault, told};
+use crate::fault::{signed_out, told};
 
 tokio::task_local! {
     /// What the page's own script and stylesheet are known by, another one for each answer: whatever else gets into a page is not run.
@@ -139,7 +139,7 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
                 .map_or("/", http::uri::PathAndQuery::as_str);
             return Redirect::to(&crate::sign_in::address(wanted)).into_response();
         }
-        None => return Fault::SignedOut.into_response(),
+        None => return signed_out(request.uri()),
     }
     let mut answer = next.run(request).await;
     if let Some(cookie) = renewed

@@ -10,9 +10,12 @@
 //! Without JavaScript everything can be read and every form be sent; the script makes it live and saves reloads.
 
 mod action;
+mod answer;
 mod api;
 mod assets;
+mod definition;
 mod fault;
+mod form;
 mod gate;
 mod live;
 mod page;

@@ -1,6 +1,7 @@
 //! Which address shows what.
 
 mod integrations;
+mod new;
 mod organizations;
 mod panel;
 mod query;
@@ -9,8 +10,11 @@ use http::Uri;
 use maud::html;
 use muster_proto::v1::{Role, WhoAmIRequest, WhoAmIResponse};
 
+pub(crate) use integrations::CHOICES;
+pub(crate) use panel::configuration::connector;
 pub(crate) use query::Query;
 
+use crate::answer::Answer;
 use crate::api::Api;
 use crate::fault::Fault;
 use crate::gate::Visitor;
@@ -27,6 +31,8 @@ pub(crate) struct Here {
     pub(crate) who: WhoAmIResponse,
     /// What the address asks for.
     pub(crate) query: Query,
+    /// What a form is answered with that was sent to this address.
+    pub(crate) answer: Option<Answer>,
 }
 
 impl Here {
@@ -68,6 +74,14 @@ pub(crate) async fn redirect(visitor: &Visitor, at: &Uri) -> Result<Option<Strin
 /// # Errors
 /// [`Fault`].
 pub(crate) async fn view(visitor: &Visitor, at: &Uri) -> Result<View, Fault> {
+    answered(visitor, at, None).await
+}
+
+/// The same, with the answer to a form that was sent there.
+///
+/// # Errors
+/// [`Fault`].
+pub(crate) async fn answered(visitor: &Visitor, at: &Uri, answer: Option<Answer>) -> Result<View, Fault> {
     let parts = parts(at);
     let query = Query::of(at);
     if parts.as_slice() == ["organizations"] {
@@ -81,9 +95,11 @@ pub(crate) async fn view(visitor: &Visitor, at: &Uri) -> Result<View, Fault> {
         organization: format!("organizations/{organization}"),
         who: who(&visitor.api).await?,
         query,
+        answer,
     };
     let (section, mut view) = match rest {
         ["integrations"] => (Section::Integrations, integrations::view(&here).await?),
+        ["integrations", "new"] => (Section::Integrations, new::view(&here).await?),
         ["integrations", integration, tab @ ..] => (Section::Integrations, panel::view(&here, integration, tab).await?),
         _ => return Err(Fault::NotFound),
     };

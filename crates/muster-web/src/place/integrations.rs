@@ -15,7 +15,7 @@ use crate::words::{icon, monogram, now};
 use read::{Found, read};
 
 /// What an address may ask of the list; it goes along to the panel of each integration and back.
-pub(super) const CHOICES: [&str; 7] = ["q", "status", "connector", "pool", "sort", "as", "show"];
+pub(crate) const CHOICES: [&str; 7] = ["q", "status", "connector", "pool", "sort", "as", "show"];
 
 /// How many are shown at first, how many more at a time, and how many at most: beyond that nobody looks, but searches.
 const SHOWN: usize = 60;
@@ -23,7 +23,7 @@ const SHOWN_MAX: usize = 600;
 
 /// The page.
 pub(super) async fn view(here: &Here) -> Result<View, Fault> {
-    let list = listed(here, None).await?;
+    let list = listed(here, here.query.only(&CHOICES), None).await?;
     Ok(View {
         title: list.title,
         body: html! { main #main { (list.body) } },
@@ -32,8 +32,7 @@ pub(super) async fn view(here: &Here) -> Result<View, Fault> {
 }
 
 /// The list, with one of them marked whose panel is open beside it.
-pub(super) async fn listed(here: &Here, current: Option<&str>) -> Result<View, Fault> {
-    let query = here.query.only(&CHOICES);
+pub(super) async fn listed(here: &Here, query: Query, current: Option<&str>) -> Result<View, Fault> {
     let show = query.get("show").parse().unwrap_or(SHOWN).clamp(SHOWN, SHOWN_MAX);
     let mut integrations = here.api.integrations();
     let parent = here.organization.clone();
@@ -133,7 +132,8 @@ impl Titles<'_> {
     }
 }
 
-async fn connectors(here: &Here) -> Result<Vec<Connector>, Fault> {
+/// All connectors that there are.
+pub(super) async fn connectors(here: &Here) -> Result<Vec<Connector>, Fault> {
     let request = ListConnectorsRequest {
         parent: here.organization.clone(),
         ..ListConnectorsRequest::default()

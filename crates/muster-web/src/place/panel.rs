@@ -1,5 +1,6 @@
 //! The panel of one integration, beside the list: how it is configured, and what it has done.
 
+pub(super) mod configuration;
 mod execution;
 mod logs;
 
@@ -26,8 +27,9 @@ pub(super) async fn view(here: &Here, id: &str, tab: &[&str]) -> Result<View, Fa
         integration: &integration,
         now: now(),
     };
-    let (list, shown) = tokio::try_join!(listed(here, Some(&name)), async {
+    let (list, shown) = tokio::try_join!(listed(here, here.query.only(&CHOICES), Some(&name)), async {
         match tab {
+            ["configuration"] => configuration::view(&panel).await,
             ["logs"] => logs::view(&panel, None).await,
             ["executions", execution] => logs::view(&panel, Some(execution)).await,
             _ => Err(Fault::NotFound),
@@ -39,7 +41,7 @@ pub(super) async fn view(here: &Here, id: &str, tab: &[&str]) -> Result<View, Fa
         main #main { (list.body) }
         aside #panel aria-labelledby="panel-name" data-swap {
             (head)
-            (panel.tabs("logs"))
+            (panel.tabs(if tab == ["configuration"] { "configuration" } else { "logs" }))
             (shown.body)
         }
     };
@@ -98,7 +100,7 @@ impl Panel<'_> {
     fn tabs(&self, current: &str) -> Markup {
         html! {
             nav.tabs aria-label="Integration" {
-                @for (part, name) in [("logs", "Logs")] {
+                @for (part, name) in [("configuration", "Configuration"), ("logs", "Logs")] {
                     a href=(self.to(part)) aria-current=[(part == current).then_some("page")] data-panel { (name) }
                 }
             }

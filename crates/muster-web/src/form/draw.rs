@@ -1,0 +1,409 @@
+//! The fields as they stand in a page.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::fields::{Choice, Field, Kind};
+use super::{Faults, Merge, Typed};
+use crate::fault::sentence;
+
+/// What a secret may look like: what browsers and people are told, so that none leaves the browser. The API refuses all else.
+const SECRET_PATTERN: &str = "(env:MUSTER_SECRET_|file:|exec:|sealed:).+";
+const SECRET_TITLE: &str = "A reference such as env:MUSTER_SECRET_NAME, file:NAME or exec:NAME, or what muster seal has printed; never the secret itself";
+
+/// How many lines a text area has at most.
+const ROWS_MAX: usize = 16;
+
+/// What stands in a form, and what is said about it.
+pub(crate) struct Draw<'a> {
+    /// What was typed.
+    pub(crate) typed: &'a Typed,
+    /// What is wrong with it.
+    faults: &'a Faults,
+    /// What somebody else has made of it, and how that was put together.
+    meanwhile: Option<(&'a Merge, &'a Typed)>,
+    /// The faults that stand beside a field: the input's id and what the field is called, by their paths.
+    placed: RefCell<BTreeMap<String, (String, String)>>,
+}
+
+impl<'a> Draw<'a> {
+    /// A form in which this stands.
+    pub(crate) fn new(typed: &'a Typed, faults: &'a Faults, meanwhile: Option<(&'a Merge, &'a Typed)>) -> Self {
+        Self {
+            typed,
+            faults,
+            meanwhile,
+            placed: RefCell::default(),
+        }
+    }
+
+    /// The faults that no field that was drawn so far has beside it.
+    pub(crate) fn unplaced(&self) -> Vec<&'a (String, String)> {
+        let placed = self.placed.borrow();
+        let is_unplaced = |path: &String| !placed.contains_key(path);
+        self.faults.iter().filter(|(path, _)| is_unplaced(path)).collect()
+    }
+
+    /// The fields that have faults beside them, as links to them.
+    pub(crate) fn wrong(&self) -> Markup {
+        let placed = self.placed.borrow();
+        html! {
+            @if !placed.is_empty() {
+                ul.wrong { @for (id, title) in placed.values() { li { a href={ "#" (id) } { (title) } } } }
+            }
+        }
+    }
+
+    /// A field whose input is `name`, and whose value the API calls `path`.
+    pub(crate) fn field(&self, field: &Field, name: &str, path: &str) -> Markup {
+        match &field.kind {
+            Kind::Group { fields, has_rest } => self.group(field, name, path, fields, *has_rest),
+            Kind::Items(fields) => self.items(field, name, path, fields),
+            Kind::Ways { common, ways, has_rest } => self.ways(field, (name, path), (common, ways), *has_rest),
+            Kind::Fixed(_) => html! {},
+            Kind::Flag { .. } => self.flag(field, name, path),
+            Kind::Many(choices) => self.many(field, name, path, choices),
+            Kind::Text { .. } | Kind::Secret | Kind::Number { .. } | Kind::One(_) | Kind::Lines { .. } | Kind::Json => {
+                html! {
+                    div.field {
+                        (label(field, name))
+                        (self.input(field, name, path))
+                        (help(field, name))
+                        (self.beside(field, name, path))
+                    }
+                }
+            }
+        }
+    }
+
+    fn input(&self, field: &Field, name: &str, path: &str) -> Markup {
+        let id = id_of(name);
+        let text = self.typed.get(name);
+        let is_bad = self.is_bad(path).then_some("true");
+        let told = help_of(field, name);
+        let is_needed = field.is_required.then_some("true");
+        match &field.kind {
+            Kind::Text { input: "textarea", .. } => area(&id, name, text, is_bad, &told, &field.placeholder),
+            Kind::Lines { .. } | Kind::Json => area(&id, name, text, is_bad, &told, &field.placeholder),
+            Kind::One(choices) => html! {
+                select id=(id) name=(name) aria-invalid=[is_bad] aria-describedby=(told) aria-required=[is_needed] {
+                    option value="" { @if field.is_required { "Choose" } @else if field.placeholder.is_empty() { "–" } @else { "– (" (field.placeholder) ")" } }
+                    @for choice in choices { option value=(choice.said()) selected[choice.said() == text] { (choice.title) } }
+                    @if !text.is_empty() && choices.iter().all(|choice| choice.said() != text) {
+                        option value=(text) selected { (text) " (not offered)" }
+                    }
+                }
+            },
+            Kind::Secret => {
+                // Whatever is no reference may be the secret, and is not sent back.
+                let text = if is_reference(text) { text } else { "" };
+                html! {
+                    input id=(id) name=(name) value=(text) type="text" pattern=(SECRET_PATTERN) title=(SECRET_TITLE) placeholder="env:MUSTER_SECRET_…"
+                        autocomplete="off" autocapitalize="none" spellcheck="false" aria-invalid=[is_bad] aria-describedby=(told) aria-required=[is_needed];
+                }
+            }
+            Kind::Number { is_whole } => html! {
+                input id=(id) name=(name) value=(text) type="text" inputmode=(if *is_whole { "numeric" } else { "decimal" }) autocomplete="off"
+                    placeholder=(field.placeholder) aria-invalid=[is_bad] aria-describedby=(told) aria-required=[is_needed];
+            },
+            Kind::Text {
+                input,
+                length_max,
+                examples,
+            } => {
+                let list = (examples.len() > 1).then(|| format!("{id}-list"));
+                // Only the API knows which addresses it takes; the type is for the keyboards of phones.
+                let mode = (*input != "text").then_some(*input);
+                html! {
+                    input id=(id) name=(name) value=(text) type="text" inputmode=[mode] maxlength=[*length_max] list=[list.as_deref()] autocomplete="off"
+                        spellcheck="false" placeholder=(field.placeholder) aria-invalid=[is_bad] aria-describedby=(told) aria-required=[is_needed];
+                    @if let Some(list) = &list {
+                        datalist id=(list) { @for example in examples { option value=(example) {} } }
+                    }
+                }
+            }
+            Kind::Flag { .. }
+            | Kind::Many(_)
+            | Kind::Group { .. }
+            | Kind::Items(_)
+            | Kind::Ways { .. }
+            | Kind::Fixed(_) => html! {},
+        }
+    }
+
+    fn flag(&self, field: &Field, name: &str, path: &str) -> Markup {
+        html! {
+            div.field {
+                label.flag {
+                    input type="hidden" name=(name) value=(self.typed.get(name));
+                    input id=(id_of(name)) type="checkbox" name=(name) value="true" checked[self.typed.has(name, "true")]
+                        aria-describedby=(help_of(field, name)) aria-invalid=[self.is_bad(path).then_some("true")];
+                    (field.title)
+                }
+                (help(field, name))
+                (self.beside(field, name, path))
+            }
+        }
+    }
+
+    fn many(&self, field: &Field, name: &str, path: &str, choices: &[Choice]) -> Markup {
+        let chosen = self.typed.all(name).iter().filter(|one| !one.is_empty());
+        let strange = chosen.filter(|one| choices.iter().all(|choice| choice.said() != **one));
+        html! {
+            fieldset.field aria-describedby=(help_of(field, name)) {
+                legend { (field.title) (need(field)) }
+                input type="hidden" name=(name) value="";
+                div.flags {
+                    @for choice in choices {
+                        label.flag { input type="checkbox" name=(name) value=(choice.said()) checked[self.typed.has(name, &choice.said())]; (choice.title) }
+                    }
+                    @for one in strange { label.flag { input type="checkbox" name=(name) value=(one) checked; (one) " (not offered)" } }
+                }
+                (help(field, name))
+                (self.beside(field, name, path))
+            }
+        }
+    }
+
+    fn group(&self, field: &Field, name: &str, path: &str, fields: &[Field], has_rest: bool) -> Markup {
+        let inner = html! {
+            (self.exactly(field, name, path))
+            @for field in fields { (self.within(field, name, path)) }
+            @if has_rest { (self.rest(name)) }
+        };
+        if path == super::CONFIGURATION {
+            return inner;
+        }
+        html! {
+            fieldset.group {
+                legend { (field.title) (need(field)) }
+                (help(field, name))
+                (inner)
+            }
+        }
+    }
+
+    /// A field of an object.
+    fn within(&self, field: &Field, name: &str, path: &str) -> Markup {
+        let step = if !field.key.is_empty() && field.key.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("[{}]", field.key)
+        } else {
+            format!(".{}", field.key)
+        };
+        self.field(field, &format!("{name}/{}", field.key), &format!("{path}{step}"))
+    }
+
+    /// What has no field of its own.
+    fn rest(&self, name: &str) -> Markup {
+        let name = format!("{name}*");
+        let text = self.typed.get(&name);
+        html! {
+            details.rest open[!text.is_empty()] {
+                summary { "Other settings" }
+                div.field {
+                    label for=(id_of(&name)) { "As JSON" }
+                    (area(&id_of(&name), &name, text, None, &format!("{}-help", id_of(&name)), "{\"key\": \"value\"}"))
+                    p.help id={ (id_of(&name)) "-help" } { "What the connector takes beside the fields above. Empty: nothing." }
+                    (self.meanwhile(&name, |text| text.to_owned()))
+                }
+            }
+        }
+    }
+
+    fn items(&self, field: &Field, name: &str, path: &str, fields: &[Field]) -> Markup {
+        let count: usize = self.typed.get(&format!("{name}#")).parse().unwrap_or(1);
+        html! {
+            fieldset.group {
+                legend { (field.title) (need(field)) }
+                (help(field, name))
+                (self.exactly(field, name, path))
+                input type="hidden" name={ (name) "#" } value=(count);
+                @for at in 0..count.min(super::read::ITEMS_MAX) {
+                    fieldset.item {
+                        legend.unseen { (field.title) " " (at + 1) }
+                        (self.exactly(field, &format!("{name}/{at}"), &format!("{path}[{at}]")))
+                        @for field in fields { (self.within(field, &format!("{name}/{at}"), &format!("{path}[{at}]"))) }
+                    }
+                }
+                div.actions { button type="submit" name="do" value={ "more:" (name) } { "Add another" } }
+                p.help { "One whose fields are all empty is not kept." }
+            }
+        }
+    }
+
+    fn ways(
+        &self,
+        field: &Field,
+        (name, path): (&str, &str),
+        (common, ways): (&[Field], &[Field]),
+        has_rest: bool,
+    ) -> Markup {
+        let choice = format!("{name}?");
+        let chosen = self.typed.get(&choice);
+        let title = if field.title.is_empty() { "Way" } else { &field.title };
+        let body = html! {
+            (self.exactly(field, name, path))
+            @for field in common { (self.within(field, name, path)) }
+            div.ways {
+                div.field.chooser {
+                    label for=(id_of(&choice)) { (title) (need(field)) }
+                    select id=(id_of(&choice)) name=(choice) {
+                        option value="" { @if field.is_required { "Choose" } @else { "–" } }
+                        @for (at, way) in ways.iter().enumerate() {
+                            option value=(at) selected[chosen == at.to_string()] { (way.title) }
+                        }
+                    }
+                    (self.meanwhile(&choice, |at| at.parse().ok().and_then(|at: usize| ways.get(at)).map(|way| way.title.clone()).unwrap_or_default()))
+                }
+                @for (at, way) in ways.iter().enumerate() {
+                    fieldset class={ "way way-" (at) } {
+                        legend.unseen { (way.title) }
+                        (help(way, &format!("{name}|{at}")))
+                        @match &way.kind {
+                            Kind::Group { fields, .. } => { @for field in fields { (self.within(field, &format!("{name}|{at}"), path)) } }
+                            _ => (self.field(way, &format!("{name}|{at}"), path)),
+                        }
+                    }
+                }
+            }
+            @if has_rest { (self.rest(name)) }
+        };
+        if path == super::CONFIGURATION {
+            return body;
+        }
+        html! { fieldset.group { legend { (field.title) } (help(field, name)) (body) } }
+    }
+
+    fn is_bad(&self, path: &str) -> bool {
+        self.faults.iter().any(|(at, _)| is_in(at, path))
+    }
+
+    /// What is said beside a field: what is wrong with it, and what somebody else has made of it.
+    pub(crate) fn beside(&self, field: &Field, name: &str, path: &str) -> Markup {
+        let faults = self.faults.iter().filter(|(at, _)| is_in(at, path));
+        html! {
+            div id={ (id_of(name)) "-fault" } { @for (at, problem) in faults { (self.fault(at, problem, &id_of(name), &field.title)) } }
+            (self.meanwhile(name, |value| said(&field.kind, value)))
+        }
+    }
+
+    /// What is wrong with a thing as a whole, and not with what is in it.
+    pub(crate) fn exactly(&self, field: &Field, name: &str, path: &str) -> Markup {
+        let id = format!("{}-group", id_of(name));
+        html! {
+            div id=(id) { @for (at, problem) in self.faults.iter().filter(|(at, _)| at == path) { (self.fault(at, problem, &id, &field.title)) } }
+        }
+    }
+
+    fn fault(&self, path: &str, problem: &str, id: &str, title: &str) -> Markup {
+        let place = (id.to_owned(), title.to_owned());
+        self.placed.borrow_mut().insert(path.to_owned(), place);
+        html! { p.fault { (sentence(problem)) } }
+    }
+
+    /// What somebody else has made of a field meanwhile.
+    pub(crate) fn meanwhile(&self, name: &str, said: impl Fn(&str) -> String) -> Markup {
+        let Some((merge, theirs)) = self.meanwhile else {
+            return html! {};
+        };
+        if merge.taken.contains(name) {
+            return html! { p.help.taken { "Changed by somebody else meanwhile, and taken over." } };
+        }
+        if !merge.both.contains(name) {
+            return html! {};
+        }
+        let values: Vec<String> = theirs
+            .all(name)
+            .iter()
+            .map(|value| said(value))
+            .filter(|value| !value.is_empty())
+            .collect();
+        let keep = format!("keep:{name}");
+        html! {
+            fieldset.theirs {
+                legend { "Somebody else has changed this meanwhile, to:" }
+                p { @if values.is_empty() { i { "nothing" } } @else { bdi { (values.join(", ")) } } }
+                label.flag { input type="radio" name=(keep) value="mine" required; "Keep mine" }
+                label.flag { input type="radio" name=(keep) value="theirs" required; "Take theirs" }
+            }
+        }
+    }
+}
+
+/// How a value is said to people.
+fn said(kind: &Kind, value: &str) -> String {
+    match kind {
+        Kind::Flag { .. } => match value {
+            "true" => "yes".to_owned(),
+            _ => String::new(),
+        },
+        Kind::One(_) | Kind::Many(_) => {
+            serde_json::from_str(value).map_or(value.to_owned(), |value: Value| super::fields::plain(&value))
+        }
+        _ => value.to_owned(),
+    }
+}
+
+/// Whether a place is in another one, or the same.
+fn is_in(at: &str, path: &str) -> bool {
+    at.strip_prefix(path)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn is_reference(text: &str) -> bool {
+    ["env:MUSTER_SECRET_", "file:", "exec:", "sealed:"]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+}
+
+fn area(id: &str, name: &str, text: &str, is_bad: Option<&str>, told: &str, placeholder: &str) -> Markup {
+    let rows = text.lines().count().clamp(2, ROWS_MAX);
+    // A line feed at the beginning belongs to the tag.
+    html! {
+        textarea id=(id) name=(name) rows=(rows) spellcheck="false" placeholder=(placeholder) aria-invalid=[is_bad] aria-describedby=(told) { "\n" (text) }
+    }
+}
+
+fn label(field: &Field, name: &str) -> Markup {
+    html! { label for=(id_of(name)) { (field.title) (need(field)) } }
+}
+
+fn need(field: &Field) -> Markup {
+    html! { @if field.is_required { span.need { " required" } } }
+}
+
+fn help(field: &Field, name: &str) -> Markup {
+    let what = match &field.kind {
+        Kind::Lines { .. } => "One a line.",
+        Kind::Json => "As JSON.",
+        _ => "",
+    };
+    html! { @if !field.help.is_empty() || !what.is_empty() { p.help id={ (id_of(name)) "-help" } { (field.help) " " (what) } } }
+}
+
+/// The ids of what is said of a field, for `aria-describedby`.
+fn help_of(field: &Field, name: &str) -> String {
+    let id = id_of(name);
+    let has_help = !field.help.is_empty() || matches!(field.kind, Kind::Lines { .. } | Kind::Json);
+    if has_help {
+        format!("{id}-help {id}-fault")
+    } else {
+        format!("{id}-fault")
+    }
+}
+
+/// The id of the input of this name.
+pub(crate) fn id_of(name: &str) -> String {
+    let mut id = String::from("f-");
+    for letter in name.chars() {
+        if letter.is_ascii_alphanumeric() || letter == '-' {
+            id.push(letter);
+        } else {
+            id.push_str(&format!("_{:x}_", u32::from(letter)));
+        }
+    }
+    id
+}

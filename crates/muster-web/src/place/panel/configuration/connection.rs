@@ -1,0 +1,80 @@
+//! Whether the source can be read: the newest check by a runner, and the one that goes on.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+use prost_types::Timestamp;
+
+use super::Panel;
+use crate::fault::sentence;
+use crate::words::{between, category, relative};
+
+/// How much longer than a check may take it is waited for: it has to get there and back.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A check that somebody has asked for at this address.
+struct Asked {
+    at: Timestamp,
+    runner: String,
+    limit: Duration,
+}
+
+impl Asked {
+    /// What the address says of it; `None` when it says nothing.
+    fn of(panel: &Panel<'_>) -> Option<Self> {
+        let query = panel.query();
+        let millis: i64 = query.get("asked").parse().ok().filter(|millis| *millis > 0)?;
+        Some(Self {
+            at: Timestamp {
+                seconds: millis / 1_000,
+                nanos: i32::try_from(millis % 1_000).ok()? * 1_000_000,
+            },
+            runner: query.get("runner").to_owned(),
+            limit: Duration::from_secs(query.get("limit").parse().ok().filter(|seconds| *seconds < 3_600)?),
+        })
+    }
+}
+
+/// What is known of the connection.
+pub(super) fn region(panel: &Panel<'_>) -> Markup {
+    let Panel { here, integration, now } = panel;
+    let last = integration.last_check.as_ref();
+    let is_newer = |asked: &Asked| {
+        let ended = last.and_then(|last| last.end_time.as_ref());
+        ended.is_none_or(|ended| (ended.seconds, ended.nanos) < (asked.at.seconds, asked.at.nanos))
+    };
+    let asked = Asked::of(panel).filter(is_newer);
+    html! {
+        section #checked aria-labelledby="connection" {
+            div.between {
+                h3 #connection { "Connection" }
+                @if here.may_operate() { button type="submit" form="settings" name="do" value="check" { "Test connection" } }
+            }
+            @match (asked, last) {
+                (Some(asked), _) if between(&asked.at, now) <= asked.limit + GRACE => {
+                    p.note role="status" {
+                        span.running { "Being tested by " bdi { (asked.runner) } } ", asked " (relative(&asked.at, now)) ". It may take " (asked.limit.as_secs()) " s."
+                    }
+                },
+                (Some(asked), _) => {
+                    div.note.warned role="status" {
+                        p.all { bdi { (asked.runner) } " was asked " (relative(&asked.at, now)) ", and has not answered: nothing is known of the source. See whether that runner is there, and test again." }
+                    }
+                },
+                (None, Some(last)) => {
+                    @let who = html! { bdi { (last.runner_display_name) } @if let Some(at) = &last.end_time { " " (relative(at, now)) } };
+                    @match &last.failure {
+                        None => p.note.good role="status" { "The source can be read: " (who) "." },
+                        Some(failure) => div.note.error role="status" {
+                            p.all { b { (category(failure.category())) ". " } (sentence(&failure.message)) }
+                            @if !failure.remedy.is_empty() { p.all.remedy { b { "To do: " } (sentence(&failure.remedy)) } }
+                            p.all { small { "Found by " (who) "." } }
+                        },
+                    }
+                    @if last.revision != integration.revision { p.help { "The configuration was changed since then: test it again." } }
+                },
+                (None, None) => p.help { "Never tested so far." },
+            }
+        }
+    }
+}
