@@ -64,7 +64,7 @@ pub(super) fn region(panel: &Panel<'_>) -> Markup {
                 (None, Some(last)) => {
                     @let who = html! { bdi { (last.runner_display_name) } @if let Some(at) = &last.end_time { " " (relative(at, now)) } };
                     @match &last.failure {
-                        None => p.note.good role="status" { "The source can be read: " (who) "." },
+                        None => p.note.good role="status" { "The source can be read. Tested by " (who) "." },
                         Some(failure) => div.note.error role="status" {
                             p.all { b { (category(failure.category())) ". " } (sentence(&failure.message)) }
                             @if !failure.remedy.is_empty() { p.all.remedy { b { "To do: " } (sentence(&failure.remedy)) } }
