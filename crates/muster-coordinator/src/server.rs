@@ -32,9 +32,9 @@ use crate::http::{self, Stage};
 use crate::identity::Registrar;
 use crate::landing::{Landing, LandingError};
 use crate::limits::{Limits, Rates};
-use crate::mail::{MailError, Mailer};
+use crate::mail::{Letterhead, MailError, Mailer};
 use crate::metrics::Metrics;
-use crate::service::{Services, TokenKey, explain_errors};
+use crate::service::{Services, TokenKey, explain_errors, itself};
 use crate::settings::Settings;
 use crate::tls::{ServerCertificate, TlsError, handshakes};
 use crate::{notifier, organizations, publisher, stuck, tls, web};
@@ -264,12 +264,15 @@ impl Coordinator {
         };
         let limits = self.limits;
         let metrics = Metrics::default();
+        let sender = self.mailer.letterhead().map(Letterhead::sender);
+        let itself = itself(&self.settings, address, sender);
         let services = Services::new(handle, self.landing, tasks.clone())
             .on_disks(disks.clone())
             .keeping(self.settings.retention_days())
             .counted_by(metrics.clone())
             .limited_by(limits.clone())
             .mailing_by(self.mailer)
+            .telling(itself)
             .with_token_key(TokenKey::kept_in(&self.settings.data.join("page-token-key")));
         let services = if self.settings.insecure {
             services

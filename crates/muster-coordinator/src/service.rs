@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod check_in;
 mod connectors;
+mod coordinator;
 mod enrollment;
 mod executions;
 mod explained;
@@ -47,6 +48,7 @@ use said::SaidByRunners;
 use schemas::SoundSchemas;
 
 pub use crate::wire::token::TokenKey;
+pub(crate) use coordinator::itself;
 pub use explained::explain_errors;
 pub use progress::Progress;
 
@@ -76,6 +78,8 @@ pub struct Services {
     registrar: Option<Registrar>,
     said: SaidByRunners,
     schemas: SoundSchemas,
+    /// What the coordinator tells of itself.
+    itself: Arc<v1::Coordinator>,
     /// Whoever has it verifies; there is one.
     verifying: Arc<tokio::sync::Mutex<()>>,
     /// Whether callers must show who they are.
@@ -107,6 +111,7 @@ impl Services {
             registrar: None,
             said: SaidByRunners::default(),
             schemas: SoundSchemas::default(),
+            itself: Arc::default(),
             verifying: Arc::default(),
             is_guarded: false,
             used: Used::default(),
@@ -153,6 +158,12 @@ impl Services {
         self
     }
 
+    /// The same, of a coordinator that tells this of itself.
+    pub(crate) fn telling(mut self, itself: v1::Coordinator) -> Self {
+        self.itself = Arc::new(itself);
+        self
+    }
+
     /// The disks on which it works.
     pub(crate) fn disks(&self) -> &Disks {
         &self.disks
@@ -171,6 +182,7 @@ impl Services {
         use v1::access_service_server::AccessServiceServer;
         use v1::audit_service_server::AuditServiceServer;
         use v1::connector_service_server::ConnectorServiceServer;
+        use v1::coordinator_service_server::CoordinatorServiceServer;
         use v1::enrollment_service_server::EnrollmentServiceServer;
         use v1::execution_service_server::ExecutionServiceServer;
         use v1::incident_service_server::IncidentServiceServer;
@@ -183,6 +195,7 @@ impl Services {
         routes
             .add_service(AccessServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(AuditServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+            .add_service(CoordinatorServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(IntegrationServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(EnrollmentServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
             .add_service(ExecutionServiceServer::new(self.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))

@@ -391,6 +391,12 @@ impl Settings {
         names
     }
 
+    /// By which name or address browsers reach it.
+    pub(crate) fn public_host(&self) -> Option<String> {
+        let url = self.public_url.as_deref()?.parse::<http::Uri>().ok()?;
+        url.host().map(str::to_owned)
+    }
+
     /// Where the key comes from with which the authorities' keys are encrypted.
     pub(crate) fn key_source(&self) -> KeySource {
         self.ca_key_encryption.clone().unwrap_or_else(|| {

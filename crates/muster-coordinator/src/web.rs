@@ -44,11 +44,7 @@ fn served(services: &Services) -> Served {
 /// By which names browsers may come.
 fn hosts(settings: &Settings) -> Vec<String> {
     let mut hosts = settings.certified_names();
-    let public = settings
-        .public_url
-        .as_deref()
-        .and_then(|url| url.parse::<http::Uri>().ok());
-    hosts.extend(public.as_ref().and_then(http::Uri::host).map(str::to_owned));
+    hosts.extend(settings.public_host());
     if !settings.http_listen.ip().is_unspecified() {
         hosts.push(settings.http_listen.ip().to_string());
     }

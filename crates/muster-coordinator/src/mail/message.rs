@@ -31,6 +31,11 @@ impl Letterhead {
         Self { from, public_url }
     }
 
+    /// From whom all mails come.
+    pub(crate) fn sender(&self) -> String {
+        self.from.to_string()
+    }
+
     /// The mail of a notice.
     ///
     /// # Errors

@@ -37,7 +37,9 @@ impl OrganizationService for Services {
         &self,
         request: Request<v1::GetOrganizationRequest>,
     ) -> Result<Response<v1::Organization>, Status> {
+        let call = Call::of(&request);
         let id = name::organization("name", &request.get_ref().name).map_err(ServiceError::from)?;
+        self.judge_organization(&call, &id)?;
         let found = self.shard.turn(move |turn| told(turn.state(), &id)).await;
         let found = found.map_err(ServiceError::from)?.map_err(ServiceError::from)?;
         Ok(Response::new(self.told_of(&found)))

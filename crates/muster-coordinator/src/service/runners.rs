@@ -1,5 +1,7 @@
 //! `RunnerRegistryService`: the runners that serve an organization, as operators see them.
 
+use muster_core::decide::session::presence::Drain;
+use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Runner;
 use muster_core::state::State;
 use muster_core::words::{OrganizationId, RunnerId};
@@ -31,6 +33,12 @@ impl RunnerRegistryService for Services {
             self.list_runners_of(Call::of(&request), request.into_inner()).await?,
         ))
     }
+
+    async fn drain_runner(&self, request: Request<v1::DrainRunnerRequest>) -> Result<Response<v1::Runner>, Status> {
+        Ok(Response::new(
+            self.drain_runner_of(Call::of(&request), request.into_inner()).await?,
+        ))
+    }
 }
 
 impl Services {
@@ -47,6 +55,28 @@ impl Services {
             .await?;
         let found = found.ok_or(ServiceError::RunnerNotFound(id))?;
         Ok(runner::runner(&organization, found, self.said.by(id)))
+    }
+
+    async fn drain_runner_of(&self, call: Call, request: v1::DrainRunnerRequest) -> Result<v1::Runner, ServiceError> {
+        let (organization, id) = name::runner("name", &request.name)?;
+        self.judge_organization(&call, &organization)?;
+        let of = organization.clone();
+        let drained = self.shard.turn(move |turn| {
+            let own = turn.state().of(&of).runner(id);
+            // One of the service's own serves others, too.
+            if own.is_none_or(|runner| runner.profile.organization.is_none()) {
+                return Ok(None);
+            }
+            let presence = turn.state().roster().presence(id);
+            match presence.and_then(|presence| presence.session) {
+                Some(session) => drop(call.ask(turn, Command::Drain(Drain { runner: id, session }))?),
+                None => call.note(turn, Vec::new()),
+            }
+            let found = turn.state().of(&of).runner(id);
+            Ok::<_, Rejection>(found.map(|runner| seen(turn.state(), &of, runner)))
+        });
+        let drained = drained.await??.ok_or(ServiceError::RunnerNotFound(id))?;
+        Ok(runner::runner(&organization, drained, self.said.by(id)))
     }
 
     async fn list_runners_of(

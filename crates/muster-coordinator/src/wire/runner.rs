@@ -66,6 +66,11 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Sai
             .and_then(|presence| presence.required)
             .map(|required| required.to_string())
             .unwrap_or_default(),
+        check_in_time: Some(timestamp(runner.checked_in)),
+        release_expected: runner
+            .outdated
+            .map(|outdated| outdated.expected.to_string())
+            .unwrap_or_default(),
     }
 }
 

@@ -336,7 +336,7 @@ impl Flow<'_> {
 #[tokio::test]
 async fn each_call_that_changes_something_leaves_one_entry_when_it_is_carried_out_and_no_secret_in_it() {
     let rig = Rig::guarded().await;
-    let _offers = Runner::check_in(&rig.shard, "elsewhere", 1).await;
+    let offers = Runner::check_in(&rig.shard, "elsewhere", 1).await;
     let staff = Somebody::new(&rig, Scope::Service, Role::Admin).await;
     let shown = staff.shown.clone();
     let mut flow = Flow {
@@ -348,6 +348,10 @@ async fn each_call_that_changes_something_leaves_one_entry_when_it_is_carried_ou
     let made = flow.integrations().await;
     let token = flow.people().await;
     flow.organizations().await;
+    let drain = v1::DrainRunnerRequest {
+        name: format!("{ORGANIZATION}/runners/{}", offers.id),
+    };
+    let _: v1::Runner = flow.call("RunnerRegistryService/DrainRunner", drain).await;
     let _: v1::BackUpResponse = flow.call("MaintenanceService/BackUp", v1::BackUpRequest {}).await;
     let delete = v1::DeleteIntegrationRequest {
         name: made.name.clone(),

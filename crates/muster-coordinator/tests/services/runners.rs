@@ -73,6 +73,45 @@ async fn a_hosted_runner_is_shown_as_one_without_where_it_runs() {
     assert_eq!(get(&rig, &hosted).await.executions, [open]);
 }
 
+async fn drain(rig: &Rig, runner: &Runner) -> Result<v1::Runner, tonic::Status> {
+    let name = format!("{ORGANIZATION}/runners/{}", runner.id);
+    let drained = rig.runners().drain_runner(v1::DrainRunnerRequest { name }).await;
+    Ok(drained?.into_inner())
+}
+
+#[tokio::test]
+async fn one_that_is_drained_finishes_what_it_holds_and_takes_nothing_new() {
+    let rig = Rig::with_connector().await;
+    let mut first = Runner::check_in(&rig.shard, "hq", 2).await;
+    let held = rig.create("Corp").await.data_types[0].open_execution.clone();
+    let assignment = first.assigned().await;
+    first.start(&assignment).await;
+
+    let drained = drain(&rig, &first).await.expect("it is the organization's own");
+    assert_eq!((drained.status(), drained.busy_slots), (v1::RunnerStatus::Draining, 1));
+    // Whoever asks again hears the same.
+    assert_eq!(drain(&rig, &first).await.expect("it is there"), drained);
+
+    // It has a free slot, and what is new goes to another one.
+    let new = rig.create("Other").await.data_types[0].open_execution.clone();
+    let mut second = Runner::check_in(&rig.shard, "hq", 2).await;
+    second.assigned().await;
+    assert_eq!(get(&rig, &second).await.executions, [new]);
+
+    first.finish_without_records(&assignment).await;
+    assert_eq!(rig.execution(&held).await.status(), v1::ExecutionStatus::Completed);
+    let empty = get(&rig, &first).await;
+    assert_eq!((empty.status(), empty.busy_slots), (v1::RunnerStatus::Draining, 0));
+}
+
+#[tokio::test]
+async fn those_of_the_service_are_drained_by_nobody_else() {
+    let rig = Rig::with_connector().await;
+    let hosted = Runner::check_in(&rig.shard, "hosted", 1).await;
+    assert_refused(drain(&rig, &hosted).await, Code::NotFound, "RUNNER_NOT_FOUND", None);
+    assert_eq!(get(&rig, &hosted).await.status(), v1::RunnerStatus::Ready);
+}
+
 #[tokio::test]
 async fn runners_are_listed_in_pages() {
     let rig = Rig::with_connector().await;

@@ -1,6 +1,6 @@
 //! `muster runner`: who has checked in.
 
-use muster_proto::v1::{HostFacts, RevokeHostedRunnerRequest, RevokeRunnerRequest, Runner};
+use muster_proto::v1::{DrainRunnerRequest, HostFacts, RevokeHostedRunnerRequest, RevokeRunnerRequest, Runner};
 
 use super::integration::HOSTED;
 use super::{Limit, Session, note_more};
@@ -21,6 +21,7 @@ Examples:
   muster runner list
   muster runner show rack-7
   muster runner enroll-token create --pool hq
+  muster runner drain rack-7
   muster runner revoke rack-7")]
 pub enum Command {
     /// List the organization's runners and the hosted ones, the oldest first
@@ -46,6 +47,14 @@ Examples:
     /// Make and revoke what runners enroll by
     #[command(subcommand, visible_alias = "enroll-tokens")]
     EnrollToken(enroll_token::Command),
+    /// Give a runner nothing new while it finishes what it holds, until it checks in anew
+    #[command(after_help = "\
+Examples:
+  muster runner drain rack-7")]
+    Drain {
+        /// The runner: its name, its id, the end of it, or its full name
+        runner: String,
+    },
     /// Let a runner check in no more: what it holds goes to others, and nothing undoes it but to enroll it anew
     #[command(after_help = "\
 Examples:
@@ -62,6 +71,7 @@ pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error>
         Command::List(limit) => all(&limit, session).await,
         Command::Show { runner } => show(&runner, session).await,
         Command::EnrollToken(command) => enroll_token::run(command, session).await,
+        Command::Drain { runner } => drain(&runner, session).await,
         Command::Revoke { runner } => revoke(&runner, session).await,
     }
 }
@@ -133,6 +143,27 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
     Ok(Exit::Success)
 }
 
+async fn drain(given: &str, session: &mut Session) -> Result<Exit, Error> {
+    let Session { client, output, .. } = session;
+    let runner = names::runner(client, given).await?;
+    let name = clean(&runner.display_name);
+    let doing = format!("drain the runner `{name}`");
+    let request = DrainRunnerRequest { name: runner.name };
+    let drained = client.runners().drain_runner(request).await;
+    let drained = drained.map_err(|status| client.error(doing, &status))?.into_inner();
+    if output.is_for_programs() {
+        output.document(&Json(&drained))?;
+    } else if drained.online {
+        output.line(format!(
+            "runner `{name}` takes nothing new, and holds {} of {} slots: stop it when it holds none",
+            drained.busy_slots, drained.slots
+        ))?;
+    } else {
+        output.line(format!("runner `{name}` is not checked in: there is nothing to drain"))?;
+    }
+    Ok(Exit::Success)
+}
+
 async fn revoke(given: &str, session: &mut Session) -> Result<Exit, Error> {
     let Session { client, output, .. } = session;
     let runner = names::runner(client, given).await?;
@@ -165,11 +196,12 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { time::NONE } else { text }
 }
 
-/// Its version, and that it is too old, if so.
+/// Its version, and that it is too old or outdated, if so.
 fn version(runner: &Runner) -> String {
-    match runner.version_required.as_str() {
-        "" => runner.version.clone(),
-        required => format!(
+    match (runner.version_required.as_str(), runner.release_expected.as_str()) {
+        ("", "") => runner.version.clone(),
+        ("", expected) => format!("{}, outdated: {expected} or later is expected", runner.version),
+        (required, _) => format!(
             "{}, too old to get work: update it to {required} or later",
             runner.version
         ),

@@ -472,6 +472,11 @@ impl RunnerRegistryService for Services {
             next_page_token,
         }))
     }
+
+    async fn drain_runner(&self, request: Request<DrainRunnerRequest>) -> Result<Response<Runner>, Status> {
+        let name = request.into_inner().name;
+        find(&self.open("DrainRunner")?.runners, "runner", |one| one.name == name)
+    }
 }
 
 #[tonic::async_trait]

@@ -281,6 +281,24 @@ async fn a_runner_is_revoked_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_runner_is_drained_by_its_name() {
+    let coordinator = Coordinator::start(State {
+        runners: vec![rack()],
+        ..State::default()
+    })
+    .await;
+    let drained = run(&coordinator.url, &["runner", "drain", "rack-7"]).await;
+    assert_eq!(drained.code, 0, "{}", drained.stderr);
+    assert!(
+        drained
+            .stdout
+            .contains("runner `rack-7` takes nothing new, and holds 1 of 8 slots"),
+        "{}",
+        drained.stdout
+    );
+}
+
+#[tokio::test]
 async fn an_authority_is_shown_and_another_generation_signs_when_it_is_rotated() {
     let coordinator = Coordinator::start(State {
         authority: authority(),

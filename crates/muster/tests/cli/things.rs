@@ -205,6 +205,8 @@ pub fn rack() -> Runner {
         }),
         sealing_key: RACK_KEY.to_owned(),
         version_required: String::new(),
+        release_expected: String::new(),
+        check_in_time: at(0),
     }
 }
 

@@ -21,8 +21,11 @@ use super::{Bearer, organization, own, person, reason, soon, switch};
 use crate::raw::call;
 use crate::rig::{NOBODY, ORGANIZATION, Rig, Runner, integration};
 
-/// The calls that are about no object of an organization: the caller is all that they look at.
-const ABOUT_NOBODY: [&str; 1] = ["muster.v1.AccessService/WhoAmI"];
+/// The calls that are about no object of an organization: the caller is all that they look at, or the coordinator.
+const ABOUT_NOBODY: [&str; 2] = [
+    "muster.v1.AccessService/WhoAmI",
+    "muster.v1.CoordinatorService/GetCoordinator",
+];
 
 /// How the names of objects begin, in the comments of the fields that hold them.
 const FORM: &str = "`organizations/{organization}";
