@@ -1,7 +1,9 @@
 //! The generated code of Muster's wire: messages, clients and servers of the package `muster.v1`, from `proto/muster/v1/*.proto`.
 //!
-//! There is nothing else here but the codec that they use, who may make which call, and how a request says what it is about. The conversions to the domain's own words stand with those who speak the wire.
+//! There is nothing else here but the codec that they use, who may make which call, how a request says what it is about, and the lines of an
+//! exported audit log. The conversions to the domain's own words stand with those who speak the wire.
 
+pub mod audit_log;
 mod codec;
 
 /// The package `muster.v1`.

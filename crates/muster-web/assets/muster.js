@@ -185,10 +185,12 @@ async function visit(url, request = {}, { replace = false, look = false } = {}) 
   keeping = false;
   document.title = fresh.title;
   localize(document.body);
-  const at = answer.url.slice(location.origin.length);
+  // What a form is answered with may be a view that has another address.
+  const at = fresh.body.dataset.live;
   if (at !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState']({}, '', at);
   if (request.method && !look) document.querySelector('#answer[tabindex]')?.focus();
   if (!before && byId('panel')) byId('panel').querySelector('a.close')?.focus({ preventScroll: true });
+  document.querySelector('main [autofocus]')?.focus();
   open();
 }
 
@@ -209,7 +211,9 @@ document.addEventListener('click', (event) => {
   if (!link || !isPlain(event) || link.origin !== location.origin || link.hasAttribute('download') || link.hash) return;
   if (!document.body.dataset.live || link.pathname.startsWith('/sign-in')) return;
   event.preventDefault();
-  if (mayLeave()) visit(link.href, {}, { replace: link.dataset.more !== undefined });
+  if (!mayLeave()) return;
+  link.closest('[popover]')?.hidePopover();
+  visit(link.href, {}, { replace: link.dataset.more !== undefined });
 });
 
 document.addEventListener('submit', (event) => {

@@ -7,7 +7,10 @@ use std::task::{Context, Poll};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response};
 use muster_proto::v1::access_service_client::AccessServiceClient;
+use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::connector_service_client::ConnectorServiceClient;
+use muster_proto::v1::coordinator_service_client::CoordinatorServiceClient;
+use muster_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use muster_proto::v1::execution_service_client::ExecutionServiceClient;
 use muster_proto::v1::incident_service_client::IncidentServiceClient;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
@@ -47,7 +50,10 @@ macro_rules! clients {
 
 clients! {
     access: AccessServiceClient,
+    audit: AuditServiceClient,
     connectors: ConnectorServiceClient,
+    coordinator: CoordinatorServiceClient,
+    enrollment: EnrollmentServiceClient,
     executions: ExecutionServiceClient,
     incidents: IncidentServiceClient,
     integrations: IntegrationServiceClient,

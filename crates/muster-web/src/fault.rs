@@ -75,7 +75,7 @@ impl Fault {
                 p { "Your session is over, or its token was revoked. " a href="/sign-in" { "Sign in" } " and send it again." }
             },
             Self::Refused(status) => html! {
-                p { (sentence(status.message())) }
+                p { (prose(status.message())) }
             },
         }
     }
@@ -91,9 +91,14 @@ impl IntoResponse for Fault {
 /// What whoever sends a form gets whose session is over: signing in leads back to where it stands.
 pub(crate) fn signed_out(at: &Uri) -> Response {
     let path = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let is_page = ["/configuration", "/integrations/new"]
-        .iter()
-        .any(|page| at.path().ends_with(page));
+    let pages = [
+        "/configuration",
+        "/integrations/new",
+        "/runners/add",
+        "/settings/people",
+        "/settings/tokens",
+    ];
+    let is_page = pages.iter().any(|page| at.path().ends_with(page));
     let to = if is_page { path } else { "/" };
     let advice = html! {
         p { "Your session is over, or its token was revoked, and nothing was changed. " a href=(sign_in::address(to)) { "Sign in" } ", and send it again." }
@@ -118,4 +123,32 @@ pub(crate) fn sentence(message: &str) -> String {
         text.push('.');
     }
     text
+}
+
+/// The same with what stands between backticks as code.
+pub(crate) fn prose(message: &str) -> Markup {
+    let text = sentence(message);
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! {
+        @for (at, part) in parts.iter().enumerate() {
+            @if at.is_multiple_of(2) { (part) } @else { code { (part) } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_typed_is_code_and_all_of_it_is_text() {
+        assert_eq!(
+            prose("start `muster-runner`, <b>").0,
+            "Start <code>muster-runner</code>, &lt;b&gt;."
+        );
+        assert_eq!(prose("a ` alone").0, "A ` alone.");
+    }
 }

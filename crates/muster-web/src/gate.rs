@@ -17,6 +17,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::Web;
 use crate::api::{Api, Peer};
 use crate::fault::{signed_out, told};
+use crate::status;
 
 tokio::task_local! {
     /// What the page's own script and stylesheet are known by, another one for each answer: whatever else gets into a page is not run.
@@ -115,6 +116,10 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
             api: Api::new(web.0.api.clone(), peer, None),
             signed_in: false,
         }),
+        Some(None) if status::is_at(request.uri().path()) => status::bearer(headers).map(|token| Visitor {
+            api: Api::new(web.0.api.clone(), peer, Some(token)),
+            signed_in: true,
+        }),
         Some(None) => None,
         Some(Some(session)) => {
             if session.is_old() {
@@ -132,6 +137,7 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
             request.extensions_mut().insert(visitor);
         }
         None if is_sign_in => {}
+        None if status::is_at(request.uri().path()) => return status::unasked(),
         None if is_read && request.uri().path() != "/live" => {
             let wanted = request
                 .uri()

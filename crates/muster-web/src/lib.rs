@@ -15,6 +15,7 @@ mod api;
 mod assets;
 mod definition;
 mod fault;
+mod field;
 mod form;
 mod gate;
 mod live;
@@ -23,6 +24,7 @@ mod place;
 mod session;
 mod shell;
 mod sign_in;
+mod status;
 mod view;
 mod words;
 
@@ -74,6 +76,7 @@ pub fn routes(api: Served, options: Options) -> Router {
         .route("/sign-out", post(sign_in::sign_out))
         .route("/live", get(live::live))
         .merge(action::routes())
+        .merge(status::routes())
         .fallback(page::show)
         .layer(from_fn_with_state(web.clone(), gate::guard))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

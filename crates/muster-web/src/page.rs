@@ -25,5 +25,6 @@ pub(crate) async fn show(
         return Ok(Redirect::to(&to).into_response());
     }
     let view = place::view(&visitor, &at).await?;
-    Ok(shell::page(&at, &view).into_response())
+    let address = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    Ok(shell::page(address, &view).into_response())
 }

@@ -1,22 +1,29 @@
 //! Which address shows what.
 
+pub(crate) mod activity;
+mod alerts;
 mod integrations;
 mod new;
 mod organizations;
 mod panel;
 mod query;
+pub(crate) mod runners;
+pub(crate) mod settings;
 
 use http::Uri;
-use maud::html;
-use muster_proto::v1::{Role, WhoAmIRequest, WhoAmIResponse};
+use maud::{Markup, html};
+use muster_proto::v1::{
+    Role, SummarizeIntegrationsRequest, SummarizeIntegrationsResponse, WhoAmIRequest, WhoAmIResponse,
+};
 
 pub(crate) use integrations::CHOICES;
 pub(crate) use panel::configuration::connector;
-pub(crate) use query::Query;
+pub(crate) use query::{Query, quoted};
 
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::fault::Fault;
+use crate::field::Filled;
 use crate::gate::Visitor;
 use crate::shell::{self, Section};
 use crate::view::{Region, View};
@@ -33,9 +40,58 @@ pub(crate) struct Here {
     pub(crate) query: Query,
     /// What a form is answered with that was sent to this address.
     pub(crate) answer: Option<Answer>,
+    /// Whether they have signed in; otherwise nobody is asked here.
+    pub(crate) signed_in: bool,
 }
 
 impl Here {
+    /// That of a visitor in an organization.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(crate) async fn of(visitor: &Visitor, organization: &str, query: Query) -> Result<Self, Fault> {
+        Ok(Self {
+            api: visitor.api.clone(),
+            organization: format!("organizations/{organization}"),
+            who: who(&visitor.api).await?,
+            query,
+            signed_in: visitor.signed_in,
+            answer: None,
+        })
+    }
+
+    /// How its integrations and incidents stand.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(crate) async fn summary(&self) -> Result<SummarizeIntegrationsResponse, Fault> {
+        let parent = self.organization.clone();
+        let request = SummarizeIntegrationsRequest { parent };
+        Ok(self
+            .api
+            .integrations()
+            .summarize_integrations(request)
+            .await?
+            .into_inner())
+    }
+
+    /// A view of a section with the navigation above it.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(crate) async fn framed(&self, section: Section, mut view: View) -> Result<View, Fault> {
+        let incidents = self.summary().await?.open_incident_count;
+        let top = Region::one("top", shell::top(self, section, incidents));
+        view.body = html! { (top) (view.body) };
+        view.regions.push(top);
+        Ok(view)
+    }
+
+    /// Whether they may decide who else may do what, and read what others have done.
+    pub(crate) fn may_administer(&self) -> bool {
+        self.who.role() == Role::Admin
+    }
+
     /// Whether they may change what is collected.
     pub(crate) fn may_operate(&self) -> bool {
         matches!(self.who.role(), Role::Operator | Role::Admin)
@@ -91,22 +147,46 @@ pub(crate) async fn answered(visitor: &Visitor, at: &Uri, answer: Option<Answer>
         return Err(Fault::NotFound);
     };
     let here = Here {
-        api: visitor.api.clone(),
-        organization: format!("organizations/{organization}"),
-        who: who(&visitor.api).await?,
-        query,
         answer,
+        ..Here::of(visitor, organization, query).await?
     };
-    let (section, mut view) = match rest {
+    let (section, view) = match rest {
         ["integrations"] => (Section::Integrations, integrations::view(&here).await?),
         ["integrations", "new"] => (Section::Integrations, new::view(&here).await?),
         ["integrations", integration, tab @ ..] => (Section::Integrations, panel::view(&here, integration, tab).await?),
+        ["runners"] => (Section::Runners, runners::view(&here).await?),
+        ["runners", "add"] => (Section::Runners, runners::add::view(&here, &Filled::default()).await?),
+        ["enrollments", token] => (Section::Runners, runners::enrollment::view(&here, token, None).await?),
+        ["alerts"] => (Section::Alerts, alerts::view(&here).await?),
+        ["activity"] => (Section::Activity, activity::view(&here, None).await?),
+        ["settings"] => (
+            Section::Settings,
+            settings::view(&here, &settings::Told::default()).await?,
+        ),
+        ["settings", "people"] => (
+            Section::Settings,
+            settings::people::view(&here, &Filled::default()).await?,
+        ),
+        ["settings", "tokens"] => (
+            Section::Settings,
+            settings::tokens::view(&here, &Filled::default(), None).await?,
+        ),
         _ => return Err(Fault::NotFound),
     };
-    let top = Region::one("top", shell::top(&here, section, visitor.signed_in));
-    view.body = html! { (top) (view.body) };
-    view.regions.push(top);
-    Ok(view)
+    here.framed(section, view).await
+}
+
+/// Leads from the list of a path and its query to the page behind, and back to the first one.
+fn pages(query: &Query, path: &str, next: &str) -> Markup {
+    let is_first = query.get("after").is_empty();
+    html! {
+        @if !is_first || !next.is_empty() {
+            nav.pages aria-label="Pages" {
+                @if !is_first { a.button href=(query.with("after", "").with("from", "").at(path)) { "First page" } }
+                @if !next.is_empty() { a.button href=(query.with("after", next).at(path)) { "Next page" } }
+            }
+        }
+    }
 }
 
 async fn who(api: &Api) -> Result<WhoAmIResponse, Fault> {

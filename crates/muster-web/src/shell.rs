@@ -1,6 +1,5 @@
 //! What stands around every view: the head of the page, and the navigation.
 
-use http::Uri;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::assets;
@@ -13,13 +12,22 @@ use crate::words::role;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     Integrations,
+    Runners,
+    Alerts,
+    Activity,
+    Settings,
 }
 
-const SECTIONS: [(Section, &str, &str); 1] = [(Section::Integrations, "Integrations", "integrations")];
+const SECTIONS: [(Section, &str, &str); 5] = [
+    (Section::Integrations, "Integrations", "integrations"),
+    (Section::Runners, "Runners", "runners"),
+    (Section::Alerts, "Alerts", "alerts"),
+    (Section::Activity, "Activity", "activity"),
+    (Section::Settings, "Settings", "settings"),
+];
 
-/// A view as a page.
-pub(crate) fn page(at: &Uri, view: &View) -> Markup {
-    let address = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+/// The view that is at an address, as a page.
+pub(crate) fn page(address: &str, view: &View) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -64,16 +72,20 @@ fn head(title: &str) -> Markup {
     }
 }
 
-/// The navigation.
-pub(crate) fn top(here: &Here, current: Section, signed_in: bool) -> Markup {
+/// The navigation: a row, or on a narrow screen a menu.
+pub(crate) fn top(here: &Here, current: Section, open_incidents: u64) -> Markup {
     let organization = here.organization.trim_start_matches("organizations/");
     html! {
         header #top {
             a.word href=(here.path("integrations")) { "muster" }
-            nav aria-label="Admin" {
+            button.admin type="button" popovertarget="admin" { "Admin" }
+            nav #admin popover aria-label="Admin" {
                 @for (section, name, path) in SECTIONS {
                     a href=(here.path(path)) aria-current=[(section == current).then_some("page")] {
                         (name)
+                        @if section == Section::Alerts && open_incidents > 0 {
+                            " " span.count { (open_incidents) span.unseen { " open" } }
+                        }
                     }
                 }
             }
@@ -85,7 +97,7 @@ pub(crate) fn top(here: &Here, current: Section, signed_in: bool) -> Markup {
                     @if here.who.scope == "service" {
                         a href="/organizations" { "All organizations" }
                     }
-                    @if signed_in {
+                    @if here.signed_in {
                         form method="post" action="/sign-out" data-plain { button type="submit" { "Sign out" } }
                     }
                 }

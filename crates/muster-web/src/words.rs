@@ -56,7 +56,8 @@ pub(crate) fn exact(time: &Timestamp) -> String {
     formatted(time, "%-d %b %Y %H:%M:%S UTC")
 }
 
-fn iso(time: &Timestamp) -> String {
+/// `2026-11-29T14:03:12Z`.
+pub(crate) fn iso(time: &Timestamp) -> String {
     formatted(time, "%Y-%m-%dT%H:%M:%SZ")
 }
 

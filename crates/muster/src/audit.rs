@@ -1,187 +1,63 @@
 //! An exported audit log: what its lines are, and whether they are one chain. The hashes are made here anew, of what stands in the lines and nothing else,
 //! as `docs/audit.md` says: so nobody has to believe the coordinator.
 
-use muster_proto::v1::{AuditCallerKind, AuditChain, AuditEntry, AuditOutcome};
-use serde::{Deserialize, Serialize};
+use muster_proto::audit_log::{Caller, Change, VERSION};
+pub use muster_proto::audit_log::{Entry, Header, outcome};
 use sha2::{Digest as _, Sha256};
-
-/// The version of the lines, and of what hashes are made of.
-const VERSION: u32 = 1;
 
 /// What the bytes that a hash is made of begin with.
 const CANONICAL: &str = "muster-audit-1";
 
-/// The first line: whose log it is, and where it begins and ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    pub muster_audit_log: u32,
-    pub log: String,
-    /// The number of the first entry that follows, and the hash of the one before it.
-    pub first: u64,
-    pub previous_hash: String,
-    /// The number of the last entry, and its hash.
-    pub last: u64,
-    pub hash: String,
-}
-
-/// Any other line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    pub number: u64,
-    pub time_ms: i64,
-    pub caller: Caller,
-    pub address: String,
-    pub method: String,
-    pub request_id: String,
-    pub resource: String,
-    pub outcome: String,
-    pub reason: String,
-    pub message: String,
-    pub refused_count: u64,
-    pub changes: Vec<Change>,
-    pub batch: u64,
-    pub batch_hash: String,
-    pub previous_hash: String,
-    pub hash: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
-    pub kind: String,
-    pub id: String,
-    pub person: String,
-    pub name: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    pub field: String,
-    pub before: Option<String>,
-    pub after: Option<String>,
-}
-
-impl Header {
-    /// That of an export whose first entry is `first`, which follows an entry of this hash.
-    pub fn new(chain: &AuditChain, first: u64, previous_hash: String) -> Self {
-        Self {
-            muster_audit_log: VERSION,
-            log: chain.log.clone(),
-            first,
-            previous_hash,
-            last: chain.last_number,
-            hash: chain.hash.clone(),
-        }
-    }
-
-    /// # Errors
-    /// What is wrong with the line.
-    pub fn parse(line: &str) -> Result<Self, String> {
-        let header: Self =
-            serde_json::from_str(line).map_err(|error| format!("its first line is none of an export: {error}"))?;
-        match header.muster_audit_log {
-            VERSION => Ok(header),
-            other => Err(format!(
-                "it is of version {other}, and this `muster` reads version {VERSION}"
-            )),
-        }
+/// The first line of an export.
+///
+/// # Errors
+/// What is wrong with the line.
+pub fn header(line: &str) -> Result<Header, String> {
+    let header: Header =
+        serde_json::from_str(line).map_err(|error| format!("its first line is none of an export: {error}"))?;
+    match header.muster_audit_log {
+        VERSION => Ok(header),
+        other => Err(format!(
+            "it is of version {other}, and this `muster` reads version {VERSION}"
+        )),
     }
 }
 
-impl Entry {
-    /// The bytes of which its hash is made.
-    fn canonical(&self, log: &str) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(512);
-        let mut put = |part: &str| {
-            bytes.extend_from_slice(part.len().to_string().as_bytes());
-            bytes.push(b':');
-            bytes.extend_from_slice(part.as_bytes());
-            bytes.push(b',');
-        };
-        let Caller { kind, id, person, name } = &self.caller;
-        put(CANONICAL);
-        put(&self.previous_hash);
-        put(log);
-        put(&self.number.to_string());
-        put(&self.time_ms.to_string());
-        put(&self.batch.to_string());
-        put(&self.batch_hash);
-        for part in [kind, id, person, name] {
-            put(part);
-        }
-        for part in [&self.address, &self.method, &self.request_id, &self.resource] {
-            put(part);
-        }
-        for part in [&self.outcome, &self.reason, &self.message] {
-            put(part);
-        }
-        put(&self.refused_count.to_string());
-        for Change { field, before, after } in &self.changes {
-            put(field);
-            for value in [before, after] {
-                put(if value.is_some() { "1" } else { "0" });
-                put(value.as_deref().unwrap_or_default());
-            }
-        }
-        bytes
+/// The bytes of which the hash of an entry is made.
+fn canonical(entry: &Entry, log: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(512);
+    let mut put = |part: &str| {
+        bytes.extend_from_slice(part.len().to_string().as_bytes());
+        bytes.push(b':');
+        bytes.extend_from_slice(part.as_bytes());
+        bytes.push(b',');
+    };
+    let Caller { kind, id, person, name } = &entry.caller;
+    put(CANONICAL);
+    put(&entry.previous_hash);
+    put(log);
+    put(&entry.number.to_string());
+    put(&entry.time_ms.to_string());
+    put(&entry.batch.to_string());
+    put(&entry.batch_hash);
+    for part in [kind, id, person, name] {
+        put(part);
     }
-}
-
-impl From<&AuditEntry> for Entry {
-    fn from(entry: &AuditEntry) -> Self {
-        let caller = entry.caller.clone().unwrap_or_default();
-        let time = entry.event_time.unwrap_or_default();
-        Self {
-            number: entry.number,
-            time_ms: time.seconds * 1_000 + i64::from(time.nanos) / 1_000_000,
-            caller: Caller {
-                kind: kind(caller.kind()).to_owned(),
-                id: caller.id,
-                person: caller.person,
-                name: caller.display_name,
-            },
-            address: entry.address.clone(),
-            method: entry.method.clone(),
-            request_id: entry.request_id.clone(),
-            resource: entry.resource.clone(),
-            outcome: outcome(entry.outcome()).to_owned(),
-            reason: entry.reason.clone(),
-            message: entry.message.clone(),
-            refused_count: entry.refused_count,
-            changes: entry
-                .changes
-                .iter()
-                .map(|change| Change {
-                    field: change.field.clone(),
-                    before: change.before.clone(),
-                    after: change.after.clone(),
-                })
-                .collect(),
-            batch: entry.batch,
-            batch_hash: entry.batch_hash.clone(),
-            previous_hash: entry.previous_hash.clone(),
-            hash: entry.hash.clone(),
+    for part in [&entry.address, &entry.method, &entry.request_id, &entry.resource] {
+        put(part);
+    }
+    for part in [&entry.outcome, &entry.reason, &entry.message] {
+        put(part);
+    }
+    put(&entry.refused_count.to_string());
+    for Change { field, before, after } in &entry.changes {
+        put(field);
+        for value in [before, after] {
+            put(if value.is_some() { "1" } else { "0" });
+            put(value.as_deref().unwrap_or_default());
         }
     }
-}
-
-fn kind(kind: AuditCallerKind) -> &'static str {
-    match kind {
-        AuditCallerKind::Unspecified => "unknown",
-        AuditCallerKind::Operator => "operator",
-        AuditCallerKind::Token => "token",
-        AuditCallerKind::Runner => "runner",
-        AuditCallerKind::Coordinator => "coordinator",
-    }
-}
-
-/// As entries say it.
-pub fn outcome(outcome: AuditOutcome) -> &'static str {
-    match outcome {
-        AuditOutcome::Unspecified => "unknown",
-        AuditOutcome::Done => "done",
-        AuditOutcome::Refused => "refused",
-        AuditOutcome::MoreRefused => "more_refused",
-    }
+    bytes
 }
 
 /// An entry that somebody knows from before: its number and its hash.
@@ -243,7 +119,7 @@ impl Walk {
         if entry.previous_hash != self.previous {
             return Err(format!("entry {number} does not follow the entry before it"));
         }
-        let hash: String = Sha256::digest(entry.canonical(&self.log))
+        let hash: String = Sha256::digest(canonical(entry, &self.log))
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();

@@ -7,7 +7,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use muster_proto::v1::{CancelExecutionRequest, ListLogLinesRequest, LogSource, RunIntegrationRequest};
 use serde::Deserialize;
 
-use super::back;
+use super::{Back, back};
 use crate::fault::Fault;
 use crate::gate::Visitor;
 use crate::words::exact;
@@ -18,13 +18,6 @@ pub(super) struct Run {
     /// Empty: all.
     #[serde(default)]
     data_type: String,
-    #[serde(default)]
-    back: String,
-}
-
-/// Where to go on.
-#[derive(Deserialize)]
-pub(super) struct Back {
     #[serde(default)]
     back: String,
 }

@@ -101,7 +101,8 @@ async fn shown(visitor: &Visitor, at: &Uri, answer: Answer) -> Result<Response, 
     } else {
         StatusCode::OK
     };
-    Ok((code, shell::page(at, &view)).into_response())
+    let address = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    Ok((code, shell::page(address, &view)).into_response())
 }
 
 /// The address of a tab of an integration, beside the same list, that says what was done.

@@ -19,6 +19,11 @@ impl Query {
         )
     }
 
+    /// What a form has said.
+    pub(crate) fn said(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     /// The value of this name; empty when there is none.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0
@@ -55,6 +60,12 @@ impl Query {
     }
 }
 
+/// A text as a filter's value.
+pub(crate) fn quoted(text: &str) -> String {
+    let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +88,15 @@ mod tests {
             query.only(&["status"]).with("more", "1").at("/b"),
             "/b?status=error&more=1"
         );
+    }
+
+    #[test]
+    fn what_is_searched_for_is_a_value_and_no_filter() {
+        assert_eq!(quoted("Corp"), "\"Corp\"");
+        assert_eq!(
+            quoted("a\" OR status = \"ERROR\\"),
+            "\"a\\\" OR status = \\\"ERROR\\\\\""
+        );
+        assert_eq!(quoted("a\nb"), "\"ab\"");
     }
 }

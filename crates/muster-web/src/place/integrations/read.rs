@@ -4,7 +4,7 @@ use muster_proto::v1::{
     ConfigurationStatus, Integration, IntegrationConditionKind, IntegrationView, ListIntegrationsRequest,
 };
 
-use super::super::{Here, Query};
+use super::super::{Here, Query, quoted};
 use super::status_of;
 use crate::fault::Fault;
 
@@ -115,26 +115,5 @@ fn rank(integration: &Integration) -> u8 {
         ConfigurationStatus::Active if says_something => 1,
         ConfigurationStatus::Active => 2,
         ConfigurationStatus::Disabled | ConfigurationStatus::Unspecified => 3,
-    }
-}
-
-/// A text as a filter's value.
-fn quoted(text: &str) -> String {
-    let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_searched_for_is_a_value_and_no_filter() {
-        assert_eq!(quoted("Corp"), "\"Corp\"");
-        assert_eq!(
-            quoted("a\" OR status = \"ERROR\\"),
-            "\"a\\\" OR status = \\\"ERROR\\\\\""
-        );
-        assert_eq!(quoted("a\nb"), "\"ab\"");
     }
 }

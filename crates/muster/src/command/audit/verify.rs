@@ -8,7 +8,7 @@ use muster_proto::v1::{AuditChain, VerifyAuditLogRequest};
 
 use super::Of;
 use super::export::Export;
-use crate::audit::{Entry, Header, Known, Walk};
+use crate::audit::{self, Entry, Header, Known, Walk};
 use crate::command::Session;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -64,7 +64,7 @@ struct Ends {
 
 fn of_file(file: &Path, args: &Args) -> io::Result<Verified> {
     let mut lines = BufReader::new(File::open(file)?).lines();
-    let header = match lines.next().transpose()?.as_deref().map(Header::parse) {
+    let header = match lines.next().transpose()?.as_deref().map(audit::header) {
         Some(Ok(header)) => header,
         Some(Err(fault)) => return Ok(Err(fault)),
         None => return Ok(Err("it is empty".to_owned())),

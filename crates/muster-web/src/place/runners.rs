@@ -1,0 +1,218 @@
+//! The runners of an organization by their pools: who has checked in, and what they do.
+
+pub(crate) mod add;
+pub(crate) mod commands;
+pub(crate) mod enrollment;
+mod row;
+mod tokens;
+
+use std::collections::{BTreeMap, HashMap};
+
+use maud::{Markup, html};
+use muster_proto::v1::{Execution, ListExecutionsRequest, ListRunnersRequest, Runner, RunnerStatus};
+
+use super::Here;
+use crate::fault::Fault;
+use crate::view::{Region, View};
+use crate::words::{counted, now};
+
+/// How many runners a page has.
+const PAGE: i32 = 500;
+
+/// How many executions that go on are known by what they collect; others by their id.
+const EXECUTIONS: i32 = 1_000;
+
+/// The pool of the service's own runners.
+pub(crate) const HOSTED: &str = "hosted";
+
+/// The page.
+pub(super) async fn view(here: &Here) -> Result<View, Fault> {
+    let ((runners, next), tokens) = tokio::try_join!(page(here), tokens::open(here))?;
+    let is_idle = runners.iter().all(|runner| runner.executions.is_empty());
+    let running = if is_idle { HashMap::new() } else { running(here).await? };
+    let now = now();
+    let pools = by_pool(&runners);
+    let mut items = Vec::new();
+    for (pool, runners) in &pools {
+        items.push((format!("pool-{pool}"), row::pool(pool, runners)));
+        items.extend(runners.iter().map(|runner| row::runner(here, runner, &running, &now)));
+    }
+    let is_empty = runners.is_empty();
+    let chips = Region::one("chips", chips(here, &runners));
+    let list = Region::list("rows", ("tbody", ""), items);
+    let rest = Region::one("rest", rest(here, &next, is_empty));
+    let tokens = Region::one("tokens", tokens::section(here, tokens.as_deref(), &now));
+    let body = html! {
+        main #main {
+            div.head {
+                h1 { "Runners" }
+                (chips)
+                @if here.may_operate() { a.button.primary href=(here.path("runners/add")) { "Add runner" } }
+            }
+            table.cards.runners {
+                thead { tr {
+                    th scope="col" { "Runner" } th scope="col" { "Status" } th scope="col" { "Slots" } th scope="col" { "Runs" }
+                    th scope="col" { "Connectors" } th scope="col" { "Version" } th scope="col" { "Clock" } th scope="col" { "Last heard" }
+                } }
+                (list)
+            }
+            (rest)
+            (tokens)
+        }
+    };
+    let offline = runners.iter().filter(|runner| !runner.online).count();
+    let title = match offline {
+        0 => "Runners".to_owned(),
+        offline => format!("{offline} offline · Runners"),
+    };
+    Ok(View {
+        title,
+        body,
+        regions: vec![chips, list, rest, tokens],
+    })
+}
+
+async fn page(here: &Here) -> Result<(Vec<Runner>, String), Fault> {
+    let filter = match here.query.get("state") {
+        "online" => "online = true",
+        "offline" => "online = false",
+        _ => "",
+    };
+    let request = ListRunnersRequest {
+        parent: here.organization.clone(),
+        page_size: PAGE,
+        page_token: here.query.get("after").to_owned(),
+        filter: filter.to_owned(),
+        ..ListRunnersRequest::default()
+    };
+    let page = here.api.runners().list_runners(request).await?.into_inner();
+    Ok((page.runners, page.next_page_token))
+}
+
+/// What goes on, by its name.
+async fn running(here: &Here) -> Result<HashMap<String, Execution>, Fault> {
+    let request = ListExecutionsRequest {
+        parent: format!("{}/integrations/-", here.organization),
+        page_size: EXECUTIONS,
+        filter: "status = PENDING OR status = EXECUTING".to_owned(),
+        ..ListExecutionsRequest::default()
+    };
+    let page = here.api.executions().list_executions(request).await?.into_inner();
+    let named = page.executions.into_iter().map(|one| (one.name.clone(), one));
+    Ok(named.collect())
+}
+
+/// The pools in the order of their names, the service's own last; in each what needs attention first.
+fn by_pool(runners: &[Runner]) -> Vec<(&str, Vec<&Runner>)> {
+    let mut pools: BTreeMap<(bool, &str), Vec<&Runner>> = BTreeMap::new();
+    for runner in runners {
+        pools
+            .entry((runner.pool == HOSTED, &runner.pool))
+            .or_default()
+            .push(runner);
+    }
+    let mut pools: Vec<_> = pools.into_iter().map(|((_, pool), runners)| (pool, runners)).collect();
+    for (_, runners) in &mut pools {
+        runners.sort_by_cached_key(|runner| (rank(runner), runner.display_name.to_lowercase(), runner.name.clone()));
+    }
+    pools
+}
+
+fn rank(runner: &Runner) -> u8 {
+    match runner.status() {
+        RunnerStatus::TooOld | RunnerStatus::Excluded => 0,
+        RunnerStatus::Ready | RunnerStatus::Busy | RunnerStatus::Draining => 1,
+        RunnerStatus::Unknown | RunnerStatus::Unspecified => 2,
+        RunnerStatus::Offline => 3,
+    }
+}
+
+fn chips(here: &Here, runners: &[Runner]) -> Markup {
+    let online = runners.iter().filter(|runner| runner.online);
+    let (busy, slots) = online.clone().fold((0, 0), |(busy, slots), runner| {
+        (busy + u64::from(runner.busy_slots), slots + u64::from(runner.slots))
+    });
+    let online = online.count();
+    let chosen = here.query.get("state");
+    let chip = |state: &str, class: &str, count: usize| {
+        let is_chosen = chosen == state;
+        let to = here
+            .query
+            .with("state", if is_chosen { "" } else { state })
+            .with("after", "");
+        html! {
+            a class={ "chip " (class) } href=(to.at(&here.path("runners"))) aria-current=[is_chosen.then_some("true")] {
+                (crate::words::icon(if state == "online" { "active" } else { "disabled" })) (count) " " (state)
+            }
+        }
+    };
+    html! {
+        div #chips.chips {
+            @if !runners.is_empty() || !chosen.is_empty() {
+                (chip("online", "active", online))
+                (chip("offline", "disabled", runners.len() - online))
+                @if slots > 0 { span.chip.plain { (busy) " of " (counted(slots, "slot")) " busy" } }
+            }
+        }
+    }
+}
+
+fn rest(here: &Here, next: &str, is_empty: bool) -> Markup {
+    let is_chosen = !here.query.get("state").is_empty();
+    html! {
+        div #rest {
+            @if is_empty && is_chosen {
+                div.empty { p { "No runner is like that." } a.button href=(here.path("runners")) { "Show all" } }
+            } @else if is_empty && here.query.get("after").is_empty() {
+                div.empty {
+                    p { b { "No runner has checked in yet." } }
+                    p { "A runner is the program that collects: it runs inside your network, where the sources are, and calls out to this coordinator by one connection. Nobody needs to reach it from here." }
+                    @if here.may_operate() {
+                        a.button.primary href=(here.path("runners/add")) { "Add runner" }
+                    } @else {
+                        p { "An operator or an admin adds one here." }
+                    }
+                }
+            }
+            (super::pages(&here.query, &here.path("runners"), next))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_stand_by_name_and_those_of_the_service_last() {
+        let runner = |pool: &str, name: &str, status: RunnerStatus| Runner {
+            pool: pool.to_owned(),
+            display_name: name.to_owned(),
+            status: status.into(),
+            ..Runner::default()
+        };
+        let runners = [
+            runner("hosted", "h", RunnerStatus::Ready),
+            runner("plant", "b", RunnerStatus::Offline),
+            runner("plant", "c", RunnerStatus::Busy),
+            runner("plant", "d", RunnerStatus::TooOld),
+            runner("zoo", "z", RunnerStatus::Ready),
+        ];
+        let pools = by_pool(&runners);
+        let names: Vec<_> = pools
+            .iter()
+            .map(|(pool, runners)| {
+                let names: Vec<_> = runners.iter().map(|runner| runner.display_name.as_str()).collect();
+                (*pool, names.concat())
+            })
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("plant", "dcb".to_owned()),
+                ("zoo", "z".to_owned()),
+                ("hosted", "h".to_owned())
+            ]
+        );
+    }
+}

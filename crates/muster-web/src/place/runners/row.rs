@@ -1,0 +1,229 @@
+//! A runner in the table, and what stands above those of its pool.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use maud::{Markup, html};
+use muster_proto::v1::{Execution, Runner, RunnerStatus};
+use prost_types::{DurationError, Timestamp};
+
+use super::super::Here;
+use super::HOSTED;
+use crate::field::confirmed;
+use crate::words::{clock, length, relative};
+
+/// How many of the executions that it holds are named.
+const NAMED: usize = 3;
+
+/// Beyond this a clock is worth a look.
+const SKEW_MAX: Duration = Duration::from_secs(5);
+
+/// What stands above the runners of a pool.
+pub(super) fn pool(name: &str, runners: &[&Runner]) -> Markup {
+    let online = runners.iter().filter(|runner| runner.online).count();
+    html! {
+        tr.group id={ "pool-" (name) } {
+            th colspan="8" scope="rowgroup" {
+                (name)
+                @if online == 0 { small.bad { "no runner online: what is collected by this pool waits" } }
+                @else { small { (online) " of " (runners.len()) " online" } }
+                @if name == HOSTED { small { "the service’s own, for sources that are reachable from the internet" } }
+            }
+        }
+    }
+}
+
+/// A runner.
+pub(super) fn runner(
+    here: &Here,
+    runner: &Runner,
+    running: &HashMap<String, Execution>,
+    now: &Timestamp,
+) -> (String, Markup) {
+    let id = runner.name.rsplit('/').next().unwrap_or_default();
+    let key = format!("r-{id}");
+    let row = html! {
+        tr id=(key) {
+            th scope="row" {
+                details {
+                    summary { bdi { (runner.display_name) } }
+                    (facts(runner, id, now))
+                    @if here.may_operate() && runner.pool != HOSTED { (actions(here, runner, id)) }
+                }
+            }
+            td data-name="Status" { (status(runner)) " " (since(runner, now)) }
+            td data-name="Slots" { (slots(runner)) }
+            td data-name="Runs" { (runs(runner, running)) }
+            td data-name="Connectors" { (runner.connectors.join(", ")) }
+            td data-name="Version" { (version(runner)) }
+            td data-name="Clock" { (skew(runner)) }
+            td data-name="Last heard" {
+                @if runner.online { "now" } @else if let Some(at) = &runner.last_seen_time { (relative(at, now)) }
+            }
+        }
+    };
+    (key, row)
+}
+
+fn status(runner: &Runner) -> Markup {
+    let (word, class) = match runner.status() {
+        RunnerStatus::Ready => ("Ready", "completed"),
+        RunnerStatus::Busy => ("Busy", "running"),
+        RunnerStatus::Draining => ("Draining", "warned"),
+        RunnerStatus::Excluded => ("Excluded", "error"),
+        RunnerStatus::TooOld => ("Too old", "error"),
+        RunnerStatus::Offline => ("Offline", "canceled"),
+        RunnerStatus::Unknown => ("Unknown", "waiting"),
+        RunnerStatus::Unspecified => ("–", "waiting"),
+    };
+    html! { span class={ "state " (class) } { i {} (word) } }
+}
+
+/// Since when it is there, or not.
+fn since(runner: &Runner, now: &Timestamp) -> Markup {
+    let at = match runner.online {
+        true => &runner.check_in_time,
+        false => &runner.last_seen_time,
+    };
+    html! { @if let Some(at) = at { small { "since " (clock(at, now)) } } }
+}
+
+fn slots(runner: &Runner) -> Markup {
+    let busy = if runner.online { runner.busy_slots } else { 0 };
+    html! {
+        span.slots {
+            svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
+                rect.ground x="0" y="0" width="100" height="6" {}
+                rect.taken x="0" y="0" width=(u64::from(busy) * 100 / u64::from(runner.slots.max(1))) height="6" {}
+            }
+            (busy) " of " (runner.slots)
+        }
+    }
+}
+
+/// What it holds of this organization, each a link to where it is shown.
+fn runs(runner: &Runner, running: &HashMap<String, Execution>) -> Markup {
+    let more = runner.executions.len().saturating_sub(NAMED);
+    html! {
+        @if runner.executions.is_empty() { span.faint { "–" } }
+        @for name in runner.executions.iter().take(NAMED) {
+            a.what href={ "/" (name) } {
+                @match running.get(name) {
+                    Some(one) => { (one.connector) " " (one.data_type) },
+                    None => { (name.rsplit('-').next().unwrap_or_default()) },
+                }
+            }
+        }
+        @if more > 0 { small { "and " (more) " more" } }
+    }
+}
+
+fn version(runner: &Runner) -> Markup {
+    html! {
+        (runner.version)
+        @if !runner.version_required.is_empty() {
+            small.bad { "too old to get work: update it to " (runner.version_required) }
+        } @else if !runner.release_expected.is_empty() {
+            small.warned { "outdated: " (runner.release_expected) " is expected" }
+        }
+    }
+}
+
+/// How far its clock is off, which is only worth a word when it is far.
+fn skew(runner: &Runner) -> Markup {
+    let Some(skew) = runner.clock_skew else {
+        return html! { span.faint { "–" } };
+    };
+    // A negative duration is an error that carries its length.
+    let (off, way) = match Duration::try_from(skew) {
+        Ok(ahead) => (ahead, "ahead"),
+        Err(DurationError::NegativeDuration(behind)) => (behind, "behind"),
+        Err(_) => return html! {},
+    };
+    html! {
+        @if off > SKEW_MAX { small.warned { (length(off)) " " (way) ": set its clock" } }
+        @else if off < Duration::from_secs(1) { "right" }
+        @else { (length(off)) " " (way) }
+    }
+}
+
+fn facts(runner: &Runner, id: &str, now: &Timestamp) -> Markup {
+    html! {
+        dl.facts {
+            div { dt { "Id" } dd { code { (id) } } }
+            @if let Some(at) = &runner.first_seen_time { div { dt { "First seen" } dd { (relative(at, now)) } } }
+            @if let Some(host) = &runner.host {
+                div { dt { "Host" } dd { bdi { (host.hostname) } " " (host.os) " " (host.arch) } }
+            }
+            div { dt { "Connectors" } dd { (runner.connectors.join(", ")) } }
+            @if !runner.sealing_key.is_empty() {
+                div { dt { "Sealing key" } dd { code { (runner.sealing_key) } } }
+            }
+        }
+    }
+}
+
+fn actions(here: &Here, runner: &Runner, id: &str) -> Markup {
+    let back = here.query.at(&here.path("runners"));
+    let address = format!("/{}", runner.name);
+    let is_drainable = runner.online && runner.status() != RunnerStatus::Draining;
+    html! {
+        div.actions {
+            @if is_drainable {
+                form method="post" action={ (address) "/drain" } {
+                    input type="hidden" name="back" value=(back);
+                    button type="submit" aria-describedby={ "drain-" (id) } { "Drain" }
+                }
+            }
+            // Nobody enrolls where nobody is asked.
+            @if here.signed_in {
+                (confirmed(
+                    "Revoke",
+                    "It may check in no more, and what it holds goes to others. Nothing undoes that: its machine has to be enrolled anew.",
+                    &format!("{address}/revoke"),
+                    (&back, "Revoke it for good"),
+                ))
+            }
+        }
+        @if is_drainable {
+            p.help id={ "drain-" (id) } { "Drained it finishes what it holds and takes nothing new, until it checks in anew: so that it can be stopped or updated." }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_marked_that_is_far_off() {
+        let off = |seconds: i64, nanos: i32| {
+            let skew = prost_types::Duration { seconds, nanos };
+            super::skew(&Runner {
+                clock_skew: Some(skew),
+                ..Runner::default()
+            })
+            .0
+        };
+        assert_eq!(off(0, 20_000_000), "right");
+        assert_eq!(off(-3, 0), "3.0 s behind");
+        assert!(off(5, 1).contains("warned") && off(5, 1).contains("ahead"));
+        assert!(off(-90, 0).contains("1 min 30 s behind: set its clock"));
+    }
+
+    #[test]
+    fn one_that_is_of_an_old_version_is_marked_by_what_follows_from_that() {
+        let of = |required: &str, expected: &str| {
+            version(&Runner {
+                version: "1.2.0".to_owned(),
+                version_required: required.to_owned(),
+                release_expected: expected.to_owned(),
+                ..Runner::default()
+            })
+            .0
+        };
+        assert_eq!(of("", ""), "1.2.0");
+        assert!(of("", "1.4").contains("outdated: 1.4 is expected"));
+        assert!(of("1.3.0", "1.4").contains("too old to get work: update it to 1.3.0"));
+    }
+}
