@@ -77,9 +77,12 @@ mod tests {
         let started = Started::default();
         let before = ProcessSample::now(started);
         let file = fs::File::open("/proc/self/stat").expect("Linux has it");
+        // Where many others run, it may take long until this one has been given a tick.
         let spun = std::time::Instant::now();
-        while spun.elapsed().as_millis() < 50 {}
-        let now = ProcessSample::now(started);
+        let mut now = ProcessSample::now(started);
+        while now.cpu_seconds == before.cpu_seconds && spun.elapsed().as_secs() < 20 {
+            now = ProcessSample::now(started);
+        }
         assert!(
             now.resident_bytes > Some(1 << 20) && now.virtual_bytes > now.resident_bytes,
             "{now:?}"
