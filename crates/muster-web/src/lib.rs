@@ -3,8 +3,8 @@
 //! It is one more client of the public API. All that it shows it asks for by the same calls as everybody else, with the token of whoever looks at it, in the
 //! same process: so it can show nobody what the API would not, and has no rules of its own. It knows neither the shard nor the store.
 //!
-//! - A [`View`](view::View) is what one address shows. It is rendered as a whole for whoever opens the address, and again and again for whoever has it
-//!   open, who gets what has changed ([`live`]).
+//! - A `View` is what one address shows. It is rendered as a whole for whoever opens the address, and again and again for whoever has it
+//!   open, who gets what has changed (`live`).
 //! - An action is a form that is posted. It makes one call, and leads back to a view.
 //!
 //! Without JavaScript everything can be read and every form be sent; the script makes it live and saves reloads.

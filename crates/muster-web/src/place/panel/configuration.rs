@@ -184,8 +184,10 @@ impl Sheet<'_> {
                 input type="hidden" name="etag" value=(answer.etag);
                 input type="hidden" name="base" value=(base);
                 input type="hidden" name="request_id" value=(answer.request_id);
-                // What Enter does in a field.
-                button.unseen type="submit" name="do" value=(enter) tabindex="-1" aria-hidden="true" {}
+                @if here.may_operate() {
+                    // What Enter does in a field.
+                    button.unseen type="submit" name="do" value=(enter) tabindex="-1" aria-hidden="true" {}
+                }
                 fieldset.plain disabled[!here.may_operate()] { (sections) }
                 @if here.may_operate() { (self.buttons()) }
             }
