@@ -58,9 +58,10 @@ pub(super) fn is_open(token: &EnrollmentToken, now: &Timestamp) -> bool {
 
 pub(super) fn section(here: &Here, tokens: Option<&[EnrollmentToken]>, now: &Timestamp) -> Markup {
     let back = here.path("runners");
+    let tokens = tokens.filter(|tokens| !tokens.is_empty());
     html! {
-        section #tokens aria-labelledby="tokens-head" {
-            @if let Some(tokens) = tokens.filter(|tokens| !tokens.is_empty()) {
+        section #tokens aria-labelledby=[tokens.map(|_| "tokens-head")] {
+            @if let Some(tokens) = tokens {
                 h2 #tokens-head { "Enrollment tokens " small { "by which runners may still enroll" } }
                 table.cards {
                     thead { tr { th scope="col" { "Pool" } th scope="col" { "Used" } th scope="col" { "Ends" } th scope="col" { "Made" } th scope="col" { span.unseen { "To do" } } } }
