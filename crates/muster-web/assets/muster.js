@@ -140,7 +140,8 @@ function change({ title, elements = [], orders = [] }) {
   for (const [id, element] of fresh) {
     const old = byId(id);
     if (!old || !element) continue;
-    if (old.dataset.dirty === undefined) localize(become(old, element));
+    // A form with something unsaved in it stays, and so does one that says what came of sending it.
+    if (old.dataset.dirty === undefined && old.dataset.answered === undefined) localize(become(old, element));
     else if (old.elements.etag?.value !== element.elements.etag?.value) notice('Somebody else has changed this meanwhile. What you have typed stays; when you save, both are shown.');
   }
   keeping = false;
@@ -208,7 +209,15 @@ document.addEventListener('click', (event) => {
   const copy = event.target.closest('[data-copy]');
   if (copy) return navigator.clipboard.writeText(copy.dataset.copy).then(() => notice('Copied.'), () => notice(copy.dataset.copy));
   const link = event.target.closest('a[href]');
-  if (!link || !isPlain(event) || link.origin !== location.origin || link.hasAttribute('download') || link.hash) return;
+  if (!link || !isPlain(event) || link.origin !== location.origin || link.hasAttribute('download')) return;
+  // A place in this page: gone to without an entry in the history, which would lead back to the page as it was sent.
+  if (link.hash) {
+    const place = byId(link.hash.slice(1));
+    if (!place) return;
+    event.preventDefault();
+    if (place.tabIndex < 0) place.tabIndex = -1;
+    return place.focus();
+  }
   if (!document.body.dataset.live || link.pathname.startsWith('/sign-in')) return;
   event.preventDefault();
   if (!mayLeave()) return;
@@ -284,7 +293,7 @@ new MutationObserver(() => {
   document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));
 }).observe(document.documentElement, { childList: true, subtree: true });
 
-window.addEventListener('popstate', () => mayLeave() && visit(location.href, {}, { replace: true }));
+window.addEventListener('popstate', () => (mayLeave() ? visit(location.href, {}, { replace: true }) : history.pushState({}, '', document.body.dataset.live)));
 document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
 localize(document.body);
 document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));

@@ -69,6 +69,11 @@ impl Answer {
         !self.typed.differences(&self.base).is_empty()
     }
 
+    /// Whether it says what came of a form, which whoever has sent it is to read in peace.
+    pub(crate) fn says(&self) -> bool {
+        self.said.is_some() || !self.mails.is_empty()
+    }
+
     /// It, with something bad to say.
     pub(crate) fn bad(self, said: impl Into<String>) -> Self {
         let said = Some(Said::Bad(said.into()));
