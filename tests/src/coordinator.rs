@@ -104,7 +104,7 @@ impl Coordinator {
         self.address
     }
 
-    /// Where it listens for HTTP. Another place after each start.
+    /// Where it listens for HTTP. Another place after each start, where the arguments name none.
     ///
     /// # Panics
     /// When it has not said that it serves.
@@ -199,13 +199,21 @@ impl Coordinator {
     /// A command that would start another coordinator at `address` with its files in `data`.
     #[must_use]
     pub fn command(data: &Path, address: SocketAddr) -> Command {
+        let mut command = Self::bare_command(data, address);
+        command.args(HTTP_ANYWHERE);
+        command
+    }
+
+    fn bare_command(data: &Path, address: SocketAddr) -> Command {
         let mut command = Binary::Coordinator.command();
         command.arg("--data").arg(data);
         command.arg("--listen").arg(address.to_string());
-        command.args(["--http-listen", "127.0.0.1:0", "--insecure"]);
+        command.arg("--insecure");
         command
     }
 }
+
+const HTTP_ANYWHERE: [&str; 2] = ["--http-listen", "127.0.0.1:0"];
 
 fn launch(
     ground: &Ground,
@@ -215,7 +223,10 @@ fn launch(
     (start, failpoint): (u32, Option<&str>),
 ) -> Process {
     let data = folder.join("data");
-    let mut command = Coordinator::command(&data, address);
+    let mut command = Coordinator::bare_command(&data, address);
+    if !arguments.iter().any(|argument| argument == HTTP_ANYWHERE[0]) {
+        command.args(HTTP_ANYWHERE);
+    }
     command.args(arguments);
     command.envs(failpoint.map(|at| (muster_failpoint::VARIABLE, at)));
     let command = match ground {

@@ -59,9 +59,15 @@ impl Python {
     /// A command that runs a program of the clients' folder.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
+        self.command_of(&clients().join(program))
+    }
+
+    /// A command that runs this program.
+    #[must_use]
+    pub fn command_of(&self, program: &Path) -> Command {
         let mut command = Command::new(&self.program);
         command.env("PYTHONDONTWRITEBYTECODE", "1");
-        command.arg(clients().join(program));
+        command.arg(program);
         command
     }
 }

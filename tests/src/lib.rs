@@ -5,6 +5,7 @@
 //! failing test has started are printed.
 
 mod binaries;
+mod browser;
 mod client;
 mod coordinator;
 mod disk;
@@ -26,6 +27,7 @@ mod work;
 mod world;
 
 pub use binaries::Binary;
+pub use browser::{Browser, Flow};
 pub use client::{Client, ORGANIZATION, Wanted, id_of, is_final, status_of};
 pub use coordinator::{Coordinator, Ground, free_address};
 pub use disk::{Filler, SmallDisk};

@@ -107,6 +107,11 @@ impl Connection {
         Self::over(Either::Left(stream), None, (Standing::default(), None), all)
     }
 
+    /// The same after a handshake with a browser, which shows no certificate and says by each request who it is.
+    pub(crate) fn of_browser(stream: TlsStream<TcpStream>, all: &CancellationToken) -> Self {
+        Self::over(Either::Right(Box::new(stream)), None, (Standing::default(), None), all)
+    }
+
     /// The same after a handshake, which had this place.
     pub(crate) fn protected(
         stream: TlsStream<TcpStream>,

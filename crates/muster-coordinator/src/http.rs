@@ -12,8 +12,10 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
@@ -52,8 +54,20 @@ pub(crate) fn limits() -> Limits {
     })
 }
 
-/// Serves until it is told to stop, and gives requests a moment to end then.
-pub(crate) async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: CancellationToken) {
+/// How handshakes are made, once there is a certificate. Until then who comes waits.
+pub(crate) type Handshakes = watch::Receiver<Option<TlsAcceptor>>;
+
+/// How long a handshake may take, with the wait for a certificate while the coordinator starts.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Serves until it is told to stop, and gives requests a moment to end then. By TLS, where handshakes are given.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    limits: Limits,
+    handshakes: Option<Handshakes>,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut crowded = false;
@@ -84,9 +98,17 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, limits: Limits,
             continue;
         };
         crowded = false;
-        let (routes, limits, stop) = (routes.clone(), limits.clone(), stop.clone());
+        let (routes, limits, handshakes, stop) = (routes.clone(), limits.clone(), handshakes.clone(), stop.clone());
         connections.spawn(async move {
-            connection(stream, peer, routes, limits, stop).await;
+            // Only latency is lost where it cannot be set.
+            let _ = stream.set_nodelay(true);
+            let shaken = match handshakes {
+                None => Some(Connection::new(stream, &CancellationToken::new())),
+                Some(handshakes) => shake(stream, handshakes).await,
+            };
+            if let Some(connection) = shaken {
+                serve_one(connection, peer, routes, limits, stop).await;
+            }
             drop(place);
         });
     }
@@ -95,9 +117,16 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, limits: Limits,
     let _ = tokio::time::timeout(END_WITHIN, ended).await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, routes: Router, limits: Limits, stop: CancellationToken) {
-    // Only latency is lost where it cannot be set.
-    let _ = stream.set_nodelay(true);
+/// The connection after its handshake; `None` when that has failed.
+async fn shake(stream: TcpStream, mut handshakes: Handshakes) -> Option<Connection> {
+    let shaken = timeout(HANDSHAKE_WITHIN, async {
+        let acceptor = handshakes.wait_for(Option::is_some).await.ok()?.clone()?;
+        acceptor.accept(stream).await.ok()
+    });
+    Some(Connection::of_browser(shaken.await.ok()??, &CancellationToken::new()))
+}
+
+async fn serve_one(connection: Connection, peer: SocketAddr, routes: Router, limits: Limits, stop: CancellationToken) {
     let routes = routes.layer(axum::Extension(answers::Peer {
         address: peer.ip(),
         limits,
@@ -107,10 +136,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, routes: Router, limits:
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEAD_LINES_MAX)
-        .serve_connection(
-            TokioIo::new(Connection::new(stream, &CancellationToken::new())),
-            TowerToHyperService::new(routes),
-        );
+        .serve_connection(TokioIo::new(connection), TowerToHyperService::new(routes));
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

@@ -161,15 +161,7 @@ impl Coordinator {
     /// # Errors
     /// [`CoordinatorError`].
     pub async fn open(settings: Settings) -> Result<Self, CoordinatorError> {
-        let unasked = [
-            Some(settings.listen).filter(|_| settings.insecure),
-            Some(settings.http_listen),
-        ];
-        if let Some(address) = unasked
-            .into_iter()
-            .flatten()
-            .find(|address| !address.ip().is_loopback())
-        {
+        if let Some((_, address)) = settings.reached_unasked().next() {
             return Err(CoordinatorError::NotLoopback(address));
         }
         let mailer = Mailer::open(&settings)?;
@@ -226,7 +218,16 @@ impl Coordinator {
         let end_of_http = CancellationToken::new();
         // However this ends, it does not go on without.
         let _end_of_http = end_of_http.clone().drop_guard();
-        let serving_http = http::serve(self.http, http::routes(stage), http::limits(), end_of_http.clone());
+        // Beyond this machine nothing is said in the clear.
+        let (protecting, handshakes) = watch::channel(None);
+        let handshakes = (!http.ip().is_loopback()).then_some(handshakes);
+        let serving_http = http::serve(
+            self.http,
+            http::routes(stage),
+            http::limits(),
+            handshakes,
+            end_of_http.clone(),
+        );
         drop(tasks.spawn("http", serving_http));
         let folders = [self.settings.data.clone(), self.settings.landing()];
         let disks = Disks::new(folders, self.settings.low_water());
@@ -259,7 +260,11 @@ impl Coordinator {
             None => None,
         };
         let acceptor = match &registrar {
-            Some(registrar) => Some(protect(registrar, &self.settings, &tasks).await?),
+            Some(registrar) => {
+                let (acceptor, page) = protect(registrar, &self.settings, &tasks).await?;
+                protecting.send_replace(Some(page));
+                Some(acceptor)
+            }
             None => None,
         };
         let limits = self.limits;
@@ -438,8 +443,12 @@ fn paced(
     })
 }
 
-/// How the listener speaks TLS, with a certificate that is kept good.
-async fn protect(registrar: &Registrar, settings: &Settings, tasks: &Tasks) -> Result<TlsAcceptor, CoordinatorError> {
+/// How the listeners speak TLS with runners and operators, and with browsers, by a certificate that is kept good.
+async fn protect(
+    registrar: &Registrar,
+    settings: &Settings,
+    tasks: &Tasks,
+) -> Result<(TlsAcceptor, TlsAcceptor), CoordinatorError> {
     let certificate = match (&settings.tls_certificate, &settings.tls_key) {
         (Some(certificate), Some(key)) => ServerCertificate::read(certificate, key)?,
         (_, _) => ServerCertificate::issued(registrar, settings.certified_names())
@@ -449,7 +458,8 @@ async fn protect(registrar: &Registrar, settings: &Settings, tasks: &Tasks) -> R
     let certificate = Arc::new(certificate);
     let keeping = Arc::clone(&certificate).keep_good(registrar.clone(), tasks.token());
     drop(tasks.spawn("certificate", keeping));
-    tls::acceptor(registrar.clone(), certificate).map_err(identity)
+    let page = tls::page_acceptor(Arc::clone(&certificate)).map_err(identity)?;
+    Ok((tls::acceptor(registrar.clone(), certificate).map_err(identity)?, page))
 }
 
 fn identity(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CoordinatorError {

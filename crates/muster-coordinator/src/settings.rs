@@ -59,13 +59,14 @@ pub struct Settings {
     )]
     pub listen: SocketAddr,
 
-    /// Where to listen for HTTP: `/metrics`, `/healthz` and `/readyz`. A loopback address: nobody is asked there who they are.
+    /// Where to listen for HTTP: the web page, `/metrics`, `/healthz` and `/readyz`. On a loopback address without TLS, for this machine and for a proxy that
+    /// adds it; on others with TLS, by the same certificate as `listen`, and `/metrics` asks for the token of one of the staff.
     #[arg(
         long,
         env = "MUSTER_HTTP_LISTEN",
         value_name = "ADDRESS:PORT",
         default_value_t = SocketAddr::from(([127, 0, 0, 1], HTTP_PORT)),
-        value_parser = loopback
+        value_parser = address
     )]
     pub http_listen: SocketAddr,
 
@@ -346,11 +347,20 @@ impl Settings {
         }
     }
 
+    /// The addresses, by their keys, at which others reach it without being asked who they are.
+    pub(crate) fn reached_unasked(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> + use<> {
+        let insecure = self.insecure;
+        let listened = [("listen", self.listen), ("http_listen", self.http_listen)];
+        listened
+            .into_iter()
+            .filter(move |(_, address)| insecure && !address.ip().is_loopback())
+    }
+
     /// Whoever is not asked who they are must not come from elsewhere; and whoever comes from elsewhere must find the right name.
     fn judge_listen(&self, found: &mut Found<'_>) {
         let ip = self.listen.ip();
-        if self.insecure && !ip.is_loopback() {
-            found.fault("listen", CoordinatorError::NotLoopback(self.listen));
+        for (key, address) in self.reached_unasked() {
+            found.fault(key, CoordinatorError::NotLoopback(address));
         }
         let is_named = !self.public_names.is_empty() || self.tls_certificate.is_some();
         if ip.is_unspecified() && !self.insecure && !is_named {
@@ -517,16 +527,6 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("`{text}` is no address with a port: write it like `127.0.0.1:{PORT}` or `[::1]:{PORT}`"))
 }
 
-/// An address to listen on where nobody is asked who they are: others must not reach it.
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address = address(text)?;
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err(CoordinatorError::NotLoopback(address).to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -573,18 +573,27 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_one_that_others_cannot_reach() {
-        for good in ["127.0.0.1:7443", "[::1]:0", "127.9.9.9:1"] {
-            assert!(loopback(good).is_ok(), "{good}");
+    fn where_nobody_is_asked_others_cannot_reach() {
+        for bad in ["127.0.0.1", "localhost:7443", "127.0.0.1:70000"] {
+            assert!(
+                address(bad).is_err_and(|problem| problem.contains("is no address with a port")),
+                "{bad}"
+            );
         }
-        for (bad, part) in [
-            ("0.0.0.0:7443", "on loopback only"),
-            ("[::]:7443", "on loopback only"),
-            ("127.0.0.1", "is no address with a port"),
-            ("localhost:7443", "is no address with a port"),
-            ("127.0.0.1:70000", "is no address with a port"),
-        ] {
-            assert!(loopback(bad).is_err_and(|problem| problem.contains(part)), "{bad}");
+        let unasked = |insecure: bool, http: &str| {
+            let settings = Settings {
+                insecure,
+                http_listen: address(http).expect("an address"),
+                ..Settings::in_folder("/data".into())
+            };
+            settings.reached_unasked().count()
+        };
+        for own in ["127.0.0.1:7480", "[::1]:0", "127.9.9.9:1"] {
+            assert_eq!(unasked(true, own), 0, "{own}");
+        }
+        for reached in ["0.0.0.0:7480", "[::]:7480", "192.0.2.1:7480"] {
+            assert_eq!(unasked(true, reached), 1, "{reached}");
+            assert_eq!(unasked(false, reached), 0, "{reached}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The gRPC listener's TLS: its certificate, the handshake, and whom a client's certificate names.
+//! The listeners' TLS: their certificate, the handshake, and whom a client's certificate names.
 
 mod certificate;
 mod handshake;
@@ -29,6 +29,18 @@ pub(crate) fn acceptor(
         .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec()];
     // Sessions that are resumed cost no signature. The tickets hold what is known of them, so none takes memory here.
+    config.ticketer = rustls::crypto::ring::Ticketer::new()?;
+    config.send_tls13_tickets = 1;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The same for browsers, who show no certificate, and who speak HTTP/1.1.
+pub(crate) fn page_acceptor(certificate: Arc<ServerCertificate>) -> Result<TlsAcceptor, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
     config.send_tls13_tickets = 1;
     Ok(TlsAcceptor::from(Arc::new(config)))

@@ -286,7 +286,11 @@ function step(event) {
 
 // What stands below the end of a list is fetched when somebody gets there.
 const below = new IntersectionObserver((seen) => {
-  for (const { isIntersecting, target } of seen) if (isIntersecting) target.click();
+  for (const { isIntersecting, target } of seen) {
+    if (!isIntersecting || target.dataset.asked !== undefined) continue;
+    target.dataset.asked = '';
+    target.click();
+  }
 }, { rootMargin: '200px' });
 new MutationObserver(() => {
   below.disconnect();

@@ -85,7 +85,7 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
         .or_else(|| headers.get(HOST)?.to_str().ok())
         .unwrap_or_default()
         .to_owned();
-    if !is_ours(&host, &options.hosts) {
+    if !is_ours(&request, &options.hosts) {
         return told(
             StatusCode::MISDIRECTED_REQUEST,
             "This coordinator is not known by that name",
@@ -156,17 +156,35 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
     answer
 }
 
-/// Whether browsers may have reached this listener by such a name: a site of somebody else's that makes its name lead here is told apart by it.
-fn is_ours(host: &str, hosts: &[String]) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let is_this_machine = match name.parse::<IpAddr>() {
+/// By which name a request has come.
+fn host<B>(request: &http::Request<B>) -> &str {
+    let named = request.uri().authority().map(http::uri::Authority::as_str);
+    named
+        .or_else(|| request.headers().get(HOST)?.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// Whether a request has come by a name that only leads to this machine from this machine itself.
+pub fn is_of_this_machine<B>(request: &http::Request<B>) -> bool {
+    let name = name(host(request));
+    match name.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
         Err(_) => name.eq_ignore_ascii_case("localhost"),
-    };
-    is_this_machine || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A host without its port, and an address of IPv6 without its brackets.
+fn name(host: &str) -> &str {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    }
+}
+
+/// Whether browsers may have reached this listener by the name of a request: a site of somebody else's that makes its name lead here is told apart by it.
+fn is_ours<B>(request: &http::Request<B>, hosts: &[String]) -> bool {
+    let name = name(host(request));
+    is_of_this_machine(request) || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether a form comes from a page of this same origin, as browsers say since 2023 of every request, and of a posted form always.
@@ -188,6 +206,12 @@ mod tests {
     #[test]
     fn a_name_that_somebody_has_made_lead_here_is_not_ours() {
         let hosts = ["muster.example.com".to_owned(), "192.0.2.7".to_owned()];
+        let is_ours = |host: &str| {
+            is_ours(
+                &http::Request::get("/").header(HOST, host).body(()).expect("a request"),
+                &hosts,
+            )
+        };
         for ours in [
             "localhost:7480",
             "LOCALHOST",
@@ -197,7 +221,7 @@ mod tests {
             "Muster.example.com",
             "192.0.2.7:443",
         ] {
-            assert!(is_ours(ours, &hosts), "{ours}");
+            assert!(is_ours(ours), "{ours}");
         }
         for other in [
             "",
@@ -209,7 +233,7 @@ mod tests {
             "[",
             "[::2]",
         ] {
-            assert!(!is_ours(other, &hosts), "{other}");
+            assert!(!is_ours(other), "{other}");
         }
     }
 

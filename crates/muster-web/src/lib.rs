@@ -29,6 +29,7 @@ mod view;
 mod words;
 
 pub use api::{Peer, Served};
+pub use gate::is_of_this_machine;
 pub use session::SessionKey;
 
 use std::sync::Arc;

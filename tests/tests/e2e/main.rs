@@ -33,6 +33,7 @@ mod links;
 mod metrics;
 mod network;
 mod organizations;
+mod pages;
 mod previous_release;
 mod reflection;
 mod refusals;

@@ -242,7 +242,10 @@ fn start_as(
     failpoint: Option<&str>,
 ) -> Process {
     command.arg("--data").arg(folder.join("data"));
-    command.args(["--listen", &address.to_string(), "--http-listen", "127.0.0.1:0"]);
+    command.args(["--listen", &address.to_string()]);
+    if !arguments.contains(&"--http-listen") {
+        command.args(["--http-listen", "127.0.0.1:0"]);
+    }
     command.args(arguments);
     command.envs(failpoint.map(|at| (muster_failpoint::VARIABLE, at)));
     Process::start(command, &folder.join("coordinator.log"))

@@ -1,5 +1,6 @@
 //! The layer around all services that every call goes through.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -120,6 +121,33 @@ impl Door {
         }
         let by = token.zip(needed(rule, &call.caller));
         Ok(Some(Entered { call, by, audited }))
+    }
+}
+
+impl Door {
+    /// Whether a request that is no call of the API shows the token of one of the service's staff.
+    ///
+    /// # Errors
+    /// What whoever asks is told.
+    pub(crate) fn judge_staff(&self, headers: &http::HeaderMap, peer: IpAddr) -> Result<(), ServiceError> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        let mut call = Call {
+            caller: Caller::Anonymous,
+            path: "metrics",
+            peer: Some(peer),
+            trace: Arc::default(),
+        };
+        let known = shown(headers).and_then(|parts| parts.map(|parts| guard.holder(parts)).transpose());
+        let judged = known.map_err(ServiceError::from).and_then(|caller| {
+            call.caller = caller.map_or(Caller::Anonymous, Caller::Token);
+            let staff = v1::Rule {
+                role: v1::Role::Viewer.into(),
+                scope: v1::Scope::Service.into(),
+                audited: false,
+            };
+            judge(staff, &call.caller)
+        });
+        judged.map_err(|error| guard.refuse(&call, error))
     }
 }
 

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
+use tonic::Status;
 use tower::ServiceExt as _;
 
 use crate::limits::Limits;
@@ -93,8 +94,16 @@ async fn show_page(State(asked): State<Asked>, mut request: Request) -> Response
     }
 }
 
-async fn tell_metrics(State(asked): State<Asked>) -> Response {
+/// Whoever asks on this machine gets them; others, and those whom a proxy on this machine lets through, show the token of one of the staff.
+async fn tell_metrics(State(asked): State<Asked>, request: Request) -> Response {
     let stage = asked.stage.borrow().clone();
+    if let Stage::Serving(services, ..) = &stage
+        && let Some(peer) = request.extensions().get::<Peer>()
+        && !(peer.address.is_loopback() && muster_web::is_of_this_machine(&request))
+        && let Err(error) = services.door().judge_staff(request.headers(), peer.address)
+    {
+        return plain(StatusCode::UNAUTHORIZED, Status::from(error).message());
+    }
     match stage {
         Stage::Serving(services, metrics, _) => match timeout(ANSWERS_WITHIN, metrics.page(&services)).await {
             Ok(Ok(page)) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),

@@ -1,0 +1,108 @@
+"""Health at a glance: an integration breaks and is mended while somebody looks, and the page never is loaded anew.
+
+    at_a_glance.py URL
+"""
+
+import re
+import sys
+
+from person import Person, ask, at_a_browser, expect, fits, is_accessible, picture
+
+URL = sys.argv[1]
+
+with at_a_browser() as browser:
+    ada = Person(browser)
+    page = ada.page
+    page.goto(URL)
+    expect(page).to_have_url(re.compile(r"/organizations/default/integrations$"))
+    expect(page.locator("#live-state")).to_have_text("live")
+    # A page that is loaded anew forgets this.
+    page.evaluate("window.mark = 'the same page'")
+
+    tile = page.locator(".tile", has_text="Corp directory")
+    expect(tile.locator(".foot .status")).to_have_text("Active")
+    expect(tile.locator(".collected")).to_contain_text("50")
+    assert tile.locator(".foot .status").bounding_box()["x"] < tile.bounding_box()["x"] + 40, "it stands at the left"
+
+    # The source breaks: the tile says so, why, since when and what to do.
+    ask("break the source")
+    expect(tile.locator(".foot .status")).to_have_text("Error")
+    expect(tile.locator(".note.error .remedy")).not_to_be_empty()
+    expect(page.locator("#counts .chip.error")).to_have_text(re.compile(r"1 Error"))
+    expect(page).to_have_title("1 Error · Integrations · Muster")
+    is_accessible(page, "the integrations")
+    fits(page, "the integrations")
+
+    # Its panel, by the keyboard alone: the tile, the logs, the failed execution, and its times.
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type("corp")
+    expect(page).to_have_url(re.compile(r"q=corp"))
+    expect(page.locator(".tile")).to_have_count(1)
+    tile.locator("h3 a").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel-name")).to_have_text("Corp directory")
+    expect(page).to_have_url(re.compile(r"/logs\?q=corp$"))
+    failed = page.locator("#entries .entry", has_text="Error").first
+    failed.focus()
+    page.keyboard.press("Enter")
+    detail = page.locator("#entries .detail")
+    expect(detail.locator(".timeline li")).to_have_count(4)
+    expect(detail).to_contain_text("To do:")
+    expect(page.locator("#rate")).to_contain_text("failed in the last 24 h")
+    is_accessible(page, "the logs")
+    fits(page, "the logs")
+    picture(page, "logs")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_have_count(0)
+    expect(page.locator("#q")).to_have_value("corp")
+
+    # It is mended: run now, and it is Active again, live.
+    ask("mend the source")
+    tile.locator("h3 a").click()
+    page.locator("#coming").get_by_role("button", name="Run now").click()
+    expect(page.locator("#entries .entry", has_text="Completed").first).to_be_visible()
+    expect(page.locator("#panel-head .status")).to_have_text("Active")
+    expect(tile.locator(".foot .status")).to_have_text("Active")
+    assert page.evaluate("window.mark") == "the same page", "the page was loaded anew on the way"
+
+    # Every view has its address: a second tab shows the same.
+    other = ada.context.new_page()
+    ada.watch(other)
+    other.goto(page.url)
+    expect(other.locator("#panel-name")).to_have_text("Corp directory")
+    other.close()
+
+    # The coordinator goes away under the open page, which says so, and is live again by itself.
+    ada.expects("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "503")
+    ask("kill the coordinator")
+    expect(page.locator("#live-state")).to_contain_text("connection lost")
+    ask("start the coordinator")
+    expect(page.locator("#live-state")).to_have_text("live")
+    assert page.evaluate("window.mark") == "the same page", "the page was loaded anew on the way"
+
+    # Hostile names are texts.
+    page.goto(URL)
+    for name in ("<img src=x onerror=alert(1)>", '"><b>&amp;'):
+        expect(page.locator(".tile h3", has_text=name)).to_have_text(name)
+
+    # A table for many, which says the same.
+    page.locator("#as").select_option("table")
+    expect(page.locator(".integrations tbody tr")).to_have_count(3)
+    is_accessible(page, "the table")
+    fits(page, "the table")
+
+    # All of it comes from here, and is small.
+    foreign = [url for url in ada.requests if not url.startswith(URL)]
+    assert not foreign, f"somebody else is asked: {foreign}"
+    ada.ended()
+
+    # Without a script all can be read, and every form be sent.
+    plain = Person(browser, java_script_enabled=False)
+    plain.page.goto(URL)
+    expect(plain.page.locator(".tile")).to_have_count(3)
+    plain.page.locator(".tile", has_text="Corp directory").locator("h3 a").click()
+    expect(plain.page.locator("#panel-name")).to_have_text("Corp directory")
+    plain.page.locator("#coming").get_by_role("button", name="Run now").click()
+    expect(plain.page.locator("#entries .entry").first).to_be_visible()
+    plain.ended()

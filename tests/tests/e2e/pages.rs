@@ -1,0 +1,82 @@
+//! The web page, in a real browser.
+
+use std::fs;
+
+use muster_tests::{Browser, Wanted, World, free_address, passwd_of};
+
+use crate::secure::{Secure, start};
+
+/// A world whose page is at an address that stays.
+async fn world() -> (World, String) {
+    let http = free_address().to_string();
+    let world = World::start_with(&["--lease", "5s", "--http-listen", &http]).await;
+    (world, format!("http://{http}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_seen_at_a_glance_while_it_changes() {
+    let Some(browser) = Browser::new() else { return };
+    let (mut world, url) = world().await;
+    let _runner = world.runner("hq-1", &[]);
+    let client = world.client();
+    client.until_online("hq-1").await;
+    let (source, broken) = (world.folder().join("source"), world.folder().join("broken"));
+    passwd_of(&source, 50);
+    let root = source.to_str().expect("text");
+    let corp = Wanted::new("Corp directory", "host")
+        .data_type("user")
+        .with("root", root);
+    let corp = client.create_soon(&corp).await;
+    for name in ["<img src=x onerror=alert(1)>", "\"><b>&amp;"] {
+        client.create_soon(&Wanted::new(name, "host").draft()).await;
+    }
+
+    let mut flow = browser.flow("at_a_glance.py", &[&url]);
+    flow.asks("break the source").await;
+    fs::rename(&source, &broken).expect("renamed");
+    client.run(&corp.name, &[]).await.expect("it runs");
+    flow.done();
+    flow.asks("mend the source").await;
+    fs::rename(&broken, &source).expect("renamed");
+    flow.done();
+    flow.asks("kill the coordinator").await;
+    world.coordinator.kill_9();
+    flow.done();
+    flow.asks("start the coordinator").await;
+    world.coordinator.restart().await;
+    flow.done();
+    flow.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_look_is_small_and_does_not_move() {
+    let Some(browser) = Browser::new() else { return };
+    let (world, url) = world().await;
+    let _runner = world.runner("hq-1", &[]);
+    let client = world.client();
+    client.until_online("hq-1").await;
+    for number in 0..75 {
+        let name = format!("Directory of branch {number}");
+        client
+            .create_soon(&Wanted::new(&name, "host").data_type("device"))
+            .await;
+    }
+    browser.flow("budget.py", &[&url]).ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_shows_a_token_is_in_until_they_sign_out() {
+    let Some(browser) = Browser::new() else { return };
+    let port = free_address().port();
+    let http: &str = format!("0.0.0.0:{port}").leak();
+    let mut secure = Secure::start(&["--http-listen", http]).await;
+    let token = fs::read_to_string(secure.data().join("bootstrap-token")).expect("it was made");
+    let url = format!("https://localhost:{port}");
+    let mut flow = browser.flow("sign_in.py", &[&url, token.trim()]);
+    flow.asks("restart the coordinator").await;
+    secure.process.kill_9();
+    secure.process = start(secure.folder.path(), secure.address, &secure.arguments, None);
+    secure.ready().await;
+    flow.done();
+    flow.ends().await;
+}
