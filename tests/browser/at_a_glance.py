@@ -64,6 +64,10 @@ with at_a_browser() as browser:
     expect(page.locator("#entries .entry", has_text="Completed").first).to_be_visible()
     expect(page.locator("#panel-head .status")).to_have_text("Active")
     expect(tile.locator(".foot .status")).to_have_text("Active")
+    page.locator("#entries .entry", has_text="Completed").first.click()
+    page.get_by_role("link", name="Show records").click()
+    expect(page.locator(".records tbody tr")).to_have_count(50)
+    is_accessible(page, "the records")
     assert page.evaluate("window.mark") == "the same page", "the page was loaded anew on the way"
 
     # Every view has its address: a second tab shows the same.

@@ -183,7 +183,7 @@ pub(crate) fn icon(name: &str) -> Markup {
         "active" => r#"<circle cx="8" cy="8" r="6.5"/><path d="M5.2 8.3l2 2 3.6-4.2"/>"#,
         "error" => r#"<circle cx="8" cy="8" r="6.5"/><path d="M8 4.6v4M8 11.2v.1"/>"#,
         "disabled" => r#"<circle cx="8" cy="8" r="6.5"/><path d="M5.2 8h5.6"/>"#,
-        "close" => r#"<path d="M4 4l8 8M12 4l-8 8"/>"#,
+        "cross" => r#"<path d="M4 4l8 8M12 4l-8 8"/>"#,
         _ => "",
     };
     html! { svg class={ "icon " (name) } viewBox="0 0 16 16" aria-hidden="true" { (PreEscaped(path)) } }

@@ -123,6 +123,11 @@ impl Coordinator {
         self.way.clone()
     }
 
+    /// Where it listens for HTTP.
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.http
+    }
+
     /// Stops it in order; returns how long that took.
     pub(crate) fn stop(self) -> Outcome<Duration> {
         self.child.stop()

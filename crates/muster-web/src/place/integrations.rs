@@ -251,7 +251,7 @@ fn available(here: &Here, connectors: &[Connector]) -> Markup {
             ul.connectors {
                 @for connector in connectors.iter().filter_map(|connector| connector.specification.as_ref()) {
                     li {
-                        (monogram(&connector.title))
+                        (monogram(&connector.connector))
                         div {
                             @if here.may_operate() {
                                 a href=(Query::default().with("connector", &connector.connector).at(&here.path("integrations/new"))) { (connector.title) }

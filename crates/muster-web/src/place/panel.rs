@@ -3,6 +3,7 @@
 pub(super) mod configuration;
 mod execution;
 mod logs;
+mod records;
 
 use maud::{Markup, html};
 use muster_proto::v1::{GetIntegrationRequest, Integration};
@@ -92,7 +93,7 @@ impl Panel<'_> {
                     p.under { (integration.connector) " · " (integration.pool) @if let Some(made) = &integration.create_time { " · created " (relative(made, now)) } }
                 }
                 p.how { (status(integration.status())) @if let Some(since) = &integration.status_time { small { " since " (relative(since, now)) } } }
-                a.close href=(here.query.only(&CHOICES).at(&here.path("integrations"))) aria-label="Close" aria-keyshortcuts="Escape" data-panel { (icon("close")) }
+                a.close href=(here.query.only(&CHOICES).at(&here.path("integrations"))) aria-label="Close" aria-keyshortcuts="Escape" data-panel { (icon("cross")) }
             }
         }
     }

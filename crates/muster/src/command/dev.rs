@@ -149,7 +149,10 @@ async fn dev(args: Args, tasks: Tasks) -> Result<(), DevError> {
     let coordinator = Coordinator::open(settings).await?;
     let url = format!("http://{}", coordinator.address());
     output.line(format!("coordinator  {url}, all of it in {}", args.data.display()))?;
-    output.line(format!("metrics      http://{}/metrics", coordinator.http_address()))?;
+    output.line(format!(
+        "page         http://{}, metrics at /metrics",
+        coordinator.http_address()
+    ))?;
     tasks.spawn_essential("coordinator", coordinator.serve(tasks.clone()));
 
     let runner = muster_runner::Settings {

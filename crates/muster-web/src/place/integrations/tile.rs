@@ -21,7 +21,7 @@ pub(super) fn tile(
     let html = html! {
         li.tile id=(id) data-current[link.is_current(&integration.name)] {
             div.who {
-                (monogram(title))
+                (monogram(&integration.connector))
                 div {
                     h3 { a href=(link.to(&integration.name)) data-panel { bdi { (integration.display_name) } } }
                     p.under { (title) " · " (integration.pool) }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use muster_proto::v1::{Execution, ExecutionStatus, ListLogLinesRequest, LogLevel, LogLine, LogSource};
 use prost_types::Timestamp;
 
-use super::Panel;
+use super::{Panel, records};
 use crate::fault::{Fault, sentence};
 use crate::words::{between, category, clock, length};
 
@@ -20,6 +20,13 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
     };
     let lines = panel.here.api.log_lines().list_log_lines(request).await?.into_inner();
     let is_open = one.end_time.is_none();
+    let has_records = panel.here.may_operate() && one.counts.as_ref().is_some_and(|counts| counts.records > 0);
+    let shows_records = has_records && !panel.query().get("records").is_empty();
+    let part = format!("executions/{}", one.name.rsplit('/').next().unwrap_or_default());
+    let records = match shows_records {
+        true => Some(records::table(panel, one).await?),
+        false => None,
+    };
     Ok(html! {
         div.detail {
             (timeline(one, &panel.now))
@@ -53,7 +60,13 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
                 }
                 button type="button" data-copy={ "grpcurl -d '{\"name\": \"" (one.name) "\"}' HOST:PORT muster.v1.ExecutionService/GetExecution" } { "Copy as grpcurl" }
                 a.button href={ "/" (one.name) "/log" } download { "Download log" }
+                @if has_records {
+                    a.button href=(panel.with(&part, "records", if shows_records { "" } else { "first" })) data-panel {
+                        @if shows_records { "Hide records" } @else { "Show records" }
+                    }
+                }
             }
+            @if let Some(records) = records { (records) }
         }
     })
 }
