@@ -30,6 +30,12 @@ with at_a_browser() as browser:
     expect(tile.locator(".note.error .remedy")).not_to_be_empty()
     expect(page.locator("#counts .chip.error")).to_have_text(re.compile(r"1 Error"))
     expect(page).to_have_title("1 Error · Integrations · Muster")
+    # What needs attention comes first.
+    expect(page.locator(".tile h3").first).to_have_text("Corp directory")
+    fleet = page.locator(".tile", has_text="Fleet")
+    expect(fleet.locator(".note.warned")).to_contain_text("412")
+    expect(page.locator(".tile", has_text="Asset register").locator(".note.warned")).to_contain_text("plant-2")
+    picture(page, "integrations")
     is_accessible(page, "the integrations")
     fits(page, "the integrations")
 
@@ -77,6 +83,14 @@ with at_a_browser() as browser:
     expect(other.locator("#panel-name")).to_have_text("Corp directory")
     other.close()
 
+    # Hostile names are texts.
+    page.keyboard.press("Escape")
+    page.locator("#q").fill("")
+    expect(page.locator(".tile")).to_have_count(5)
+    ask("add hostile names")
+    for name in ("<img src=x onerror=alert(1)>", '"><b>&amp;'):
+        expect(page.locator(".tile h3", has_text=name)).to_have_text(name)
+
     # The coordinator goes away under the open page, which says so, and is live again by itself.
     ada.expects("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "503")
     ask("kill the coordinator")
@@ -85,14 +99,10 @@ with at_a_browser() as browser:
     expect(page.locator("#live-state")).to_have_text("live")
     assert page.evaluate("window.mark") == "the same page", "the page was loaded anew on the way"
 
-    # Hostile names are texts.
-    page.goto(URL)
-    for name in ("<img src=x onerror=alert(1)>", '"><b>&amp;'):
-        expect(page.locator(".tile h3", has_text=name)).to_have_text(name)
-
     # A table for many, which says the same.
+    page.goto(URL)
     page.locator("#as").select_option("table")
-    expect(page.locator(".integrations tbody tr")).to_have_count(3)
+    expect(page.locator(".integrations tbody tr")).to_have_count(7)
     is_accessible(page, "the table")
     fits(page, "the table")
 
@@ -104,7 +114,7 @@ with at_a_browser() as browser:
     # Without a script all can be read, and every form be sent.
     plain = Person(browser, java_script_enabled=False)
     plain.page.goto(URL)
-    expect(plain.page.locator(".tile")).to_have_count(3)
+    expect(plain.page.locator(".tile")).to_have_count(7)
     plain.page.locator(".tile", has_text="Corp directory").locator("h3 a").click()
     expect(plain.page.locator("#panel-name")).to_have_text("Corp directory")
     plain.page.locator("#coming").get_by_role("button", name="Run now").click()

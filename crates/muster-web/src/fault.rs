@@ -5,6 +5,7 @@ use http::{StatusCode, Uri};
 use maud::{Markup, html};
 use tonic::{Code, Status};
 
+use crate::words::prose;
 use crate::{shell, sign_in};
 
 /// Why there is nothing to show.
@@ -110,45 +111,4 @@ pub(crate) fn signed_out(at: &Uri) -> Response {
 /// A page that says one thing and what to do about it.
 pub(crate) fn told(code: StatusCode, title: &str, advice: &str) -> Response {
     (code, shell::bare(title, &html! { p { (advice) } })).into_response()
-}
-
-/// A message of the API as a sentence of a page: those begin in lower case, and end without a full stop.
-pub(crate) fn sentence(message: &str) -> String {
-    let mut letters = message.chars();
-    let mut text: String = letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default();
-    if !text.is_empty() && !text.ends_with(['.', '!', '?', '…']) {
-        text.push('.');
-    }
-    text
-}
-
-/// The same with what stands between backticks as code.
-pub(crate) fn prose(message: &str) -> Markup {
-    let text = sentence(message);
-    let parts: Vec<&str> = text.split('`').collect();
-    if parts.len().is_multiple_of(2) {
-        return html! { (text) };
-    }
-    html! {
-        @for (at, part) in parts.iter().enumerate() {
-            @if at.is_multiple_of(2) { (part) } @else { code { (part) } }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_to_be_typed_is_code_and_all_of_it_is_text() {
-        assert_eq!(
-            prose("start `muster-runner`, <b>").0,
-            "Start <code>muster-runner</code>, &lt;b&gt;."
-        );
-        assert_eq!(prose("a ` alone").0, "A ` alone.");
-    }
 }

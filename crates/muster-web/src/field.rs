@@ -4,8 +4,8 @@ use maud::{Markup, html};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use crate::fault::prose;
 use crate::place::Query;
+use crate::words::prose;
 
 /// What somebody has said in a form, and what the API finds wrong with that. The fields are called as those of the request.
 #[derive(Default)]

@@ -12,9 +12,9 @@ use url::form_urlencoded;
 
 use crate::Web;
 use crate::api::{Api, Peer};
-use crate::fault::sentence;
 use crate::session::no_cookie;
 use crate::shell;
+use crate::words::prose;
 
 /// Where somebody wants to go.
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ pub(crate) async fn sign_in(
     match api.access().who_am_i(WhoAmIRequest {}).await {
         Ok(_) => ([(SET_COOKIE, key.cookie(token))], Redirect::to(inside(&shown.to))).into_response(),
         Err(status) => {
-            let page = form(&shown.to, Some(&sentence(status.message())));
+            let page = form(&shown.to, Some(&prose(status.message())));
             (StatusCode::UNAUTHORIZED, page).into_response()
         }
     }
@@ -84,7 +84,7 @@ fn inside(to: &str) -> &str {
     if is_path { to } else { "/" }
 }
 
-fn form(to: &str, fault: Option<&str>) -> Markup {
+fn form(to: &str, fault: Option<&Markup>) -> Markup {
     let form = html! {
         p.lead { "Show the API token that you were given: it begins with " code { "mst_" } "." }
         form.sign-in method="post" action="/sign-in" {

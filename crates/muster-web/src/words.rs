@@ -92,6 +92,23 @@ pub(crate) fn length(length: Duration) -> String {
     }
 }
 
+/// A message of the API as a sentence of a page: those begin in lower case, end without a full stop, and quote names and values by backquotes.
+pub(crate) fn prose(message: &str) -> Markup {
+    let mut letters = message.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let mut text: String = first.chain(letters).collect();
+    if !text.is_empty() && !text.ends_with(['.', '!', '?', '…']) {
+        text.push('.');
+    }
+    // A quote that does not end is none.
+    let quotes = text.matches('`').count() / 2 * 2;
+    html! {
+        @for (at, part) in text.splitn(quotes + 1, '`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// A number with its thousands apart: `1,204`.
 pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
@@ -230,6 +247,16 @@ mod tests {
         assert_eq!(words(90_000, 0), "in 1 d");
         assert_eq!(exact(&at(1_795_990_992)), "29 Nov 2026 22:23:12 UTC");
         assert_eq!(exact(&at(i64::MAX)), "-");
+    }
+
+    #[test]
+    fn a_message_becomes_a_sentence_with_its_names_set_apart() {
+        assert_eq!(
+            prose("grant `a<b` and `c`").0,
+            "Grant <code>a&lt;b</code> and <code>c</code>."
+        );
+        assert_eq!(prose("it ends `here").0, "It ends `here.");
+        assert_eq!(prose("").0, "");
     }
 
     #[test]

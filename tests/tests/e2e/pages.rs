@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use muster_tests::{Browser, Wanted, World, free_address, passwd_of};
+use muster_tests::{Browser, LIMIT, Wanted, World, free_address, passwd_of};
 
 use crate::secure::{Secure, start};
 
@@ -27,9 +27,18 @@ async fn health_is_seen_at_a_glance_while_it_changes() {
         .data_type("user")
         .with("root", root);
     let corp = client.create_soon(&corp).await;
-    for name in ["<img src=x onerror=alert(1)>", "\"><b>&amp;"] {
-        client.create_soon(&Wanted::new(name, "host").draft()).await;
-    }
+    let fleet = world.folder().join("fleet");
+    passwd_of(&fleet, 412);
+    let of_fleet = |name: &str| Wanted::new(name, "host").with("root", fleet.to_str().expect("text"));
+    let zero = client.create_soon(&of_fleet("Fleet").data_type("user")).await;
+    client.create_soon(&of_fleet("Asset register").pool("plant-2")).await;
+    client.create_soon(&Wanted::new("Branch servers", "host")).await;
+    client.create_soon(&Wanted::new("HR export", "host").draft()).await;
+    client
+        .until_ended(&client.open_execution(&zero.name).await, LIMIT)
+        .await;
+    passwd_of(&fleet, 0);
+    client.run(&zero.name, &[]).await.expect("it runs");
 
     let mut flow = browser.flow("at_a_glance.py", &[&url]);
     flow.asks("break the source").await;
@@ -38,6 +47,11 @@ async fn health_is_seen_at_a_glance_while_it_changes() {
     flow.done();
     flow.asks("mend the source").await;
     fs::rename(&broken, &source).expect("renamed");
+    flow.done();
+    flow.asks("add hostile names").await;
+    for name in ["<img src=x onerror=alert(1)>", "\"><b>&amp;"] {
+        client.create_soon(&Wanted::new(name, "host").draft()).await;
+    }
     flow.done();
     flow.asks("kill the coordinator").await;
     world.coordinator.kill_9();

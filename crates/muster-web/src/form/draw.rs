@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::fields::{Choice, Field, Kind};
 use super::{Faults, Merge, Typed};
-use crate::fault::sentence;
+use crate::words::prose;
 
 /// What a secret may look like: what browsers and people are told, so that none leaves the browser. The API refuses all else.
 const SECRET_PATTERN: &str = "(env:MUSTER_SECRET_|file:|exec:|sealed:).+";
@@ -301,7 +301,7 @@ impl<'a> Draw<'a> {
     fn fault(&self, path: &str, problem: &str, id: &str, title: &str) -> Markup {
         let place = (id.to_owned(), title.to_owned());
         self.placed.borrow_mut().insert(path.to_owned(), place);
-        html! { p.fault { (sentence(problem)) } }
+        html! { p.fault { (prose(problem)) } }
     }
 
     /// What somebody else has made of a field meanwhile.

@@ -12,9 +12,9 @@ use muster_proto::v1::{
 use prost_types::Timestamp;
 
 use super::{Here, Query, quoted};
-use crate::fault::{Fault, sentence};
+use crate::fault::Fault;
 use crate::view::{Region, View};
-use crate::words::{clock, counted, iso, now};
+use crate::words::{clock, counted, iso, now, prose};
 
 /// How many entries a page has.
 const PAGE: usize = 100;
@@ -268,7 +268,7 @@ fn outcome(entry: &AuditEntry) -> Markup {
         AuditOutcome::Done => html! { span.state.completed { i {} "Done" } },
         AuditOutcome::Refused => html! {
             span.state.error { i {} "Refused" }
-            @if !entry.message.is_empty() { small { (sentence(&entry.message)) } } @else { small { (entry.reason) } }
+            @if !entry.message.is_empty() { small { (prose(&entry.message)) } } @else { small { (entry.reason) } }
         },
         AuditOutcome::MoreRefused => {
             html! { span.state.error { i {} "Refused" } small { (counted(entry.refused_count, "time")) " more" } }
@@ -288,7 +288,7 @@ fn verification(found: &VerifyAuditLogResponse) -> Markup {
                     p { "Keep that elsewhere: " code { "muster audit verify --known-hash" } " compares it with what the log says then." }
                 },
                 _ => {
-                    p { b { "The log is broken." } " " (sentence(&found.fault)) }
+                    p { b { "The log is broken." } " " (prose(&found.fault)) }
                     p.remedy { b { "To do:" } " keep an export as it is now, find out who can write to the coordinator’s disk, and compare with a backup: docs/audit.md says how." }
                 },
             }

@@ -10,9 +10,9 @@ use muster_proto::v1::{
 use prost_types::Timestamp;
 
 use super::Here;
-use crate::fault::{Fault, prose};
+use crate::fault::Fault;
 use crate::view::{Region, View};
-use crate::words::{category, clock, now, relative};
+use crate::words::{category, clock, now, prose, relative};
 
 /// How many that are over a page has.
 const PAGE: i32 = 30;

@@ -6,8 +6,7 @@ use prost_types::Timestamp;
 
 use super::outcomes::strip;
 use super::{Link, Titles};
-use crate::fault::sentence;
-use crate::words::{clock, monogram, number, relative, status};
+use crate::words::{clock, monogram, number, prose, relative, status};
 
 /// The tile, by its id.
 pub(super) fn tile(
@@ -72,8 +71,8 @@ fn note(integration: &Integration, now: &Timestamp) -> Markup {
     if integration.status() == ConfigurationStatus::Error {
         return html! {
             div.note.error {
-                p { (sentence(&integration.status_message)) }
-                @if !integration.status_remedy.is_empty() { p.remedy { (sentence(&integration.status_remedy)) } }
+                p { (prose(&integration.status_message)) }
+                @if !integration.status_remedy.is_empty() { p.remedy { (prose(&integration.status_remedy)) } }
             }
         };
     }
@@ -85,7 +84,7 @@ fn note(integration: &Integration, now: &Timestamp) -> Markup {
         .iter()
         .find(|condition| condition.kind() != IntegrationConditionKind::NeverCollected);
     match said {
-        Some(condition) => html! { div.note.warned { p { (sentence(&condition.message)) } } },
+        Some(condition) => html! { div.note.warned { p { (prose(&condition.message)) } } },
         None => html! {},
     }
 }

@@ -17,10 +17,11 @@ use super::Panel;
 use crate::answer::{Answer, Said};
 use crate::api::Api;
 use crate::definition::Definition;
-use crate::fault::{Fault, sentence};
+use crate::fault::Fault;
 use crate::form::{Draw, Faults};
 use crate::place::Here;
 use crate::view::{Region, View};
+use crate::words::prose;
 
 /// What stays in the address when a form is sent there: the list beside it, and a test that goes on.
 const KEPT: [&str; 10] = [
@@ -200,13 +201,13 @@ impl Sheet<'_> {
         html! {
             @match &self.answer.said {
                 Some(Said::Bad(text)) => div #answer.note.error role="alert" tabindex="-1" {
-                    p.all { (sentence(text)) }
+                    p.all { (prose(text)) }
                     (draw.wrong())
                     @if !unplaced.is_empty() {
                         ul { @for (path, problem) in unplaced { li { code { (path.trim_start_matches("integration.")) } " " (problem) } } }
                     }
                 },
-                Some(Said::Good(text)) => div #answer.note.good role="status" tabindex="-1" { p.all { (sentence(text)) } },
+                Some(Said::Good(text)) => div #answer.note.good role="status" tabindex="-1" { p.all { (prose(text)) } },
                 None if done.is_empty() => div #answer {},
                 None => div #answer.note.good role="status" tabindex="-1" { p.all { (done) } },
             }

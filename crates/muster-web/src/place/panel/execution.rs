@@ -5,8 +5,8 @@ use muster_proto::v1::{Execution, ExecutionStatus, ListLogLinesRequest, LogLevel
 use prost_types::Timestamp;
 
 use super::{Panel, records};
-use crate::fault::{Fault, sentence};
-use crate::words::{between, category, clock, length};
+use crate::fault::Fault;
+use crate::words::{between, category, clock, length, prose};
 
 /// How many log lines are shown; all of them are in the file.
 const LINES: i32 = 1_000;
@@ -31,14 +31,14 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
         div.detail {
             (timeline(one, &panel.now))
             @if let Some(explanation) = &one.explanation {
-                p { b { (sentence(&explanation.state)) } @if !explanation.next_step.is_empty() { " " (sentence(&explanation.next_step)) } }
+                p { b { (prose(&explanation.state)) } @if !explanation.next_step.is_empty() { " " (prose(&explanation.next_step)) } }
             }
             @if let Some(failure) = &one.failure {
-                p { b { (category(failure.category())) "." } " " (sentence(&failure.message)) }
-                @if !failure.remedy.is_empty() { p { b { "To do:" } " " (sentence(&failure.remedy)) } }
+                p { b { (category(failure.category())) "." } " " (prose(&failure.message)) }
+                @if !failure.remedy.is_empty() { p { b { "To do:" } " " (prose(&failure.remedy)) } }
             }
             @if let Some(warning) = &one.warning {
-                p.warned { b { "Look at it." } " " (sentence(&warning.message)) }
+                p.warned { b { "Look at it." } " " (prose(&warning.message)) }
             }
             @if !lines.log_lines.is_empty() {
                 ol.lines tabindex="0" aria-label="Log lines" { @for line in &lines.log_lines { (log_line(line)) } }

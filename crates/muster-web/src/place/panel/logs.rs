@@ -7,9 +7,9 @@ use muster_proto::v1::{
 };
 
 use super::{Panel, execution};
-use crate::fault::{Fault, sentence};
+use crate::fault::Fault;
 use crate::view::{Region, View};
-use crate::words::{between, clock, length, number, relative, state};
+use crate::words::{between, clock, length, number, prose, relative, state};
 
 /// How many executions are shown at first, how many more at a time, and how many at most.
 const SHOWN: usize = 50;
@@ -181,14 +181,14 @@ fn coming(panel: &Panel<'_>, upcoming: &[muster_proto::v1::UpcomingCollection]) 
             h3 #coming-head { "Upcoming" }
             div.between {
                 @if upcoming.is_empty() {
-                    p.help { (sentence(&integration.data_types.iter().map(reason).find(|reason| !reason.is_empty()).unwrap_or_else(|| "nothing is planned".to_owned()))) }
+                    p.help { (prose(&integration.data_types.iter().map(reason).find(|reason| !reason.is_empty()).unwrap_or_else(|| "nothing is planned".to_owned()))) }
                 }
                 ul.coming {
                     @for next in upcoming {
                         li {
                             span { (next.data_type) }
                             @if let Some(at) = &next.create_time { b { (clock(at, now)) } small { (relative(at, now)) } }
-                            @if !next.note.is_empty() { small.warned { (sentence(&next.note)) } }
+                            @if !next.note.is_empty() { small.warned { (prose(&next.note)) } }
                         }
                     }
                 }

@@ -4,9 +4,8 @@ use maud::{Markup, html};
 use muster_proto::v1::{Organization, OrganizationState, OrganizationUsage, Quotas};
 
 use super::super::Here;
-use crate::fault::sentence;
 use crate::field::{Filled, Input};
-use crate::words::{counted, number};
+use crate::words::{counted, number, prose};
 
 /// The fields of the form, as the request calls them.
 pub(crate) const FIELDS: [&str; 8] = [
@@ -34,7 +33,7 @@ pub(super) fn facts(organization: &Organization) -> Markup {
             div { dt { "Name" } dd { bdi { (organization.display_name) } " " code { (organization.name) } } }
             div { dt { "State" } dd {
                 span class={ "state " (class) } { i {} (word) }
-                @if !organization.suspension_reason.is_empty() { " " (sentence(&organization.suspension_reason)) }
+                @if !organization.suspension_reason.is_empty() { " " (prose(&organization.suspension_reason)) }
             } }
             div { dt { "Executions" } dd { "kept for " (counted(organization.retention_days.into(), "day")) ", with their log lines" } }
             div { dt { "Audit log" } dd { "kept for " (counted(organization.audit_retention_days.into(), "day")) } }

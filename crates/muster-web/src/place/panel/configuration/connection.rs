@@ -6,8 +6,7 @@ use maud::{Markup, html};
 use prost_types::Timestamp;
 
 use super::Panel;
-use crate::fault::sentence;
-use crate::words::{between, category, relative};
+use crate::words::{between, category, prose, relative};
 
 /// How much longer than a check may take it is waited for: it has to get there and back.
 const GRACE: Duration = Duration::from_secs(10);
@@ -66,8 +65,8 @@ pub(super) fn region(panel: &Panel<'_>) -> Markup {
                     @match &last.failure {
                         None => p.note.good role="status" { "The source can be read. Tested by " (who) "." },
                         Some(failure) => div.note.error role="status" {
-                            p.all { b { (category(failure.category())) ". " } (sentence(&failure.message)) }
-                            @if !failure.remedy.is_empty() { p.all.remedy { b { "To do: " } (sentence(&failure.remedy)) } }
+                            p.all { b { (category(failure.category())) ". " } (prose(&failure.message)) }
+                            @if !failure.remedy.is_empty() { p.all.remedy { b { "To do: " } (prose(&failure.remedy)) } }
                             p.all { small { "Found by " (who) "." } }
                         },
                     }

@@ -5,9 +5,8 @@ use muster_proto::v1::{Enablement, Integration};
 
 use super::Sheet;
 use crate::definition::{MAIL, mails};
-use crate::fault::sentence;
 use crate::form::{Draw, Field, Kind};
-use crate::words::clock;
+use crate::words::{clock, prose};
 
 impl Sheet<'_> {
     pub(super) fn general(&self, draw: &Draw<'_>) -> Markup {
@@ -90,7 +89,7 @@ impl Sheet<'_> {
                                     bdi { (recipient) } ": "
                                     @match answer {
                                         Ok(answer) => { span.good { "taken by the mail server" } ", which said " code { (answer) } },
-                                        Err(problem) => { span.fault { (sentence(problem)) } },
+                                        Err(problem) => { span.fault { (prose(problem)) } },
                                     }
                                 }
                             }
