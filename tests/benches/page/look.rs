@@ -42,8 +42,7 @@ pub(crate) fn measure(binary: &Path, folder: &Path, scale: &Scale) -> Outcome<Lo
         pace: Some(PACE),
     };
     // The first run makes the integrations and their day.
-    let made: Paced = Child::play(ROLE, &settings(Duration::from_secs(1)))?.hear()?;
-    drop(made);
+    let _made: Paced = Child::play(ROLE, &settings(Duration::from_secs(1)))?.hear()?;
     let rest = runtime.block_on(looks(coordinator.http(), scale.window / 2))?;
     let mut load = Child::play(ROLE, &settings(scale.window))?;
     // It checks in and comes to rest first.
