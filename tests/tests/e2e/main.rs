@@ -1,6 +1,7 @@
 //! The real binaries over real sockets, with a real store on a real disk.
 
 mod absence;
+mod administration;
 mod alerts;
 mod api_page;
 mod audit;

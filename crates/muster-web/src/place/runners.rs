@@ -151,7 +151,7 @@ fn chips(here: &Here, runners: &[Runner]) -> Markup {
             @if !runners.is_empty() || !chosen.is_empty() {
                 (chip("online", "active", online))
                 (chip("offline", "disabled", runners.len() - online))
-                @if slots > 0 { span.chip.plain { (busy) " of " (counted(slots, "slot")) " busy" } }
+                @if slots > 0 { span.chip.counted { (busy) " of " (counted(slots, "slot")) " busy" } }
             }
         }
     }

@@ -22,7 +22,7 @@ const SKEW_MAX: Duration = Duration::from_secs(5);
 pub(super) fn pool(name: &str, runners: &[&Runner]) -> Markup {
     let online = runners.iter().filter(|runner| runner.online).count();
     html! {
-        tr.group id={ "pool-" (name) } {
+        tr.pool id={ "pool-" (name) } {
             th colspan="8" scope="rowgroup" {
                 (name)
                 @if online == 0 { small.bad { "no runner online: what is collected by this pool waits" } }
