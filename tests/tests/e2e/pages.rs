@@ -1,5 +1,7 @@
 //! The web page, in a real browser.
 
+mod configuration;
+
 use std::fs;
 
 use muster_tests::{Browser, LIMIT, Wanted, World, free_address, passwd_of};

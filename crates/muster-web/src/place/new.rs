@@ -33,9 +33,9 @@ pub(super) async fn view(here: &Here) -> Result<View, Fault> {
             main #main { (list.body) }
             aside #panel aria-labelledby="panel-name" {
                 header #panel-head {
-                    @if !chosen.is_empty() { (monogram(&title)) }
+                    @if !chosen.is_empty() { (monogram(chosen)) }
                     div { h2 #panel-name { (title) } p.under { "A new integration" } }
-                    a.close href=(here.query.only(&LIST).at(&here.path("integrations"))) aria-label="Close" aria-keyshortcuts="Escape" data-panel { (icon("close")) }
+                    a.close href=(here.query.only(&LIST).at(&here.path("integrations"))) aria-label="Close" aria-keyshortcuts="Escape" data-panel { (icon("cross")) }
                 }
                 (body)
             }
@@ -73,7 +73,7 @@ async fn choose(here: &Here) -> Result<(String, Markup), Fault> {
             ul.connectors {
                 @for known in known.iter().filter_map(|known| known.specification.as_ref()) {
                     li {
-                        (monogram(&known.title))
+                        (monogram(&known.connector))
                         div { a href=(here.new_at(&known.connector, "")) { (known.title) } small { (known.description) } }
                     }
                 }

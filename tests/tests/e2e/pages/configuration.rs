@@ -52,7 +52,16 @@ async fn an_integration_is_added_and_changed_by_what_its_connector_says() {
     };
     let http = free_address().to_string();
     let (place, from) = (mail.place(), "Muster <muster@example.com>");
-    let arguments = ["--http-listen", &http, "--smtp", &place, "--smtp-tls", Way::Open.word(), "--mail-from", from];
+    let arguments = [
+        "--http-listen",
+        &http,
+        "--smtp",
+        &place,
+        "--smtp-tls",
+        Way::Open.word(),
+        "--mail-from",
+        from,
+    ];
     let world = World::start_with(&arguments).await;
     let settings = set_up(world.folder());
     let _runner = world.runner("hq-1", &["--config", &settings]);
