@@ -162,8 +162,17 @@ async fn time_in_which_the_coordinator_is_stopped_counts_against_no_runner() {
     let created = client.create_soon(&Wanted::new("source", CONNECTOR)).await;
     let execution = client.open_execution(&created.name).await;
     let work = runner.begin_assigned().await;
+    let source = world.folder().join("source");
+    passwd_of(&source, super::SLOW_ACCOUNTS);
+    let _real = world.runner("real", &[]);
+    client.until_online("real").await;
+    let wanted = Wanted::new("slow source", "host").data_type("user");
+    let wanted = wanted.with("root", source.to_str().expect("text"));
+    let slow = client.create_soon(&wanted).await;
+    let slow = client.open_execution(&slow.name).await;
+    client.until_status(&slow, ExecutionStatus::Executing).await;
 
-    // Its heartbeats go on, and lie in the coordinator's socket until it looks.
+    // The heartbeats of the one go on, and lie in the coordinator's socket until it looks. The other gives up when it hears nothing for most of its lease.
     world.coordinator.process().signal(Signal::SIGSTOP);
     tokio::time::sleep(PAST_THE_LEASE).await;
     world.coordinator.process().signal(Signal::SIGCONT);
@@ -171,6 +180,9 @@ async fn time_in_which_the_coordinator_is_stopped_counts_against_no_runner() {
     collect_begun(&mut runner, &work).await;
     let ended = client.until_status(&execution, ExecutionStatus::Completed).await;
     assert_eq!((ended.attempt, ended.failures), (1, 0), "the runner was taken for dead");
+    let ended = client.until_ended(&slow, GIVEN_TO_ANOTHER_WITHIN + LIMIT).await;
+    assert_eq!(ended.status(), ExecutionStatus::Completed);
+    assert_eq!((ended.attempt, ended.failures), (2, 0), "the runner is blamed for it");
 }
 
 async fn assert_second_has_done_it(client: &Client, ended: &v1::Execution) {

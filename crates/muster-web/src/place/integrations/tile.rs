@@ -101,7 +101,13 @@ pub(super) fn next(integration: &Integration, now: &Timestamp) -> Markup {
         .iter()
         .any(|kind| !kind.open_execution.is_empty())
     {
-        return html! { span.running { "collecting" } };
+        let mut said = integration.conditions.iter();
+        let waits = said.any(|condition| condition.kind() == IntegrationConditionKind::WaitingForRunner);
+        return if waits {
+            html! { "queued" }
+        } else {
+            html! { span.running { "collecting" } }
+        };
     }
     let times = integration
         .data_types
