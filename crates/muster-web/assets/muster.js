@@ -70,7 +70,7 @@ const forms = {
 function localize(within) {
   for (const time of within.querySelectorAll('time[datetime]')) {
     const at = new Date(time.dateTime);
-    if (time.dataset.said === time.dateTime || Number.isNaN(at.getTime())) continue;
+    if (Number.isNaN(at.getTime())) continue;
     time.title = at.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
     if (forms[time.dataset.form]) time.textContent = at.toLocaleString('en-GB', forms[time.dataset.form]);
   }
@@ -292,13 +292,14 @@ const below = new IntersectionObserver((seen) => {
     target.click();
   }
 }, { rootMargin: '200px' });
-new MutationObserver(() => {
+const seek = () => {
   below.disconnect();
   document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));
-}).observe(document.documentElement, { childList: true, subtree: true });
+};
+new MutationObserver(seek).observe(document.documentElement, { childList: true, subtree: true });
 
 window.addEventListener('popstate', () => (mayLeave() ? visit(location.href, {}, { replace: true }) : history.pushState({}, '', document.body.dataset.live)));
 document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
 localize(document.body);
-document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));
+seek();
 open();

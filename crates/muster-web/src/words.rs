@@ -203,6 +203,7 @@ pub(crate) fn icon(name: &str) -> Markup {
         "cross" => r#"<path d="M4 4l8 8M12 4l-8 8"/>"#,
         _ => "",
     };
+    debug_assert!(!path.is_empty(), "there is no icon `{name}`");
     html! { svg class={ "icon " (name) } viewBox="0 0 16 16" aria-hidden="true" { (PreEscaped(path)) } }
 }
 
