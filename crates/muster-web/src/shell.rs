@@ -89,7 +89,7 @@ pub(crate) fn top(here: &Here, current: Section, open_incidents: u64) -> Markup 
                     }
                 }
             }
-            span #live-state role="status" {}
+            span #live-state role="status" data-own {}
             details.menu {
                 summary { (organization) }
                 div.sheet {
