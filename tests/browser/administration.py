@@ -157,6 +157,7 @@ def is_told_of_what_goes_wrong(root):
     expect(page.locator("main")).to_contain_text("Nothing is wrong.")
     ask("let a pool lose its runner")
     expect(page.locator(".count")).to_contain_text("1")
+    assert page.locator("#live-state").inner_text() == "live", "the navigation has changed, and no longer says that it is live"
     expect(page.locator("#open")).to_contain_text("Pool without a runner")
     expect(page.locator("#open")).to_contain_text("To do:")
     is_fit_to_be_seen(page, "alerts")
