@@ -10,7 +10,7 @@ import pathlib
 import re
 import sys
 
-from person import Person, ask, at_a_browser, expect, fits, is_accessible, picture
+from person import PHONE, WIDE, Person, ask, at_a_browser, expect, fits, is_accessible, picture
 
 URL, TOKEN, FOLDER = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 PLACES = f"{URL}/organizations/default"
@@ -163,6 +163,22 @@ def is_told_of_what_goes_wrong(root):
     is_fit_to_be_seen(page, "alerts")
 
 
+def finds_the_way_on_a_phone(root):
+    page = root.page
+    page.set_viewport_size(PHONE)
+    menu = page.get_by_role("navigation", name="Admin")
+    expect(menu).to_be_hidden()
+    page.get_by_role("button", name="Admin").click()
+    is_accessible(page, "the menu")
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    page.get_by_role("button", name="Admin").click()
+    menu.get_by_role("link", name="Runners").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Runners")
+    expect(menu).to_be_hidden()
+    page.set_viewport_size(WIDE)
+
+
 with at_a_browser() as browser:
     root = Person(browser, ignore_https_errors=True)
     signs_in(root, TOKEN)
@@ -173,6 +189,7 @@ with at_a_browser() as browser:
     looks_and_may_do_nothing(ada, secret)
     reads_what_was_done(root)
     is_told_of_what_goes_wrong(root)
+    finds_the_way_on_a_phone(root)
 
     # A session ends with its token, also on a page that is open.
     ada.page.goto(f"{PLACES}/runners")
