@@ -162,15 +162,13 @@ const mayLeave = () => !unsaved() || confirm('What you have typed is not saved. 
 async function visit(url, request = {}, { replace = false, look = false } = {}) {
   const mine = ++visits;
   const form = request.method && !look && unsaved();
-  if (!look) {
-    document.body.dataset.busy = '';
-    clearTimeout(typing);
-  }
+  clearTimeout(typing);
+  if (!look) document.body.dataset.busy = '';
   if (form) form.inert = true;
   const answer = await fetch(url, { ...request, headers: { accept: 'text/html' } }).catch(() => null);
   if (form) form.inert = false;
-  if (mine !== visits) return;
   delete document.body.dataset.busy;
+  if (mine !== visits) return;
   if (look && !answer?.ok) return;
   if (!answer) return notice('The coordinator cannot be reached: nothing was changed, and nothing you typed is lost. Try again in a moment.');
   const fresh = parse(await answer.text());
@@ -241,15 +239,12 @@ document.addEventListener('submit', (event) => {
 // typed so far is shown, and nothing that is typed is touched.
 document.addEventListener('input', ({ target }) => {
   const form = target.form;
-  if (form?.dataset.guard !== undefined) {
-    form.dataset.dirty = '';
-    visits++;
-    clearTimeout(typing);
-    typing = setTimeout(() => look(form), 400);
-  }
-  if (form?.dataset.liveForm === undefined) return;
   clearTimeout(typing);
-  typing = setTimeout(() => form.requestSubmit(), target.type === 'search' ? 250 : 0);
+  if (form?.dataset.liveForm !== undefined) typing = setTimeout(() => form.requestSubmit(), target.type === 'search' ? 250 : 0);
+  if (form?.dataset.guard === undefined) return;
+  form.dataset.dirty = '';
+  visits++;
+  typing = setTimeout(() => look(form), 400);
 });
 
 function look(form) {
