@@ -23,12 +23,8 @@ function become(old, fresh) {
   }
   const isInput = old.matches('input, select, textarea');
   const { value, checked } = fresh;
-  for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !(name === 'open' && old.nodeName === 'DETAILS')) old.removeAttribute(name);
-  }
-  for (const { name, value } of [...fresh.attributes]) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  }
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !(name === 'open' && old.nodeName === 'DETAILS')) old.removeAttribute(name);
+  for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   children(old, [...fresh.childNodes]);
   if (isInput && old !== document.activeElement && !(keeping && old.form?.dataset.dirty !== undefined)) {
     if (old.value !== value) old.value = value;
@@ -112,7 +108,6 @@ async function lost() {
 function close() {
   clearTimeout(silence);
   stream?.close();
-  stream = undefined;
 }
 
 function open() {
