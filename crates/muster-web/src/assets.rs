@@ -50,3 +50,15 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         routes.route(&address(name), get(async move || (headers, text).into_response()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_stays_one_that_is_read_in_one_sitting() {
+        let (.., script) = FILES[1];
+        let lines = script.lines().count();
+        assert!(lines <= 300, "it has {lines} lines");
+    }
+}
