@@ -136,6 +136,18 @@ with at_a_browser() as browser:
     panel.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#answer")).to_have_text("Saved.")
 
+    # What was switched on here tells an error by mail; the page shows to whom, and what the mail server said.
+    ask("collecting fails, which is told by mail")
+    expect(page.locator("#top nav .count")).to_contain_text("1")
+    alerts = ada.context.new_page()
+    ada.watch(alerts)
+    alerts.goto(f"{URL}/organizations/default/alerts")
+    told = alerts.locator("tr", has_text="oncall@example.com")
+    expect(told).to_contain_text("250")
+    is_accessible(alerts, "an alert that was mailed")
+    fits(alerts, "an alert that was mailed")
+    alerts.close()
+
     # Paused, resumed, switched off, deleted.
     panel.get_by_label("Pause for, or until").fill("4h")
     panel.get_by_role("button", name="Pause").click()

@@ -94,6 +94,7 @@ pub(crate) fn length(length: Duration) -> String {
 
 /// A message of the API as a sentence of a page: those begin in lower case, end without a full stop, and quote names and values by backquotes.
 pub(crate) fn prose(message: &str) -> Markup {
+    let message = clean(message);
     let mut letters = message.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     let mut text: String = first.chain(letters).collect();
@@ -107,6 +108,16 @@ pub(crate) fn prose(message: &str) -> Markup {
             @if at % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
+}
+
+/// What a source or a program has said, without what would do something to the page around it: control characters, and marks that change the direction of text,
+/// are shown as what they are, something odd.
+pub(crate) fn clean(said: &str) -> String {
+    let is_odd = |c: char| {
+        (c.is_control() && !matches!(c, '\t' | '\n'))
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
+    };
+    said.chars().map(|c| if is_odd(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A number with its thousands apart: `1,204`.
@@ -258,6 +269,12 @@ mod tests {
         );
         assert_eq!(prose("it ends `here").0, "It ends `here.");
         assert_eq!(prose("").0, "");
+    }
+
+    #[test]
+    fn what_is_said_does_nothing_to_the_page() {
+        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m\tü"), "\u{fffd}[31mred\u{fffd}[0m\tü");
+        assert_eq!(clean("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
     }
 
     #[test]

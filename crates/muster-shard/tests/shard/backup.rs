@@ -133,7 +133,12 @@ async fn while_a_backup_is_made_nobody_waits_and_nothing_is_forgotten() {
         create(&handle, &format!("while {n}")).await;
         waited.push(asked.elapsed());
         n += 1;
-        assert_eq!(store.journal().anchor(), anchor, "the journal is trimmed");
+        let found = store.journal().anchor();
+        // It may have ended in between, and then may be trimmed.
+        if made.is_finished() {
+            break;
+        }
+        assert_eq!(found, anchor, "the journal is trimmed");
     }
     made.await.expect("no panic").expect("it is whole");
     // Each of these waits for the disk, too, and for whatever else the machine does: so not the very longest counts.

@@ -29,16 +29,18 @@ fn set_up(folder: &Path) -> String {
     file.to_string_lossy().into_owned()
 }
 
-async fn configuration(client: &Client) -> Value {
+async fn named(client: &Client, display_name: &str) -> v1::Integration {
     let request = v1::ListIntegrationsRequest {
         parent: ORGANIZATION.to_owned(),
-        filter: "display_name = \"Corp\"".to_owned(),
+        filter: format!("display_name = \"{display_name}\""),
         ..Default::default()
     };
     let found = client.integrations().list_integrations(request).await.expect("listed");
-    let [corp] = &found.into_inner().integrations[..] else {
-        panic!("there is one")
-    };
+    found.into_inner().integrations.pop().expect("there is one")
+}
+
+async fn configuration(client: &Client) -> Value {
+    let corp = named(client, "Corp").await;
     let json = json_from_struct(corp.configuration.as_ref().expect("told")).expect("JSON");
     serde_json::from_str(&json).expect("JSON")
 }
@@ -93,6 +95,17 @@ async fn an_integration_is_added_and_changed_by_what_its_connector_says() {
         mails => Err(format!("{} mails", mails.len())),
     })
     .await;
+    flow.done();
+    flow.asks("collecting fails, which is told by mail").await;
+    fs::write(&refused, "").expect("written");
+    let corp = named(&client, "Corp B").await;
+    client.run(&corp.name, &[]).await.expect("it runs");
+    eventually("a mail of an incident", LIMIT, async || match &mail.mails()[..] {
+        [_, told] => Ok(told.header("Subject").to_owned()),
+        mails => Err(format!("{} mails", mails.len())),
+    })
+    .await;
+    fs::remove_file(&refused).expect("removed");
     flow.done();
     flow.asks("some seconds have passed").await;
     // A page that is open is made anew every second.

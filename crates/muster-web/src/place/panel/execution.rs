@@ -6,7 +6,7 @@ use prost_types::Timestamp;
 
 use super::{Panel, records};
 use crate::fault::Fault;
-use crate::words::{between, category, clock, length, prose};
+use crate::words::{between, category, clean, clock, length, prose};
 
 /// How many log lines are shown; all of them are in the file.
 const LINES: i32 = 1_000;
@@ -121,6 +121,6 @@ fn log_line(line: &LogLine) -> Markup {
     };
     let at = line.time.as_ref().map(|at| clock(at, at));
     html! {
-        li class=(level) { @if let Some(at) = at { (at) } span.source { (source) } bdi { (line.message) } }
+        li class=(level) { @if let Some(at) = at { (at) } span.source { (source) } bdi { (clean(&line.message)) } }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Panel;
 use crate::fault::Fault;
-use crate::words::{counted, number};
+use crate::words::{clean, counted, number};
 
 /// How many are shown; all of them lie in the landing.
 const SHOWN: u64 = 100;
@@ -36,10 +36,10 @@ pub(super) async fn table(panel: &Panel<'_>, one: &Execution) -> Result<Markup, 
             p.help { "The first " (records.len()) " of " (counted(all, "record")) @if !one.landing_uri.is_empty() { ", which lie in " code { (one.landing_uri) } } "." }
             div.scroller tabindex="0" role="region" aria-label="Records" {
                 table.records {
-                    thead { tr { th scope="col" { "#" } @for column in &columns { th scope="col" { (column) } } } }
+                    thead { tr { th scope="col" { "#" } @for column in &columns { th scope="col" { (clean(column)) } } } }
                     tbody {
                         @for (at, record) in (1_u64..).zip(&records) {
-                            tr { th scope="row" { (number(at)) } @for column in &columns { td { bdi { (value(&record[column])) } } } }
+                            tr { th scope="row" { (number(at)) } @for column in &columns { td { bdi { (clean(&value(&record[column]))) } } } }
                         }
                     }
                 }
