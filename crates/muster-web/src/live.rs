@@ -17,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, stream};
 use http::Uri;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::Web;
 use crate::assets;
@@ -34,9 +34,6 @@ const EVERY_PER_PAGE: Duration = Duration::from_millis(4);
 
 /// How often a page hears that it is still up to date when nothing changes.
 const BEAT_EVERY: Duration = Duration::from_secs(10);
-
-/// How long it may take to make a view.
-const VIEW_WITHIN: Duration = Duration::from_secs(20);
 
 /// How many pages are open.
 #[derive(Clone, Default)]
@@ -180,11 +177,7 @@ fn events(watching: Watching, first: View) -> impl Stream<Item = Result<Event, I
 
 impl Watching {
     async fn view(&self) -> Result<View, Fault> {
-        let view = place::view(&self.visitor, &self.at);
-        match timeout(VIEW_WITHIN, view).await {
-            Ok(view) => view,
-            Err(_) => Err(Fault::from(tonic::Status::deadline_exceeded("the view takes too long"))),
-        }
+        place::view(&self.visitor, &self.at).await
     }
 
     /// What brings a page up to date that was made some time ago: mostly nothing.

@@ -1,23 +1,16 @@
 //! A view as a whole page.
 
 use axum::Extension;
-use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::{Method, Uri};
 
-use crate::Web;
 use crate::fault::Fault;
 use crate::gate::Visitor;
 use crate::place;
 use crate::shell;
 
 /// What is at an address.
-pub(crate) async fn show(
-    State(_): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    method: Method,
-    at: Uri,
-) -> Result<Response, Fault> {
+pub(crate) async fn show(Extension(visitor): Extension<Visitor>, method: Method, at: Uri) -> Result<Response, Fault> {
     if !matches!(method, Method::GET | Method::HEAD) {
         return Err(Fault::NotFound);
     }

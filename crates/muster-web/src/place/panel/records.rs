@@ -11,6 +11,9 @@ use crate::words::{clean, counted, number};
 /// How many are shown; all of them lie in the landing.
 const SHOWN: u64 = 100;
 
+/// How much of them is read at most, since the table is made anew for as long as somebody looks: the part in which this is reached is the last.
+const BYTES_MAX: usize = 1024 * 1024;
+
 /// The most columns: a record may have any fields.
 const COLUMNS_MAX: usize = 24;
 
@@ -22,7 +25,9 @@ pub(super) async fn table(panel: &Panel<'_>, one: &Execution) -> Result<Markup, 
     };
     let mut parts = panel.here.api.executions().read_records(request).await?.into_inner();
     let mut lines = Vec::new();
-    while let Some(part) = parts.message().await? {
+    while lines.len() < BYTES_MAX
+        && let Some(part) = parts.message().await?
+    {
         lines.extend_from_slice(&part.lines);
     }
     let records: Vec<Value> = serde_json::Deserializer::from_slice(&lines)
