@@ -52,6 +52,12 @@ with at_a_browser() as browser:
     renamed = ada.context.request.get(URL, headers={"Host": "evil.example"})
     assert renamed.status == 421, renamed.status
 
+    # No other page may frame this one, and nothing runs in it but what is known by this answer's nonce.
+    policies = [page.goto(URL).headers["content-security-policy"] for _ in range(2)]
+    for policy in policies:
+        assert "frame-ancestors 'none'" in policy and "unsafe" not in policy and "script-src 'nonce-" in policy, policy
+    assert policies[0] != policies[1], "a nonce is used twice"
+
     # Signed out is signed out, in a page that is open elsewhere, too: it says so, and nothing of it is lost.
     other = ada.context.new_page()
     ada.watch(other)
