@@ -154,9 +154,9 @@ let visits = 0, typing;
 const unsaved = () => document.querySelector('form[data-dirty]');
 const mayLeave = () => !unsaved() || confirm('What you have typed is not saved. Leave it?');
 
-async function visit(url, request = {}, { replace = false, look = false } = {}) {
+// `form` is what is being sent: it is not sent again before there is an answer.
+async function visit(url, request = {}, { replace = false, look = false, form } = {}) {
   const mine = ++visits;
-  const form = request.method && !look && unsaved();
   clearTimeout(typing);
   if (!look) document.body.dataset.busy = '';
   if (form) form.inert = true;
@@ -224,7 +224,7 @@ document.addEventListener('submit', (event) => {
   event.preventDefault();
   if (form !== unsaved() && !mayLeave()) return;
   const said = new URLSearchParams(new FormData(form, event.submitter));
-  if (form.method === 'post') return visit(form.action, { method: 'POST', body: said });
+  if (form.method === 'post') return visit(form.action, { method: 'POST', body: said }, { form });
   for (const [name, value] of [...said]) if (!value) said.delete(name);
   const query = said.toString();
   visit(form.action + (query ? `?${query}` : ''), {}, { replace: true });

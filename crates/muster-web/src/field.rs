@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
+use crate::answer::request_id;
 use crate::place::Query;
 use crate::words::prose;
 
@@ -47,8 +48,26 @@ impl<'a> Filled<'a> {
     /// What is wrong, where it is none of these fields.
     pub(crate) fn elsewhere(&self, fields: &[&str]) -> Markup {
         let refused = self.refused.filter(|_| !self.is_refused_at(fields));
-        html! { @if let Some(status) = refused { p.fault role="alert" { (prose(status.message())) } } }
+        let is_made = refused.is_some_and(|status| reason(status) == "REQUEST_ID_REUSED");
+        html! {
+            @if is_made { p.fault role="alert" { (MADE_ALREADY) } }
+            @else if let Some(status) = refused { p.fault role="alert" { (prose(status.message())) } }
+        }
     }
+}
+
+/// What is said of a form that has made something, and was changed and sent again.
+const MADE_ALREADY: &str = "This form was sent before, and has made what it said then: look whether that is what you want. To make another one with what stands here now, send it again.";
+
+/// The name of why the API has refused something; empty where it names none.
+pub(crate) fn reason(status: &Status) -> String {
+    let details = status.get_error_details();
+    details.error_info().map(|info| info.reason.clone()).unwrap_or_default()
+}
+
+/// What a form carries that makes something: sent twice it makes one.
+pub(crate) fn once() -> Markup {
+    html! { input type="hidden" name="request_id" value=(request_id()); }
 }
 
 /// One line of text, or whatever the input's type says.

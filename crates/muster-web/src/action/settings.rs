@@ -1,6 +1,6 @@
 //! What can be done in the settings: people, tokens, a test mail, the organization itself.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Form, Path};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -39,6 +39,8 @@ pub(super) fn routes() -> Router<Web> {
         .route(&of("people/{person}/delete"), post(delete))
         .route(&of("tokens/{token}/revoke"), post(revoke))
 }
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 type Said = Form<Vec<(String, String)>>;
 
@@ -99,6 +101,7 @@ async fn add_person(
             role: people::role_of(said.get("person.role")).into(),
             ..Person::default()
         }),
+        request_id: said.get("request_id").to_owned(),
         ..CreatePersonRequest::default()
     };
     match here.api.access().create_person(request).await {
@@ -120,7 +123,7 @@ async fn make_token(
     let said = Query::said(said);
     let here = Here::of(&visitor, &organization, Query::default()).await?;
     let days: u64 = said.get("days").parse().unwrap_or(90);
-    let end = SystemTime::now() + Duration::from_secs(days.min(36_500) * 86_400);
+    let end = asked(said.get("asked")) + Duration::from_secs(days.min(36_500) * DAY.as_secs());
     let request = CreateTokenRequest {
         parent: here.organization.clone(),
         token: Some(Token {
@@ -131,6 +134,7 @@ async fn make_token(
             ..Token::default()
         }),
         never_expires: days == 0,
+        request_id: said.get("request_id").to_owned(),
         ..CreateTokenRequest::default()
     };
     match here.api.access().create_token(request).await {
@@ -141,6 +145,13 @@ async fn make_token(
         }
         Err(status) => again(&here, (status, here.may_administer()), "/tokens", &said).await,
     }
+}
+
+/// When a form was asked for, by which it says the same when it is sent twice; now, where that was long ago or nobody knows.
+fn asked(seconds: &str) -> SystemTime {
+    let now = SystemTime::now();
+    let at = seconds.parse().ok().and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
+    at.filter(|at| now.duration_since(*at).is_ok_and(|ago| ago < DAY)).unwrap_or(now)
 }
 
 /// Tries whether mails arrive.

@@ -15,11 +15,12 @@ use muster_proto::v1::{
 use prost_types::{FieldMask, Timestamp};
 use tonic::Status;
 
-use super::refusal::{reason, refused};
+use super::refusal::refused;
 use super::{Posted, Sent, asks, shown, tab};
 use crate::answer::Answer;
 use crate::definition::Definition;
 use crate::fault::Fault;
+use crate::field::reason;
 use crate::form::span;
 use crate::gate::Visitor;
 use crate::place::{self, Query};

@@ -5,12 +5,7 @@ use tonic_types::StatusExt as _;
 
 use crate::answer::Answer;
 use crate::fault::Fault;
-
-/// The name of why; empty where the API names none.
-pub(super) fn reason(status: &Status) -> String {
-    let details = status.get_error_details();
-    details.error_info().map(|info| info.reason.clone()).unwrap_or_default()
-}
+use crate::field::reason;
 
 /// The form as it was sent, with why it was not taken.
 ///

@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 use super::super::Here;
 use super::{for_admins, page};
 use crate::fault::Fault;
-use crate::field::{Filled, Input, choice, confirmed};
+use crate::field::{Filled, Input, choice, confirmed, once};
 use crate::view::{Region, View};
 use crate::words::{now, relative, role};
 
@@ -55,6 +55,7 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>) -> Result<View, Fault
             h2 #new { "Add a person" }
             form.form method="post" action=(here.path("settings/people")) {
                 (filled.elsewhere(&FIELDS))
+                (once())
                 (Input { name: FIELDS[0], label: "Name", kind: "text", value: "", help: "", required: true }.show(filled))
                 (Input { name: FIELDS[1], label: "E-mail address", kind: "email", value: "", help: "No two people of an organization have the same.", required: true }.show(filled))
                 (choice((FIELDS[2], "Role", "Each may do what the one before may."), &ROLES, (filled, "1")))

@@ -9,7 +9,7 @@ use prost_types::Timestamp;
 use super::super::Here;
 use super::{for_admins, page, people};
 use crate::fault::Fault;
-use crate::field::{Filled, Input, choice, confirmed};
+use crate::field::{Filled, Input, choice, confirmed, once};
 use crate::view::{Region, View};
 use crate::words::{now, relative, role};
 
@@ -82,6 +82,8 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>, made: Option<&CreateT
             h2 #new { "Make a token" }
             form.form method="post" action=(here.path("settings/tokens")) {
                 (filled.elsewhere(&FIELDS))
+                (once())
+                input type="hidden" name="asked" value=(now.seconds);
                 (Input { name: FIELDS[0], label: "Name", kind: "text", value: "", help: "What it is for, such as laptop, backup or wall.", required: true }.show(filled))
                 (choice((FIELDS[1], "Whose", "A person’s token opens no more than they may do."), &holders, (filled, here.query.get("person"))))
                 (choice((FIELDS[2], "Role at the most", "Of a person: all that they may do, unless you choose less."), &[&[("0", "As its person; a program: Viewer")], people::ROLES.as_slice()].concat(), (filled, "0")))
@@ -96,6 +98,14 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>, made: Option<&CreateT
 /// The text of a token, this once.
 fn secret(made: &CreateTokenResponse) -> Markup {
     let name = made.token.as_ref().map_or("", |token| &token.display_name);
+    if made.text.is_empty() {
+        return html! {
+            div.note.warned.secret role="status" tabindex="-1" autofocus {
+                p { b { "The token " bdi { (name) } " was made already, and its text was told then." } " Nobody can tell it again: this form was sent twice." }
+                p.remedy { b { "To do:" } " if nobody has copied it, revoke it in the list, and make another one." }
+            }
+        };
+    }
     html! {
         div.note.good.secret role="status" tabindex="-1" autofocus {
             p { b { "Copy the token " bdi { (name) } " now: it is shown this once." } }
