@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Extension, Router};
 use bytes::Bytes;
 use futures_util::stream;
@@ -14,7 +14,7 @@ use muster_proto::v1::{AuditChain, ExportAuditEntriesRequest, ExportAuditEntries
 use serde::Serialize;
 use tonic::{Status, Streaming};
 
-use super::shown;
+use super::{form, shown};
 use crate::Web;
 use crate::fault::Fault;
 use crate::gate::Visitor;
@@ -24,12 +24,11 @@ use crate::shell::Section;
 pub(super) fn routes() -> Router<Web> {
     Router::new()
         .route("/organizations/{organization}/activity/export", get(export))
-        .route("/organizations/{organization}/activity/verify", post(verify))
+        .route("/organizations/{organization}/activity/verify", form(verify))
 }
 
 /// Says whether the log is whole.
-async fn verify(Extension(visitor): Extension<Visitor>, Path(organization): Path<String>) -> Result<Response, Fault> {
-    let here = Here::of(&visitor, &organization, Query::default()).await?;
+async fn verify(here: Here, _: Query) -> Result<Response, Fault> {
     let request = VerifyAuditLogRequest {
         parent: here.organization.clone(),
     };

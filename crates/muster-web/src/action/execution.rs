@@ -1,64 +1,53 @@
 //! What can be done with executions.
 
-use axum::Extension;
-use axum::extract::{Form, Path};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::extract::Path;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use muster_proto::v1::{CancelExecutionRequest, ListLogLinesRequest, LogSource, RunIntegrationRequest};
-use serde::Deserialize;
 
-use super::{Back, back};
+use super::button;
+use crate::Web;
+use crate::api::Api;
 use crate::fault::Fault;
 use crate::gate::Visitor;
+use crate::place::Query;
 use crate::words::exact;
 
-/// What is to run.
-#[derive(Deserialize)]
-pub(super) struct Run {
-    /// Empty: all.
-    #[serde(default)]
-    data_type: String,
-    #[serde(default)]
-    back: String,
-}
-
-/// Collects now.
-pub(super) async fn run(
-    Extension(visitor): Extension<Visitor>,
-    Path((organization, integration)): Path<(String, String)>,
-    Form(run): Form<Run>,
-) -> Result<Redirect, Fault> {
-    let request = RunIntegrationRequest {
-        name: format!("organizations/{organization}/integrations/{integration}"),
-        data_types: Some(run.data_type).filter(|one| !one.is_empty()).into_iter().collect(),
-        ..RunIntegrationRequest::default()
+pub(super) fn routes() -> Router<Web> {
+    let of = |path: &str| format!("/organizations/{{organization}}/integrations/{{integration}}/{path}");
+    let run = |api: Api, name, said: Query| async move {
+        // None: all.
+        let data_type = Some(said.get("data_type")).filter(|one| !one.is_empty());
+        let request = RunIntegrationRequest {
+            name,
+            data_types: data_type.map(str::to_owned).into_iter().collect(),
+            ..RunIntegrationRequest::default()
+        };
+        api.integrations().run_integration(request).await
     };
-    visitor.api.integrations().run_integration(request).await?;
-    Ok(back(&run.back))
-}
-
-/// Ends one that is open.
-pub(super) async fn cancel(
-    Extension(visitor): Extension<Visitor>,
-    Path((organization, integration, execution)): Path<(String, String, String)>,
-    Form(form): Form<Back>,
-) -> Result<Redirect, Fault> {
-    let request = CancelExecutionRequest {
-        name: name(&organization, &integration, &execution),
-        ..CancelExecutionRequest::default()
+    let cancel = |api: Api, name, _| async move {
+        let request = CancelExecutionRequest {
+            name,
+            ..CancelExecutionRequest::default()
+        };
+        api.executions().cancel_execution(request).await
     };
-    visitor.api.executions().cancel_execution(request).await?;
-    Ok(back(&form.back))
+    Router::new()
+        .route(&of("run"), button(run))
+        .route(&of("executions/{execution}/cancel"), button(cancel))
+        .route(&of("executions/{execution}/log"), get(log))
 }
 
 /// Its log as a file.
-pub(super) async fn log(
+async fn log(
     Extension(visitor): Extension<Visitor>,
     Path((organization, integration, execution)): Path<(String, String, String)>,
 ) -> Result<Response, Fault> {
     let mut text = String::new();
     let mut request = ListLogLinesRequest {
-        parent: name(&organization, &integration, &execution),
+        parent: format!("organizations/{organization}/integrations/{integration}/executions/{execution}"),
         page_size: 1_000,
         ..ListLogLinesRequest::default()
     };
@@ -91,8 +80,4 @@ pub(super) async fn log(
         (CONTENT_DISPOSITION, disposition),
     ];
     Ok((headers, text).into_response())
-}
-
-fn name(organization: &str, integration: &str, execution: &str) -> String {
-    format!("organizations/{organization}/integrations/{integration}/executions/{execution}")
 }

@@ -5,26 +5,42 @@ mod change;
 mod create;
 mod refusal;
 
-use axum::Extension;
-use axum::extract::{Form, Path, rejection::FormRejection};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::Router;
+use axum::extract::Form;
+use axum::extract::rejection::FormRejection;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
 use http::{StatusCode, Uri};
 use muster_proto::v1::DeleteIntegrationRequest;
-use serde::Deserialize;
 
-use super::back;
+use super::{Said, button};
 use crate::answer::{Answer, Meanwhile};
+use crate::api::Api;
 use crate::fault::{Fault, told};
 use crate::form::{Merge, Typed};
 use crate::gate::Visitor;
 use crate::place::{self, Query};
-use crate::shell;
+use crate::{Web, page, shell};
 
-pub(super) use change::change;
-pub(super) use create::create;
+pub(super) fn routes() -> Router<Web> {
+    let of = |path: &str| format!("/organizations/{{organization}}/integrations/{path}");
+    let delete = |api: Api, name, said: Query| async move {
+        let request = DeleteIntegrationRequest {
+            name,
+            etag: said.get("etag").to_owned(),
+            ..DeleteIntegrationRequest::default()
+        };
+        api.integrations().delete_integration(request).await
+    };
+    Router::new()
+        // Whoever only looks there gets the page.
+        .route(&of("new"), post(create::create).get(page::show))
+        .route(&of("{integration}/configuration"), post(change::change).get(page::show))
+        .route(&of("{integration}/delete"), button(delete))
+}
 
 /// What a form of an integration says.
-type Sent = Result<Form<Vec<(String, String)>>, FormRejection>;
+type Sent = Result<Said, FormRejection>;
 
 /// A form as it was sent.
 struct Posted {
@@ -110,28 +126,4 @@ fn tab(list: &Query, name: &str, tab: &str, said: &[(&str, &str)]) -> String {
     let query = list.only(&place::CHOICES);
     let query = said.iter().fold(query, |query, (name, value)| query.with(name, value));
     query.at(&format!("/{name}/{tab}"))
-}
-
-/// What is to be deleted.
-#[derive(Deserialize)]
-pub(super) struct Deleted {
-    #[serde(default)]
-    etag: String,
-    #[serde(default)]
-    back: String,
-}
-
-/// Ends one.
-pub(super) async fn delete(
-    Extension(visitor): Extension<Visitor>,
-    Path((organization, integration)): Path<(String, String)>,
-    Form(deleted): Form<Deleted>,
-) -> Result<Redirect, Fault> {
-    let request = DeleteIntegrationRequest {
-        name: format!("organizations/{organization}/integrations/{integration}"),
-        etag: deleted.etag,
-        ..DeleteIntegrationRequest::default()
-    };
-    visitor.api.integrations().delete_integration(request).await?;
-    Ok(back(&deleted.back))
 }

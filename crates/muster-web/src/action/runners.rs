@@ -1,46 +1,38 @@
 //! What can be done with runners, and with what they enroll by.
 
-use axum::extract::{Form, Path};
-use axum::response::{Redirect, Response};
-use axum::routing::post;
-use axum::{Extension, Router};
+use axum::Router;
+use axum::response::Response;
 use http::StatusCode;
 use muster_proto::v1::{
     CreateEnrollmentTokenRequest, DrainRunnerRequest, RevokeEnrollmentTokenRequest, RevokeRunnerRequest,
 };
-use tonic::Code;
 
-use super::{Back, back, shown};
+use super::{button, form, refused, shown};
 use crate::Web;
+use crate::api::Api;
 use crate::fault::Fault;
 use crate::field::Filled;
-use crate::gate::Visitor;
 use crate::place::runners::{add, enrollment};
 use crate::place::{Here, Query};
 use crate::shell::Section;
 
 pub(super) fn routes() -> Router<Web> {
+    let of = |path: &str| format!("/organizations/{{organization}}/{path}");
+    let drain = |api: Api, name, _| async move { api.runners().drain_runner(DrainRunnerRequest { name }).await };
+    let revoke = |api: Api, name, _| async move { api.enrollment().revoke_runner(RevokeRunnerRequest { name }).await };
+    let revoke_token = |api: Api, name, _| async move {
+        let request = RevokeEnrollmentTokenRequest { name };
+        api.enrollment().revoke_enrollment_token(request).await
+    };
     Router::new()
-        .route(
-            "/organizations/{organization}/runners/add",
-            post(enroll).get(crate::page::show),
-        )
-        .route("/organizations/{organization}/runners/{runner}/drain", post(drain))
-        .route("/organizations/{organization}/runners/{runner}/revoke", post(revoke))
-        .route(
-            "/organizations/{organization}/enrollmentTokens/{token}/revoke",
-            post(revoke_token),
-        )
+        .route(&of("runners/add"), form(enroll).get(crate::page::show))
+        .route(&of("runners/{runner}/drain"), button(drain))
+        .route(&of("runners/{runner}/revoke"), button(revoke))
+        .route(&of("enrollmentTokens/{token}/revoke"), button(revoke_token))
 }
 
 /// Makes an enrollment token, and tells it this once.
-async fn enroll(
-    Extension(visitor): Extension<Visitor>,
-    Path(organization): Path<String>,
-    Form(said): Form<Vec<(String, String)>>,
-) -> Result<Response, Fault> {
-    let said = Query::said(said);
-    let here = Here::of(&visitor, &organization, Query::default()).await?;
+async fn enroll(here: Here, said: Query) -> Result<Response, Fault> {
     let life = said.get("life").parse().unwrap_or(0);
     let request = CreateEnrollmentTokenRequest {
         parent: here.organization.clone(),
@@ -61,50 +53,10 @@ async fn enroll(
             let address = here.path(&format!("enrollments/{id}"));
             shown(&here, Section::Runners, (&address, StatusCode::OK), view).await
         }
-        Err(status) if status.code() == Code::InvalidArgument => {
+        Err(status) => {
+            let (status, code) = refused(status)?;
             let view = add::view(&here, &Filled::refused(&said, &status)).await?;
-            let address = here.path("runners/add");
-            let code = StatusCode::UNPROCESSABLE_ENTITY;
-            shown(&here, Section::Runners, (&address, code), view).await
+            shown(&here, Section::Runners, (&here.path("runners/add"), code), view).await
         }
-        Err(status) => Err(status.into()),
     }
-}
-
-/// Gives it nothing new.
-async fn drain(
-    Extension(visitor): Extension<Visitor>,
-    Path((organization, runner)): Path<(String, String)>,
-    Form(form): Form<Back>,
-) -> Result<Redirect, Fault> {
-    let name = format!("organizations/{organization}/runners/{runner}");
-    visitor.api.runners().drain_runner(DrainRunnerRequest { name }).await?;
-    Ok(back(&form.back))
-}
-
-/// Ends that it may check in.
-async fn revoke(
-    Extension(visitor): Extension<Visitor>,
-    Path((organization, runner)): Path<(String, String)>,
-    Form(form): Form<Back>,
-) -> Result<Redirect, Fault> {
-    let name = format!("organizations/{organization}/runners/{runner}");
-    visitor
-        .api
-        .enrollment()
-        .revoke_runner(RevokeRunnerRequest { name })
-        .await?;
-    Ok(back(&form.back))
-}
-
-/// Lets nobody enroll by a token any more.
-async fn revoke_token(
-    Extension(visitor): Extension<Visitor>,
-    Path((organization, token)): Path<(String, String)>,
-    Form(form): Form<Back>,
-) -> Result<Redirect, Fault> {
-    let name = format!("organizations/{organization}/enrollmentTokens/{token}");
-    let request = RevokeEnrollmentTokenRequest { name };
-    visitor.api.enrollment().revoke_enrollment_token(request).await?;
-    Ok(back(&form.back))
 }

@@ -34,7 +34,7 @@ enum Saved {
 }
 
 /// Does what the form's button says.
-pub(in crate::action) async fn change(
+pub(super) async fn change(
     Extension(visitor): Extension<Visitor>,
     Path((organization, integration)): Path<(String, String)>,
     at: Uri,

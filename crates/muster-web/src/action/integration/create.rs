@@ -14,7 +14,7 @@ use crate::gate::Visitor;
 use crate::place::{self, Query};
 
 /// Makes one of what was typed, as a draft or active.
-pub(in crate::action) async fn create(
+pub(super) async fn create(
     Extension(visitor): Extension<Visitor>,
     Path(organization): Path<String>,
     at: Uri,

@@ -30,6 +30,7 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>) -> Result<View, Fault
         .into_inner();
     let body = if coordinator.insecure {
         html! {
+            (filled.elsewhere(&[]))
             p.lead { "This coordinator was started with " code { "insecure" } ": it asks nobody who they are, and runners on this machine need no token. Start one:" }
             (commands::insecure(&coordinator, here.organization.trim_start_matches("organizations/")))
             p.help { "It stands among the " a href=(here.path("runners")) { "runners" } " as soon as it has checked in." }
