@@ -5,6 +5,7 @@ use http::{StatusCode, Uri};
 use maud::{Markup, html};
 use tonic::{Code, Status};
 
+use crate::limit::ANSWER_WITHIN;
 use crate::words::prose;
 use crate::{shell, sign_in};
 
@@ -17,6 +18,12 @@ pub(crate) enum Fault {
     /// The session is over, or there was none.
     #[error("nobody is signed in")]
     SignedOut,
+    /// What was to be shown was not made in time.
+    #[error("the coordinator has not answered within {} s", ANSWER_WITHIN.as_secs())]
+    Overdue,
+    /// What was to be done may have been done, or not.
+    #[error("the coordinator has not answered within {} s, and may have done it", ANSWER_WITHIN.as_secs())]
+    Unknown,
     /// The API has said no.
     #[error("{}", .0.message())]
     Refused(Box<Status>),
@@ -37,6 +44,7 @@ impl Fault {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::Overdue | Self::Unknown => StatusCode::GATEWAY_TIMEOUT,
             Self::Refused(status) => match status.code() {
                 Code::NotFound => StatusCode::NOT_FOUND,
                 Code::PermissionDenied => StatusCode::FORBIDDEN,
@@ -62,6 +70,7 @@ impl Fault {
             StatusCode::UNPROCESSABLE_ENTITY => "This cannot be taken as it is",
             StatusCode::CONFLICT => "This cannot be done now",
             StatusCode::TOO_MANY_REQUESTS => "That is too much at once",
+            StatusCode::GATEWAY_TIMEOUT => "The coordinator has not answered in time",
             StatusCode::SERVICE_UNAVAILABLE => "The coordinator cannot do this now",
             _ => "Something is wrong with the coordinator",
         }
@@ -74,6 +83,12 @@ impl Fault {
             },
             Self::SignedOut => html! {
                 p { "Your session is over, or its token was revoked. " a href="/sign-in" { "Sign in" } " and send it again." }
+            },
+            Self::Overdue => html! {
+                p { "It was waited for " (ANSWER_WITHIN.as_secs()) " s. Try again in a moment; if it stays so, its log may say why." }
+            },
+            Self::Unknown => html! {
+                p { "It was waited for " (ANSWER_WITHIN.as_secs()) " s. It may have been done: look before you do it again. If it stays so, its log may say why." }
             },
             Self::Refused(status) => html! {
                 p { (prose(status.message())) }

@@ -18,6 +18,7 @@ mod fault;
 mod field;
 mod form;
 mod gate;
+mod limit;
 mod live;
 mod page;
 mod place;
@@ -75,10 +76,12 @@ pub fn routes(api: Served, options: Options) -> Router {
     Router::new()
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
-        .route("/live", get(live::live))
         .merge(action::routes())
-        .merge(status::routes())
         .fallback(page::show)
+        .layer(from_fn(limit::answered))
+        // What is live has no end, and what programs read is no page: they keep to the limit by themselves.
+        .route("/live", get(live::live))
+        .merge(status::routes())
         .layer(from_fn_with_state(web.clone(), gate::guard))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .merge(assets::routes())

@@ -23,6 +23,7 @@ use crate::Web;
 use crate::assets;
 use crate::fault::Fault;
 use crate::gate::Visitor;
+use crate::limit::within;
 use crate::place;
 use crate::view::{Mark, Region, View};
 
@@ -177,7 +178,7 @@ fn events(watching: Watching, first: View) -> impl Stream<Item = Result<Event, I
 
 impl Watching {
     async fn view(&self) -> Result<View, Fault> {
-        place::view(&self.visitor, &self.at).await
+        within(place::view(&self.visitor, &self.at)).await
     }
 
     /// What brings a page up to date that was made some time ago: mostly nothing.

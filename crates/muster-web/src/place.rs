@@ -10,15 +10,11 @@ mod query;
 pub(crate) mod runners;
 pub(crate) mod settings;
 
-use std::time::Duration;
-
 use http::Uri;
 use maud::{Markup, html};
 use muster_proto::v1::{
     Role, SummarizeIntegrationsRequest, SummarizeIntegrationsResponse, WhoAmIRequest, WhoAmIResponse,
 };
-use tokio::time::timeout;
-use tonic::Status;
 
 pub(crate) use integrations::CHOICES;
 pub(crate) use panel::configuration::connector;
@@ -31,11 +27,6 @@ use crate::field::Filled;
 use crate::gate::Visitor;
 use crate::shell::{self, Section};
 use crate::view::{Region, View};
-
-/// How long it may take to make a view: none waits for ever, whatever has become of the coordinator.
-const VIEW_WITHIN: Duration = Duration::from_secs(20);
-
-const TOO_LONG: &str = "it has not answered within 20 s: try again in a moment; if it stays so, its log may say why";
 
 /// Where somebody is, and who they are there.
 pub(crate) struct Here {
@@ -147,11 +138,6 @@ pub(crate) async fn view(visitor: &Visitor, at: &Uri) -> Result<View, Fault> {
 /// # Errors
 /// [`Fault`].
 pub(crate) async fn answered(visitor: &Visitor, at: &Uri, answer: Option<Answer>) -> Result<View, Fault> {
-    let made = timeout(VIEW_WITHIN, made(visitor, at, answer)).await;
-    made.unwrap_or_else(|_| Err(Fault::from(Status::deadline_exceeded(TOO_LONG))))
-}
-
-async fn made(visitor: &Visitor, at: &Uri, answer: Option<Answer>) -> Result<View, Fault> {
     let parts = parts(at);
     let query = Query::of(at);
     if parts.as_slice() == ["organizations"] {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::Web;
 use crate::fault::Fault;
 use crate::gate::Visitor;
+use crate::limit::within;
 use crate::place::{Here, Query};
 use crate::words::iso;
 
@@ -70,7 +71,7 @@ struct Counts {
 }
 
 async fn status(Extension(visitor): Extension<Visitor>, Path(organization): Path<String>) -> Response {
-    match read(&visitor, &organization).await {
+    match within(read(&visitor, &organization)).await {
         Ok(status) => answer(StatusCode::OK, &status),
         Err(Fault::SignedOut) => unasked(),
         Err(fault) => answer(fault.code(), &json!({ "error": fault.to_string() })),

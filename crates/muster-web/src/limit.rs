@@ -1,0 +1,107 @@
+//! How long anybody waits for an answer: for none without an end, whatever has become of the coordinator.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::Method;
+use tokio::time::timeout;
+
+use crate::fault::Fault;
+
+/// How long any answer may take. Proxies mostly give up after a minute, and cannot say what that means.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// What is made of what somebody looks at.
+///
+/// # Errors
+/// That it was not made in time.
+pub(crate) async fn within<T>(made: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let made = timeout(ANSWER_WITHIN, made).await;
+    made.unwrap_or(Err(Fault::Overdue))
+}
+
+/// Answers in time. Whoever has asked for something to be done hears that nobody knows whether it was.
+pub(crate) async fn answered(request: Request, next: Next) -> Response {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let fault = if is_read { Fault::Overdue } else { Fault::Unknown };
+    let answer = timeout(ANSWER_WITHIN, next.run(request)).await;
+    answer.unwrap_or_else(|_| fault.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::pending;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use http::StatusCode;
+    use http::header::{CONTENT_TYPE, HOST};
+    use http_body_util::BodyExt as _;
+    use tokio::time::Instant;
+    use tokio_util::sync::CancellationToken;
+    use tower::{ServiceExt as _, service_fn};
+
+    use super::*;
+    use crate::{Options, Peer, Served};
+
+    /// What a coordinator is answered with whose API never answers.
+    async fn asked(method: Method, path: &str) -> (StatusCode, String) {
+        let silent = service_fn(|_| pending::<Result<http::Response<tonic::body::Body>, Infallible>>());
+        let options = Options {
+            hosts: Vec::new(),
+            sessions: None,
+            stop: CancellationToken::new(),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "localhost")
+            .header("sec-fetch-site", "same-origin")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .extension(Peer(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+            .body(axum::body::Body::empty())
+            .expect("a request");
+        let begun = Instant::now();
+        let routes = crate::routes(Served::new(silent), options);
+        let Ok(answer) = routes.oneshot(request).await;
+        assert_eq!(begun.elapsed(), ANSWER_WITHIN, "{path}");
+        let code = answer.status();
+        let body = answer.into_body().collect().await.expect("a page").to_bytes();
+        (code, String::from_utf8(body.to_vec()).expect("text"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever() {
+        for (path, said) in [
+            ("/", "Try again in a moment"),
+            ("/organizations/default/integrations", "Try again in a moment"),
+            ("/organizations/default/settings/tokens", "Try again in a moment"),
+            ("/live?at=/organizations/default/alerts&seen=", "Try again in a moment"),
+            (
+                "/organizations/default/status.json",
+                "{\"error\":\"the coordinator has not answered",
+            ),
+        ] {
+            let (code, body) = asked(Method::GET, path).await;
+            assert_eq!(code, StatusCode::GATEWAY_TIMEOUT, "{path}");
+            assert!(body.contains(said), "{path}: {body}");
+        }
+        for path in [
+            "settings/people",
+            "people/1/disable",
+            "integrations/new?connector=host",
+            "integrations/1/delete",
+            "integrations/1/executions/2/cancel",
+            "runners/1/drain",
+        ] {
+            let (code, body) = asked(Method::POST, &format!("/organizations/default/{path}")).await;
+            assert_eq!(code, StatusCode::GATEWAY_TIMEOUT, "{path}");
+            assert!(
+                body.contains("It may have been done: look before you do it again."),
+                "{path}: {body}"
+            );
+        }
+    }
+}
