@@ -44,7 +44,7 @@ def adds_a_runner(root):
     page.get_by_label("Pool").fill("HQ!")
     page.get_by_role("button", name="Make a token").click()
     expect(page.get_by_label("Pool")).to_have_value("HQ!")
-    expect(page.locator("#pool-help")).to_contain_text("use lower-case letters")
+    expect(page.locator("#f-pool-fault")).to_contain_text("use lower-case letters")
     is_fit_to_be_seen(page, "add-runner")
     page.get_by_label("Pool").fill("hq")
     sent = len([url for url in root.requests if url.endswith("/runners/add")])

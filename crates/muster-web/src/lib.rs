@@ -15,7 +15,6 @@ mod api;
 mod assets;
 mod definition;
 mod fault;
-mod field;
 mod form;
 mod gate;
 mod limit;

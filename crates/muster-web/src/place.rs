@@ -23,7 +23,7 @@ pub(crate) use query::{Query, quoted};
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::fault::Fault;
-use crate::field::Filled;
+use crate::form::Filled;
 use crate::gate::Visitor;
 use crate::shell::{self, Section};
 use crate::view::{Region, View};

@@ -11,7 +11,7 @@ use super::{button, form, refused, shown};
 use crate::Web;
 use crate::api::Api;
 use crate::fault::Fault;
-use crate::field::Filled;
+use crate::form::Filled;
 use crate::place::runners::{add, enrollment};
 use crate::place::{Here, Query};
 use crate::shell::Section;

@@ -9,7 +9,7 @@ use prost_types::FieldMask;
 use super::{back, form, refused, shown};
 use crate::Web;
 use crate::fault::Fault;
-use crate::field::Filled;
+use crate::form::Filled;
 use crate::place::settings::{self, Told};
 use crate::place::{Here, Query};
 use crate::shell::Section;

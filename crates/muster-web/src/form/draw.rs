@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::control::{self, Control, Line, Need, help, id_of, mark, told};
 use super::fields::{Choice, Field, Kind};
 use super::{Faults, Merge, Typed};
 use crate::words::prose;
@@ -13,9 +14,6 @@ use crate::words::prose;
 /// What a secret may look like: what browsers and people are told, so that none leaves the browser. The API refuses all else.
 const SECRET_PATTERN: &str = "(env:MUSTER_SECRET_|file:|exec:|sealed:).+";
 const SECRET_TITLE: &str = "A reference such as env:MUSTER_SECRET_NAME, file:NAME or exec:NAME, or what muster seal has printed; never the secret itself";
-
-/// How many lines a text area has at most.
-const ROWS_MAX: usize = 16;
 
 /// What stands in a form, and what is said about it.
 pub(crate) struct Draw<'a> {
@@ -67,70 +65,18 @@ impl<'a> Draw<'a> {
             Kind::Flag { .. } => self.flag(field, name, path),
             Kind::Many(choices) => self.many(field, name, path, choices),
             Kind::Text { .. } | Kind::Secret | Kind::Number { .. } | Kind::One(_) | Kind::Lines { .. } | Kind::Json => {
-                html! {
-                    div.field {
-                        (label(field, name))
-                        (self.input(field, name, path))
-                        (help(field, name))
-                        (self.beside(field, name, path))
-                    }
-                }
+                let help = help_of(field);
+                let control = Control {
+                    name,
+                    value: self.typed.get(name),
+                    title: &field.title,
+                    help: &help,
+                    need: need_of(field),
+                    placeholder: &field.placeholder,
+                    is_bad: self.is_bad(path),
+                };
+                control.placed(&input(field, &control), &self.beside(field, name, path))
             }
-        }
-    }
-
-    fn input(&self, field: &Field, name: &str, path: &str) -> Markup {
-        let id = id_of(name);
-        let text = self.typed.get(name);
-        let is_bad = self.is_bad(path).then_some("true");
-        let told = help_of(field, name);
-        let is_needed = field.is_required.then_some("true");
-        match &field.kind {
-            Kind::Text { input: "textarea", .. } => area(&id, name, text, is_bad, &told, &field.placeholder),
-            Kind::Lines { .. } | Kind::Json => area(&id, name, text, is_bad, &told, &field.placeholder),
-            Kind::One(choices) => html! {
-                select id=(id) name=(name) aria-invalid=[is_bad] aria-describedby=(told) aria-required=[is_needed] {
-                    option value="" { @if field.is_required { "Choose" } @else if field.placeholder.is_empty() { "–" } @else { "– (" (field.placeholder) ")" } }
-                    @for choice in choices { option value=(choice.said()) selected[choice.said() == text] { (choice.title) } }
-                    @if !text.is_empty() && choices.iter().all(|choice| choice.said() != text) {
-                        option value=(text) selected { (text) " (not offered)" }
-                    }
-                }
-            },
-            Kind::Secret => {
-                // Whatever is no reference may be the secret, and is not sent back.
-                let text = if is_reference(text) { text } else { "" };
-                html! {
-                    input id=(id) name=(name) value=(text) type="text" pattern=(SECRET_PATTERN) title=(SECRET_TITLE) placeholder="env:MUSTER_SECRET_…"
-                        autocomplete="off" autocapitalize="none" spellcheck="false" aria-invalid=[is_bad] aria-describedby=(told) aria-required=[is_needed];
-                }
-            }
-            Kind::Number { is_whole } => html! {
-                input id=(id) name=(name) value=(text) type="text" inputmode=(if *is_whole { "numeric" } else { "decimal" }) autocomplete="off"
-                    placeholder=(field.placeholder) aria-invalid=[is_bad] aria-describedby=(told) aria-required=[is_needed];
-            },
-            Kind::Text {
-                input,
-                length_max,
-                examples,
-            } => {
-                let list = (examples.len() > 1).then(|| format!("{id}-list"));
-                // Only the API knows which addresses it takes; the type is for the keyboards of phones.
-                let mode = (*input != "text").then_some(*input);
-                html! {
-                    input id=(id) name=(name) value=(text) type="text" inputmode=[mode] maxlength=[*length_max] list=[list.as_deref()] autocomplete="off"
-                        spellcheck="false" placeholder=(field.placeholder) aria-invalid=[is_bad] aria-describedby=(told) aria-required=[is_needed];
-                    @if let Some(list) = &list {
-                        datalist id=(list) { @for example in examples { option value=(example) {} } }
-                    }
-                }
-            }
-            Kind::Flag { .. }
-            | Kind::Many(_)
-            | Kind::Group { .. }
-            | Kind::Items(_)
-            | Kind::Ways { .. }
-            | Kind::Fixed(_) => html! {},
         }
     }
 
@@ -140,10 +86,10 @@ impl<'a> Draw<'a> {
                 label.flag {
                     input type="hidden" name=(name) value=(self.typed.get(name));
                     input id=(id_of(name)) type="checkbox" name=(name) value="true" checked[self.typed.has(name, "true")]
-                        aria-describedby=(help_of(field, name)) aria-invalid=[self.is_bad(path).then_some("true")];
+                        aria-describedby=(told(name, &help_of(field))) aria-invalid=[self.is_bad(path).then_some("true")];
                     (field.title)
                 }
-                (help(field, name))
+                (help(name, &help_of(field)))
                 (self.beside(field, name, path))
             }
         }
@@ -153,8 +99,8 @@ impl<'a> Draw<'a> {
         let chosen = self.typed.all(name).iter().filter(|one| !one.is_empty());
         let strange = chosen.filter(|one| choices.iter().all(|choice| choice.said() != **one));
         html! {
-            fieldset.field aria-describedby=(help_of(field, name)) {
-                legend { (field.title) (need(field)) }
+            fieldset.field aria-describedby=(told(name, &help_of(field))) {
+                legend { (field.title) (mark(need_of(field))) }
                 input type="hidden" name=(name) value="";
                 div.flags {
                     @for choice in choices {
@@ -162,7 +108,7 @@ impl<'a> Draw<'a> {
                     }
                     @for one in strange { label.flag { input type="checkbox" name=(name) value=(one) checked; (one) " (not offered)" } }
                 }
-                (help(field, name))
+                (help(name, &help_of(field)))
                 (self.beside(field, name, path))
             }
         }
@@ -179,8 +125,8 @@ impl<'a> Draw<'a> {
         }
         html! {
             fieldset.group {
-                legend { (field.title) (need(field)) }
-                (help(field, name))
+                legend { (field.title) (mark(need_of(field))) }
+                (help(name, &help_of(field)))
                 (inner)
             }
         }
@@ -199,16 +145,19 @@ impl<'a> Draw<'a> {
     /// What has no field of its own.
     fn rest(&self, name: &str) -> Markup {
         let name = format!("{name}*");
-        let text = self.typed.get(&name);
+        let control = Control {
+            name: &name,
+            value: self.typed.get(&name),
+            title: "As JSON",
+            help: "What the connector takes beside the fields above. Empty: nothing.",
+            need: Need::None,
+            placeholder: "{\"key\": \"value\"}",
+            is_bad: false,
+        };
         html! {
-            details.rest open[!text.is_empty()] {
+            details.rest open[!control.value.is_empty()] {
                 summary { "Other settings" }
-                div.field {
-                    label for=(id_of(&name)) { "As JSON" }
-                    (area(&id_of(&name), &name, text, None, &format!("{}-help", id_of(&name)), "{\"key\": \"value\"}"))
-                    p.help id={ (id_of(&name)) "-help" } { "What the connector takes beside the fields above. Empty: nothing." }
-                    (self.meanwhile(&name, |text| text.to_owned()))
-                }
+                (control.placed(&control.area(), &self.meanwhile(&name, str::to_owned)))
             }
         }
     }
@@ -217,8 +166,8 @@ impl<'a> Draw<'a> {
         let count: usize = self.typed.get(&format!("{name}#")).parse().unwrap_or(1);
         html! {
             fieldset.group {
-                legend { (field.title) (need(field)) }
-                (help(field, name))
+                legend { (field.title) (mark(need_of(field))) }
+                (help(name, &help_of(field)))
                 (self.exactly(field, name, path))
                 input type="hidden" name={ (name) "#" } value=(count);
                 @for at in 0..count.min(super::read::ITEMS_MAX) {
@@ -249,7 +198,7 @@ impl<'a> Draw<'a> {
             @for field in common { (self.within(field, name, path)) }
             div.ways {
                 div.field.chooser {
-                    label for=(id_of(&choice)) { (title) (need(field)) }
+                    label for=(id_of(&choice)) { (title) (mark(need_of(field))) }
                     select id=(id_of(&choice)) name=(choice) {
                         option value="" { @if field.is_required { "Choose" } @else { "–" } }
                         @for (at, way) in ways.iter().enumerate() {
@@ -261,7 +210,7 @@ impl<'a> Draw<'a> {
                 @for (at, way) in ways.iter().enumerate() {
                     fieldset class={ "way way-" (at) } {
                         legend.unseen { (way.title) }
-                        (help(way, &format!("{name}|{at}")))
+                        (help(&format!("{name}|{at}"), &help_of(way)))
                         @match &way.kind {
                             Kind::Group { fields, .. } => { @for field in fields { (self.within(field, &format!("{name}|{at}"), path)) } }
                             _ => (self.field(way, &format!("{name}|{at}"), path)),
@@ -274,7 +223,7 @@ impl<'a> Draw<'a> {
         if path == super::CONFIGURATION {
             return body;
         }
-        html! { fieldset.group { legend { (field.title) } (help(field, name)) (body) } }
+        html! { fieldset.group { legend { (field.title) } (help(name, &help_of(field))) (body) } }
     }
 
     fn is_bad(&self, path: &str) -> bool {
@@ -285,7 +234,7 @@ impl<'a> Draw<'a> {
     pub(crate) fn beside(&self, field: &Field, name: &str, path: &str) -> Markup {
         let faults = self.faults.iter().filter(|(at, _)| is_in(at, path));
         html! {
-            div id={ (id_of(name)) "-fault" } { @for (at, problem) in faults { (self.fault(at, problem, &id_of(name), &field.title)) } }
+            (control::faults(name, &html! { @for (at, problem) in faults { (self.fault(at, problem, &id_of(name), &field.title)) } }))
             (self.meanwhile(name, |value| said(&field.kind, value)))
         }
     }
@@ -333,6 +282,68 @@ impl<'a> Draw<'a> {
     }
 }
 
+/// The input of a field that is one.
+fn input(field: &Field, control: &Control<'_>) -> Markup {
+    match &field.kind {
+        Kind::Text { input: "textarea", .. } | Kind::Lines { .. } | Kind::Json => control.area(),
+        Kind::One(choices) => one(field, control, choices),
+        Kind::Secret => {
+            // Whatever is no reference may be the secret, and is not sent back.
+            let value = if is_reference(control.value) { control.value } else { "" };
+            let placeholder = "env:MUSTER_SECRET_…";
+            let line = Line {
+                shape: Some((SECRET_PATTERN, SECRET_TITLE)),
+                ..Line::default()
+            };
+            Control {
+                value,
+                placeholder,
+                ..*control
+            }
+            .line(&line)
+        }
+        Kind::Number { is_whole } => control.line(&Line {
+            keyboard: Some(if *is_whole { "numeric" } else { "decimal" }),
+            ..Line::default()
+        }),
+        Kind::Text {
+            input,
+            length_max,
+            examples,
+        } => control.line(&Line {
+            // Only the API knows which addresses it takes; the type is for the keyboards of phones.
+            keyboard: (*input != "text").then_some(*input),
+            length_max: *length_max,
+            // A single one stands in it as an example.
+            suggested: if examples.len() > 1 { examples } else { &[] },
+            ..Line::default()
+        }),
+        Kind::Flag { .. }
+        | Kind::Many(_)
+        | Kind::Group { .. }
+        | Kind::Items(_)
+        | Kind::Ways { .. }
+        | Kind::Fixed(_) => {
+            html! {}
+        }
+    }
+}
+
+/// One of some values, or none of them.
+fn one(field: &Field, control: &Control<'_>, choices: &[Choice]) -> Markup {
+    let nothing = match field.placeholder.as_str() {
+        _ if field.is_required => "Choose".to_owned(),
+        "" => "–".to_owned(),
+        default => format!("– ({default})"),
+    };
+    let mut options = vec![(String::new(), nothing)];
+    options.extend(choices.iter().map(|choice| (choice.said(), choice.title.clone())));
+    if options.iter().all(|(value, _)| value != control.value) {
+        options.push((control.value.to_owned(), format!("{} (not offered)", control.value)));
+    }
+    control.choice(&options)
+}
+
 /// How a value is said to people.
 fn said(kind: &Kind, value: &str) -> String {
     match kind {
@@ -359,51 +370,16 @@ fn is_reference(text: &str) -> bool {
         .any(|begin| text.starts_with(begin))
 }
 
-fn area(id: &str, name: &str, text: &str, is_bad: Option<&str>, told: &str, placeholder: &str) -> Markup {
-    let rows = text.lines().count().clamp(2, ROWS_MAX);
-    // A line feed at the beginning belongs to the tag.
-    html! {
-        textarea id=(id) name=(name) rows=(rows) spellcheck="false" placeholder=(placeholder) aria-invalid=[is_bad] aria-describedby=(told) { "\n" (text) }
-    }
-}
-
-fn label(field: &Field, name: &str) -> Markup {
-    html! { label for=(id_of(name)) { (field.title) (need(field)) } }
-}
-
-fn need(field: &Field) -> Markup {
-    html! { @if field.is_required { span.need { " required" } } }
-}
-
-fn help(field: &Field, name: &str) -> Markup {
-    let what = match &field.kind {
+/// What a field is for, and how it is said.
+fn help_of(field: &Field) -> String {
+    let how = match &field.kind {
         Kind::Lines { .. } => "One a line.",
         Kind::Json => "As JSON.",
         _ => "",
     };
-    html! { @if !field.help.is_empty() || !what.is_empty() { p.help id={ (id_of(name)) "-help" } { (field.help) " " (what) } } }
+    format!("{} {how}", field.help).trim().to_owned()
 }
 
-/// The ids of what is said of a field, for `aria-describedby`.
-fn help_of(field: &Field, name: &str) -> String {
-    let id = id_of(name);
-    let has_help = !field.help.is_empty() || matches!(field.kind, Kind::Lines { .. } | Kind::Json);
-    if has_help {
-        format!("{id}-help {id}-fault")
-    } else {
-        format!("{id}-fault")
-    }
-}
-
-/// The id of the input of this name.
-pub(crate) fn id_of(name: &str) -> String {
-    let mut id = String::from("f-");
-    for letter in name.chars() {
-        if letter.is_ascii_alphanumeric() || letter == '-' {
-            id.push(letter);
-        } else {
-            id.push_str(&format!("_{:x}_", u32::from(letter)));
-        }
-    }
-    id
+fn need_of(field: &Field) -> Need {
+    if field.is_required { Need::Told } else { Need::None }
 }

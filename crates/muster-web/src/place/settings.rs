@@ -10,7 +10,7 @@ use muster_proto::v1::{Coordinator, GetCoordinatorRequest, GetOrganizationReques
 
 use super::Here;
 use crate::fault::Fault;
-use crate::field::{Filled, Input};
+use crate::form::{Filled, Input};
 use crate::view::{Region, View};
 use crate::words::role;
 

@@ -20,7 +20,7 @@ use super::{Posted, Sent, asks, shown, tab};
 use crate::answer::Answer;
 use crate::definition::Definition;
 use crate::fault::Fault;
-use crate::field::reason;
+use crate::form::reason;
 use crate::form::span;
 use crate::gate::Visitor;
 use crate::place::{self, Query};

@@ -5,7 +5,7 @@ use tonic_types::StatusExt as _;
 
 use crate::answer::Answer;
 use crate::fault::Fault;
-use crate::field::reason;
+use crate::form::reason;
 
 /// The form as it was sent, with why it was not taken.
 ///

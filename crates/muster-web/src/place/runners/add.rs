@@ -6,7 +6,7 @@ use muster_proto::v1::{GetCoordinatorRequest, ListRunnersRequest};
 use super::super::Here;
 use super::{HOSTED, commands};
 use crate::fault::Fault;
-use crate::field::{Filled, Input, choice};
+use crate::form::{Filled, Input, choice};
 use crate::view::View;
 
 /// The fields, as the request calls them.

@@ -9,7 +9,7 @@ use prost_types::{DurationError, Timestamp};
 
 use super::super::Here;
 use super::HOSTED;
-use crate::field::confirmed;
+use crate::form::confirmed;
 use crate::words::{clock, length, relative};
 
 /// How many of the executions that it holds are named.

@@ -6,7 +6,7 @@ use prost_types::Timestamp;
 
 use super::super::Here;
 use crate::fault::Fault;
-use crate::field::confirmed;
+use crate::form::confirmed;
 use crate::words::{between, relative};
 
 /// How many pages of tokens are read at most, of a thousand each.

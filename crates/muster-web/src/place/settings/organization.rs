@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use muster_proto::v1::{Organization, OrganizationState, OrganizationUsage, Quotas};
 
 use super::super::Here;
-use crate::field::{Filled, Input};
+use crate::form::{Filled, Input};
 use crate::words::{counted, number, prose};
 
 /// The fields of the form, as the request calls them.

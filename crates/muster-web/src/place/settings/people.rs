@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 use super::super::Here;
 use super::{for_admins, page};
 use crate::fault::Fault;
-use crate::field::{Filled, Input, choice, confirmed, once};
+use crate::form::{Filled, Input, choice, confirmed, once};
 use crate::view::{Region, View};
 use crate::words::{now, relative, role};
 

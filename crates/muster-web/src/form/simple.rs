@@ -1,9 +1,10 @@
-//! The fields of forms: what was typed stays, and what the API finds wrong with it stands beside it.
+//! Forms whose fields are always the same: what was typed stays, and what the API finds wrong with it stands beside it.
 
 use maud::{Markup, html};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
+use super::control::{Control, Line, Need, faults};
 use crate::answer::request_id;
 use crate::place::Query;
 use crate::words::prose;
@@ -24,9 +25,25 @@ impl<'a> Filled<'a> {
         }
     }
 
-    /// What stands in a field; `otherwise` where nobody has said anything.
-    fn value(&self, name: &str, otherwise: &'a str) -> &'a str {
-        self.said.map_or(otherwise, |said| said.get(name))
+    /// A field in which something stands at first, with what has become of it.
+    fn control<'b>(&'b self, (name, title, help): (&'b str, &'b str, &'b str), at_first: &'b str) -> Control<'b> {
+        Control {
+            name,
+            value: self.said.map_or(at_first, |said| said.get(name)),
+            title,
+            help,
+            need: Need::None,
+            placeholder: "",
+            is_bad: self.fault(name).is_some(),
+        }
+    }
+
+    fn beside(&self, name: &str) -> Markup {
+        let fault = self.fault(name);
+        faults(
+            name,
+            &html! { @if let Some(fault) = fault { p.fault role="alert" { (fault) } } },
+        )
     }
 
     /// What is wrong with a field.
@@ -86,60 +103,25 @@ pub(crate) struct Input<'a> {
 impl Input<'_> {
     /// With what has become of it.
     pub(crate) fn show(&self, filled: &Filled<'_>) -> Markup {
-        let Self {
-            name,
-            label,
-            kind,
-            value,
-            help,
-            required,
-        } = self;
-        let value = filled.said.map_or(*value, |said| said.get(name));
-        within(
-            name,
-            label,
-            help,
-            filled,
-            &html! {
-                input id=(name) name=(name) type=(kind) value=(value) required[*required] autocomplete="off" spellcheck="false"
-                    aria-invalid=[filled.fault(name).map(|_| "true")] aria-describedby={ (name) "-help" };
-            },
-        )
+        let control = filled.control((self.name, self.label, self.help), self.value);
+        let need = if self.required { Need::Held } else { Need::None };
+        let line = Line {
+            kind: self.kind,
+            ..Line::default()
+        };
+        let control = Control { need, ..control };
+        control.placed(&control.line(&line), &filled.beside(self.name))
     }
 }
 
 /// One of some values, with the words for them.
 pub(crate) fn choice(
-    (name, label, help): (&str, &str, &str),
+    words: (&str, &str, &str),
     options: &[(&str, &str)],
     (filled, at_first): (&Filled<'_>, &str),
 ) -> Markup {
-    let chosen = filled.value(name, at_first);
-    within(
-        name,
-        label,
-        help,
-        filled,
-        &html! {
-            select id=(name) name=(name) aria-invalid=[filled.fault(name).map(|_| "true")] aria-describedby={ (name) "-help" } {
-                @for (value, word) in options { option value=(value) selected[*value == chosen] { (word) } }
-            }
-        },
-    )
-}
-
-fn within(name: &str, label: &str, help: &str, filled: &Filled<'_>, control: &Markup) -> Markup {
-    let fault = filled.fault(name);
-    html! {
-        div.field {
-            label for=(name) { (label) }
-            (control)
-            p.help id={ (name) "-help" } {
-                @if let Some(fault) = &fault { span.fault role="alert" { (fault) } " " }
-                (help)
-            }
-        }
-    }
+    let control = filled.control(words, at_first);
+    control.placed(&control.choice(options), &filled.beside(control.name))
 }
 
 /// What asks once more before it does something that nothing undoes: a button that opens what it would do, and the button that does it.
