@@ -27,6 +27,7 @@ MAPPING = {
     "required": ["from", "to"],
     "properties": {"from": {"title": "From", "type": "string"}, "to": {"title": "To", "type": "string"}},
 }
+BIND = {"type": "object", "properties": {"password": {"type": "string", "writeOnly": True}}}
 SPEC = {
     "protocol": 1,
     "version": "2.1.0",
@@ -46,7 +47,7 @@ SPEC = {
             "bases": {"title": "Search bases", "type": "array", "items": {"type": "string"}},
             "auth": {"title": "Sign-in", "description": "How it signs in to the server.", "type": "object", "oneOf": [SIMPLE, TOKEN]},
             "mappings": {"title": "Attribute mappings", "type": "array", "items": MAPPING},
-            "extra": {"title": "Extra attributes", "type": ["object", "array"]},
+            "extra": {"title": "Extra attributes", "type": ["object", "array"], "properties": {"bind": BIND}},
         },
     },
     "data_types": [

@@ -235,6 +235,8 @@ document.addEventListener('submit', (event) => {
 document.addEventListener('input', ({ target }) => {
   const form = target.form;
   clearTimeout(typing);
+  // What no pattern of a text area can say: a secret within JSON that is no reference.
+  if (target.dataset.leak) target.setCustomValidity(new RegExp(target.dataset.leak).test(target.value) ? target.title : '');
   if (form?.dataset.liveForm !== undefined) typing = setTimeout(() => form.requestSubmit(), target.type === 'search' ? 250 : 0);
   if (form?.dataset.guard === undefined) return;
   form.dataset.dirty = '';

@@ -117,8 +117,9 @@ impl<'a> Definition<'a> {
     /// What is asked of the API for what was typed, and what is wrong with it before it is asked.
     pub(crate) fn read(&self, typed: &Typed) -> (Integration, Faults) {
         let mut faults = Faults::default();
+        form::check(&self.configuration, (ROOT, CONFIGURATION), typed, &mut faults);
         let configuration = form::read(&self.configuration, ROOT, typed);
-        if configuration.as_ref().is_some_and(|value| !value.is_object()) {
+        if configuration.as_ref().is_some_and(|value| !value.is_object()) && faults.is_empty() {
             faults.add(
                 CONFIGURATION,
                 "must be a JSON object, such as {\"url\": \"https://crm.example\"}",

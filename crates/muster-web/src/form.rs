@@ -2,15 +2,17 @@
 //!
 //! A JSON Schema becomes [`Field`]s once, and these are walked three times: [`fill`] says what stands in the fields for a value, [`read`] makes a value of
 //! what was typed, and [`Draw`] shows the fields. What no field can show is JSON in a text area. A form whose fields are always the same is made of
-//! [`Input`]s. Either way each input is drawn in one place, with what it is for and what is wrong with it (`control`). Nothing is judged here: what is typed
-//! is sent as what it is, and the API says where it does not fit.
+//! [`Input`]s. Either way each input is drawn in one place, with what it is for and what is wrong with it (`control`). Nothing is judged here but whether
+//! JSON is JSON: what is typed is sent as what it is, and the API says where it does not fit.
 
+mod check;
 mod control;
 mod draw;
 mod fields;
 mod fill;
 mod read;
 mod schema;
+mod secret;
 mod simple;
 pub(crate) mod span;
 mod typed;
@@ -18,6 +20,7 @@ mod wire;
 
 use serde_json::Value;
 
+pub(crate) use check::check;
 pub(crate) use control::id_of;
 pub(crate) use draw::Draw;
 pub(crate) use fields::{Field, Kind};

@@ -3,6 +3,8 @@
 
 use maud::{Markup, html};
 
+use super::secret::{Hidden, TITLE};
+
 /// How many lines a text area has at most.
 const ROWS_MAX: usize = 16;
 
@@ -77,12 +79,14 @@ impl Control<'_> {
         }
     }
 
-    /// Several lines.
-    pub(crate) fn area(&self) -> Markup {
+    /// Several lines, which may have such secrets in them: the page's script holds back what has one as it is.
+    pub(crate) fn area(&self, hidden: &Hidden) -> Markup {
+        let leak = hidden.pattern();
         let rows = self.value.lines().count().clamp(2, ROWS_MAX);
         // A line feed at the beginning belongs to the tag.
         html! {
             textarea id=(id_of(self.name)) name=(self.name) rows=(rows) spellcheck="false" placeholder=(self.placeholder)
+                data-leak=[leak.as_deref()] title=[leak.as_ref().map(|_| TITLE)]
                 aria-required=[self.is_told()] aria-invalid=[self.is_wrong()] aria-describedby=(self.told()) { "\n" (self.value) }
         }
     }

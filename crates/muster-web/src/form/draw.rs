@@ -8,12 +8,9 @@ use serde_json::Value;
 
 use super::control::{self, Control, Line, Need, help, id_of, mark, told};
 use super::fields::{Choice, Field, Kind};
+use super::secret::{self, Hidden, is_reference};
 use super::{Faults, Merge, Typed};
 use crate::words::prose;
-
-/// What a secret may look like: what browsers and people are told, so that none leaves the browser. The API refuses all else.
-const SECRET_PATTERN: &str = "(env:MUSTER_SECRET_|file:|exec:|sealed:).+";
-const SECRET_TITLE: &str = "A reference such as env:MUSTER_SECRET_NAME, file:NAME or exec:NAME, or what muster seal has printed; never the secret itself";
 
 /// What stands in a form, and what is said about it.
 pub(crate) struct Draw<'a> {
@@ -118,7 +115,7 @@ impl<'a> Draw<'a> {
         let inner = html! {
             (self.exactly(field, name, path))
             @for field in fields { (self.within(field, name, path)) }
-            @if has_rest { (self.rest(name)) }
+            @if has_rest { (self.rest(name, &field.hidden)) }
         };
         if path == super::CONFIGURATION {
             return inner;
@@ -134,16 +131,12 @@ impl<'a> Draw<'a> {
 
     /// A field of an object.
     fn within(&self, field: &Field, name: &str, path: &str) -> Markup {
-        let step = if !field.key.is_empty() && field.key.bytes().all(|byte| byte.is_ascii_digit()) {
-            format!("[{}]", field.key)
-        } else {
-            format!(".{}", field.key)
-        };
-        self.field(field, &format!("{name}/{}", field.key), &format!("{path}{step}"))
+        let (name, path) = field.within((name, path));
+        self.field(field, &name, &path)
     }
 
     /// What has no field of its own.
-    fn rest(&self, name: &str) -> Markup {
+    fn rest(&self, name: &str, hidden: &Hidden) -> Markup {
         let name = format!("{name}*");
         let control = Control {
             name: &name,
@@ -157,7 +150,7 @@ impl<'a> Draw<'a> {
         html! {
             details.rest open[!control.value.is_empty()] {
                 summary { "Other settings" }
-                (control.placed(&control.area(), &self.meanwhile(&name, str::to_owned)))
+                (control.placed(&control.area(hidden), &self.meanwhile(&name, str::to_owned)))
             }
         }
     }
@@ -218,7 +211,7 @@ impl<'a> Draw<'a> {
                     }
                 }
             }
-            @if has_rest { (self.rest(name)) }
+            @if has_rest { (self.rest(name, &field.hidden)) }
         };
         if path == super::CONFIGURATION {
             return body;
@@ -285,14 +278,15 @@ impl<'a> Draw<'a> {
 /// The input of a field that is one.
 fn input(field: &Field, control: &Control<'_>) -> Markup {
     match &field.kind {
-        Kind::Text { input: "textarea", .. } | Kind::Lines { .. } | Kind::Json => control.area(),
+        Kind::Text { input: "textarea", .. } | Kind::Lines { .. } | Kind::Json => control.area(&field.hidden),
         Kind::One(choices) => one(field, control, choices),
         Kind::Secret => {
             // Whatever is no reference may be the secret, and is not sent back.
             let value = if is_reference(control.value) { control.value } else { "" };
             let placeholder = "env:MUSTER_SECRET_…";
+            let pattern = secret::pattern();
             let line = Line {
-                shape: Some((SECRET_PATTERN, SECRET_TITLE)),
+                shape: Some((&pattern, secret::TITLE)),
                 ..Line::default()
             };
             Control {
@@ -362,12 +356,6 @@ fn said(kind: &Kind, value: &str) -> String {
 fn is_in(at: &str, path: &str) -> bool {
     at.strip_prefix(path)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-}
-
-fn is_reference(text: &str) -> bool {
-    ["env:MUSTER_SECRET_", "file:", "exec:", "sealed:"]
-        .iter()
-        .any(|begin| text.starts_with(begin))
 }
 
 /// What a field is for, and how it is said.

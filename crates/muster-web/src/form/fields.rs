@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::secret::Hidden;
+
 /// One thing that can be said.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Field {
@@ -17,6 +19,8 @@ pub(crate) struct Field {
     pub(crate) is_required: bool,
     /// How it is said.
     pub(crate) kind: Kind,
+    /// The secrets in what of it is typed as JSON.
+    pub(crate) hidden: Hidden,
 }
 
 /// How something is said.
@@ -102,7 +106,20 @@ impl Field {
             placeholder: placeholder.to_owned(),
             is_required: false,
             kind,
+            hidden: Hidden::default(),
         }
+    }
+
+    /// The name of its input, and what the API calls its value, in an object that has these.
+    pub(super) fn within(&self, (name, path): (&str, &str)) -> (String, String) {
+        let key = &self.key;
+        let is_place = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+        let path = if is_place {
+            format!("{path}[{key}]")
+        } else {
+            format!("{path}.{key}")
+        };
+        (format!("{name}/{key}"), path)
     }
 
     /// One in which anything can be said.
@@ -112,6 +129,7 @@ impl Field {
 
     /// What fits this and another one.
     pub(crate) fn and(mut self, other: Self) -> Self {
+        self.hidden = std::mem::take(&mut self.hidden).and(other.hidden);
         match (&mut self.kind, other.kind) {
             (
                 Kind::Group { fields, has_rest },
@@ -147,7 +165,10 @@ impl Field {
                 };
                 Self { kind, ..self }
             }
-            (_, _) => Self::json(&self.title),
+            (_, _) => Self {
+                hidden: self.hidden,
+                ..Self::json(&self.title)
+            },
         }
     }
 
@@ -164,9 +185,9 @@ impl Field {
         let any = |fields: &[Self]| fields.iter().any(Self::has_secret);
         match &self.kind {
             Kind::Secret => true,
-            Kind::Group { fields, .. } | Kind::Items(fields) => any(fields),
-            Kind::Ways { common, ways, .. } => any(common) || any(ways),
-            _ => false,
+            Kind::Group { fields, .. } | Kind::Items(fields) => self.hidden.is_some() || any(fields),
+            Kind::Ways { common, ways, .. } => self.hidden.is_some() || any(common) || any(ways),
+            _ => self.hidden.is_some(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::{Choice, Field, Kind, plain};
+use super::secret::Hidden;
 
 /// How deep a schema is followed; what lies deeper is JSON in a text area. Also an end for one that refers to itself.
 const DEPTH_MAX: usize = 6;
@@ -13,10 +14,10 @@ const WAYS_MAX: usize = 8;
 impl Field {
     /// The field of a part of the schema `root`.
     pub(crate) fn of(root: &Value, schema: &Value, key: &str) -> Self {
-        Self::within(root, schema, key, 0)
+        Self::made(root, schema, key, 0)
     }
 
-    fn within(root: &Value, schema: &Value, key: &str, depth: usize) -> Self {
+    fn made(root: &Value, schema: &Value, key: &str, depth: usize) -> Self {
         let schema = whole(root, schema, 0);
         let text = |name: &str| {
             let text = schema.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -29,16 +30,23 @@ impl Field {
             (None, Some(example)) => format!("such as {}", plain(example)),
             (None, None) => String::new(),
         };
+        let kind = if depth > DEPTH_MAX {
+            Kind::Json
+        } else {
+            kind(root, &schema, depth)
+        };
+        let hidden = match kind {
+            Kind::Json => Hidden::of(root, &schema),
+            Kind::Group { .. } | Kind::Ways { .. } => Hidden::of_rest(root, &schema),
+            _ => Hidden::default(),
+        };
         Self {
             title: title.unwrap_or_else(|| words(key)),
             help: text("description"),
             placeholder,
             is_required: false,
-            kind: if depth > DEPTH_MAX {
-                Kind::Json
-            } else {
-                kind(root, &schema, depth)
-            },
+            kind,
+            hidden,
             key: key.to_owned(),
         }
     }
@@ -55,7 +63,7 @@ fn words(key: &str) -> String {
 }
 
 /// A part of a schema with what it refers to and all that must hold together in one object.
-fn whole(root: &Value, schema: &Value, depth: usize) -> Map<String, Value> {
+pub(super) fn whole(root: &Value, schema: &Value, depth: usize) -> Map<String, Value> {
     let mut merged = schema.as_object().cloned().unwrap_or_default();
     if depth > DEPTH_MAX {
         return merged;
@@ -186,7 +194,7 @@ fn ways(root: &Value, schema: &Map<String, Value>, depth: usize) -> Option<Kind>
             way.insert("type".to_owned(), kind.clone());
         }
         let required = way.get("required").cloned();
-        let mut field = Field::within(root, &Value::Object(way), "", depth + 1);
+        let mut field = Field::made(root, &Value::Object(way), "", depth + 1);
         if let Kind::Group { fields, has_rest } = &mut field.kind {
             fields.retain(|field| !common.iter().any(|known| known.key == field.key));
             // What has no field is said once, below all.
@@ -228,7 +236,7 @@ fn list(root: &Value, schema: &Map<String, Value>, depth: usize) -> Kind {
     if schema.contains_key("prefixItems") {
         return Kind::Json;
     }
-    match Field::within(root, items, "", depth + 1).kind {
+    match Field::made(root, items, "", depth + 1).kind {
         Kind::Text { .. } => Kind::Lines { are_numbers: false },
         Kind::Number { .. } => Kind::Lines { are_numbers: true },
         Kind::One(choices) => Kind::Many(choices),
@@ -246,7 +254,7 @@ fn group(root: &Value, schema: &Map<String, Value>, depth: usize) -> Kind {
     let required = schema.get("required").and_then(Value::as_array);
     let is_required = |key: &str| required.is_some_and(|keys| keys.iter().any(|known| known == key));
     let fields = properties.iter().map(|(key, schema)| {
-        let mut field = Field::within(root, schema, key, depth + 1);
+        let mut field = Field::made(root, schema, key, depth + 1);
         field.is_required = is_required(key);
         field
     });

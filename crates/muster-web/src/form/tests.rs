@@ -217,6 +217,76 @@ fn a_secret_in_plain_text_is_not_sent_back() {
     assert!(!html.contains("hunter2") && html.contains("pattern="), "{html}");
 }
 
+/// Secrets in what no field can show.
+fn hidden() -> Field {
+    let secret = json!({"type": "string", "writeOnly": true});
+    let of =
+        json!({"type": "object", "properties": {"user": {"type": "string"}, "password": {"$ref": "#/$defs/secret"}}});
+    configuration(&[json!({
+        "type": "object",
+        "additionalProperties": false,
+        "$defs": {"secret": secret},
+        "properties": {
+            "proxies": {"type": "array", "items": {"type": "object", "properties": {"url": {"type": "string"}, "auth": of}}},
+            "keys": {"type": "array", "items": {"$ref": "#/$defs/secret"}},
+            "headers": {"type": "object", "additionalProperties": {"$ref": "#/$defs/secret"}},
+            "users": {"type": "array", "items": {"type": "object", "additionalProperties": false, "properties": {"token": secret}}},
+            "anything": {},
+        },
+    })])
+}
+
+#[test]
+fn browsers_are_told_of_secrets_in_what_no_field_can_show() {
+    let form = hidden();
+    assert!(form.has_secret());
+    let (typed, faults) = (filled(&form, &json!({})), Faults::default());
+    let html = Draw::new(&typed, &faults, None).field(&form, ROOT, CONFIGURATION).0;
+    let tag = |name: &str| {
+        let (_, after) = html
+            .split_once(&format!(" name=\"{name}\""))
+            .unwrap_or_else(|| panic!("{name}: {html}"));
+        after.split('>').next().unwrap_or_default().replace("&quot;", "\"")
+    };
+    let none = r#"\s*"(?!(?:env:MUSTER_SECRET_|file:|exec:|sealed:).)[^"]"#;
+    assert!(
+        tag("v/proxies").contains(&format!(r#"data-leak=""(?:password)"\s*:(?:\s*\[)?{none}""#)),
+        "{html}"
+    );
+    for all in ["v/keys", "v/headers*"] {
+        assert!(
+            tag(all).contains(&format!(r#"data-leak="[\[,:]{none}""#)),
+            "{all}: {html}"
+        );
+    }
+    assert!(tag("v/users/0/token").contains("pattern="), "{html}");
+    assert!(!tag("v/anything").contains("data-leak"), "{html}");
+}
+
+#[test]
+fn what_is_no_json_is_told_before_anybody_looks_for_secrets_in_it() {
+    let form = hidden();
+    let mut typed = filled(&form, &json!({}));
+    typed.set("v/proxies", "[{\"auth\": {\"password\": \"hunter2\"");
+    typed.set("v/keys", "hunter2");
+    typed.set("v/headers*", "[\"hunter2\"]");
+    typed.set("v/anything", "a text");
+    let mut faults = Faults::default();
+    check(&form, (ROOT, CONFIGURATION), &typed, &mut faults);
+    let found: Vec<&str> = faults
+        .iter()
+        .map(|(path, _)| path.trim_start_matches(CONFIGURATION))
+        .collect();
+    assert_eq!(found, [".headers", ".keys", ".proxies"], "{faults:?}");
+    let draw = Draw::new(&typed, &faults, None);
+    let html = draw.field(&form, ROOT, CONFIGURATION).0;
+    assert!(draw.unplaced().is_empty(), "{html}");
+    assert!(
+        html.contains("[{&quot;auth&quot;: {&quot;password&quot;: &quot;hunter2&quot;"),
+        "nothing that was typed is lost: {html}"
+    );
+}
+
 #[test]
 fn both_changes_are_put_together_and_what_both_changed_is_told() {
     let of = |pairs: &[(&str, &str)]| {
