@@ -35,9 +35,27 @@ with at_a_browser() as browser:
     assert not [one for one in sent if "hunter2" in one], "it was sent"
     password.fill("file:directory")
 
-    # What is wrong stands beside its field, and all that is typed stays.
+    # Nor does one within JSON; one that no browser tells apart is refused by the coordinator, and what was typed stays to be mended.
+    extra = panel.get_by_label("Extra attributes")
+    extra.fill('{"bind": {"password": "hunter2"}}')
+    panel.get_by_role("button", name="Save draft", exact=True).click()
+    assert "reference" in extra.get_attribute("title") and extra.evaluate("area => area.validity.customError")
+    assert not [one for one in sent if "hunter2" in one], "it was sent"
     ada.expects(NOT_IN_ORDER)
+    escaped = '{"bind": {"pass\\u0077ord": "hunter3"}}'
+    extra.fill(escaped)
+    panel.get_by_role("button", name="Save draft", exact=True).click()
+    expect(panel.locator(".fault")).to_contain_text("Is a secret: give a reference")
+    expect(extra).to_have_value(escaped)
+
+    # What is wrong stands beside its field, and all that is typed stays; what is found before the coordinator judges it and what it finds come at once.
+    extra.fill('{"bind": {"password": "file:directory"')
     panel.get_by_label("Port", exact=True).fill("seven")
+    panel.get_by_role("button", name="Activate").click()
+    expect(page.locator("#answer")).to_contain_text("2 things are not in order")
+    expect(panel.locator(".fault")).to_have_text([re.compile("must be a whole number", re.I), re.compile("is no JSON", re.I)])
+    expect(extra).to_have_value('{"bind": {"password": "file:directory"')
+    extra.fill("")
     panel.get_by_label("Search bases").fill("ou=people\nou=devices")
     panel.get_by_label("people", exact=True).check()
     panel.get_by_role("button", name="Activate").click()

@@ -15,7 +15,7 @@ use muster_proto::v1::{
 use prost_types::{FieldMask, Timestamp};
 use tonic::Status;
 
-use super::refusal::refused;
+use super::refusal::{judged, refused};
 use super::{Posted, Sent, asks, shown, tab};
 use crate::answer::Answer;
 use crate::definition::Definition;
@@ -159,10 +159,6 @@ impl Form {
         let (integration, mut faults) = definition.read(&answer.typed);
         // What is wrong with what nobody has changed is not in the way of what was.
         faults.only(&paths);
-        if !faults.is_empty() {
-            let answer = Answer { faults, ..answer };
-            return Ok(Saved::Open(Box::new(answer.bad("not saved: not all is in order"))));
-        }
         let mut request = UpdateIntegrationRequest {
             integration: Some(Integration {
                 name: self.name.clone(),
@@ -170,8 +166,12 @@ impl Form {
                 ..integration
             }),
             update_mask: Some(FieldMask { paths }),
-            validate_only: false,
+            validate_only: !faults.is_empty(),
         };
+        if !faults.is_empty() {
+            let judged = judged(answer, faults, self.update(&request).await);
+            return Ok(Saved::Open(Box::new(judged)));
+        }
         let status = match self.update(&request).await {
             Ok(_) => return Ok(Saved::Done("saved")),
             Err(status) if reason(&status) == "ETAG_MISMATCH" => {

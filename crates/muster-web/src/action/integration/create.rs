@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use http::Uri;
 use muster_proto::v1::{CreateIntegrationRequest, Integration};
 
-use super::refusal::refused;
+use super::refusal::{judged, refused};
 use super::{Posted, Sent, asks, shown, tab};
 use crate::definition::Definition;
 use crate::fault::Fault;
@@ -39,10 +39,6 @@ pub(super) async fn create(
     let specification = known.as_ref().and_then(|known| known.specification.as_ref());
     let definition = Definition::new(specification, answer.typed.get("access_schema"), None);
     let (integration, faults) = definition.read(&answer.typed);
-    if !faults.is_empty() {
-        let answer = crate::answer::Answer { faults, ..answer };
-        return shown(&visitor, &at, answer.bad("not saved: not all is in order")).await;
-    }
     let request = CreateIntegrationRequest {
         parent: organization,
         integration: Some(Integration {
@@ -51,9 +47,13 @@ pub(super) async fn create(
         }),
         draft: is_draft,
         request_id: answer.request_id.clone(),
-        ..CreateIntegrationRequest::default()
+        validate_only: !faults.is_empty(),
     };
-    let made = match visitor.api.integrations().create_integration(request).await {
+    let made = visitor.api.integrations().create_integration(request).await;
+    if !faults.is_empty() {
+        return shown(&visitor, &at, judged(answer, faults, made)).await;
+    }
+    let made = match made {
         Ok(made) => made.into_inner(),
         Err(status) => return shown(&visitor, &at, refused(answer, status)?).await,
     };

@@ -5,7 +5,7 @@ use tonic_types::StatusExt as _;
 
 use crate::answer::Answer;
 use crate::fault::Fault;
-use crate::form::reason;
+use crate::form::{Faults, reason};
 
 /// The form as it was sent, with why it was not taken.
 ///
@@ -23,8 +23,29 @@ pub(super) fn refused(mut answer: Answer, status: Status) -> Result<Answer, Faul
     }
     let said = match violations.len() {
         0 => status.message().to_owned(),
-        1 => "not saved: one thing is not in order".to_owned(),
-        count => format!("not saved: {count} things are not in order"),
+        count => unsaved(count),
     };
     Ok(answer.bad(said))
+}
+
+/// The form with what is wrong with it before the API is asked to save it, and with what the API finds wrong with the rest, which it was asked only to judge.
+pub(super) fn judged<T>(mut answer: Answer, faults: Faults, judged: Result<T, Status>) -> Answer {
+    answer.faults = faults;
+    let details = judged.err().map(|status| status.get_error_details());
+    let violations = details.as_ref().and_then(|details| details.bad_request());
+    for violation in violations.map_or(&[][..], |bad| &bad.field_violations) {
+        // What could not be read is not there for the API, which may miss it.
+        if !answer.faults.iter().any(|(path, _)| *path == violation.field) {
+            answer.faults.add(&violation.field, &violation.description);
+        }
+    }
+    let count = answer.faults.iter().count();
+    answer.bad(unsaved(count))
+}
+
+fn unsaved(count: usize) -> String {
+    match count {
+        1 => "not saved: one thing is not in order".to_owned(),
+        _ => format!("not saved: {count} things are not in order"),
+    }
 }
