@@ -87,6 +87,11 @@ impl Flow {
         assert_eq!(asked.as_deref(), Some(what), "{name} should have asked for this");
     }
 
+    /// Waits until the flow asks for something, whatever it is; `None` when it has ended.
+    pub async fn asks_for(&mut self) -> Option<String> {
+        tokio::task::block_in_place(|| self.next())
+    }
+
     /// Says that it is done.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! The web page, in a real browser.
 
 mod configuration;
+mod logs;
 mod said;
 
 use std::fs;

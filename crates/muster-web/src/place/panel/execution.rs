@@ -1,11 +1,14 @@
 //! One execution: the times of its life, why it is where it is, what was said meanwhile, and what can be done about it.
 
 use maud::{Markup, html};
-use muster_proto::v1::{Execution, ExecutionStatus, ListLogLinesRequest, LogLevel, LogLine, LogSource};
+use muster_proto::v1::{
+    Coordinator, Execution, ExecutionStatus, GetCoordinatorRequest, ListLogLinesRequest, LogLevel, LogLine, LogSource,
+};
 use prost_types::Timestamp;
 
 use super::{Panel, records};
 use crate::fault::Fault;
+use crate::place::runners::commands;
 use crate::words::{between, category, clean, clock, length, prose};
 
 /// How many log lines are shown; all of them are in the file.
@@ -19,6 +22,12 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
         ..ListLogLinesRequest::default()
     };
     let lines = panel.here.api.log_lines().list_log_lines(request).await?.into_inner();
+    let coordinator = panel
+        .here
+        .api
+        .coordinator()
+        .get_coordinator(GetCoordinatorRequest {})
+        .await?;
     let is_open = one.end_time.is_none();
     let has_records = panel.here.may_operate() && one.counts.as_ref().is_some_and(|counts| counts.records > 0);
     let shows_records = has_records && !panel.query().get("records").is_empty();
@@ -58,7 +67,7 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
                         button type="submit" { "Run now" }
                     }
                 }
-                button type="button" data-copy={ "grpcurl -d '{\"name\": \"" (one.name) "\"}' HOST:PORT muster.v1.ExecutionService/GetExecution" } { "Copy as grpcurl" }
+                button type="button" data-copy=(grpcurl(coordinator.get_ref(), &one.name)) { "Copy as grpcurl" }
                 a.button href={ "/" (one.name) "/log" } download { "Download log" }
                 @if has_records {
                     a.button href=(panel.with(&part, "records", if shows_records { "" } else { "first" })) data-panel {
@@ -69,6 +78,18 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
             @if let Some(records) = records { (records) }
         }
     })
+}
+
+/// What asks the API for it, as it can be pasted: of this coordinator, and with a token where one is wanted.
+fn grpcurl(coordinator: &Coordinator, name: &str) -> String {
+    let url = commands::url(coordinator);
+    let (scheme, at) = url.split_once("://").unwrap_or(("https", url));
+    let how = match (scheme, coordinator.publicly_certified) {
+        ("http", _) => "-plaintext",
+        (_, true) => "-H \"authorization: Bearer $MUSTER_TOKEN\"",
+        (_, false) => "-cacert ca.pem -H \"authorization: Bearer $MUSTER_TOKEN\"",
+    };
+    format!("grpcurl {how} -d '{{\"name\": \"{name}\"}}' {at} muster.v1.ExecutionService/GetExecution")
 }
 
 /// The times of its life, with what was spent in each part.

@@ -25,6 +25,8 @@ pub(super) async fn view(panel: &Panel<'_>, opened: Option<&str>) -> Result<View
         next_page_token,
         upcoming,
     } = page;
+    // More of the list leaves open what is open.
+    let part = opened.map_or_else(|| "logs".to_owned(), |id| format!("executions/{id}"));
     let opened = match opened {
         None => None,
         Some(id) => {
@@ -50,7 +52,7 @@ pub(super) async fn view(panel: &Panel<'_>, opened: Option<&str>) -> Result<View
     let coming = Region::one("coming", coming(panel, &upcoming));
     let more = Region::one(
         "more-entries",
-        more(panel, show, !next_page_token.is_empty(), executions.is_empty()),
+        more(panel, &part, (show, !next_page_token.is_empty()), executions.is_empty()),
     );
     let body = html! {
         (rate)
@@ -262,12 +264,12 @@ fn entry(panel: &Panel<'_>, one: &Execution, runners: &[Runner], opened: Option<
     (id, html)
 }
 
-fn more(panel: &Panel<'_>, show: usize, more: bool, is_empty: bool) -> Markup {
+fn more(panel: &Panel<'_>, part: &str, (show, more): (usize, bool), is_empty: bool) -> Markup {
     html! {
         div #more-entries {
             @if is_empty && !more { p.help { "Nothing has been collected that is like that." } }
             @if more && show < SHOWN_MAX {
-                a.button.more href=(panel.with("logs", "entries", &(show + SHOWN).to_string())) data-more data-panel { "Show more" }
+                a.button.more href=(panel.with(part, "entries", &(show + SHOWN).to_string())) data-more data-panel { "Show more" }
             }
         }
     }

@@ -25,7 +25,8 @@ pub(super) fn insecure(coordinator: &Coordinator, organization: &str) -> Markup 
     html! { div.variants { (block(&command)) } }
 }
 
-fn url(coordinator: &Coordinator) -> &str {
+/// Where runners and command lines reach it.
+pub(in crate::place) fn url(coordinator: &Coordinator) -> &str {
     coordinator
         .urls
         .first()
