@@ -37,6 +37,18 @@ fn every_example_is_a_configuration_that_its_binary_takes() {
 
 #[test]
 fn the_units_are_units() {
+    for (unit, instance) in [
+        ("muster-coordinator.service", "muster-coordinator.service"),
+        ("muster-runner@.service", "muster-runner@hq.service"),
+        ("muster-backup.service", "muster-backup.service"),
+        ("muster-backup.timer", "muster-backup.timer"),
+    ] {
+        verify(unit, instance);
+    }
+}
+
+/// Has systemd judge a unit, by the name of one instance of it.
+pub(crate) fn verify(unit: &str, instance: &str) {
     if !answers(Command::new("systemd-analyze").arg("--version")) {
         eprintln!("SKIPPED: systemd-analyze is missing: apt-get install systemd");
         return;
@@ -72,24 +84,21 @@ fn the_units_are_units() {
         .expect("written");
     }
     let ours = repository().join("deploy/systemd");
-    for (unit, instance) in [
-        ("muster-coordinator.service", "muster-coordinator.service"),
-        ("muster-runner@.service", "muster-runner@hq.service"),
-        ("muster-backup.service", "muster-backup.service"),
-        ("muster-backup.timer", "muster-backup.timer"),
-    ] {
-        std::fs::copy(ours.join(unit), units.join(instance)).expect("it can be copied");
-        let mut verify = Command::new("systemd-analyze");
-        verify
-            .arg("verify")
-            .arg(format!("--root={}", root.display()))
-            .arg(instance);
-        let output = verify.output().expect("it was there just now");
-        let said = String::from_utf8_lossy(&output.stderr);
-        // It complains of a key or a value that it does not know, and goes on.
-        let complaints: Vec<&str> = said.lines().filter(|line| line.contains("muster")).collect();
-        assert!(output.status.success() && complaints.is_empty(), "{unit}: {said}");
+    // A timer is judged with what it starts.
+    for other in ["muster-coordinator.service", "muster-backup.service"] {
+        std::fs::copy(ours.join(other), units.join(other)).expect("it can be copied");
     }
+    std::fs::copy(ours.join(unit), units.join(instance)).expect("it can be copied");
+    let mut verify = Command::new("systemd-analyze");
+    verify
+        .arg("verify")
+        .arg(format!("--root={}", root.display()))
+        .arg(instance);
+    let output = verify.output().expect("it was there just now");
+    let said = String::from_utf8_lossy(&output.stderr);
+    // It complains of a key or a value that it does not know, and goes on.
+    let complaints: Vec<&str> = said.lines().filter(|line| line.contains("muster")).collect();
+    assert!(output.status.success() && complaints.is_empty(), "{unit}: {said}");
 }
 
 /// The tree of the image is mounted read-only, with one folder that can be written to, and entered as the image's user.
@@ -157,7 +166,7 @@ fn health(tree: &Path, address: &str, pid: u32) -> Command {
 }
 
 /// The command of a line of a unit, with what the unit and its files of variables give it.
-fn of_unit(unit: &str, key: &str) -> Command {
+pub(crate) fn of_unit(unit: &str, key: &str) -> Command {
     let unit = std::fs::read_to_string(repository().join("deploy/systemd").join(unit)).expect("it is there");
     let line = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     let mut words = line.expect("the unit has such a line").split_whitespace();

@@ -1,8 +1,10 @@
 //! The web page, in a real browser.
 
 mod configuration;
+mod enrolling;
 mod logs;
 mod said;
+mod sealing;
 
 use std::fs;
 
