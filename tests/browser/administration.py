@@ -212,14 +212,13 @@ with at_a_browser() as browser:
 
     # A session ends with its token, also on a page that is open.
     ada.page.goto(f"{PLACES}/runners")
+    ada.expects("401", "ERR_INCOMPLETE_CHUNKED_ENCODING")
     goes_to(root.page, "Settings")
     root.page.get_by_role("link", name="Tokens").click()
     row = root.page.locator("tr", has_text="laptop")
     row.get_by_text("Revoke…").click()
     row.get_by_role("button", name="Revoke it").click()
     expect(row).to_contain_text("Revoked")
-    ada.expects("401", "ERR_INCOMPLETE_CHUNKED_ENCODING")
-    ada.page.goto(f"{PLACES}/runners")
     expect(ada.page.get_by_role("heading")).to_have_text("You are signed out")
     root.ended()
     ada.ended()

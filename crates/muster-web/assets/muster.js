@@ -7,12 +7,12 @@ const byId = (id) => document.getElementById(id);
 
 // ---- Parts of the page that become others, without what is in somebody's hands being lost.
 
-// Whether forms with something unsaved in them keep all that is typed, whatever comes.
+// Whether forms with something unsaved in them keep all that is typed, whatever comes; `whole`: they stay as they are.
 let keeping = false;
 
 // Makes one element what another is, and keeps what people have done to it: the focus, what they typed, what they opened, where they scrolled to.
 function become(old, fresh) {
-  if (old.isEqualNode(fresh) || old.dataset?.own !== undefined) return old;
+  if (old.isEqualNode(fresh) || old.dataset?.own !== undefined || (keeping === 'whole' && old.dataset?.dirty !== undefined)) return old;
   if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
     old.replaceWith(fresh);
     return fresh;
@@ -50,11 +50,7 @@ function children(parent, fresh) {
       parent.insertBefore(next, at);
     }
   }
-  while (at) {
-    const rest = at.nextSibling;
-    at.remove();
-    at = rest;
-  }
+  for (let rest; at; at = rest) (rest = at.nextSibling), at.remove();
 }
 
 // ---- Times are shown in the browser's own zone.
@@ -79,10 +75,7 @@ const SILENT_MS = 25000;
 
 function say(state, words) {
   const shown = byId('live-state');
-  if (shown && shown.textContent !== words) {
-    shown.dataset.state = state;
-    shown.textContent = words;
-  }
+  if (shown && shown.textContent !== words) [shown.dataset.state, shown.textContent] = [state, words];
 }
 
 function heard() {
@@ -98,19 +91,26 @@ async function lost() {
   say('lost', 'connection lost: what you see may be old');
   await new Promise((go) => setTimeout(go, wait));
   wait = Math.min(wait * 2, 15000);
-  // Whoever is signed out, or looks at what is gone, hears so from the page itself.
+  ask();
+}
+
+// Whoever is signed out, or looks at what is gone, hears so from the page itself. Signed out, they see nothing any more but what they have not saved.
+async function ask() {
   const answer = await fetch(document.body.dataset.live, { redirect: 'manual', cache: 'no-store' }).catch(() => null);
-  if (answer?.type === 'opaqueredirect') return say('lost', 'signed out: sign in in another tab, and nothing you typed is lost');
-  if (answer?.status === 404) return say('lost', 'this is gone');
-  open();
+  if (answer?.type !== 'opaqueredirect' && answer?.status !== 401) return answer?.status === 404 ? say('lost', 'this is gone') : follow();
+  close();
+  if (!unsaved()) return location.reload();
+  say('lost', 'signed out: sign in in another tab, and nothing you typed is lost');
 }
 
-function close() {
-  clearTimeout(silence);
-  stream?.close();
-}
+// A tab that comes to the sign-in tells the others, which then ask whether they are signed out, too.
+const tabs = new BroadcastChannel('muster');
+tabs.onmessage = () => document.body.dataset.live && ask();
+if (location.pathname === '/sign-in') tabs.postMessage('');
 
-function open() {
+const close = () => (clearTimeout(silence), stream?.close());
+
+function follow() {
   close();
   const { live, seen } = document.body.dataset;
   if (!live || document.hidden) return;
@@ -136,7 +136,7 @@ function change({ title, elements = [], orders = [] }) {
     const old = byId(id);
     if (!old || !element) continue;
     // A form with something unsaved in it stays, and so does one that says what came of sending it.
-    if (old.dataset.dirty === undefined && old.dataset.answered === undefined) localize(become(old, element));
+    if (old.dataset.dirty === undefined && old.dataset.answered === undefined) localize(fresh.set(id, become(old, element)).get(id));
     else if (old.elements.etag?.value !== element.elements.etag?.value) notice('Somebody else has changed this meanwhile. What you have typed stays; when you save, both are shown.');
   }
   keeping = false;
@@ -152,7 +152,8 @@ function change({ title, elements = [], orders = [] }) {
 
 let visits = 0, typing;
 const unsaved = () => document.querySelector('form[data-dirty]');
-const mayLeave = () => !unsaved() || confirm('What you have typed is not saved. Leave it?');
+// Whoever leaves has nothing in hand any more: a field with the focus would become one of another form, with what it says.
+const mayLeave = () => (!unsaved() || confirm('What you have typed is not saved. Leave it?')) && (document.querySelector('[data-guard] :focus')?.blur(), true);
 
 // `form` is what is being sent: it is not sent again before there is an answer.
 async function visit(url, request = {}, { replace = false, look = false, form } = {}) {
@@ -169,7 +170,8 @@ async function visit(url, request = {}, { replace = false, look = false, form } 
   const fresh = parse(await answer.text());
   if (!fresh.body.dataset.live) {
     // No view: what went wrong stands in its place, and what was typed stays.
-    if (answer.ok) return location.assign(answer.url);
+    if (answer.ok || (answer.status === 401 && !request.method)) return location.assign(answer.url);
+    if (answer.status === 401) return notice('You are signed out: nothing was changed, and nothing you typed is lost. Sign in in another tab, and send it again.', 'Sign in', () => window.open('/sign-in'));
     const what = [...fresh.querySelectorAll('main h1, main p:not(.word)')].map((part) => part.textContent.trim());
     return notice(what.join(': '));
   }
@@ -185,7 +187,7 @@ async function visit(url, request = {}, { replace = false, look = false, form } 
   if (request.method && !look) document.querySelector('#answer[tabindex]')?.focus();
   if (!before && byId('panel')) byId('panel').querySelector('a.close')?.focus({ preventScroll: true });
   document.querySelector('main [autofocus]')?.focus();
-  open();
+  follow();
 }
 
 function notice(text, word, act) {
@@ -213,16 +215,18 @@ document.addEventListener('click', (event) => {
   }
   if (!document.body.dataset.live || link.pathname.startsWith('/sign-in')) return;
   event.preventDefault();
-  if (!mayLeave()) return;
+  // More of a list is nothing to leave for.
+  const more = link.dataset.more !== undefined;
+  if (!more && !mayLeave()) return;
   link.closest('[popover]')?.hidePopover();
-  visit(link.href, {}, { replace: link.dataset.more !== undefined });
+  visit(link.href, {}, { replace: more, look: more && 'whole' });
 });
 
 document.addEventListener('submit', (event) => {
   const form = event.target;
   if (form.dataset.plain !== undefined || !document.body.dataset.live) return;
   event.preventDefault();
-  if (form !== unsaved() && !mayLeave()) return;
+  if (form !== unsaved() && unsaved() && !mayLeave()) return form.reset();
   const said = new URLSearchParams(new FormData(form, event.submitter));
   if (form.method === 'post') return visit(form.action, { method: 'POST', body: said }, { form });
   for (const [name, value] of [...said]) if (!value) said.delete(name);
@@ -256,10 +260,7 @@ window.addEventListener('beforeunload', (event) => unsaved() && event.preventDef
 
 document.addEventListener('keydown', (event) => {
   const isWriting = event.target.matches('input, textarea, select');
-  if (event.key === '/' && !isWriting && byId('q')) {
-    event.preventDefault();
-    byId('q').focus();
-  }
+  if (event.key === '/' && !isWriting && byId('q')) (event.preventDefault(), byId('q').focus());
   if (event.key === 'Escape' && !isWriting) byId('panel')?.querySelector('a.close')?.click();
   if (event.key.startsWith('Arrow') && event.target.matches('.tile a, .integrations th a')) step(event);
 });
@@ -271,9 +272,7 @@ function step(event) {
   const columns = Math.max(1, tops.filter((top) => top === tops[0]).length);
   const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
   const next = links[links.indexOf(event.target) + by];
-  if (!next) return;
-  event.preventDefault();
-  next.focus();
+  if (next) (event.preventDefault(), next.focus());
 }
 
 // What stands below the end of a list is fetched when somebody gets there.
@@ -287,11 +286,13 @@ const below = new IntersectionObserver((seen) => {
 const seek = () => {
   below.disconnect();
   document.querySelectorAll('[data-more]').forEach((link) => below.observe(link));
+  // Without a script it is the browser that brings back what was typed, which here would not be known to be unsaved.
+  document.querySelectorAll('[data-guard]').forEach((form) => (form.autocomplete = 'off'));
 };
 new MutationObserver(seek).observe(document.documentElement, { childList: true, subtree: true });
 
 window.addEventListener('popstate', () => (mayLeave() ? visit(location.href, {}, { replace: true }) : history.pushState({}, '', document.body.dataset.live)));
-document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
+document.addEventListener('visibilitychange', () => (document.hidden ? close() : follow()));
 localize(document.body);
 seek();
-open();
+follow();

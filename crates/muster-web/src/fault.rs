@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
 use maud::{Markup, html};
 use tonic::{Code, Status};
+use url::form_urlencoded;
 
 use crate::limit::ANSWER_WITHIN;
 use crate::words::prose;
@@ -104,20 +105,24 @@ impl IntoResponse for Fault {
     }
 }
 
-/// What whoever sends a form gets whose session is over: signing in leads back to where it stands.
-pub(crate) fn signed_out(at: &Uri) -> Response {
+/// What whoever asks for something gets whose session is over. Signing in leads back to it; what a form has said can be sent again from here.
+pub(crate) fn signed_out(at: &Uri, is_read: bool, said: Option<&[u8]>) -> Response {
     let path = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let pages = [
-        "/configuration",
-        "/integrations/new",
-        "/runners/add",
-        "/settings/people",
-        "/settings/tokens",
-    ];
-    let is_page = pages.iter().any(|page| at.path().ends_with(page));
-    let to = if is_page { path } else { "/" };
+    // Another host is no place of ours.
+    let path = if path.starts_with("//") { "/" } else { path };
+    let back = if is_read { path } else { "/" };
     let advice = html! {
-        p { "Your session is over, or its token was revoked, and nothing was changed. " a href=(sign_in::address(to)) { "Sign in" } ", and send it again." }
+        @match said {
+            None => p { "Your session is over, or its token was revoked. " a href=(sign_in::address(back)) { "Sign in" } " to go on." },
+            Some(said) => {
+                p { "Your session is over, or its token was revoked. Nothing was changed, and nothing that you typed is lost: "
+                    a href="/sign-in" target="_blank" { "sign in in another tab" } ", come back to this one, and send it again." }
+                form method="post" action=(path) {
+                    @for (name, value) in form_urlencoded::parse(said) { input type="hidden" name=(name) value=(value); }
+                    button.primary type="submit" { "Send it again" }
+                }
+            },
+        }
     };
     let page = shell::bare(Fault::SignedOut.title(), &advice);
     (StatusCode::UNAUTHORIZED, page).into_response()

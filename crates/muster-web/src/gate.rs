@@ -2,22 +2,24 @@
 
 use std::net::IpAddr;
 
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::Web;
 use crate::api::{Api, Peer};
 use crate::fault::{signed_out, told};
 use crate::status;
+use crate::{FORM_BYTES_MAX, Web};
 
 tokio::task_local! {
     /// What the page's own script and stylesheet are known by, another one for each answer: whatever else gets into a page is not run.
@@ -131,29 +133,48 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
             })
         }
     };
-    let is_sign_in = request.uri().path() == "/sign-in";
+    let at = request.uri().clone();
+    let is_sign_in = matches!(at.path(), "/sign-in" | "/sign-out");
+    let said = if is_read || is_sign_in {
+        None
+    } else {
+        said(&mut request).await
+    };
+    let was_signed_in = matches!(&session, Some(Some(_)));
     match visitor {
         Some(visitor) => {
             request.extensions_mut().insert(visitor);
         }
         None if is_sign_in => {}
-        None if status::is_at(request.uri().path()) => return status::unasked(),
-        None if is_read && request.uri().path() != "/live" => {
-            let wanted = request
-                .uri()
-                .path_and_query()
-                .map_or("/", http::uri::PathAndQuery::as_str);
+        None if status::is_at(at.path()) => return status::unasked(),
+        None if is_read && at.path() != "/live" => {
+            let wanted = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
             return Redirect::to(&crate::sign_in::address(wanted)).into_response();
         }
-        None => return signed_out(request.uri()),
+        None => return signed_out(&at, is_read, said.as_deref()),
     }
     let mut answer = next.run(request).await;
+    // The session goes on, but its token does not.
+    if was_signed_in && !is_sign_in && answer.status() == StatusCode::UNAUTHORIZED {
+        return signed_out(&at, is_read, said.as_deref());
+    }
     if let Some(cookie) = renewed
         && !answer.headers().contains_key(SET_COOKIE)
     {
         answer.headers_mut().insert(SET_COOKIE, cookie);
     }
     answer
+}
+
+/// What a form says, which stays in its request; `None` where it is not known to be short enough.
+async fn said(request: &mut Request) -> Option<Bytes> {
+    let length = request.headers().get(CONTENT_LENGTH)?.to_str().ok()?;
+    length.parse().ok().filter(|length: &usize| *length <= FORM_BYTES_MAX)?;
+    let body = std::mem::take(request.body_mut());
+    // What has broken off says nothing.
+    let said = to_bytes(body, FORM_BYTES_MAX).await.unwrap_or_default();
+    *request.body_mut() = Body::from(said.clone());
+    Some(said)
 }
 
 /// By which name a request has come.

@@ -38,6 +38,8 @@ pub(crate) struct Here {
     pub(crate) who: WhoAmIResponse,
     /// What the address asks for.
     pub(crate) query: Query,
+    /// The address without that; empty where a form is answered with a view that has no other.
+    pub(crate) at: String,
     /// What a form is answered with that was sent to this address.
     pub(crate) answer: Option<Answer>,
     /// Whether they have signed in; otherwise nobody is asked here.
@@ -55,6 +57,7 @@ impl Here {
             organization: format!("organizations/{organization}"),
             who: who(&visitor.api).await?,
             query,
+            at: String::new(),
             signed_in: visitor.signed_in,
             answer: None,
         })
@@ -148,6 +151,7 @@ pub(crate) async fn answered(visitor: &Visitor, at: &Uri, answer: Option<Answer>
     };
     let here = Here {
         answer,
+        at: at.path().to_owned(),
         ..Here::of(visitor, organization, query).await?
     };
     let (section, view) = match rest {

@@ -1,10 +1,13 @@
 //! The web page, in a real browser.
 
+mod alerts;
 mod configuration;
 mod enrolling;
+mod interrupted;
 mod logs;
 mod said;
 mod sealing;
+mod unsaved;
 
 use std::fs;
 

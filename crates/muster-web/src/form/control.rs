@@ -64,14 +64,14 @@ impl Default for Line<'_> {
 }
 
 impl Control<'_> {
-    /// One line of text, or whatever the type of its input says.
+    /// One line of text, or whatever the type of its input says. Browsers bring it back to whoever goes back, as long as nothing tells them not to keep it.
     pub(crate) fn line(&self, line: &Line<'_>) -> Markup {
         let id = id_of(self.name);
         let list = (!line.suggested.is_empty()).then(|| format!("{id}-list"));
         html! {
             input id=(id) name=(self.name) value=(self.value) type=(line.kind) inputmode=[line.keyboard] maxlength=[line.length_max]
                 pattern=[line.shape.map(|(pattern, _)| pattern)] title=[line.shape.map(|(_, said)| said)] list=[list.as_deref()]
-                autocomplete="off" autocapitalize=[line.shape.map(|_| "none")] spellcheck="false" placeholder=(self.placeholder)
+                autocomplete=[line.shape.map(|_| "off")] autocapitalize=[line.shape.map(|_| "none")] spellcheck="false" placeholder=(self.placeholder)
                 required[self.need == Need::Held] aria-required=[self.is_told()] aria-invalid=[self.is_wrong()] aria-describedby=(self.told());
             @if let Some(list) = &list {
                 datalist id=(list) { @for one in line.suggested { option value=(one) {} } }

@@ -221,7 +221,8 @@ fn rest(here: &Here, query: &Query, show: usize, found: &Found, summary: &Summar
     html! {
         div #rest {
             @if found.more && show < SHOWN_MAX {
-                a.button.more href=(query.with("show", &(show + SHOWN).to_string()).at(&here.path("integrations"))) data-more { "Show more" }
+                // What stands beside the list stays there.
+                a.button.more href=(here.query.with("said", "").with("show", &(show + SHOWN).to_string()).at(&here.at)) data-more { "Show more" }
             } @else if found.more {
                 p.help { "These are the first " (found.integrations.len()) ". Search by name, or choose a status, a connector or a pool to see others." }
             } @else if found.integrations.is_empty() && is_chosen {

@@ -12,7 +12,7 @@ use muster_tests::{Browser, Client, LIMIT, MailServer, ORGANIZATION, Way, World,
 use serde_json::{Value, json};
 
 /// The connector, as a program of the runner's, and the secret that its configuration refers to.
-fn set_up(folder: &Path) -> String {
+pub(super) fn set_up(folder: &Path) -> String {
     let program = folder.join("directory.py");
     fs::copy(repository().join("tests/browser/directory.py"), &program).expect("copied");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it may be run");

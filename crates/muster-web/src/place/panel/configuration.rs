@@ -181,19 +181,20 @@ impl Sheet<'_> {
         let base = serde_json::to_string(&answer.base).unwrap_or_default();
         let enter = if self.integration.is_some() { "save" } else { "look" };
         let form = html! {
-            form #settings method="post" action=(action) data-guard data-dirty[answer.is_dirty()] data-answered[answer.says()] autocomplete="off" {
+            form #settings method="post" action=(action) data-guard data-dirty[answer.is_dirty()] data-answered[answer.says()] {
                 input type="hidden" name="etag" value=(answer.etag);
                 input type="hidden" name="base" value=(base);
                 input type="hidden" name="request_id" value=(answer.request_id);
-                @if here.may_operate() {
-                    // What Enter does in a field.
-                    button.unseen type="submit" name="do" value=(enter) tabindex="-1" aria-hidden="true" {}
-                }
                 fieldset.plain disabled[!here.may_operate()] { (sections) }
                 @if here.may_operate() { (self.buttons()) }
             }
         };
-        (self.said(&draw, done), form)
+        // What Enter does in a field: what the first button of a form does, wherever that stands.
+        let before = html! {
+            (self.said(&draw, done))
+            @if here.may_operate() { button.unseen type="submit" form="settings" name="do" value=(enter) tabindex="-1" aria-hidden="true" {} }
+        };
+        (before, form)
     }
 
     fn said(&self, draw: &Draw<'_>, done: &str) -> Markup {

@@ -43,7 +43,7 @@ impl Sheet<'_> {
                 label.flag { input type="checkbox" name=(COLLECT) value=(data_type) checked[is_collected]; (title) }
                 div {
                     label.unseen for=(id) { "Interval of " (title) }
-                    input.short id=(id) name=(name) value=(draw.typed.get(&name)) placeholder=(placeholder) autocomplete="off" spellcheck="false"
+                    input.short id=(id) name=(name) value=(draw.typed.get(&name)) placeholder=(placeholder) spellcheck="false"
                         aria-describedby={ (id) "-fault " (id) "-times" };
                     (draw.beside(&field, &name, &path))
                 }
