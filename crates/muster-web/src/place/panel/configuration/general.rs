@@ -52,8 +52,7 @@ impl Sheet<'_> {
                         div.actions {
                             (button("disable", "Disable"))
                             label.unseen for="pause" { "Pause for, or until" }
-                            // It is no part of what is saved: what is typed there is nobody else's to change.
-                            input #pause.short name="pause" data-own list="pauses" placeholder="4h" aria-describedby="pause-help" autocomplete="off";
+                            input #pause.short name="pause" list="pauses" placeholder="4h" aria-describedby="pause-help" autocomplete="off";
                             datalist #pauses { option value="1h" {} option value="4h" {} option value="1d" {} option value="7d" {} }
                             (button("pause", "Pause"))
                         }
