@@ -35,7 +35,6 @@ with at_a_browser() as browser:
     fleet = page.locator(".tile", has_text="Fleet")
     expect(fleet.locator(".note.warned")).to_contain_text("412")
     expect(page.locator(".tile", has_text="Asset register").locator(".note.warned")).to_contain_text("plant-2")
-    picture(page, "integrations")
     is_accessible(page, "the integrations")
     fits(page, "the integrations")
 

@@ -122,6 +122,19 @@ with at_a_browser() as browser:
     expect(page.locator("#checked")).to_contain_text("can be read")
     expect(tile.locator(".foot .status")).to_have_text("Active")
 
+    # While a test goes on, everybody who looks sees that.
+    ask("make the source slow")
+    panel.get_by_role("button", name="Test connection").click()
+    expect(page.locator("#checked")).to_contain_text("Being tested by hq-1, asked just now. It may take 60 s.")
+    beside = ada.context.new_page()
+    ada.watch(beside)
+    beside.goto(address)
+    expect(beside.locator("#checked")).to_contain_text("Being tested by hq-1")
+    ask("make the source fast")
+    expect(beside.locator("#checked")).to_contain_text("can be read")
+    expect(page.locator("#checked")).to_contain_text("can be read")
+    beside.close()
+
     # Somebody else changes the same: nothing is overwritten, and both are shown.
     bob = Person(browser)
     bob.page.goto(address)

@@ -4,6 +4,7 @@
 import json
 import pathlib
 import sys
+import time
 
 SIMPLE = {
     "title": "Name and password",
@@ -66,6 +67,10 @@ REFUSED = {
 }
 
 
+# Where it is told how the directory is today.
+FOLDER = pathlib.Path(__file__).parent
+
+
 def say(kind, value):
     print(json.dumps({kind: value}), flush=True)
 
@@ -73,9 +78,11 @@ def say(kind, value):
 ask = json.loads(sys.stdin.readline())
 if ask["command"] == "spec":
     say("spec", SPEC)
-elif (pathlib.Path(__file__).parent / "refused").exists():
+elif (FOLDER / "refused").exists():
     say("error", REFUSED)
 elif ask["command"] == "check":
+    while (FOLDER / "slow").exists():
+        time.sleep(0.1)
     say("end", {})
 else:
     for number in range(3):

@@ -139,7 +139,7 @@ fn first_slide(integration: &Integration, window: &Window, from: Stamp) -> Optio
     let mut tally = window.tally(from, span);
     let mut ends = window
         .ends()
-        .map(|(at, failed)| (slides_out(at, span), failed))
+        .map(|end| (slides_out(end.at, span), end.failed))
         .skip_while(|(out, _)| *out <= from)
         .peekable();
     while let Some((out, failed)) = ends.next() {

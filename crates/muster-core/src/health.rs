@@ -4,4 +4,4 @@ pub mod condition;
 pub mod window;
 
 pub use condition::{Condition, Conditions};
-pub use window::{Tally, Window};
+pub use window::{End, Tally, Window};

@@ -31,6 +31,12 @@ impl Stamp {
         Self::from_millis(self.millis().saturating_add(millis(span)))
     }
 
+    /// The time that is `span` earlier, cut to whole milliseconds; not before the first that there is.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self::from_millis(self.millis().saturating_sub(millis(span)))
+    }
+
     /// How much later this is than `earlier`; zero when it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use muster_core::entity::{Alert, Collection, Completion, Definition, Integration, Trouble};
 use muster_core::event::{Event, Recorded};
+use muster_core::health::End;
 use muster_core::ledger::Entity;
 use muster_core::time::{Interval, Stamp};
 use muster_core::words::{
@@ -135,7 +136,11 @@ fn integration(n: usize, now: Stamp, chance: &mut fastrand::Rng) -> Outcome<Inte
     }
     let ends = (0..ENDS).map(|end| {
         let at = before((ENDS - end) * Duration::from_secs(29 * 60));
-        (at, in_error && end == ENDS - 1)
+        End {
+            at,
+            failed: in_error && end == ENDS - 1,
+            place: Some(end as usize % 3),
+        }
     });
     Ok(Integration {
         id,

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use muster_core::health::Window;
+use muster_core::health::{End, Window};
 use muster_core::time::Stamp;
 use muster_core::words::{EmailAddress, Notifications};
 use serde::{Deserialize, Serialize};
@@ -84,10 +84,15 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
 fn window_ns() -> f64 {
     const ENDS: u64 = 1_000_000;
     let minutes = |minutes: u64| Stamp::from_millis(1_700_000_000_000 + minutes * 60_000);
-    let mut window: Window = (0..50).map(|n| (minutes(n * 29), n % 50 == 0)).collect();
+    let end = |n: u64| End {
+        at: minutes(n * 29),
+        failed: n % 50 == 0,
+        place: Some(n as usize % 3),
+    };
+    let mut window: Window = (0..50).map(end).collect();
     let start = Instant::now();
     for n in 50..50 + ENDS {
-        window.push(minutes(n * 29), n % 50 == 0);
+        window.push(end(n));
         std::hint::black_box(window.tally(minutes(n * 29), Window::LENGTH));
     }
     start.elapsed().as_secs_f64() * 1e9 / ENDS as f64

@@ -184,6 +184,17 @@ async fn a_runner_that_is_killed_while_it_checks_says_nothing_of_the_source() {
         }
     };
     timeout(LIMIT, has_begun).await.expect("the program runs");
+    // Whoever looks meanwhile sees that it goes on.
+    let found = client.integration(&made.name).await.expect("it is there");
+    let open = found.open_check.expect("it is under way");
+    assert_eq!(
+        (open.runner_display_name.as_str(), open.revision),
+        ("slow", found.revision)
+    );
+    assert_eq!(open.time_limit.map(|limit| limit.seconds), Some(60));
+    let shown = muster(&world, &["integration", "show", "slow"]);
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("by `slow`, asked"), "{shown}");
     runner.kill_9();
     let lost = timeout(LIMIT, events.message()).await.expect("whoever waits is told");
     let status = lost.expect_err("there is no answer");
@@ -194,7 +205,7 @@ async fn a_runner_that_is_killed_while_it_checks_says_nothing_of_the_source() {
         "{status:?}"
     );
     let found = client.integration(&made.name).await.expect("it is there");
-    assert_eq!(found.last_check, None);
+    assert_eq!((found.last_check, found.open_check), (None, None));
     let alone = muster(&world, &["integration", "check", "slow"]);
     assert_eq!(alone.status.code(), Some(1));
     assert!(

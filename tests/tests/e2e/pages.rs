@@ -2,6 +2,7 @@
 
 mod alerts;
 mod configuration;
+mod day;
 mod enrolling;
 mod interrupted;
 mod logs;

@@ -395,6 +395,7 @@ fn told_with(conditions: &mut Conditions<'_>, state: &State, integration: &Integ
             .window
             .tally(now.stamp, integration.definition.notifications.window),
         checked_by: checked_by.map(|runner| runner.profile.display_name.to_string()),
+        open_check: check::under_way(state, integration, now),
         no_runner: no_runner.map(|(why, step)| match step {
             Some(step) => format!("{why}: {step}"),
             None => why,

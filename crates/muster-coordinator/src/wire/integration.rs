@@ -1,11 +1,12 @@
 //! Integrations, as answers tell them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use muster_core::entity::{Alert, Collection, Integration};
 use muster_core::health::{Condition, Tally, Window};
 use muster_core::time::Stamp;
-use muster_core::words::{ConfigurationStatus, DataType, Enablement, ExecutionId, ExecutionStatus};
+use muster_core::words::{ConfigurationStatus, DataType, Enablement, ExecutionId, ExecutionStatus, Revision, RunnerId};
 use muster_proto::v1;
 use muster_session::wire::{JsonError, struct_from_json};
 
@@ -16,7 +17,7 @@ use super::filter::ExecutionFilter;
 use super::incident::error_rate;
 use super::name;
 use super::notifications;
-use super::time::{duration, text, timestamp};
+use super::time::{duration, span, text, timestamp};
 
 /// An integration, as an answer tells it.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub(crate) struct Told {
     pub(crate) tally: Tally,
     /// What a person calls the runner that has checked it last; `None` where nobody knows it any more, or it was not checked.
     pub(crate) checked_by: Option<String>,
+    /// The newest check that is under way.
+    pub(crate) open_check: Option<OpenCheck>,
     /// Why no runner that is there could serve it, and what to do about it, in a sentence; `None` when one could.
     pub(crate) no_runner: Option<String>,
     /// When this is told.
@@ -38,37 +41,57 @@ pub(crate) struct Told {
     pub(crate) remedies: BTreeMap<Option<DataType>, String>,
 }
 
+/// A check that is under way.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenCheck {
+    pub(crate) began: Stamp,
+    pub(crate) limit: Duration,
+    pub(crate) runner: RunnerId,
+    /// What a person calls that runner.
+    pub(crate) runner_name: String,
+    pub(crate) revision: Revision,
+}
+
 /// An integration with as much of it as is asked for.
 ///
 /// # Errors
 /// As [`integration`].
 pub(crate) fn viewed(told: &Told, view: v1::IntegrationView) -> Result<v1::Integration, JsonError> {
-    let outcomes = match view {
-        v1::IntegrationView::Full => Some(outcomes(told)),
-        v1::IntegrationView::Basic | v1::IntegrationView::Unspecified => None,
-    };
-    let told = integration(told)?;
-    Ok(v1::Integration { outcomes, ..told })
+    let mut integration = integration(told)?;
+    match view {
+        v1::IntegrationView::Full => tell_outcomes(told, &mut integration),
+        v1::IntegrationView::Basic | v1::IntegrationView::Unspecified => {}
+    }
+    Ok(integration)
 }
 
-/// How its executions of the last 24 hours ended.
-fn outcomes(told: &Told) -> v1::Outcomes {
+/// How its executions of the last 24 hours ended, all of them and those of each data type.
+fn tell_outcomes(told: &Told, integration: &mut v1::Integration) {
     let day = u64::try_from(Window::LENGTH.as_millis()).unwrap_or(u64::MAX);
     let start = Stamp::from_millis(told.now.millis().saturating_sub(day));
-    let mut outcomes = v1::Outcomes {
+    let none = v1::Outcomes {
         start_time: Some(timestamp(start)),
         ..v1::Outcomes::default()
     };
-    for (at, failed) in told.integration.window.ends().filter(|(at, _)| *at > start) {
-        let ends = if failed {
-            &mut outcomes.error_seconds
-        } else {
-            &mut outcomes.completed_seconds
-        };
-        // Less than a day.
-        ends.push(u32::try_from(at.since(start).as_secs()).unwrap_or(u32::MAX));
+    let mut all = none.clone();
+    for schedule in integration.data_types.iter_mut().take(Window::PLACES) {
+        schedule.outcomes = Some(none.clone());
     }
-    outcomes
+    for end in told.integration.window.ends().filter(|end| end.at > start) {
+        // Less than a day.
+        let seconds = u32::try_from(end.at.since(start).as_secs()).unwrap_or(u32::MAX);
+        let schedule = end.place.and_then(|place| integration.data_types.get_mut(place));
+        let of_its_data_type = schedule.and_then(|schedule| schedule.outcomes.as_mut());
+        for outcomes in [Some(&mut all), of_its_data_type].into_iter().flatten() {
+            let ends = if end.failed {
+                &mut outcomes.error_seconds
+            } else {
+                &mut outcomes.completed_seconds
+            };
+            ends.push(seconds);
+        }
+    }
+    integration.outcomes = Some(all);
 }
 
 /// The same without what is told only where it is asked for.
@@ -121,6 +144,13 @@ pub(crate) fn integration(told: &Told) -> Result<v1::Integration, JsonError> {
                 .map(|it| failure(it, told.remedies.get(&None).cloned())),
         }),
         outcomes: None,
+        open_check: told.open_check.as_ref().map(|check| v1::OpenCheck {
+            begin_time: Some(timestamp(check.began)),
+            time_limit: Some(span(check.limit)),
+            runner: name::of_runner(&integration.organization, check.runner),
+            runner_display_name: check.runner_name.clone(),
+            revision: check.revision.0,
+        }),
     })
 }
 
@@ -158,6 +188,7 @@ fn schedule(told: &Told, data_type: &DataType, collection: &Collection) -> v1::C
         no_collection_reason: no_collection_reason(integration.enablement).to_owned(),
         next_collection_note: collection.next.map_or_else(String::new, |_| next_collection_note(told)),
         last_warning: warned.and_then(|completed| completed.warning()).map(warning),
+        outcomes: None,
     }
 }
 

@@ -6,7 +6,7 @@ use litemap::LiteMap;
 
 use crate::entity::Checked;
 use crate::event::Event;
-use crate::health::Window;
+use crate::health::{End, Window};
 use crate::index::Lane;
 use crate::planted;
 use crate::schedule::Skip;
@@ -343,7 +343,7 @@ impl Integration {
                 warning,
                 ..
             } => {
-                self.window.push(at, false);
+                self.note_end(at, data_type, false);
                 self.let_check_count_no_more();
                 if let Some(collection) = self.collections.get_mut(data_type) {
                     if cursor.is_some() {
@@ -371,7 +371,7 @@ impl Integration {
                 if failure.category == Category::Canceled && !planted!("canceled-counts") {
                     return;
                 }
-                self.window.push(at, true);
+                self.note_end(at, data_type, true);
                 if let Some(collection) = self.collections.get_mut(data_type) {
                     let since = collection.trouble.as_ref().map_or(at, |trouble| trouble.since);
                     collection.trouble = Some(Box::new(Trouble {
@@ -433,7 +433,13 @@ impl Integration {
         }
     }
 
+    fn note_end(&mut self, at: Stamp, data_type: &DataType, failed: bool) {
+        let place = self.collections.find_index(data_type).ok();
+        self.window.push(End { at, failed, place });
+    }
+
     fn collect(&mut self, intervals: &PerDataType<Interval>, next: &BTreeMap<DataType, Stamp>) {
+        let before: Vec<DataType> = self.collections.keys().cloned().collect();
         self.collections
             .retain(|data_type, _| intervals.contains_key(data_type));
         for (data_type, interval) in intervals {
@@ -452,6 +458,9 @@ impl Integration {
                 }
             }
         }
+        let collections = &self.collections;
+        self.window
+            .replace(|place| collections.find_index(before.get(place)?).ok());
     }
 }
 

@@ -30,6 +30,7 @@ pub struct Checks {
     /// Each with when it is given up.
     all: BTreeMap<CheckId, (Check, Moment)>,
     by_runner: BTreeSet<(RunnerId, CheckId)>,
+    by_integration: BTreeSet<(IntegrationId, CheckId)>,
     deadlines: BTreeSet<(Moment, CheckId)>,
 }
 
@@ -48,6 +49,16 @@ impl Checks {
             .filter_map(|(_, check)| Some((*check, self.get(*check)?)))
     }
 
+    /// The newest of an integration; `None` when none is under way.
+    #[must_use]
+    pub fn newest_of(&self, integration: IntegrationId) -> Option<&Check> {
+        let those = self.by_integration.range((integration, CheckId(0))..);
+        those
+            .take_while(|(of, _)| *of == integration)
+            .filter_map(|(_, check)| self.get(*check))
+            .max_by_key(|check| check.began)
+    }
+
     /// The one that is to be given up first, if its time has come.
     #[must_use]
     pub fn first_overdue(&self, now: Moment) -> Option<CheckId> {
@@ -61,6 +72,7 @@ impl Checks {
 
     pub(super) fn begin(&mut self, id: CheckId, check: Check, deadline: Moment) {
         self.by_runner.insert((check.runner, id));
+        self.by_integration.insert((check.integration, id));
         self.deadlines.insert((deadline, id));
         self.all.insert(id, (check, deadline));
     }
@@ -73,6 +85,7 @@ impl Checks {
     pub(super) fn end(&mut self, id: CheckId) {
         if let Some((check, deadline)) = self.all.remove(&id) {
             self.by_runner.remove(&(check.runner, id));
+            self.by_integration.remove(&(check.integration, id));
             self.deadlines.remove(&(deadline, id));
         }
     }

@@ -888,7 +888,12 @@ impl Model {
             let count = roster.checks().of(runner_id(which)).count();
             assert!(count <= CHECKS_MAX, "{count} checks at one runner");
         }
+        let all = || (0..2).flat_map(|which| roster.checks().of(runner_id(which)));
         for integration in self.state.everywhere().integrations() {
+            let of_it = all().filter(|(_, check)| check.integration == integration.id);
+            let newest = of_it.map(|(_, check)| check.began).max();
+            let told = roster.checks().newest_of(integration.id);
+            assert_eq!(told.map(|check| check.began), newest, "the newest check under way");
             let fails = self.check_fails.contains(&integration.id);
             let said = integration.checked.as_ref().and_then(|checked| checked.trouble());
             assert_eq!(said.is_some(), fails, "what the newest check says: {integration:?}");
@@ -924,6 +929,15 @@ impl Model {
                     recount.failed += failed;
                 }
                 assert_eq!(integration.window.tally(now, span), recount, "the window is a recount");
+            }
+            for end in integration.window.ends() {
+                let Some(place) = end.place else { continue };
+                let (data_type, _) = integration.collections.get_indexed(place).expect("it is collected");
+                let of_it = |one: &&Finished| one.integration == integration.id && one.data_type == *data_type;
+                assert!(
+                    self.finished.values().filter(of_it).any(|one| one.ended == end.at),
+                    "{data_type} has ended then: {end:?}"
+                );
             }
             let open: Vec<_> = ledger
                 .incidents()

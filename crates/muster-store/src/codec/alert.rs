@@ -1,11 +1,12 @@
 //! Notifications and incidents; events and records share their messages.
 
+use std::iter;
 use std::time::Duration;
 
 use muster_core::entity::{
     Alert, Cause, Channel, Closed, Closing, Delivery, DeliveryState, Incident, Notice, NoticeKind,
 };
-use muster_core::health::Window;
+use muster_core::health::{End, Window};
 use muster_core::planted;
 use muster_core::time::Stamp;
 use muster_core::words::{EmailAddress, IncidentId, IntegrationId, Notifications, Percent, PoolName, RunnerId};
@@ -77,11 +78,14 @@ pub(super) fn percent(hundredths: u32) -> Result<Percent, CodecError> {
     judged(Percent::from_hundredths(hundredths), "share")
 }
 
+/// What stands for the place of a data type that is not known.
+const NOWHERE: u8 = u8::MAX;
+
 /// The ends of a window: of each the milliseconds since the one before, the first since the epoch, doubled, and one more if it failed.
 pub(super) fn window_ends(window: &Window) -> Vec<u64> {
     let mut before = 0;
     let lacking = usize::from(planted!("ends-not-written"));
-    let steps = window.ends().skip(lacking).map(|(at, failed)| {
+    let steps = window.ends().skip(lacking).map(|End { at, failed, .. }| {
         let step = at.millis() - before;
         before = at.millis();
         step << 1 | u64::from(failed)
@@ -89,12 +93,25 @@ pub(super) fn window_ends(window: &Window) -> Vec<u64> {
     steps.collect()
 }
 
-/// The window of these ends.
-pub(super) fn window(ends: &[u64]) -> Window {
+/// Of each end the place of its data type, in a byte.
+pub(super) fn window_places(window: &Window) -> Vec<u8> {
+    let places = window.ends().map(|end| end.place.map(u8::try_from));
+    places
+        .map(|place| place.and_then(Result::ok).unwrap_or(NOWHERE))
+        .collect()
+}
+
+/// The window of these ends. An end without a place was written when windows knew of none.
+pub(super) fn window(ends: &[u64], places: &[u8]) -> Window {
     let mut at = 0_u64;
-    let ends = ends.iter().map(|end| {
+    let places = places.iter().copied().chain(iter::repeat(NOWHERE));
+    let ends = ends.iter().zip(places).map(|(end, place)| {
         at = at.saturating_add(end >> 1);
-        (Stamp::from_millis(at), end & 1 == 1)
+        End {
+            at: Stamp::from_millis(at),
+            failed: end & 1 == 1,
+            place: (place != NOWHERE).then_some(place.into()),
+        }
     });
     ends.collect()
 }

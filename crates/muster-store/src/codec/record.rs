@@ -11,7 +11,7 @@ use muster_core::words::{Attempt, Claim, ExecutionId, IntegrationId, Revision, R
 use prost::Message;
 
 use super::access::{PersonMessage, TokenMessage};
-use super::alert::{AlertMessage, IncidentMessage, window, window_ends};
+use super::alert::{AlertMessage, IncidentMessage, window, window_ends, window_places};
 use super::description::{DefinitionMessage, OfferMessage, OutdatedMessage, ProfileMessage};
 use super::event::connector_key;
 use super::identity::{AuthorityMessage, EnrollmentTokenMessage, RunnerIdentityMessage};
@@ -163,6 +163,9 @@ struct IntegrationMessage {
     /// Absent: no runner has checked it.
     #[prost(message, optional, tag = "15")]
     checked: Option<CheckedMessage>,
+    /// For each end of the window. Absent: none is known.
+    #[prost(bytes = "vec", tag = "16")]
+    window_places: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -253,6 +256,7 @@ impl From<&Integration> for IntegrationMessage {
             status_since_ms: Some(integration.status_since.millis()),
             request: integration.request.as_deref().map(Into::into),
             window: window_ends(&integration.window),
+            window_places: window_places(&integration.window),
             alert: Some((&integration.alert).into()),
             paused_until_ms: integration.paused_until.map(Stamp::millis),
             checked: integration.checked.as_deref().map(Into::into),
@@ -285,7 +289,7 @@ impl TryFrom<IntegrationMessage> for Integration {
                 .map(|request| request.try_into().map(Box::new))
                 .transpose()?,
             collections,
-            window: window(&message.window),
+            window: window(&message.window, &message.window_places),
             alert: message.alert.map_or(Ok(quiet), TryInto::try_into)?,
             paused_until: message.paused_until_ms.map(Stamp::from_millis),
             checked: message.checked.map(TryInto::try_into).transpose()?.map(Box::new),

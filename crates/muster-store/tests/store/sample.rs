@@ -14,7 +14,7 @@ use muster_core::entity::{
     RateEvidence, Runner, RunnerEvidence, Trouble,
 };
 use muster_core::event::{Event, OrganizationChange, Recorded};
-use muster_core::health::Tally;
+use muster_core::health::{End, Tally};
 use muster_core::ledger::Entity;
 use muster_core::schedule::{Skip, SkipReason};
 use muster_core::time::{Interval, Stamp};
@@ -595,7 +595,10 @@ pub(crate) fn entities() -> Vec<Entity> {
             updated: at(2),
             request: Some(Box::new(request())),
             collections: [(data_type(), collection)].into_iter().collect(),
-            window: [(at(5), true), (at(6), false)].into_iter().collect(),
+            window: [(at(5), true, Some(0)), (at(6), false, None)]
+                .map(|(at, failed, place)| End { at, failed, place })
+                .into_iter()
+                .collect(),
             alert: Alert::Open {
                 incident: INCIDENT,
                 told: at(12),

@@ -89,6 +89,13 @@ async fn an_integration_is_added_and_changed_by_what_its_connector_says() {
     flow.asks("mend the source").await;
     fs::remove_file(&refused).expect("removed");
     flow.done();
+    let slow = world.folder().join("slow");
+    flow.asks("make the source slow").await;
+    fs::write(&slow, "").expect("written");
+    flow.done();
+    flow.asks("make the source fast").await;
+    fs::remove_file(&slow).expect("removed");
+    flow.done();
     flow.asks("the mail has arrived").await;
     eventually("a test mail", LIMIT, async || match &mail.mails()[..] {
         [one] => Ok(one.header("To").to_owned()),

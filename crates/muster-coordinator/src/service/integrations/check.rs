@@ -4,7 +4,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use muster_core::decide::check::begin::Check;
 use muster_core::decide::{Answer, CheckEnd, Command};
+use muster_core::entity::Integration;
 use muster_core::remedy;
+use muster_core::state::State;
+use muster_core::time::Now;
 use muster_core::words::{Failure, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_proto::v1::check_integration_response::Event;
@@ -17,6 +20,7 @@ use crate::caller::Call;
 use crate::service::Services;
 use crate::status::ServiceError;
 use crate::wire::etag::Guard;
+use crate::wire::integration::OpenCheck;
 use crate::wire::{failure, name, time};
 
 impl Services {
@@ -68,6 +72,19 @@ impl Services {
         });
         Ok(begun.chain(ended).boxed())
     }
+}
+
+/// The newest check of an integration that is under way.
+pub(super) fn under_way(state: &State, integration: &Integration, now: Now) -> Option<OpenCheck> {
+    let check = state.roster().checks().newest_of(integration.id)?;
+    let known = state.of(&integration.organization).runner(check.runner);
+    Some(OpenCheck {
+        began: now.stamp.before(now.moment.since(check.began)),
+        limit: state.roster().limits().check,
+        runner: check.runner,
+        runner_name: known.map_or_else(String::new, |runner| runner.profile.display_name.to_string()),
+        revision: check.revision,
+    })
 }
 
 fn response(event: Event) -> v1::CheckIntegrationResponse {

@@ -44,12 +44,10 @@ pub(super) async fn check(visitor: &Visitor, name: &str) -> Result<Vec<(&'static
     let Some(Event::Begun(begun)) = events.message().await?.and_then(|message| message.event) else {
         return Err(Status::internal("the check has not begun"));
     };
-    let limit = begun.time_limit.map_or(60, |limit| limit.seconds);
     let millis = asked.seconds * 1_000 + i64::from(asked.nanos / 1_000_000);
     Ok(vec![
         ("asked", millis.to_string()),
         ("runner", begun.runner_display_name),
-        ("limit", limit.to_string()),
     ])
 }
 

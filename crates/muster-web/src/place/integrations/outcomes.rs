@@ -1,20 +1,43 @@
 //! How the executions of the last 24 hours ended, as a strip: one mark for each, from yesterday on the left to now on the right.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
-use muster_proto::v1::{Integration, Outcomes};
+use muster_proto::v1::{CollectionSchedule, Integration, Outcomes};
+use prost_types::Timestamp;
 
 use crate::words::counted;
 
-/// Half an hour by the clock is a column, so that the strip moves on only twice an hour; a day touches one column more.
-const COLUMNS: u32 = 49;
-const COLUMN_SECONDS: u32 = 30 * 60;
-/// Executions of the same half hour stand above each other; beyond these the last mark is that of several.
-const ROWS: u32 = 3;
+/// So many units are an hour, of which a strip is 24 and as much of the next half as has begun: it moves on only twice an hour.
+const HOUR: f64 = 12.0;
+const WIDTH: f64 = 24.5 * HOUR;
+const HALF_AN_HOUR: i64 = 30 * 60;
+/// A mark is as wide as the time between two collections, but not wider than an hour, and never too narrow to be seen.
+const MARK: std::ops::RangeInclusive<f64> = 0.6..=HOUR - GAP;
+/// Failures are to be seen wherever they are, and so is what runs.
+const FAILURE_MIN: f64 = 2.0;
+const RUNNING_MIN: f64 = 5.0;
+/// What is between two marks.
+const GAP: f64 = 1.2;
 
-/// The strip.
-pub(super) fn strip(integration: &Integration) -> Markup {
+/// The strip of a data type, with a mark of its own for what is collected now; nothing where it is not known how its executions ended.
+pub(super) fn of_data_type(kind: &CollectionSchedule, is_running: bool) -> Markup {
+    let interval = kind.interval.and_then(|interval| Duration::try_from(interval).ok());
+    let hours = interval.map_or(1.0, |interval| interval.as_secs_f64() / 3_600.0);
+    html! {
+        @if let Some(outcomes) = &kind.outcomes {
+            (strip(outcomes, hours, is_running))
+        }
+    }
+}
+
+/// The strip of all data types together.
+pub(super) fn of_all(integration: &Integration) -> Markup {
     let none = Outcomes::default();
-    let outcomes = integration.outcomes.as_ref().unwrap_or(&none);
+    strip(integration.outcomes.as_ref().unwrap_or(&none), 1.0, false)
+}
+
+fn strip(outcomes: &Outcomes, hours: f64, is_running: bool) -> Markup {
     let (completed, failed) = (
         outcomes.completed_seconds.len() as u64,
         outcomes.error_seconds.len() as u64,
@@ -23,59 +46,111 @@ pub(super) fn strip(integration: &Integration) -> Markup {
         0 => "Nothing has ended in the last 24 h".to_owned(),
         all => format!("{} of the last 24 h, {failed} failed", counted(all, "execution")),
     };
+    let marks = Marks::of(outcomes, hours);
     html! {
-        svg.strip viewBox="0 0 294 22" preserveAspectRatio="none" role="img" aria-label=(said) {
+        svg.strip viewBox="0 0 294 6" preserveAspectRatio="none" role="img" aria-label=(said) {
             title { (said) }
-            path.ground d="M0 21.5h294" {}
-            path.good d=(marks(outcomes, false)) {}
-            path.bad d=(marks(outcomes, true)) {}
+            path.ground d="M0 3h294" {}
+            @if !marks.good.is_empty() { path.good d=(marks.good) {} }
+            @if !marks.bad.is_empty() { path.bad d=(marks.bad) {} }
+            @if is_running { path.run d=(marks.running()) {} }
         }
     }
 }
 
-/// The marks of those that failed, or of those that did not, as one path: so that a thousand strips are a thousand elements and not fifty thousand.
-fn marks(outcomes: &Outcomes, failed: bool) -> String {
-    let start = outcomes.start_time.as_ref().map_or(0, |start| start.seconds);
-    let into = u32::try_from(start.rem_euclid(i64::from(COLUMN_SECONDS))).unwrap_or(0);
-    let column = |seconds: &u32| (seconds.saturating_add(into) / COLUMN_SECONDS).min(COLUMNS - 1) as usize;
-    let mut bad = [0_u32; COLUMNS as usize];
-    let mut good = [0_u32; COLUMNS as usize];
-    outcomes.error_seconds.iter().map(column).for_each(|at| bad[at] += 1);
-    outcomes
-        .completed_seconds
-        .iter()
-        .map(column)
-        .for_each(|at| good[at] += 1);
-    let mut path = String::new();
-    for (at, (bad, good)) in (0..COLUMNS).zip(bad.into_iter().zip(good)) {
-        // Failures stand at the bottom, and are never crowded out.
-        let bad = bad.min(ROWS);
-        let rows = if failed { 0..bad } else { bad..(bad + good).min(ROWS) };
-        for row in rows {
-            path.push_str(&format!("M{} {}h4.6v5.4h-4.6z", at * 6, 14 - row * 7));
+/// The marks as paths: of those that completed and of those that failed, so that a thousand strips are a few thousand elements and not fifty thousand.
+#[derive(Default)]
+struct Marks {
+    good: String,
+    bad: String,
+    /// Where the newest ends.
+    last: f64,
+}
+
+impl Marks {
+    fn of(outcomes: &Outcomes, hours: f64) -> Self {
+        let ends = |seconds: &[u32], failed: bool| -> Vec<(u32, bool)> {
+            seconds.iter().map(|seconds| (*seconds, failed)).collect()
+        };
+        let mut all = ends(&outcomes.completed_seconds, false);
+        all.extend(ends(&outcomes.error_seconds, true));
+        all.sort_unstable();
+        let width = (hours * HOUR - GAP).clamp(*MARK.start(), *MARK.end());
+        let mut marks = Self::default();
+        for (seconds, failed) in all {
+            let to = place(outcomes.start_time.as_ref(), seconds);
+            // What ended soon after another one takes the room that is left.
+            let room = (to - marks.last - GAP).max(*MARK.start());
+            let width = width.min(room).max(if failed { FAILURE_MIN } else { 0.0 });
+            let path = if failed { &mut marks.bad } else { &mut marks.good };
+            path.push_str(&format!("M{:.1} 3h{width:.1}", to - width));
+            marks.last = to;
         }
+        marks
     }
-    path
+
+    /// The mark of what has not ended, at the end of the strip: as wide as there is room for, and to be seen in any case.
+    fn running(&self) -> String {
+        let from = (self.last + GAP).clamp(WIDTH - MARK.end(), WIDTH - RUNNING_MIN);
+        format!("M{from:.1} 3H{WIDTH}")
+    }
+}
+
+/// Where a mark ends whose execution has ended so many seconds after the start of the day that is told.
+fn place(start: Option<&Timestamp>, seconds: u32) -> f64 {
+    let into = start.map_or(0, |start| start.seconds.rem_euclid(HALF_AN_HOUR));
+    // The strip begins with the half hour of the start. Half an hour and a day in seconds have an exact f64.
+    let since = f64::from(u32::try_from(into).unwrap_or(0)) + f64::from(seconds);
+    (since / 3_600.0 * HOUR).min(WIDTH)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_execution_has_its_mark_and_failures_are_never_crowded_out() {
-        let outcomes = Outcomes {
+    fn outcomes(completed: &[u32], failed: &[u32]) -> Outcomes {
+        Outcomes {
             start_time: None,
-            completed_seconds: vec![0, 1, 2, 3, 1_800],
-            error_seconds: vec![5, 86_399],
-        };
-        let (good, bad) = (marks(&outcomes, false), marks(&outcomes, true));
-        assert_eq!(bad.matches('M').count(), 2);
-        assert_eq!(
-            good.matches('M').count(),
-            3,
-            "two beside the failure, and the one of the next half hour: {good}"
-        );
-        assert!(bad.starts_with("M0 14h") && bad.contains("M282 14h"), "{bad}");
+            completed_seconds: completed.to_vec(),
+            error_seconds: failed.to_vec(),
+        }
+    }
+
+    #[test]
+    fn each_execution_has_its_mark_where_it_ended() {
+        let hourly: Vec<u32> = (1..=24).map(|hour| hour * 3_600).collect();
+        let (failed, completed) = hourly.split_last().expect("there are some");
+        let marks = Marks::of(&outcomes(completed, &[*failed]), 1.0);
+        assert_eq!(marks.good.matches('M').count(), 23);
+        assert!(marks.good.starts_with("M1.2 3h10.8M13.2 3h10.8"), "{}", marks.good);
+        assert_eq!(marks.bad, "M277.2 3h10.8");
+        assert_eq!(marks.last, 288.0, "and half an hour is left for what comes");
+    }
+
+    #[test]
+    fn what_ends_within_minutes_stands_side_by_side_and_a_failure_is_seen() {
+        let marks = Marks::of(&outcomes(&[3_600, 5_400], &[5_430]), 1.0);
+        assert_eq!(marks.good, "M1.2 3h10.8M13.2 3h4.8");
+        assert_eq!(marks.bad, "M16.1 3h2.0", "over what ended half a minute before");
+        let minutes: Vec<u32> = (0..1_440).map(|minute| minute * 60).collect();
+        let marks = Marks::of(&outcomes(&minutes, &[]), 1.0 / 60.0);
+        assert_eq!(marks.good.matches("h0.6").count(), 1_440);
+    }
+
+    #[test]
+    fn what_runs_is_seen_at_the_end_whatever_there_was_before() {
+        assert_eq!(Marks::of(&outcomes(&[], &[]), 1.0).running(), "M283.2 3H294");
+        let day = 24 * 3_600;
+        assert_eq!(Marks::of(&outcomes(&[day - 300], &[]), 1.0).running(), "M288.2 3H294");
+        assert_eq!(Marks::of(&outcomes(&[day + 1_700], &[]), 1.0).running(), "M289.0 3H294");
+    }
+
+    #[test]
+    fn the_strip_moves_on_twice_an_hour() {
+        let start = |seconds| Timestamp { seconds, nanos: 0 };
+        let noon = 1_800_000_000;
+        let before = place(Some(&start(noon)), 7_200);
+        assert_eq!(place(Some(&start(noon + 1_799)), 7_200 - 1_799), before);
+        assert_eq!(place(Some(&start(noon + 1_800)), 7_200 - 1_800), before - HOUR / 2.0);
     }
 }

@@ -4,9 +4,8 @@ use maud::{Markup, html};
 use muster_proto::v1::Integration;
 use prost_types::Timestamp;
 
-use super::outcomes::strip;
 use super::tile::{id, next};
-use super::{Link, Titles};
+use super::{Link, Titles, outcomes};
 use crate::words::{number, relative, status};
 
 /// The row, by its id.
@@ -36,7 +35,7 @@ pub(super) fn row(
                 small { " " (titles.of(&integration.connector)) }
             }
             td { (integration.pool) }
-            td { (strip(integration)) }
+            td { (outcomes::of_all(integration)) }
             td.number { (number(records)) }
             td { @match last { Some(at) => (relative(at, now)), None => "not yet" } }
             td { (next(integration, now)) }

@@ -4,8 +4,7 @@ use maud::{Markup, html};
 use muster_proto::v1::{CollectionSchedule, ConfigurationStatus, Enablement, Integration, IntegrationConditionKind};
 use prost_types::Timestamp;
 
-use super::outcomes::strip;
-use super::{Link, Titles};
+use super::{Link, Titles, outcomes};
 use crate::words::{clock, monogram, number, prose, relative, status};
 
 /// The tile, by its id.
@@ -17,6 +16,7 @@ pub(super) fn tile(
 ) -> (String, Markup) {
     let id = id(integration);
     let title = titles.of(&integration.connector);
+    let waits = waits_for_runner(integration);
     let html = html! {
         li.tile id=(id) data-current[link.is_current(&integration.name)] {
             div.who {
@@ -26,13 +26,13 @@ pub(super) fn tile(
                     p.under { (title) " · " (integration.pool) }
                 }
             }
-            (strip(integration))
             dl.collected {
                 @for kind in &integration.data_types {
                     div {
                         dt { (kind.data_type) }
                         dd { (records(kind)) }
                         dd.when { @match &kind.last_completed_time { Some(at) => (relative(at, now)), None => "not yet" } }
+                        dd.day { (outcomes::of_data_type(kind, !waits && !kind.open_execution.is_empty())) }
                     }
                 }
             }
@@ -89,6 +89,11 @@ fn note(integration: &Integration, now: &Timestamp) -> Markup {
     }
 }
 
+fn waits_for_runner(integration: &Integration) -> bool {
+    let mut said = integration.conditions.iter();
+    said.any(|condition| condition.kind() == IntegrationConditionKind::WaitingForRunner)
+}
+
 /// When something is collected next.
 pub(super) fn next(integration: &Integration, now: &Timestamp) -> Markup {
     match integration.enablement() {
@@ -101,9 +106,7 @@ pub(super) fn next(integration: &Integration, now: &Timestamp) -> Markup {
         .iter()
         .any(|kind| !kind.open_execution.is_empty())
     {
-        let mut said = integration.conditions.iter();
-        let waits = said.any(|condition| condition.kind() == IntegrationConditionKind::WaitingForRunner);
-        return if waits {
+        return if waits_for_runner(integration) {
             html! { "queued" }
         } else {
             html! { span.running { "collecting" } }

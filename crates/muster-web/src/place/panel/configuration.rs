@@ -24,7 +24,7 @@ use crate::view::{Region, View};
 use crate::words::prose;
 
 /// What stays in the address when a form is sent there: the list beside it, and a test that goes on.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 9] = [
     "q",
     "status",
     "connector",
@@ -34,7 +34,6 @@ const KEPT: [&str; 10] = [
     "show",
     "asked",
     "runner",
-    "limit",
 ];
 
 /// The tab.

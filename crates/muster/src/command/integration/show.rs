@@ -54,6 +54,7 @@ pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     facts.add("next step", &integration.status_remedy);
     facts.add("collects", words::enablement(integration.enablement()));
     facts.add("paused until", paused(&integration));
+    facts.add("checked now", open_check(&integration, &now));
     facts.add_lines("last check", last_check(&integration, &now));
     facts.add("connector", &integration.connector);
     facts.add("access schema", &integration.access_schema);
@@ -119,16 +120,29 @@ fn paused(integration: &Integration) -> String {
     until.map_or_else(String::new, |until| time::exact(Some(until)))
 }
 
+/// What a person calls a runner, or its id where nobody knows it any more.
+fn runner(display_name: &str, name: &str) -> String {
+    match clean(display_name) {
+        unknown if unknown.is_empty() => names::id(name).to_owned(),
+        known => format!("`{known}`"),
+    }
+}
+
+/// By whom it is being checked, and since when; empty where nobody does.
+fn open_check(integration: &Integration, now: &Timestamp) -> String {
+    integration.open_check.as_ref().map_or_else(String::new, |check| {
+        let by = runner(&check.runner_display_name, &check.runner);
+        format!("by {by}, asked {}", time::relative(check.begin_time.as_ref(), now))
+    })
+}
+
 /// How the newest check ended, when, and by which runner; empty where there was none.
 fn last_check(integration: &Integration, now: &Timestamp) -> Vec<String> {
     let Some(check) = &integration.last_check else {
         return Vec::new();
     };
     let when = time::relative(check.end_time.as_ref(), now);
-    let by = match clean(&check.runner_display_name) {
-        unknown if unknown.is_empty() => names::id(&check.runner).to_owned(),
-        known => format!("`{known}`"),
-    };
+    let by = runner(&check.runner_display_name, &check.runner);
     let of = if check.revision == integration.revision {
         String::new()
     } else {

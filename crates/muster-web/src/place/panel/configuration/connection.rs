@@ -1,21 +1,15 @@
 //! Whether the source can be read: the newest check by a runner, and the one that goes on.
 
-use std::time::Duration;
-
 use maud::{Markup, html};
 use prost_types::Timestamp;
 
 use super::Panel;
-use crate::words::{between, category, prose, relative};
-
-/// How much longer than a check may take it is waited for: it has to get there and back.
-const GRACE: Duration = Duration::from_secs(10);
+use crate::words::{category, prose, relative};
 
 /// A check that somebody has asked for at this address.
 struct Asked {
     at: Timestamp,
     runner: String,
-    limit: Duration,
 }
 
 impl Asked {
@@ -29,7 +23,6 @@ impl Asked {
                 nanos: i32::try_from(millis % 1_000).ok()? * 1_000_000,
             },
             runner: query.get("runner").to_owned(),
-            limit: Duration::from_secs(query.get("limit").parse().ok().filter(|seconds| *seconds < 3_600)?),
         })
     }
 }
@@ -49,18 +42,22 @@ pub(super) fn region(panel: &Panel<'_>) -> Markup {
                 h3 #connection { "Connection" }
                 @if here.may_operate() { button type="submit" form="settings" name="do" value="check" { "Test connection" } }
             }
-            @match (asked, last) {
-                (Some(asked), _) if between(&asked.at, now) <= asked.limit + GRACE => {
+            @match (&integration.open_check, asked, last) {
+                (Some(open), ..) => {
                     p.note role="status" {
-                        span.running { "Being tested by " bdi { (asked.runner) } } ", asked " (relative(&asked.at, now)) ". It may take " (asked.limit.as_secs()) " s."
+                        span.running { "Being tested by " bdi { (open.runner_display_name) } }
+                        @if let Some(at) = &open.begin_time { ", asked " (relative(at, now)) }
+                        "."
+                        @if let Some(limit) = &open.time_limit { " It may take " (limit.seconds) " s." }
                     }
                 },
-                (Some(asked), _) => {
+                // It has ended without a result, so that nothing of it is kept.
+                (None, Some(asked), _) => {
                     div.note.warned role="status" {
-                        p.all { bdi { (asked.runner) } " was asked " (relative(&asked.at, now)) ", and has not answered: nothing is known of the source. See whether that runner is there, and test again." }
+                        p.all { bdi { (asked.runner) } " was asked " (relative(&asked.at, now)) ", and has not answered for the configuration as it is now: nothing is known of the source. See whether that runner is there, and test again." }
                     }
                 },
-                (None, Some(last)) => {
+                (None, None, Some(last)) => {
                     @let who = html! { bdi { (last.runner_display_name) } @if let Some(at) = &last.end_time { " " (relative(at, now)) } };
                     @match &last.failure {
                         None => p.note.good role="status" { "The source can be read. Tested by " (who) "." },
@@ -72,7 +69,7 @@ pub(super) fn region(panel: &Panel<'_>) -> Markup {
                     }
                     @if last.revision != integration.revision { p.help { "The configuration was changed since then: test it again." } }
                 },
-                (None, None) => p.help { "Never tested so far." },
+                (None, None, None) => p.help { "Never tested so far." },
             }
         }
     }
