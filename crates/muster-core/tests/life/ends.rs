@@ -18,9 +18,12 @@ fn an_end_stays_with_its_data_type_while_others_come_and_go() {
         request: None,
     });
     let id = model.state.everywhere().integrations().next().expect("it is there").id;
-    model.dispatch();
-    for work in model.runners[0].work.clone() {
-        model.report(0, work, 1, |report| Command::Finish(finish(report, 0)), true);
+    // The runner has fewer slots than there are data types.
+    for _ in 0..2 {
+        model.dispatch();
+        for work in model.runners[0].work.clone() {
+            model.report(0, work, 1, |report| Command::Finish(finish(report, 0)), true);
+        }
     }
     let ended = |model: &Model| -> Vec<Option<DataType>> {
         let integration = model.state.everywhere().integration(id).expect("it is there");
