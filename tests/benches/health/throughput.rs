@@ -86,7 +86,7 @@ fn window_ns() -> f64 {
     let minutes = |minutes: u64| Stamp::from_millis(1_700_000_000_000 + minutes * 60_000);
     let end = |n: u64| End {
         at: minutes(n * 29),
-        failed: n % 50 == 0,
+        failed: n.is_multiple_of(50),
         place: Some(n as usize % 3),
     };
     let mut window: Window = (0..50).map(end).collect();

@@ -97,7 +97,8 @@ async fn a_day_is_seen_execution_by_execution() {
         switch(&corp, !matches!(behind, 7 | 15..=18));
         passwd_of(&fleet, 412 + (behind * 7) % 5);
         // A clock that is set while threads look at it is now and then read wrong: so each hour has a process of its own.
-        (coordinator.0.kill_9(), runner.kill_9());
+        coordinator.0.kill_9();
+        runner.kill_9();
         coordinator = start(behind).await;
         runner.restart();
         until_collected(&client, behind).await;
