@@ -157,6 +157,11 @@ def is_run(page):
     page.locator(".detail").get_by_role("button", name="Run now").click()
     expect(page.locator("#entries > li").first).not_to_have_id(f"e-{newest}")
     expect(page.locator("#entries > li").first).to_contain_text("Completed")
+    # What was open stays so, and so does what is filtered by.
+    expect(page.locator(".detail")).to_have_count(1)
+    page.goto(f"{LOGS}?outcome=completed")
+    page.locator("#coming").get_by_role("button", name="Run now").click()
+    expect(page).to_have_url(f"{LOGS}?outcome=completed")
 
 
 def is_taken_along(person, page):
@@ -171,7 +176,7 @@ def is_taken_along(person, page):
     execution = page.url.split("?")[0].rsplit("/", 1)[1]
     assert kept.value.suggested_filename == f"{execution}.log", kept.value.suggested_filename
     said = [line.split("\t") for line in lines]
-    assert all(len(parts) == 4 and re.match(r"\d+ \w+ \d{4} \d\d:\d\d:\d\d UTC$", parts[0]) for parts in said), lines
+    assert all(len(parts) == 4 and re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", parts[0]) for parts in said), lines
     assert ["INFO", "connector", "page 2 of 2"] in [parts[1:] for parts in said], lines
 
     person.context.grant_permissions(["clipboard-read", "clipboard-write"])

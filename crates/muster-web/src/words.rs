@@ -56,6 +56,11 @@ pub(crate) fn exact(time: &Timestamp) -> String {
     formatted(time, "%-d %b %Y %H:%M:%S UTC")
 }
 
+/// `2026-11-29T14:03:12.004Z`: as precise as it is known.
+pub(crate) fn precise(time: &Timestamp) -> String {
+    formatted(time, "%Y-%m-%dT%H:%M:%S%.3fZ")
+}
+
 /// `2026-11-29T14:03:12Z`.
 pub(crate) fn iso(time: &Timestamp) -> String {
     formatted(time, "%Y-%m-%dT%H:%M:%SZ")
@@ -137,6 +142,13 @@ pub(crate) fn number(number: u64) -> String {
 pub(crate) fn counted(count: u64, one: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{} {one}{s}", number(count))
+}
+
+/// A share in percent with at most two decimals, cut as everywhere: what is below a threshold never looks as if it had reached it.
+pub(crate) fn percent(part: u64, of: u64) -> String {
+    let hundredths = part.saturating_mul(10_000).checked_div(of).unwrap_or(0);
+    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What a configuration status is called, and the class of what shows it.
@@ -279,6 +291,8 @@ mod tests {
 
     #[test]
     fn lengths_and_numbers_are_short() {
+        let shares = [(0, 0), (0, 4), (2, 3), (2_996, 10_000), (1, 8), (5, 5)].map(|(part, of)| percent(part, of));
+        assert_eq!(shares, ["0", "0", "66.66", "29.96", "12.5", "100"]);
         for (millis, said) in [
             (0, "0 ms"),
             (250, "250 ms"),

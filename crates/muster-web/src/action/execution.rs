@@ -13,7 +13,7 @@ use crate::api::Api;
 use crate::fault::Fault;
 use crate::gate::Visitor;
 use crate::place::Query;
-use crate::words::exact;
+use crate::words::precise;
 
 pub(super) fn routes() -> Router<Web> {
     let of = |path: &str| format!("/organizations/{{organization}}/integrations/{{integration}}/{path}");
@@ -65,7 +65,7 @@ async fn log(
                 LogSource::Connector => "connector",
             };
             let level = line.level().as_str_name().trim_start_matches("LOG_LEVEL_");
-            let at = line.time.as_ref().map(exact).unwrap_or_default();
+            let at = line.time.as_ref().map(precise).unwrap_or_default();
             text.push_str(&format!("{at}\t{level}\t{source}\t{}\n", line.message));
         }
         if page.next_page_token.is_empty() {

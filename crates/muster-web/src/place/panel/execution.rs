@@ -63,7 +63,7 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
                     }
                     form method="post" action={ "/" (panel.integration.name) "/run" } {
                         input type="hidden" name="data_type" value=(one.data_type);
-                        input type="hidden" name="back" value=(panel.to("logs"));
+                        input type="hidden" name="back" value=(panel.here.query.at(&format!("/{}", one.name)));
                         button type="submit" { "Run now" }
                     }
                 }

@@ -9,7 +9,7 @@ use muster_proto::v1::{
 use super::{Panel, execution};
 use crate::fault::Fault;
 use crate::view::{Region, View};
-use crate::words::{between, clock, length, number, prose, relative, state};
+use crate::words::{between, clock, length, number, percent, prose, relative, state};
 
 /// How many executions are shown at first, how many more at a time, and how many at most.
 const SHOWN: usize = 50;
@@ -49,7 +49,7 @@ pub(super) async fn view(panel: &Panel<'_>, opened: Option<&str>) -> Result<View
     });
     let list = Region::list("entries", ("ol", "entries"), items.collect());
     let rate = Region::one("rate", rate(panel, &summary));
-    let coming = Region::one("coming", coming(panel, &upcoming));
+    let coming = Region::one("coming", coming(panel, &part, &upcoming));
     let more = Region::one(
         "more-entries",
         more(panel, &part, (show, !next_page_token.is_empty()), executions.is_empty()),
@@ -150,18 +150,13 @@ fn rate(panel: &Panel<'_>, summary: &SummarizeExecutionsResponse) -> Markup {
     let off = ErrorNotifications::default();
     let notifications = panel.integration.error_notifications.as_ref().unwrap_or(&off);
     let threshold = notifications.threshold_percent.unwrap_or(30.0);
-    #[expect(clippy::cast_precision_loss, reason = "of a day's executions nothing is lost")]
-    let percent = if all == 0 {
-        0.0
-    } else {
-        failed as f64 * 100.0 / all as f64
-    };
+    let percent = percent(failed, all);
     let open = summary.created_count + summary.pending_count + summary.executing_count;
     html! {
         section #rate.rate aria-label="Error rate of the last 24 hours" {
             p {
                 @if all == 0 { b { "Nothing has ended in the last 24 h" } }
-                @else { b { (failed) " of " (all) " failed in the last 24 h = " (format!("{percent:.1} %")) } }
+                @else { b { (failed) " of " (all) " failed in the last 24 h = " (percent) " %" } }
                 @if open > 0 { " · " (open) " open" }
                 span.end { @if notifications.enabled { "mail at " (threshold) " %" } @else { "no mails" } }
             }
@@ -175,7 +170,7 @@ fn rate(panel: &Panel<'_>, summary: &SummarizeExecutionsResponse) -> Markup {
 }
 
 /// What will be collected next.
-fn coming(panel: &Panel<'_>, upcoming: &[muster_proto::v1::UpcomingCollection]) -> Markup {
+fn coming(panel: &Panel<'_>, part: &str, upcoming: &[muster_proto::v1::UpcomingCollection]) -> Markup {
     let Panel { here, integration, now } = panel;
     let reason = |kind: &CollectionSchedule| kind.no_collection_reason.clone();
     html! {
@@ -196,7 +191,7 @@ fn coming(panel: &Panel<'_>, upcoming: &[muster_proto::v1::UpcomingCollection]) 
                 }
                 @if here.may_operate() {
                     form method="post" action={ "/" (integration.name) "/run" } {
-                        input type="hidden" name="back" value=(panel.to("logs"));
+                        input type="hidden" name="back" value=(panel.here.query.at(&format!("/{}/{part}", integration.name)));
                         button type="submit" { "Run now" }
                     }
                 }
