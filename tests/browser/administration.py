@@ -79,6 +79,14 @@ def adds_a_runner(root):
     is_accessible(page, "a runner")
     row.get_by_role("button", name="Drain").click()
     expect(row).to_contain_text("Draining")
+    is_accessible(page, "a runner that rests")
+    # It stays so when it starts again.
+    ask("start the runner anew")
+    expect(row).to_contain_text("Draining")
+    row.get_by_role("button", name="Take work again").click()
+    expect(row).to_contain_text("Ready")
+    row.get_by_role("button", name="Drain").click()
+    expect(row).to_contain_text("Draining")
 
 
 def posts(page, path, said):
@@ -156,7 +164,8 @@ def reads_what_was_done(root):
     expect(refused).to_contain_text("Refused")
     page.get_by_label("Outcome").select_option("DONE")
     expect(refused).to_have_count(0)
-    expect(page.locator("tr", has_text="drained runner")).to_be_visible()
+    expect(page.locator("tr", has_text="drained runner").first).to_be_visible()
+    expect(page.locator("tr", has_text="resumed runner")).to_be_visible()
     page.get_by_label("Outcome").select_option("")
     page.locator("tr", has_text="created person").last.locator("summary").click()
     is_fit_to_be_seen(page, "activity")

@@ -101,6 +101,10 @@ pub enum Command {
     Disconnect(session::presence::Disconnect),
     /// See [`session::presence`].
     Drain(session::presence::Drain),
+    /// See [`session::drain`].
+    DrainRunner(session::drain::Drain),
+    /// See [`session::drain`].
+    ResumeRunner(session::drain::Resume),
     /// See [`session::lapse`].
     Lapse(session::lapse::Lapse),
     /// See [`session::withdraw`].
@@ -202,6 +206,8 @@ pub fn decide(
         Command::Hear(command) => command.decide(state),
         Command::Disconnect(command) => Ok(command.decide(state)),
         Command::Drain(command) => command.decide(state),
+        Command::DrainRunner(command) => Ok(command.decide(state)),
+        Command::ResumeRunner(command) => Ok(command.decide(state)),
         Command::Lapse(command) => Ok(command.decide(state, now, chance)),
         Command::Withdraw(command) => Ok(command.decide(state, now, chance)),
     }

@@ -234,6 +234,13 @@ pub enum Event {
         /// When it was last heard.
         last_heard: Stamp,
     },
+    /// A person lets a runner rest, or work again.
+    RunnerDrained {
+        /// Which.
+        runner: RunnerId,
+        /// Whether it gets nothing new from now on, however often it checks in; otherwise it gets work again.
+        is_drained: bool,
+    },
     /// A runner offers a connector that was unknown, or another version or specification of it.
     ConnectorOffered {
         /// Whose.
@@ -362,6 +369,7 @@ impl Event {
             ),
             Self::RunnerCheckedIn { runner, .. }
             | Self::RunnerLeft { runner, .. }
+            | Self::RunnerDrained { runner, .. }
             | Self::RunnerForgotten { runner } => (EntityKey::Runner(*runner), None),
             Self::ConnectorOffered { connector, .. } | Self::ConnectorForgotten { connector } => {
                 (EntityKey::Connector(connector.clone()), None)

@@ -80,7 +80,11 @@ pub(crate) fn no_runner(state: &State, lane: &Lane, now: Now) -> Option<Why> {
             "all runners of pool `{}` that are online are draining or excluded",
             lane.pool
         );
-        let step = "start another runner of this pool, or restart these";
+        let step = if pool.drained > 0 {
+            "let one that was drained take work again (`muster runner resume`), or start another runner of this pool"
+        } else {
+            "start another runner of this pool, or restart these"
+        };
         return Some((why, Some(step.to_owned())));
     }
     None
@@ -222,6 +226,8 @@ struct Standing {
     /// They have the connector, and cannot open what the lane's secrets are sealed to.
     locked: usize,
     taking: usize,
+    /// They rest until a person says otherwise.
+    drained: usize,
     /// They could take it but for their version.
     too_old: usize,
     first_too_old: Option<RunnerId>,
@@ -247,7 +253,9 @@ impl Standing {
                     standing.first_too_old = standing.first_too_old.or(Some(runner.id));
                     continue;
                 }
-                standing.taking += usize::from(!presence.draining && presence.withdrawals < WITHDRAWALS_MAX);
+                standing.drained += usize::from(presence.drained);
+                standing.taking +=
+                    usize::from(!presence.draining && !presence.drained && presence.withdrawals < WITHDRAWALS_MAX);
                 standing.slots += u64::from(presence.slots.0);
                 standing.busy += u64::from(presence.held);
             } else if presence.connectors.contains(&lane.connector) {

@@ -542,6 +542,7 @@ impl Ledger {
                         first_seen: at,
                         checked_in: at,
                         left: None,
+                        drained: None,
                         outdated: *outdated,
                     },
                 });
@@ -560,6 +561,15 @@ impl Ledger {
                 {
                     stamped.applied = position;
                     stamped.entity.left = Some(*last_heard);
+                }
+                None
+            }
+            Event::RunnerDrained { runner, is_drained } => {
+                if let Some(stamped) = self.runners.get_mut(runner)
+                    && stamped.applied < position
+                {
+                    stamped.applied = position;
+                    stamped.entity.drained = is_drained.then_some(recorded.at);
                 }
                 None
             }

@@ -83,6 +83,8 @@ pub struct Presence {
     pub heard_at: Stamp,
     /// It finishes what it has and takes nothing new.
     pub draining: bool,
+    /// A person has said that it takes nothing new, and that lasts: from the ledger, since its check-in.
+    pub drained: bool,
     /// Withdrawn assignments in a row.
     pub withdrawals: u32,
     /// How often this identity has superseded itself while connected: a sign of a cloned runner.
@@ -100,7 +102,7 @@ impl Presence {
     #[must_use]
     pub fn is_open(&self) -> bool {
         let is_new_enough = self.required.is_none() || planted!("too-old-served");
-        self.session.is_some() && !self.draining && self.withdrawals < WITHDRAWALS_MAX && is_new_enough
+        self.session.is_some() && !self.draining && !self.drained && self.withdrawals < WITHDRAWALS_MAX && is_new_enough
     }
 
     /// How many more executions it can take now.
@@ -158,6 +160,8 @@ pub enum RosterChange {
         instance: Option<NonZeroU64>,
         /// The least version of which it would have to be to get work; `None` when it is new enough.
         required: Option<Version>,
+        /// Whether a person has said that it takes nothing new.
+        is_drained: bool,
     },
     /// A runner was heard.
     Heard(RunnerId),
@@ -165,6 +169,13 @@ pub enum RosterChange {
     Disconnected(RunnerId),
     /// A runner takes nothing new.
     Draining(RunnerId),
+    /// A runner takes nothing new until it is resumed, or takes work again.
+    Drained {
+        /// Which.
+        runner: RunnerId,
+        /// Which of both.
+        is_drained: bool,
+    },
     /// A runner's lease is to be looked at again, since it was heard after the deadline had been set.
     Renewed(RunnerId),
     /// A runner is gone.
@@ -349,6 +360,7 @@ impl Roster {
             heard: now,
             heard_at: at,
             draining: false,
+            drained: false,
             withdrawals: 0,
             supersessions: 0,
             instances: Instances::default(),
@@ -396,6 +408,7 @@ impl Roster {
                 slots,
                 instance,
                 required,
+                is_drained,
             } => {
                 self.check_in(
                     runner,
@@ -403,7 +416,7 @@ impl Roster {
                     pool,
                     connectors,
                     sealing_key,
-                    (slots, instance, required),
+                    (slots, instance, required, is_drained),
                     now,
                     at,
                 );
@@ -417,6 +430,9 @@ impl Roster {
             }
             RosterChange::Disconnected(runner) => self.change(runner, |presence| presence.session = None),
             RosterChange::Draining(runner) => self.change(runner, |presence| presence.draining = true),
+            RosterChange::Drained { runner, is_drained } => {
+                self.change(runner, |presence| presence.drained = is_drained);
+            }
             RosterChange::Renewed(runner) => {
                 if let Some(heard) = self.presences.get(&runner).map(|presence| presence.heard) {
                     self.watch_lease(runner, heard);
@@ -493,7 +509,7 @@ impl Roster {
         pool: Pool,
         connectors: Vec<ConnectorName>,
         sealing_key: Option<SealingKey>,
-        (slots, instance, required): (Slots, Option<NonZeroU64>, Option<Version>),
+        (slots, instance, required, is_drained): (Slots, Option<NonZeroU64>, Option<Version>, bool),
         now: Moment,
         at: Stamp,
     ) {
@@ -519,6 +535,7 @@ impl Roster {
             presence.supersessions = supersessions;
             presence.instances = instances;
             presence.required = required;
+            presence.drained = is_drained;
             presence.excuse = excuse;
         });
     }

@@ -273,6 +273,7 @@ impl Spec {
                 })?;
                 Ok("note for an audit log")
             }
+            Event::RunnerDrained { .. } => Err("nobody drains a runner here".to_owned()),
             Event::RunnerForgotten { .. } | Event::ConnectorForgotten { .. } => {
                 Err("no organization is deleted here".to_owned())
             }

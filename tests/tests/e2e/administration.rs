@@ -4,7 +4,7 @@ use std::fs;
 
 use muster_proto::v1;
 use muster_proto::v1::integration_service_client::IntegrationServiceClient;
-use muster_tests::{Browser, free_address};
+use muster_tests::{Browser, LIMIT, eventually, free_address};
 
 use crate::secure::{PARENT, Secure, said};
 
@@ -28,6 +28,16 @@ async fn a_runner_is_added_and_somebody_let_in_from_the_page() {
     flow.done();
     flow.asks("start the runner").await;
     let mut process = secure.runner(&runner);
+    flow.done();
+    flow.asks("start the runner anew").await;
+    let before = secure.until_online().await.check_in_time;
+    process.kill_9();
+    process = secure.runner(&runner);
+    eventually("the runner has checked in anew", LIMIT, async || {
+        let now = secure.until_online().await;
+        (now.check_in_time != before).then_some(()).ok_or(format!("{now:?}"))
+    })
+    .await;
     flow.done();
     flow.asks("let a pool lose its runner").await;
     let create = v1::CreateIntegrationRequest {

@@ -1,6 +1,6 @@
 //! `RunnerRegistryService`: the runners that serve an organization, as operators see them.
 
-use muster_core::decide::session::presence::Drain;
+use muster_core::decide::session::drain::{Drain, Resume};
 use muster_core::decide::{Command, Rejection};
 use muster_core::entity::Runner;
 use muster_core::state::State;
@@ -39,6 +39,12 @@ impl RunnerRegistryService for Services {
             self.drain_runner_of(Call::of(&request), request.into_inner()).await?,
         ))
     }
+
+    async fn resume_runner(&self, request: Request<v1::ResumeRunnerRequest>) -> Result<Response<v1::Runner>, Status> {
+        Ok(Response::new(
+            self.resume_runner_of(Call::of(&request), request.into_inner()).await?,
+        ))
+    }
 }
 
 impl Services {
@@ -58,25 +64,37 @@ impl Services {
     }
 
     async fn drain_runner_of(&self, call: Call, request: v1::DrainRunnerRequest) -> Result<v1::Runner, ServiceError> {
-        let (organization, id) = name::runner("name", &request.name)?;
+        let drain = |runner| Command::DrainRunner(Drain { runner });
+        self.change_runner(call, &request.name, drain).await
+    }
+
+    async fn resume_runner_of(&self, call: Call, request: v1::ResumeRunnerRequest) -> Result<v1::Runner, ServiceError> {
+        let resume = |runner| Command::ResumeRunner(Resume { runner });
+        self.change_runner(call, &request.name, resume).await
+    }
+
+    /// Asks for a change of a runner of the organization's own.
+    async fn change_runner(
+        &self,
+        call: Call,
+        name: &str,
+        change: fn(RunnerId) -> Command,
+    ) -> Result<v1::Runner, ServiceError> {
+        let (organization, id) = name::runner("name", name)?;
         self.judge_organization(&call, &organization)?;
         let of = organization.clone();
-        let drained = self.shard.turn(move |turn| {
+        let changed = self.shard.turn(move |turn| {
             let own = turn.state().of(&of).runner(id);
             // One of the service's own serves others, too.
             if own.is_none_or(|runner| runner.profile.organization.is_none()) {
                 return Ok(None);
             }
-            let presence = turn.state().roster().presence(id);
-            match presence.and_then(|presence| presence.session) {
-                Some(session) => drop(call.ask(turn, Command::Drain(Drain { runner: id, session }))?),
-                None => call.note(turn, Vec::new()),
-            }
+            drop(call.ask(turn, change(id))?);
             let found = turn.state().of(&of).runner(id);
             Ok::<_, Rejection>(found.map(|runner| seen(turn.state(), &of, runner)))
         });
-        let drained = drained.await??.ok_or(ServiceError::RunnerNotFound(id))?;
-        Ok(runner::runner(&organization, drained, self.said.by(id)))
+        let changed = changed.await??.ok_or(ServiceError::RunnerNotFound(id))?;
+        Ok(runner::runner(&organization, changed, self.said.by(id)))
     }
 
     async fn list_runners_of(

@@ -67,6 +67,7 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Sai
             .map(|required| required.to_string())
             .unwrap_or_default(),
         check_in_time: Some(timestamp(runner.checked_in)),
+        drain_time: runner.drained.map(timestamp),
         release_expected: runner
             .outdated
             .map(|outdated| outdated.expected.to_string())
@@ -88,7 +89,7 @@ pub(super) fn status(presence: Option<&Presence>) -> v1::RunnerStatus {
     };
     if presence.session.is_none() {
         v1::RunnerStatus::Unknown
-    } else if presence.draining {
+    } else if presence.draining || presence.drained {
         v1::RunnerStatus::Draining
     } else if presence.withdrawals >= WITHDRAWALS_MAX {
         v1::RunnerStatus::Excluded
@@ -121,6 +122,7 @@ mod tests {
             heard: Moment::default(),
             heard_at: Stamp::default(),
             draining: false,
+            drained: false,
             withdrawals: 0,
             supersessions: 0,
             instances: Instances::default(),
@@ -139,6 +141,10 @@ mod tests {
             draining: true,
             ..busy.clone()
         };
+        let drained = Presence {
+            drained: true,
+            ..ready.clone()
+        };
         let excluded = Presence {
             withdrawals: WITHDRAWALS_MAX,
             ..ready.clone()
@@ -151,6 +157,7 @@ mod tests {
             (None, v1::RunnerStatus::Offline),
             (Some(&away), v1::RunnerStatus::Unknown),
             (Some(&draining), v1::RunnerStatus::Draining),
+            (Some(&drained), v1::RunnerStatus::Draining),
             (Some(&excluded), v1::RunnerStatus::Excluded),
             (Some(&too_old), v1::RunnerStatus::TooOld),
             (Some(&busy), v1::RunnerStatus::Busy),

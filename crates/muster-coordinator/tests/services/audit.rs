@@ -351,7 +351,9 @@ async fn each_call_that_changes_something_leaves_one_entry_when_it_is_carried_ou
     let drain = v1::DrainRunnerRequest {
         name: format!("{ORGANIZATION}/runners/{}", offers.id),
     };
-    let _: v1::Runner = flow.call("RunnerRegistryService/DrainRunner", drain).await;
+    let _: v1::Runner = flow.call("RunnerRegistryService/DrainRunner", drain.clone()).await;
+    let resume = v1::ResumeRunnerRequest { name: drain.name };
+    let _: v1::Runner = flow.call("RunnerRegistryService/ResumeRunner", resume).await;
     let _: v1::BackUpResponse = flow.call("MaintenanceService/BackUp", v1::BackUpRequest {}).await;
     let delete = v1::DeleteIntegrationRequest {
         name: made.name.clone(),

@@ -102,6 +102,20 @@ async fn one_that_is_drained_finishes_what_it_holds_and_takes_nothing_new() {
     assert_eq!(rig.execution(&held).await.status(), v1::ExecutionStatus::Completed);
     let empty = get(&rig, &first).await;
     assert_eq!((empty.status(), empty.busy_slots), (v1::RunnerStatus::Draining, 0));
+    assert!(empty.drain_time.is_some());
+
+    // Until somebody says otherwise, who may do so twice, too.
+    let name = format!("{ORGANIZATION}/runners/{}", first.id);
+    for _ in 0..2 {
+        let resume = v1::ResumeRunnerRequest { name: name.clone() };
+        let resumed = rig
+            .runners()
+            .resume_runner(resume)
+            .await
+            .expect("it is there")
+            .into_inner();
+        assert_eq!((resumed.status(), resumed.drain_time), (v1::RunnerStatus::Ready, None));
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What becomes of a runner's session, and with it of what the runner holds.
 
 pub mod check_in;
+pub mod drain;
 pub mod lapse;
 pub mod presence;
 pub mod withdraw;
@@ -13,7 +14,7 @@ use crate::planted;
 use crate::roster::{Excuse, RosterChange};
 use crate::state::State;
 use crate::time::{Now, Stamp};
-use crate::words::{Category, Failure, LogLevel, Reason, ReasonKind, RunnerId};
+use crate::words::{Category, Failure, LogLevel, Reason, ReasonKind, RunnerId, SessionId};
 
 /// Adds to a decision that a runner is not there any more.
 fn leave(state: &State, runner: RunnerId, last_heard: Stamp, decision: &mut Decision) {
@@ -73,6 +74,27 @@ pub(super) fn lose(
     };
     retry::or_fail(state, execution, failure, None, now, chance, decision);
     forget(execution, decision);
+}
+
+/// Adds to a decision that what a runner has not accepted yet goes to others at once.
+fn give_back(state: &State, runner: RunnerId, session: SessionId, decision: &mut Decision) {
+    for id in state.index().held_by(runner) {
+        let Some(execution) = state.ledger().execution(id) else {
+            continue;
+        };
+        if matches!(execution.phase, Phase::Pending(_)) && state.roster().is_unconfirmed(id) {
+            withdraw(state, execution, decision);
+            let message = Message::Fence {
+                execution: id,
+                attempt: execution.attempt,
+            };
+            decision.effects.push(Effect::Send {
+                runner,
+                session,
+                message,
+            });
+        }
+    }
 }
 
 /// Adds to a decision that a claim is withdrawn: queued again at once, and no failure.

@@ -173,6 +173,7 @@ impl Execution {
             | Event::ExecutionFailed { .. }
             | Event::RunnerCheckedIn { .. }
             | Event::RunnerLeft { .. }
+            | Event::RunnerDrained { .. }
             | Event::ConnectorOffered { .. }
             | Event::ThresholdReached { .. }
             | Event::ThresholdLeft { .. }

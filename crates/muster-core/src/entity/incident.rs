@@ -276,6 +276,7 @@ impl Incident {
             | Event::ExecutionFailed { .. }
             | Event::RunnerCheckedIn { .. }
             | Event::RunnerLeft { .. }
+            | Event::RunnerDrained { .. }
             | Event::ConnectorOffered { .. }
             | Event::IncidentOpened { .. }
             | Event::IncidentForgotten { .. }

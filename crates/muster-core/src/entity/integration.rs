@@ -401,6 +401,7 @@ impl Integration {
             | Event::LandingCommitted { .. }
             | Event::RunnerCheckedIn { .. }
             | Event::RunnerLeft { .. }
+            | Event::RunnerDrained { .. }
             | Event::ConnectorOffered { .. }
             | Event::DeliveryTried { .. }
             | Event::IncidentForgotten { .. }

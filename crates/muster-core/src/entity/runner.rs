@@ -48,6 +48,8 @@ pub struct Runner {
     pub checked_in: Stamp,
     /// When it was last heard, if it has left since; `None` while it is there, as far as the ledger knows.
     pub left: Option<Stamp>,
+    /// Since when it gets nothing new, however often it checks in, because a person has said so; `None` while it gets work.
+    pub drained: Option<Stamp>,
     /// Whether it was too old at its newest check-in; `None` when it was not.
     pub outdated: Option<Outdated>,
 }

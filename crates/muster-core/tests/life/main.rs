@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod checks;
 mod conditions;
+mod drained;
 mod ends;
 mod enrollment;
 mod excuse;

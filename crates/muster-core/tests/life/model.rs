@@ -13,6 +13,7 @@ use muster_core::decide::integration::create::Create;
 use muster_core::decide::organization::found::Found;
 use muster_core::decide::organization::resume::Resume;
 use muster_core::decide::organization::suspend::Suspend;
+use muster_core::decide::session::drain;
 use muster_core::decide::{Answer, CheckEnd, Command, Decision, Effect, Message, Rejection, Work, decide};
 use muster_core::dispatch;
 use muster_core::entity::{
@@ -57,6 +58,8 @@ pub struct Model {
     claims: BTreeMap<Work, RunnerId>,
     publishing: BTreeSet<ExecutionId>,
     committed: BTreeSet<ExecutionId>,
+    /// The runners that a person lets rest.
+    resting: BTreeSet<RunnerId>,
     failures: BTreeMap<ExecutionId, u32>,
     records: BTreeMap<EntityKey, (Entity, Sequence)>,
     changed: BTreeMap<EntityKey, Sequence>,
@@ -169,6 +172,7 @@ impl Model {
             claims: BTreeMap::new(),
             publishing: BTreeSet::new(),
             committed: BTreeSet::new(),
+            resting: BTreeSet::new(),
             failures: BTreeMap::new(),
             records: BTreeMap::new(),
             changed: BTreeMap::new(),
@@ -223,6 +227,7 @@ impl Model {
             self.count_failures(&recorded);
             self.follow_checks(&recorded);
             self.judge_pause(&recorded);
+            self.judge_rest(&recorded);
             self.excuses.take(&recorded, self.state.everywhere());
             self.roll.take(&recorded, self.state.everywhere(), self.now);
             if let Some(finished) = self.state.apply(position, &recorded).finished {
@@ -266,6 +271,34 @@ impl Model {
         if let Some(expected) = expected.filter(|_| !rests) {
             assert_eq!(answer, expected, "a repeated request is answered as the first was");
             assert_eq!(self.head, before, "and nothing happens");
+        }
+    }
+
+    /// A person lets a runner rest, or work again.
+    pub fn let_rest(&mut self, which: usize, rests: bool) {
+        let runner = runner_id(which);
+        let command = if rests {
+            Command::DrainRunner(drain::Drain { runner })
+        } else {
+            Command::ResumeRunner(drain::Resume { runner })
+        };
+        self.ask(&Principal::local(), command).expect("never refused");
+    }
+
+    /// Whoever rests is given nothing, however often they check in, until they are to work again.
+    fn judge_rest(&mut self, recorded: &Recorded) {
+        match &recorded.event {
+            Event::RunnerDrained { runner, is_drained } => {
+                let changed = match is_drained {
+                    true => self.resting.insert(*runner),
+                    false => self.resting.remove(runner),
+                };
+                assert!(changed, "it is told once: {recorded:?}");
+            }
+            Event::ExecutionClaimed { claim, .. } => {
+                assert!(!self.resting.contains(&claim.runner), "it rests: {recorded:?}");
+            }
+            _ => {}
         }
     }
 
@@ -972,6 +1005,7 @@ impl Model {
     /// Heals everything and sees that all that is open ends within a bound of virtual time.
     pub fn heal(&mut self) {
         self.rest(false);
+        (0..2).for_each(|which| self.let_rest(which, false));
         let integrations: Vec<IntegrationId> = self.state.everywhere().integrations().map(|one| one.id).collect();
         for integration in integrations {
             let command = muster_core::decide::integration::disable::Disable {

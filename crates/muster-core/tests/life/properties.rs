@@ -66,6 +66,8 @@ enum Step {
     Bar(usize),
     Disconnect(usize),
     Drain(usize),
+    /// A person lets it rest, or work again.
+    LetRest(usize, bool),
     Hear(usize),
     Report {
         runner: usize,
@@ -164,6 +166,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => runner.clone().prop_map(Step::Bar),
         1 => runner.clone().prop_map(Step::Disconnect),
         1 => runner.clone().prop_map(Step::Drain),
+        2 => (runner.clone(), any::<bool>()).prop_map(|(runner, rests)| Step::LetRest(runner, rests)),
         1 => runner.clone().prop_map(Step::Hear),
         12 => (runner, 0_usize..6, prop::bool::weighted(0.35), 1_usize..4, kind())
             .prop_map(|(runner, which, past, times, kind)| Step::Report { runner, which, past, times, kind }),
@@ -345,6 +348,7 @@ fn take(model: &mut Model, step: Step) {
                 let _ = model.ask(&Principal::Runner(runner_id(which)), Command::Drain(command));
             }
         }
+        Step::LetRest(which, rests) => model.let_rest(which, rests),
         Step::Hear(which) => {
             if let Some(session) = model.runners[which].session {
                 let command = presence::Hear {

@@ -59,7 +59,7 @@ struct RecordedMessage {
     by: Option<PrincipalMessage>,
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 50, 60, 70"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 50, 60, 70"
     )]
     event: Option<EventKind>,
 }
@@ -100,6 +100,8 @@ enum EventKind {
     RunnerCheckedIn(RunnerCheckedIn),
     #[prost(message, tag = "25")]
     RunnerLeft(RunnerLeft),
+    #[prost(message, tag = "40")]
+    RunnerDrained(RunnerDrained),
     #[prost(message, tag = "26")]
     ConnectorOffered(ConnectorOffered),
     #[prost(message, tag = "27")]
@@ -412,6 +414,14 @@ struct RunnerLeft {
     last_heard_ms: u64,
 }
 
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct RunnerDrained {
+    #[prost(message, optional, tag = "1")]
+    runner: Option<IdMessage>,
+    #[prost(bool, tag = "2")]
+    is_drained: bool,
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 struct ConnectorOffered {
     #[prost(string, optional, tag = "1")]
@@ -645,6 +655,10 @@ impl From<&Event> for EventKind {
                 runner: Some(IdMessage::new(runner.0)),
                 last_heard_ms: last_heard.millis(),
             }),
+            Event::RunnerDrained { runner, is_drained } => Self::RunnerDrained(RunnerDrained {
+                runner: Some(IdMessage::new(runner.0)),
+                is_drained: *is_drained,
+            }),
             Event::ConnectorOffered { connector, offer } => Self::ConnectorOffered(ConnectorOffered {
                 organization: connector.organization.as_ref().map(ToString::to_string),
                 name: connector.name.to_string(),
@@ -847,6 +861,10 @@ impl TryFrom<EventKind> for Event {
                 runner: id(message.runner, RunnerId, "runner")?,
                 profile: required(message.profile, "profile")?.try_into()?,
                 outdated: message.outdated.map(TryInto::try_into).transpose()?,
+            },
+            EventKind::RunnerDrained(message) => Self::RunnerDrained {
+                runner: id(message.runner, RunnerId, "runner")?,
+                is_drained: message.is_drained,
             },
             EventKind::RunnerLeft(message) => Self::RunnerLeft {
                 runner: id(message.runner, RunnerId, "runner")?,

@@ -568,6 +568,9 @@ struct RunnerMessage {
     /// Absent when it is not too old.
     #[prost(message, optional, tag = "6")]
     outdated: Option<OutdatedMessage>,
+    /// Absent while it gets work.
+    #[prost(uint64, optional, tag = "7")]
+    drained_ms: Option<u64>,
 }
 
 impl From<&Runner> for RunnerMessage {
@@ -578,6 +581,7 @@ impl From<&Runner> for RunnerMessage {
             first_seen_ms: runner.first_seen.millis(),
             checked_in_ms: runner.checked_in.millis(),
             left_ms: runner.left.map(Stamp::millis),
+            drained_ms: runner.drained.map(Stamp::millis),
             outdated: runner.outdated.map(Into::into),
         }
     }
@@ -593,6 +597,7 @@ impl TryFrom<RunnerMessage> for Runner {
             first_seen: Stamp::from_millis(message.first_seen_ms),
             checked_in: Stamp::from_millis(message.checked_in_ms),
             left: message.left_ms.map(Stamp::from_millis),
+            drained: message.drained_ms.map(Stamp::from_millis),
             outdated: message.outdated.map(TryInto::try_into).transpose()?,
         })
     }

@@ -482,6 +482,10 @@ pub(crate) fn events() -> Vec<Recorded> {
             execution: execution(2),
             attempt: muster_core::words::Attempt(1_732_600_000),
         },
+        Event::RunnerDrained {
+            runner: RUNNER,
+            is_drained: true,
+        },
     ];
     let forgotten = [
         Event::ScheduleAdvanced {
@@ -628,6 +632,7 @@ pub(crate) fn entities() -> Vec<Entity> {
             first_seen: at(1),
             checked_in: at(2),
             left: Some(at(3)),
+            drained: Some(at(4)),
             outdated: Some(outdated()),
         }),
         Entity::Connector(Connector {

@@ -4,7 +4,8 @@ use axum::Router;
 use axum::response::Response;
 use http::StatusCode;
 use muster_proto::v1::{
-    CreateEnrollmentTokenRequest, DrainRunnerRequest, RevokeEnrollmentTokenRequest, RevokeRunnerRequest,
+    CreateEnrollmentTokenRequest, DrainRunnerRequest, ResumeRunnerRequest, RevokeEnrollmentTokenRequest,
+    RevokeRunnerRequest,
 };
 
 use super::{button, form, refused, shown};
@@ -19,6 +20,7 @@ use crate::shell::Section;
 pub(super) fn routes() -> Router<Web> {
     let of = |path: &str| format!("/organizations/{{organization}}/{path}");
     let drain = |api: Api, name, _| async move { api.runners().drain_runner(DrainRunnerRequest { name }).await };
+    let resume = |api: Api, name, _| async move { api.runners().resume_runner(ResumeRunnerRequest { name }).await };
     let revoke = |api: Api, name, _| async move { api.enrollment().revoke_runner(RevokeRunnerRequest { name }).await };
     let revoke_token = |api: Api, name, _| async move {
         let request = RevokeEnrollmentTokenRequest { name };
@@ -27,6 +29,7 @@ pub(super) fn routes() -> Router<Web> {
     Router::new()
         .route(&of("runners/add"), form(enroll).get(crate::page::show))
         .route(&of("runners/{runner}/drain"), button(drain))
+        .route(&of("runners/{runner}/resume"), button(resume))
         .route(&of("runners/{runner}/revoke"), button(revoke))
         .route(&of("enrollmentTokens/{token}/revoke"), button(revoke_token))
 }

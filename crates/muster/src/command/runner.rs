@@ -1,6 +1,8 @@
 //! `muster runner`: who has checked in.
 
-use muster_proto::v1::{DrainRunnerRequest, HostFacts, RevokeHostedRunnerRequest, RevokeRunnerRequest, Runner};
+use muster_proto::v1::{
+    DrainRunnerRequest, HostFacts, ResumeRunnerRequest, RevokeHostedRunnerRequest, RevokeRunnerRequest, Runner,
+};
 
 use super::integration::HOSTED;
 use super::{Limit, Session, note_more};
@@ -22,6 +24,7 @@ Examples:
   muster runner show rack-7
   muster runner enroll-token create --pool hq
   muster runner drain rack-7
+  muster runner resume rack-7
   muster runner revoke rack-7")]
 pub enum Command {
     /// List the organization's runners and the hosted ones, the oldest first
@@ -47,11 +50,21 @@ Examples:
     /// Make and revoke what runners enroll by
     #[command(subcommand, visible_alias = "enroll-tokens")]
     EnrollToken(enroll_token::Command),
-    /// Give a runner nothing new while it finishes what it holds, until it checks in anew
+    /// Give a runner nothing new while it finishes what it holds, until it is resumed
     #[command(after_help = "\
 Examples:
-  muster runner drain rack-7")]
+  muster runner drain rack-7
+
+It stays so, however often it starts again meanwhile.")]
     Drain {
+        /// The runner: its name, its id, the end of it, or its full name
+        runner: String,
+    },
+    /// Give a runner work again that was drained
+    #[command(after_help = "\
+Examples:
+  muster runner resume rack-7")]
+    Resume {
         /// The runner: its name, its id, the end of it, or its full name
         runner: String,
     },
@@ -72,6 +85,7 @@ pub async fn run(command: Command, session: &mut Session) -> Result<Exit, Error>
         Command::Show { runner } => show(&runner, session).await,
         Command::EnrollToken(command) => enroll_token::run(command, session).await,
         Command::Drain { runner } => drain(&runner, session).await,
+        Command::Resume { runner } => resume(&runner, session).await,
         Command::Revoke { runner } => revoke(&runner, session).await,
     }
 }
@@ -122,6 +136,13 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
     facts.add("runner", &runner.display_name);
     facts.add("id", names::id(&runner.name));
     facts.add_painted("status", output.paint(status.tone, status.text));
+    if runner.drain_time.is_some() {
+        let since = time::relative(runner.drain_time.as_ref(), &now);
+        facts.add(
+            "drained",
+            format!("{since}: it gets nothing until `muster runner resume`"),
+        );
+    }
     facts.add("pool", pool(&runner));
     facts.add("busy", format!("{} of {} slots", runner.busy_slots, runner.slots));
     facts.add("last heard", last_heard(&runner, &now));
@@ -155,11 +176,31 @@ async fn drain(given: &str, session: &mut Session) -> Result<Exit, Error> {
         output.document(&Json(&drained))?;
     } else if drained.online {
         output.line(format!(
-            "runner `{name}` takes nothing new, and holds {} of {} slots: stop it when it holds none",
+            "runner `{name}` takes nothing new, and holds {} of {} slots: stop it when it holds none. It gets work again by `muster runner resume`",
             drained.busy_slots, drained.slots
         ))?;
     } else {
-        output.line(format!("runner `{name}` is not checked in: there is nothing to drain"))?;
+        output.line(format!(
+            "runner `{name}` is not checked in. It gets nothing when it is, until `muster runner resume`"
+        ))?;
+    }
+    Ok(Exit::Success)
+}
+
+async fn resume(given: &str, session: &mut Session) -> Result<Exit, Error> {
+    let Session { client, output, .. } = session;
+    let runner = names::runner(client, given).await?;
+    let name = clean(&runner.display_name);
+    let doing = format!("resume the runner `{name}`");
+    let request = ResumeRunnerRequest { name: runner.name };
+    let resumed = client.runners().resume_runner(request).await;
+    let resumed = resumed.map_err(|status| client.error(doing, &status))?.into_inner();
+    if output.is_for_programs() {
+        output.document(&Json(&resumed))?;
+    } else if resumed.online {
+        output.line(format!("runner `{name}` gets work again"))?;
+    } else {
+        output.line(format!("runner `{name}` gets work again as soon as it has checked in"))?;
     }
     Ok(Exit::Success)
 }

@@ -477,6 +477,11 @@ impl RunnerRegistryService for Services {
         let name = request.into_inner().name;
         find(&self.open("DrainRunner")?.runners, "runner", |one| one.name == name)
     }
+
+    async fn resume_runner(&self, request: Request<ResumeRunnerRequest>) -> Result<Response<Runner>, Status> {
+        let name = request.into_inner().name;
+        find(&self.open("ResumeRunner")?.runners, "runner", |one| one.name == name)
+    }
 }
 
 #[tonic::async_trait]

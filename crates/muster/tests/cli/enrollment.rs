@@ -281,7 +281,7 @@ async fn a_runner_is_revoked_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_runner_is_drained_by_its_name() {
+async fn a_runner_is_drained_and_resumed_by_its_name() {
     let coordinator = Coordinator::start(State {
         runners: vec![rack()],
         ..State::default()
@@ -296,6 +296,9 @@ async fn a_runner_is_drained_by_its_name() {
         "{}",
         drained.stdout
     );
+    let resumed = run(&coordinator.url, &["runner", "resume", "rack-7"]).await;
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_eq!(resumed.stdout, "runner `rack-7` gets work again\n");
 }
 
 #[tokio::test]

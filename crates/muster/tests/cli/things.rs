@@ -207,6 +207,7 @@ pub fn rack() -> Runner {
         version_required: String::new(),
         release_expected: String::new(),
         check_in_time: at(0),
+        drain_time: None,
     }
 }
 

@@ -99,7 +99,7 @@ impl CheckIn {
             }
         }
         let required = runner::required(&self.profile.version, state.index().policy());
-        decision.roster.insert(0, self.checked_in(required));
+        decision.roster.insert(0, self.checked_in(state, required));
         let lease = state.roster().limits().lease;
         decision.answer = Answer::Welcome(Welcome {
             lease,
@@ -134,7 +134,9 @@ impl CheckIn {
         quota::judge_runners(state, owner, usize::from(is_new))
     }
 
-    fn checked_in(&self, required: Option<Version>) -> RosterChange {
+    fn checked_in(&self, state: &State, required: Option<Version>) -> RosterChange {
+        let known = state.ledger().runner(self.runner);
+        let is_drained = known.is_some_and(|known| known.drained.is_some());
         RosterChange::CheckedIn {
             runner: self.runner,
             session: self.session,
@@ -144,6 +146,7 @@ impl CheckIn {
             slots: self.profile.slots,
             instance: self.instance,
             required,
+            is_drained,
         }
     }
 

@@ -1,9 +1,8 @@
 //! A runner is heard, says that it will leave, or its stream ends.
 
 use crate::decide::check;
-use crate::decide::session::{leave, withdraw};
-use crate::decide::{Decision, Effect, Message, Rejection};
-use crate::entity::Phase;
+use crate::decide::session::{give_back, leave};
+use crate::decide::{Decision, Rejection};
 use crate::planted;
 use crate::roster::RosterChange;
 use crate::state::State;
@@ -51,23 +50,7 @@ impl Drain {
             return Err(Rejection::SessionOver(self.session));
         }
         let mut decision = Decision::roster(RosterChange::Draining(self.runner));
-        for id in state.index().held_by(self.runner) {
-            let Some(execution) = state.ledger().execution(id) else {
-                continue;
-            };
-            if matches!(execution.phase, Phase::Pending(_)) && state.roster().is_unconfirmed(id) {
-                withdraw(state, execution, &mut decision);
-                let message = Message::Fence {
-                    execution: id,
-                    attempt: execution.attempt,
-                };
-                decision.effects.push(Effect::Send {
-                    runner: self.runner,
-                    session: self.session,
-                    message,
-                });
-            }
-        }
+        give_back(state, self.runner, self.session, &mut decision);
         Ok(decision)
     }
 }

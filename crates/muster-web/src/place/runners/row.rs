@@ -48,10 +48,13 @@ pub(super) fn runner(
                 details {
                     summary { bdi { (runner.display_name) } }
                     (facts(runner, id, now))
-                    @if here.may_operate() && runner.pool != HOSTED { (actions(here, runner, id)) }
+                    @if here.may_operate() && runner.pool != HOSTED { (actions(here, runner, id, now)) }
                 }
             }
-            td data-name="Status" { (status(runner)) " " (since(runner, now)) }
+            td data-name="Status" {
+                (status(runner)) " " (since(runner, now))
+                @if runner.drain_time.is_some() && runner.status() != RunnerStatus::Draining { small { "drained" } }
+            }
             td data-name="Slots" { (slots(runner)) }
             td data-name="Runs" { (runs(runner, running)) }
             td data-name="Connectors" { (runner.connectors.join(", ")) }
@@ -163,13 +166,17 @@ fn facts(runner: &Runner, id: &str, now: &Timestamp) -> Markup {
     }
 }
 
-fn actions(here: &Here, runner: &Runner, id: &str) -> Markup {
+fn actions(here: &Here, runner: &Runner, id: &str, now: &Timestamp) -> Markup {
     let back = here.query.at(&here.path("runners"));
     let address = format!("/{}", runner.name);
-    let is_drainable = runner.online && runner.status() != RunnerStatus::Draining;
     html! {
         div.actions {
-            @if is_drainable {
+            @if runner.drain_time.is_some() {
+                form method="post" action={ (address) "/resume" } {
+                    input type="hidden" name="back" value=(back);
+                    button type="submit" aria-describedby={ "drain-" (id) } { "Take work again" }
+                }
+            } @else {
                 form method="post" action={ (address) "/drain" } {
                     input type="hidden" name="back" value=(back);
                     button type="submit" aria-describedby={ "drain-" (id) } { "Drain" }
@@ -185,8 +192,9 @@ fn actions(here: &Here, runner: &Runner, id: &str) -> Markup {
                 ))
             }
         }
-        @if is_drainable {
-            p.help id={ "drain-" (id) } { "Drained it finishes what it holds and takes nothing new, until it checks in anew: so that it can be stopped or updated." }
+        p.help id={ "drain-" (id) } {
+            @if let Some(at) = &runner.drain_time { "Drained " (relative(at, now)) ": it gets nothing new, however often it starts again, until you let it take work again." }
+            @else { "Drained it finishes what it holds and takes nothing new, until you let it take work again: so that it can be stopped or updated." }
         }
     }
 }
