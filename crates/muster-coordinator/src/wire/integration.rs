@@ -68,7 +68,9 @@ pub(crate) fn viewed(told: &Told, view: v1::IntegrationView) -> Result<v1::Integ
 /// How its executions of the last 24 hours ended, all of them and those of each data type.
 fn tell_outcomes(told: &Told, integration: &mut v1::Integration) {
     let day = u64::try_from(Window::LENGTH.as_millis()).unwrap_or(u64::MAX);
-    let start = Stamp::from_millis(told.now.millis().saturating_sub(day));
+    // A whole second, so that what is counted from it has the seconds of the clock.
+    let start = told.now.millis().saturating_sub(day) / 1_000 * 1_000;
+    let start = Stamp::from_millis(start);
     let none = v1::Outcomes {
         start_time: Some(timestamp(start)),
         ..v1::Outcomes::default()

@@ -110,11 +110,12 @@ async fn a_day_is_seen_execution_by_execution() {
         client.run(name, &[]).await.expect("it runs");
     }
     until_collected(&client, 0).await;
-    // How many there are of each integration's data types, and how they ended.
+    // Each of which data type of which integration, and when and how it ended.
     let executions = client.all_executions().await.expect("they are listed");
     let all = executions.iter().map(|one| {
         let integration = one.name.split("/executions/").next();
-        json!([integration, one.data_type, one.status().as_str_name()])
+        let end = one.end_time.map(|end| end.seconds);
+        json!([integration, one.data_type, one.status().as_str_name(), end])
     });
     let all = json!(all.collect::<Vec<_>>()).to_string();
     browser
