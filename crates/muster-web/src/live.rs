@@ -30,8 +30,8 @@ use crate::view::{Mark, Region, View};
 /// How often a view is made anew when few look.
 const EVERY: Duration = Duration::from_millis(1_000);
 
-/// How much of the time the making of one view may take of everybody's: of two thousand pages each is made anew every 8 s.
-const EVERY_PER_PAGE: Duration = Duration::from_millis(4);
+/// How much of the time the making of one view may take of everybody's: of a thousand pages each is made anew every 8 s.
+const EVERY_PER_PAGE: Duration = Duration::from_millis(8);
 
 /// How often a page hears that it is still up to date when nothing changes.
 const BEAT_EVERY: Duration = Duration::from_secs(10);
