@@ -105,6 +105,7 @@ def picture(page, name):
         page.set_viewport_size(viewport)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
+            page.evaluate("scrollTo(0, 0)")
             page.screenshot(path=folder / f"{name}{size}-{theme}.png")
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(before)
