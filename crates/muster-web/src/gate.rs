@@ -15,9 +15,11 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::time::timeout;
 
 use crate::api::{Api, Peer};
 use crate::fault::{signed_out, told};
+use crate::limit::ANSWER_WITHIN;
 use crate::status;
 use crate::{FORM_BYTES_MAX, Web};
 
@@ -138,7 +140,16 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
     let said = if is_read || is_sign_in {
         None
     } else {
-        said(&mut request).await
+        match said(&mut request).await {
+            Ok(said) => said,
+            Err(NotWhole) => {
+                return told(
+                    StatusCode::BAD_REQUEST,
+                    "The form has not come whole",
+                    "Nothing was changed. Go back, and send it again.",
+                );
+            }
+        }
     };
     let was_signed_in = matches!(&session, Some(Some(_)));
     match visitor {
@@ -166,15 +177,27 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
     answer
 }
 
+/// A form has broken off, or was not there in time: nobody knows what it was to say, so nothing of it is done.
+struct NotWhole;
+
 /// What a form says, which stays in its request; `None` where it is not known to be short enough.
-async fn said(request: &mut Request) -> Option<Bytes> {
-    let length = request.headers().get(CONTENT_LENGTH)?.to_str().ok()?;
-    length.parse().ok().filter(|length: &usize| *length <= FORM_BYTES_MAX)?;
+async fn said(request: &mut Request) -> Result<Option<Bytes>, NotWhole> {
+    let length = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
+    let length = length.and_then(|length| length.parse::<usize>().ok());
+    if length.is_none_or(|length| length > FORM_BYTES_MAX) {
+        return Ok(None);
+    }
     let body = std::mem::take(request.body_mut());
-    // What has broken off says nothing.
-    let said = to_bytes(body, FORM_BYTES_MAX).await.unwrap_or_default();
-    *request.body_mut() = Body::from(said.clone());
-    Some(said)
+    match timeout(ANSWER_WITHIN, to_bytes(body, FORM_BYTES_MAX)).await {
+        Ok(Ok(said)) => {
+            *request.body_mut() = Body::from(said.clone());
+            Ok(Some(said))
+        }
+        Ok(Err(_)) | Err(_) => Err(NotWhole),
+    }
 }
 
 /// By which name a request has come.

@@ -36,8 +36,10 @@ mod tests {
     use std::future::pending;
     use std::net::{IpAddr, Ipv4Addr};
 
+    use axum::body::{Body, Bytes};
+    use futures_util::{StreamExt as _, stream};
     use http::StatusCode;
-    use http::header::{CONTENT_TYPE, HOST};
+    use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
     use http_body_util::BodyExt as _;
     use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
@@ -46,8 +48,8 @@ mod tests {
     use super::*;
     use crate::{Options, Peer, Served};
 
-    /// What a coordinator is answered with whose API never answers.
-    async fn asked(method: Method, path: &str) -> (StatusCode, String) {
+    /// What a coordinator is answered with whose API never answers, and after how long.
+    async fn sent(method: Method, path: &str, length: Option<usize>, body: Body) -> (StatusCode, String, Duration) {
         let silent = service_fn(|_| pending::<Result<http::Response<tonic::body::Body>, Infallible>>());
         let options = Options {
             hosts: Vec::new(),
@@ -60,16 +62,41 @@ mod tests {
             .header(HOST, "localhost")
             .header("sec-fetch-site", "same-origin")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .extension(Peer(IpAddr::V4(Ipv4Addr::LOCALHOST)))
-            .body(axum::body::Body::empty())
-            .expect("a request");
+            .extension(Peer(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let request = match length {
+            Some(length) => request.header(CONTENT_LENGTH, length),
+            None => request,
+        };
+        let request = request.body(body).expect("a request");
         let begun = Instant::now();
         let routes = crate::routes(Served::new(silent), options);
         let Ok(answer) = routes.oneshot(request).await;
-        assert_eq!(begun.elapsed(), ANSWER_WITHIN, "{path}");
+        let took = begun.elapsed();
         let code = answer.status();
         let body = answer.into_body().collect().await.expect("a page").to_bytes();
-        (code, String::from_utf8(body.to_vec()).expect("text"))
+        (code, String::from_utf8(body.to_vec()).expect("text"), took)
+    }
+
+    async fn asked(method: Method, path: &str) -> (StatusCode, String) {
+        let (code, body, took) = sent(method, path, None, Body::empty()).await;
+        assert_eq!(took, ANSWER_WITHIN, "{path}");
+        (code, body)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_form_that_does_not_come_whole_nothing_is_done() {
+        let begins = || stream::iter([Ok(Bytes::from_static(b"etag="))]);
+        let breaks_off = stream::iter([Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))]);
+        for (body, after) in [
+            (Body::from_stream(begins().chain(breaks_off)), Duration::ZERO),
+            (Body::from_stream(begins().chain(stream::pending())), ANSWER_WITHIN),
+        ] {
+            let path = "/organizations/default/integrations/1/delete";
+            let (code, said, took) = sent(Method::POST, path, Some(40), body).await;
+            // Whatever had been asked of the API would not have been answered.
+            assert_eq!((code, took), (StatusCode::BAD_REQUEST, after), "{said}");
+            assert!(said.contains("Nothing was changed."), "{said}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
