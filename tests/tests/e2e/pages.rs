@@ -12,7 +12,7 @@ mod unsaved;
 
 use std::fs;
 
-use muster_tests::{Browser, LIMIT, Wanted, World, free_address, passwd_of};
+use muster_tests::{Browser, LIMIT, MailServer, Wanted, Way, World, free_address, passwd_of};
 
 use crate::secure::{Secure, start};
 
@@ -20,6 +20,16 @@ use crate::secure::{Secure, start};
 async fn world() -> (World, String) {
     let http = free_address().to_string();
     let world = World::start_with(&["--lease", "5s", "--http-listen", &http]).await;
+    (world, format!("http://{http}"))
+}
+
+/// The same, whose mails go to this server.
+async fn mailing_world(mail: &MailServer) -> (World, String) {
+    let http = free_address().to_string();
+    let (place, way) = (mail.place(), Way::Open.word());
+    let mails = ["--smtp", &place, "--smtp-tls", way];
+    let from = ["--mail-from", "Muster <muster@example.com>"];
+    let world = World::start_with(&[&["--http-listen", &*http][..], &mails, &from].concat()).await;
     (world, format!("http://{http}"))
 }
 

@@ -3,7 +3,9 @@
 use std::fs;
 
 use muster_proto::v1;
-use muster_tests::{Browser, Client, LIMIT, MailServer, Wanted, Way, World, eventually, free_address, passwd_of};
+use muster_tests::{Browser, Client, LIMIT, MailServer, Wanted, Way, eventually, passwd_of};
+
+use super::mailing_world;
 
 /// Collects so often, and waits for the end of each.
 async fn collect(client: &Client, integration: &str, times: usize) {
@@ -21,11 +23,7 @@ async fn an_incident_is_seen_from_its_opening_to_its_end_and_stands_on_paper() {
     let Some(mail) = MailServer::start(post.path(), Way::Open, &[]).await else {
         return;
     };
-    let http = free_address().to_string();
-    let (place, from) = (mail.place(), "Muster <muster@example.com>");
-    let way = Way::Open.word();
-    let mails = ["--smtp", &place, "--smtp-tls", way, "--mail-from", from];
-    let world = World::start_with(&[&["--http-listen", &*http][..], &mails].concat()).await;
+    let (world, url) = mailing_world(&mail).await;
     let _runner = world.runner("hq-1", &[]);
     let client = world.client();
     client.until_online("hq-1").await;
@@ -49,7 +47,7 @@ async fn an_incident_is_seen_from_its_opening_to_its_end_and_stands_on_paper() {
         .await;
     client.create_soon(&Wanted::new("HR export", "host").draft()).await;
 
-    let mut flow = browser.flow("alerts.py", &[&format!("http://{http}"), &corp]);
+    let mut flow = browser.flow("alerts.py", &[&url, &corp]);
     flow.asks("break the source").await;
     fs::rename(&source, &broken).expect("renamed");
     collect(&client, &corp, 2).await;

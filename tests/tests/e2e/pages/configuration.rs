@@ -8,8 +8,10 @@ use std::time::Duration;
 use muster_proto::v1;
 use muster_session::wire::json_from_struct;
 use muster_tests::foreign::repository;
-use muster_tests::{Browser, Client, LIMIT, MailServer, ORGANIZATION, Way, World, eventually, free_address};
+use muster_tests::{Browser, Client, LIMIT, MailServer, ORGANIZATION, Way, eventually};
 use serde_json::{Value, json};
+
+use super::mailing_world;
 
 /// The connector, as a program of the runner's, and the secret that its configuration refers to.
 pub(super) fn set_up(folder: &Path) -> String {
@@ -52,25 +54,13 @@ async fn an_integration_is_added_and_changed_by_what_its_connector_says() {
     let Some(mail) = MailServer::start(post.path(), Way::Open, &[]).await else {
         return;
     };
-    let http = free_address().to_string();
-    let (place, from) = (mail.place(), "Muster <muster@example.com>");
-    let arguments = [
-        "--http-listen",
-        &http,
-        "--smtp",
-        &place,
-        "--smtp-tls",
-        Way::Open.word(),
-        "--mail-from",
-        from,
-    ];
-    let world = World::start_with(&arguments).await;
+    let (world, url) = mailing_world(&mail).await;
     let settings = set_up(world.folder());
     let _runner = world.runner("hq-1", &["--config", &settings]);
     let client = world.client();
     client.until_online("hq-1").await;
 
-    let mut flow = browser.flow("configuration.py", &[&format!("http://{http}")]);
+    let mut flow = browser.flow("configuration.py", &[&url]);
     flow.asks("the configuration is as it was typed").await;
     let typed = json!({
         "url": "ldaps://dc1.corp.example",
