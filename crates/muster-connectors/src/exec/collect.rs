@@ -81,9 +81,15 @@ async fn answer(
                 Heard::Message(Message::Error(error)) => Last::Error(error),
                 Heard::Message(Message::Spec(spec)) => Last::Spec(spec),
                 Heard::Message(Message::Record(_) | Message::Cursor(_)) => {
-                    return Err(program.fault(format_args!(
+                    let failure = program.fault(format_args!(
                         "is a record or a cursor, and it was asked for `{command}`"
-                    )));
+                    ));
+                    program.break_off(failure);
+                    continue;
+                }
+                Heard::Wrong(failure) => {
+                    program.break_off(failure);
+                    continue;
                 }
             };
             last = Some(said);
@@ -157,11 +163,12 @@ async fn listen(
         match heard {
             Heard::Message(Message::Record(record)) => match judge_key(record.get(), key) {
                 Ok(()) => sink.record(record).await?,
-                Err(fault) => return Err(keyless(program, &fault)),
+                Err(fault) => program.break_off(keyless(program, &fault)),
             },
             Heard::Message(Message::Progress(progress)) => sink.progress(progress.total),
             Heard::Message(Message::Log(line)) => log.line(sink, line.level.into(), line.message).await?,
             Heard::Text(text) => log.line(sink, LogLevel::Info, text).await?,
+            Heard::Wrong(failure) => program.break_off(failure),
             Heard::Message(Message::Cursor(text)) => cursor = Some(protocol::cursor(text)?),
             Heard::Message(Message::End(end)) => {
                 last = Some(Last::End(end.records));

@@ -11,7 +11,7 @@ use tokio::process::{ChildStderr, ChildStdout};
 use tokio::time::{Instant, sleep_until};
 
 use super::lines::{Lines, Next};
-use super::process::{Pipes, Process, crash, in_words};
+use super::process::{Pipes, Process, STOPS_WITHIN, crash, in_words};
 use super::program::Launch;
 use super::protocol::{self, Line, Message, Request};
 use super::tail::Tail;
@@ -49,6 +49,8 @@ pub(super) struct Conversation<'l> {
     deadline: Option<Instant>,
     /// Forks outside of the group that hold the pipes were killed already.
     let_go_before: bool,
+    /// What it was broken off for: only its standard error is heard since.
+    broken_off: Option<Failure>,
 }
 
 /// What was heard of a program.
@@ -56,6 +58,8 @@ pub(super) enum Heard<'c> {
     Message(Message<'c>),
     /// A line that is no message, or one of standard error.
     Text(String),
+    /// A line that breaks the program's word. To break off is all that is left.
+    Wrong(Failure),
 }
 
 /// Which pipe has something.
@@ -129,27 +133,36 @@ impl<'l> Conversation<'l> {
             crash: None,
             deadline: None,
             let_go_before: false,
+            broken_off: None,
         })
     }
 
     /// What the program says next; `None` when it has exited and all has been heard.
     ///
     /// # Errors
-    /// The program does not keep to the protocol; or it was canceled. Nothing more is to be heard then: [`Conversation::end`] it.
+    /// What the program was broken off for, once it has exited and its standard error has been heard; or it was canceled. Nothing more is
+    /// to be heard then: [`Conversation::end`] it.
     pub(super) async fn next(&mut self) -> Result<Option<Heard<'_>>, Failure> {
         loop {
-            if self.exited && self.output.has_ended() && self.errors.has_ended() {
-                return Ok(None);
+            if self.exited && self.errors.has_ended() {
+                if let Some(failure) = &self.broken_off {
+                    return Err(self.with_tail(failure.clone()));
+                }
+                if self.output.has_ended() {
+                    return Ok(None);
+                }
             }
             match self.event().await {
                 Event::Source(Ok(Source::Output(Next::Line))) => {
                     self.line_number += 1;
-                    return self.output_line().map(Some);
+                    return Ok(Some(self.output_line()));
                 }
                 Event::Source(Ok(Source::Output(Next::TooLong))) => {
                     self.line_number += 1;
                     let most = self.launch.line_bytes_max;
-                    return Err(self.fault(format_args!("has more than {most} bytes")));
+                    return Ok(Some(Heard::Wrong(
+                        self.fault(format_args!("has more than {most} bytes")),
+                    )));
                 }
                 Event::Source(Ok(Source::Errors(next @ (Next::Line | Next::TooLong)))) => {
                     let mut text = protocol::text(self.errors.line());
@@ -172,7 +185,10 @@ impl<'l> Conversation<'l> {
                     self.deadline = Some(Instant::now() + SILENT_MAX);
                 }
                 Event::Overdue if self.exited => self.let_go(),
-                Event::Overdue => return Err(self.lingers()),
+                Event::Overdue => {
+                    let failure = self.broken_off.clone().unwrap_or_else(|| self.lingers());
+                    return Err(self.with_tail(failure));
+                }
                 Event::Canceled => return Err(Stop::Canceled.into()),
             }
         }
@@ -188,10 +204,12 @@ impl<'l> Conversation<'l> {
             canceled,
             exited,
             deadline,
+            broken_off,
             ..
         } = self;
+        let heeds_output = broken_off.is_none();
         // Most lines come in bunches, so most of them are told without a look at everything else.
-        if let Some(next) = output.buffered() {
+        if heeds_output && let Some(next) = output.buffered() {
             return Event::Source(Ok(Source::Output(next)));
         }
         let event = tokio::select! {
@@ -199,9 +217,11 @@ impl<'l> Conversation<'l> {
             () = canceled.cancelled() => Event::Canceled,
             // Before what is printed: a fork may print faster than anybody reads, and only the end of its program ends it.
             () = process.exited(), if !*exited => Event::Exited,
+            // Whoever is to stop has no say in when.
+            () = passed(*deadline), if !heeds_output && !*exited => Event::Overdue,
             // Errors go before the output: there are few of them, and they must not pile up behind many records.
             next = errors.next(), if !errors.has_ended() => Event::Source(next.map(Source::Errors)),
-            next = output.next(), if !output.has_ended() => Event::Source(next.map(Source::Output)),
+            next = output.next(), if heeds_output && !output.has_ended() => Event::Source(next.map(Source::Output)),
             _ = written(request), if request.is_some() => Event::RequestDone,
             () = passed(*deadline) => Event::Overdue,
         };
@@ -212,14 +232,24 @@ impl<'l> Conversation<'l> {
         event
     }
 
-    fn output_line(&self) -> Result<Heard<'_>, Failure> {
+    fn output_line(&self) -> Heard<'_> {
         if self.said_last {
-            return Err(self.fault(format_args!("comes after the program's end")));
+            return Heard::Wrong(self.fault(format_args!("comes after the program's end")));
         }
         match protocol::read(self.output.line()) {
-            Line::Message(message) => Ok(Heard::Message(message)),
-            Line::Text(text) => Ok(Heard::Text(text)),
-            Line::Wrong(problem) => Err(self.fault(format_args!("{problem}"))),
+            Line::Message(message) => Heard::Message(message),
+            Line::Text(text) => Heard::Text(text),
+            Line::Wrong(problem) => Heard::Wrong(self.fault(format_args!("{problem}"))),
+        }
+    }
+
+    /// Stops the program for a fault of its output, of which nothing more is heeded. What it wrote on standard error before, or writes now that
+    /// it is to stop, is heard to its end: mostly that says why.
+    pub(super) fn break_off(&mut self, failure: Failure) {
+        self.broken_off = Some(failure);
+        if !self.exited {
+            self.process.stop();
+            self.deadline = Some(Instant::now() + STOPS_WITHIN);
         }
     }
 
@@ -249,7 +279,7 @@ impl<'l> Conversation<'l> {
 
     /// Ends a program that has nothing more to say, or that nobody listens to any more; tells how it exited, in words.
     pub(super) async fn end(&mut self) -> String {
-        let status = if self.exited {
+        let status = if self.exited || self.broken_off.is_some() {
             self.process.reap().await
         } else {
             self.process.end().await
@@ -266,7 +296,14 @@ impl<'l> Conversation<'l> {
 
     /// A failure of the connector, with the last that the program wrote on standard error.
     pub(super) fn failure(&self, message: impl std::fmt::Display) -> Failure {
-        Failure::new(Category::Connector, format!("{message}{}", self.tail))
+        self.with_tail(Failure::new(Category::Connector, message.to_string()))
+    }
+
+    fn with_tail(&self, failure: Failure) -> Failure {
+        Failure {
+            message: format!("{}{}", failure.message, self.tail),
+            ..failure
+        }
     }
 
     /// A failure of a program that was ended, with how.
@@ -286,12 +323,13 @@ impl<'l> Conversation<'l> {
         failure
     }
 
-    /// A failure of the connector, for the line that was heard last.
+    /// A failure of the connector, for the line that was heard last. To [break off](Conversation::break_off) with.
     pub(super) fn fault(&self, problem: impl std::fmt::Display) -> Failure {
-        self.failure(format_args!(
-            "line {} of the program's output {problem}",
-            self.line_number
-        ))
+        let line = self.line_number;
+        Failure::new(
+            Category::Connector,
+            format!("line {line} of the program's output {problem}"),
+        )
     }
 
     fn lingers(&self) -> Failure {
@@ -300,10 +338,11 @@ impl<'l> Conversation<'l> {
         } else {
             "it had closed its output"
         };
-        self.failure(format_args!(
-            "the program did not exit within {} s after {what}",
-            EXITS_WITHIN.as_secs()
-        ))
+        let within = EXITS_WITHIN.as_secs();
+        Failure::new(
+            Category::Connector,
+            format!("the program did not exit within {within} s after {what}"),
+        )
     }
 }
 

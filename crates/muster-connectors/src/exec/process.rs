@@ -22,7 +22,7 @@ use super::writers;
 
 /// How long a program that is told to stop (SIGTERM) has until it is killed. An executor drops a collection that does not stop within a
 /// second, and then nothing is told of how it ended.
-const STOPS_WITHIN: Duration = Duration::from_millis(600);
+pub(super) const STOPS_WITHIN: Duration = Duration::from_millis(600);
 
 /// How long a killed program may take to be gone. Only one that hangs in the kernel, as on a lost network disk, takes longer; it is left behind.
 const DIES_WITHIN: Duration = Duration::from_millis(250);
@@ -138,11 +138,16 @@ impl Process {
         self.group.signal(Signal::KILL);
     }
 
-    /// Ends the program and its forks: SIGTERM, and SIGKILL after a while. `None` when it did not even die of that.
-    pub(super) async fn end(&mut self) -> Option<ExitStatus> {
+    /// Asks the program and its forks to stop.
+    pub(super) fn stop(&self) {
         self.group.signal(Signal::TERM);
         // A stopped program would not hear of it.
         self.group.signal(Signal::CONT);
+    }
+
+    /// Ends the program and its forks: SIGTERM, and SIGKILL after a while. `None` when it did not even die of that.
+    pub(super) async fn end(&mut self) -> Option<ExitStatus> {
+        self.stop();
         let _ = timeout(STOPS_WITHIN, self.exited()).await;
         self.reap().await
     }

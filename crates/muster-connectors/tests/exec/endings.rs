@@ -89,6 +89,50 @@ async fn every_fault_of_a_program_is_a_failure_of_the_connector_that_says_which(
 }
 
 #[tokio::test]
+async fn what_a_program_says_on_standard_error_is_heard_to_its_end_when_it_is_broken_off() {
+    for wrong in [
+        r#"{"record":[1]}"#,
+        r#"{"record":{"name":"hq"}}"#,
+        r#"{"end":{"records":"one"}}"#,
+    ] {
+        let program = shell(&format!(
+            r#"
+            trap 'echo "page 7 came twice" >&2; i=0; while [ $i -lt 50 ]; do echo "undone $i" >&2; i=$((i+1)); done; exit 1' TERM
+            echo '{wrong}'
+            echo 'nobody heeds this'
+            while true; do :; done"#
+        ));
+        let (done, collected) = collect(&program).await;
+        let failure = done.expect_err("its first line is wrong");
+        assert!(
+            failure.message.starts_with("line 1 of the program's output "),
+            "{failure:?}"
+        );
+        assert!(
+            failure.message.ends_with(
+                "; its standard error ended with: undone 45 | undone 46 | undone 47 | undone 48 | undone 49"
+            ),
+            "{failure:?}"
+        );
+        let texts: Vec<&str> = collected.log.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!((texts.len(), texts[0]), (51, "page 7 came twice"), "{texts:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_broken_off_is_ended_even_if_it_ignores_being_asked() {
+    for collect in [
+        r#"trap '' TERM; echo '{"record":[1]}'; while true; do echo more; done"#,
+        r#"trap '' TERM; echo '{"record":[1]}'; while true; do echo more >&2; done"#,
+        r#"echo '{"record":[1]}'; kill -STOP $$"#,
+    ] {
+        let failure = failure(&shell(collect)).await;
+        let told = "line 1 of the program's output is a `record` that is no JSON object";
+        assert!(failure.message.starts_with(told), "{failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_program_that_dies_of_its_walls_is_told_with_what_to_name() {
     if !held().files {
         eprintln!("skipped: no landlock");
