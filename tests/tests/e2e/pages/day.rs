@@ -1,16 +1,18 @@
 //! A day of some integrations, hour by hour, on a machine whose clock is put forward: what a glance at the page tells of it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use muster_proto::v1;
 use muster_tests::{
-    Browser, Client, Coordinator, LIMIT, ORGANIZATION, Process, Runner, Wanted, eventually, free_address, passwd_of,
+    Browser, Client, Coordinator, LIMIT, ORGANIZATION, Process, Runner, Wanted, eventually, free_address,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bad_input::clock::faketime;
+
+const PROGRAM: &str = include_str!("day/source.py");
 
 /// For so many hours there are collections.
 const HOURS: u32 = 23;
@@ -41,13 +43,49 @@ async fn until_collected(client: &Client, behind: u32) {
     .await;
 }
 
-/// Puts a folder aside, or back.
-fn switch(source: &Path, is_there: bool) {
-    let aside = source.with_extension("aside");
-    match (is_there, source.exists()) {
-        (true, false) => fs::rename(aside, source).expect("renamed"),
-        (false, true) => fs::rename(source, aside).expect("renamed"),
-        (true, true) | (false, false) => {}
+/// A program's connector, and the file that says what its source has.
+struct Source {
+    connector: &'static str,
+    title: &'static str,
+    data_types: &'static [&'static str],
+    file: PathBuf,
+}
+
+impl Source {
+    fn new(folder: &Path, connector: &'static str, title: &'static str, data_types: &'static [&'static str]) -> Self {
+        let file = folder.join(connector).with_extension("json");
+        Self {
+            connector,
+            title,
+            data_types,
+            file,
+        }
+    }
+
+    /// Its table in a runner's configuration.
+    fn table(&self, folder: &Path, program: &Path) -> String {
+        let arguments = [
+            "python3".to_owned(),
+            program.display().to_string(),
+            self.title.to_owned(),
+            self.file.display().to_string(),
+            self.data_types.join(","),
+        ];
+        format!(
+            "[exec.{}]\nprogram = \"/usr/bin/env\"\narguments = {arguments:?}\npass_environment = [\"PATH\"]\nread_paths = [{folder:?}]\n",
+            self.connector
+        )
+    }
+
+    fn has(&self, what: &Value) {
+        fs::write(&self.file, what.to_string()).expect("written");
+    }
+
+    fn wanted(&self, name: &str) -> Wanted {
+        let wanted = Wanted::new(name, self.connector);
+        self.data_types
+            .iter()
+            .fold(wanted, |wanted, kind| wanted.data_type(kind))
     }
 }
 
@@ -72,30 +110,49 @@ async fn a_day_is_seen_execution_by_execution() {
     };
     let mut coordinator = start(HOURS).await;
     let client = Client::of(&url);
-    let mut runner = Runner::start(folder.path(), &url, "hq-1", &[]);
+    let of = |connector, title, data_types| Source::new(folder.path(), connector, title, data_types);
+    let directory = of("ad", "Active Directory", &["device", "user"]);
+    let okta = of("okta", "Okta", &["device", "user"]);
+    let jamf = of("jamf", "Jamf Pro", &["device"]);
+    let fleet = of("fleet", "Fleet osquery", &["device", "software"]);
+    let sources = [&directory, &okta, &jamf, &fleet];
+    let program = folder.path().join("source.py");
+    fs::write(&program, PROGRAM).expect("written");
+    let tables = sources.map(|source| source.table(folder.path(), &program));
+    let config = folder.path().join("runner.toml");
+    fs::write(&config, tables.concat()).expect("written");
+    // Not to be read for some hours of the night, and at one in the morning.
+    let refused = |behind: u32| matches!(behind, 7 | 15..=18);
+    let forbidden = json!({
+        "category": "permission",
+        "message": "the API answered 403 to GET /api/v1/devices",
+        "remedy": "grant the token `okta.devices.read`",
+    });
+    let is_hour = |behind: u32| {
+        directory.has(&json!({"device": 1_204 + behind % 3, "user": 2_310 - behind / 5}));
+        let devices = if refused(behind) { forbidden.clone() } else { json!(412) };
+        okta.has(&json!({"device": devices, "user": 3_310 + (behind * 7) % 5}));
+        jamf.has(&json!({"device": 842 - behind / 9}));
+        fleet.has(&json!({"device": 96 + behind % 2, "software": 58_112}));
+    };
+    is_hour(HOURS);
+    let config = config.to_str().expect("UTF-8");
+    let mut runner = Runner::start(folder.path(), &url, "hq-1", &["--config", config]);
     client.until_online("hq-1").await;
 
-    let folder_of = |name: &str, records: u32| {
-        let path = folder.path().join(name);
-        passwd_of(&path, records);
-        path
-    };
-    let (corp, fleet) = (folder_of("corp", 1_204), folder_of("fleet", 412));
-    let from = |name: &str, root: &Path| Wanted::new(name, "host").with("root", root.to_str().expect("UTF-8"));
-    let broken = from("Corp directory", &corp).data_type("user");
-    let broken = client.create_soon(&broken).await;
-    let zero = client.create_soon(&from("Fleet", &fleet).data_type("user")).await;
+    client.create_soon(&directory.wanted("Corp directory")).await;
+    let broken = client.create_soon(&okta.wanted("Okta")).await;
+    client.create_soon(&jamf.wanted("Macs of the field team")).await;
+    let zero = client.create_soon(&fleet.wanted("Laptops")).await;
     client.create_soon(&Wanted::new("Branch servers", "host")).await;
     client
-        .create_soon(&Wanted::new("Asset register", "host").pool("plant-2"))
+        .create_soon(&directory.wanted("Plant 2 directory").pool("plant-2"))
         .await;
-    client.create_soon(&Wanted::new("HR export", "host").draft()).await;
+    client.create_soon(&jamf.wanted("Macs of the sales team").draft()).await;
 
     until_collected(&client, HOURS).await;
     for behind in (0..HOURS).rev() {
-        // Not to be read for some hours of the night, and at one in the morning.
-        switch(&corp, !matches!(behind, 7 | 15..=18));
-        passwd_of(&fleet, 412 + (behind * 7) % 5);
+        is_hour(behind);
         // A clock that is set while threads look at it is now and then read wrong: so each hour has a process of its own.
         coordinator.0.kill_9();
         runner.kill_9();
@@ -104,8 +161,8 @@ async fn a_day_is_seen_execution_by_execution() {
         until_collected(&client, behind).await;
     }
     // And now, when the other has nothing to show.
-    switch(&corp, false);
-    passwd_of(&fleet, 0);
+    okta.has(&json!({"device": forbidden, "user": 3_312}));
+    fleet.has(&json!({"device": 0, "software": 58_112}));
     for name in [&broken.name, &zero.name] {
         client.run(name, &[]).await.expect("it runs");
     }
