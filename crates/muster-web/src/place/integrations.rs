@@ -156,7 +156,7 @@ fn counts(here: &Here, query: &Query, summary: &SummarizeIntegrationsResponse, f
             .with("status", if is_chosen { "" } else { status })
             .with("show", "");
         html! {
-            a class={ "chip " (class) } href=(to.at(&here.path("integrations"))) aria-current=[is_chosen.then_some("true")] {
+            a class={ "chip " (class) @if count == 0 { " none" } } href=(to.at(&here.path("integrations"))) aria-current=[is_chosen.then_some("true")] {
                 (icon(class)) (count) " " (word)
             }
         }
