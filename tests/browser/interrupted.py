@@ -108,20 +108,25 @@ def with_a_script(browser):
     ask("`New, typed` is as it was typed")
 
     # Who has signed out in one tab is shown nothing in the others, and loses nothing that is not saved.
-    other, typing = ada.context.new_page(), ada.context.new_page()
-    for tab in (other, typing):
+    other, typing, adding = (ada.context.new_page() for _ in range(3))
+    for tab in (other, typing, adding):
         ada.watch(tab)
     other.goto(f"{PLACES}/integrations")
     expect(other.locator(".tile")).to_have_count(2)
     typing.goto(NEW)
     types(typing, "Kept, typed")
     chooses(typing)
+    adding.goto(f"{PLACES}/runners/add")
+    adding.get_by_label("Pool").fill("plant-7")
+    adding.get_by_label("Runners").fill("12")
     page.locator(".menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(re.compile(r"/sign-in$"))
     expect(other).to_have_url(re.compile(r"/sign-in\?to="), timeout=3_000)
     expect(typing.locator("#live-state")).to_contain_text("signed out", timeout=3_000)
     is_as_typed(typing, "Kept, typed")
+    expect(adding.locator("#live-state")).to_contain_text("signed out", timeout=3_000)
+    expect(adding.get_by_label("Pool")).to_have_value("plant-7")
     page.go_back()
     expect(page).to_have_url(re.compile(r"/sign-in\?to="))
     # Back where they were, from there.
@@ -130,13 +135,15 @@ def with_a_script(browser):
     typing.get_by_role("button", name="Save draft", exact=True).click()
     expect(typing.locator("#answer")).to_contain_text("Saved as a draft")
     ask("`Kept, typed` is as it was typed")
+    adding.get_by_role("button", name="Make a token").click()
+    expect(adding.locator("main")).to_contain_text("Waiting for 12 runners to enroll")
 
     # A revoked token shows nothing any more either.
     bob = a_person(browser, ask("a token"))
     bob.page.goto(f"{PLACES}/runners")
     expect(bob.page.locator("#live-state")).to_have_text("live")
     ask("revoke the token")
-    expect(bob.page.get_by_role("heading")).to_have_text("You are signed out")
+    expect(bob.page.get_by_role("heading", level=1)).to_have_text("You are signed out")
     is_accessible(bob.page, "signed out")
     fits(bob.page, "signed out")
     bob.page.get_by_role("link", name="Sign in").click()

@@ -234,7 +234,7 @@ document.addEventListener('submit', (event) => {
   visit(form.action + (query ? `?${query}` : ''), {}, { replace: true });
 });
 
-// A form that only chooses what is shown is sent as soon as it says something else. One that is to be saved is only looked at: what follows from what is
+// A form that only chooses what is shown is sent as soon as it says something else. One that is to be saved may be looked at: what follows from what is
 // typed so far is shown, and nothing that is typed is touched.
 document.addEventListener('input', ({ target }) => {
   const form = target.form;
@@ -244,6 +244,7 @@ document.addEventListener('input', ({ target }) => {
   if (form?.dataset.liveForm !== undefined) typing = setTimeout(() => form.requestSubmit(), target.type === 'search' ? 250 : 0);
   if (form?.dataset.guard === undefined) return;
   form.dataset.dirty = '';
+  if (form.dataset.look === undefined) return;
   visits++;
   typing = setTimeout(() => look(form), 400);
 });

@@ -38,6 +38,16 @@ impl<'a> Filled<'a> {
         }
     }
 
+    /// The form with these fields, sent to this address. What is typed into it is somebody's until it is sent, or given up by them.
+    pub(crate) fn form(&self, action: &str, fields: &[&str], body: &Markup) -> Markup {
+        html! {
+            form.form method="post" action=(action) data-guard data-dirty[self.said.is_some()] {
+                (self.elsewhere(fields))
+                (body)
+            }
+        }
+    }
+
     fn beside(&self, name: &str) -> Markup {
         let fault = self.fault(name);
         faults(

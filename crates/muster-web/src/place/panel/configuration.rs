@@ -180,7 +180,7 @@ impl Sheet<'_> {
         let base = serde_json::to_string(&answer.base).unwrap_or_default();
         let enter = if self.integration.is_some() { "save" } else { "look" };
         let form = html! {
-            form #settings method="post" action=(action) data-guard data-dirty[answer.is_dirty()] data-answered[answer.says()] {
+            form #settings method="post" action=(action) data-guard data-look data-dirty[answer.is_dirty()] data-answered[answer.says()] {
                 input type="hidden" name="etag" value=(answer.etag);
                 input type="hidden" name="base" value=(base);
                 input type="hidden" name="request_id" value=(answer.request_id);

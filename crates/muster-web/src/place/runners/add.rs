@@ -39,8 +39,7 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>) -> Result<View, Fault
         let pools = pools(here).await?;
         html! {
             p.lead { "A runner enrolls by a token, which is told once. It makes a key that never leaves its machine, and gets a certificate for it." }
-            form.form method="post" action=(here.path("runners/add")) {
-                (filled.elsewhere(&FIELDS))
+            (filled.form(&here.path("runners/add"), &FIELDS, &html! {
                 (Input {
                     name: "pool", label: "Pool", kind: "text", value: pools.first().map_or("hq", String::as_str), required: true,
                     help: "Runners that may serve the same integrations are one pool: mostly those of one network. Lower-case letters, digits, - and _.",
@@ -52,7 +51,7 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>) -> Result<View, Fault
                 }.show(filled))
                 (choice(("life", "Good for", "After that it is worth nothing; whoever has enrolled stays so."), &LIVES, (filled, "3600")))
                 div.actions { button.primary type="submit" { "Make a token" } a.button href=(here.path("runners")) { "Cancel" } }
-            }
+            }))
         }
     } else {
         html! { p.lead { "An operator or an admin of the organization adds runners. You may look at them." } }

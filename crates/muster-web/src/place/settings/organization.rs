@@ -102,8 +102,7 @@ pub(super) fn form(here: &Here, organization: &Organization, filled: &Filled<'_>
     html! {
         details.change open[filled.is_refused_at(&FIELDS)] {
             summary.button { "Change…" }
-            form.form method="post" action=(here.path("settings/organization")) {
-                (filled.elsewhere(&FIELDS))
+            (filled.form(&here.path("settings/organization"), &FIELDS, &html! {
                 input type="hidden" name="etag" value=(organization.etag);
                 (Input { name, label: "Name", kind: "text", value: &organization.display_name, help: "", required: true }.show(filled))
                 (Input { name: days, label: "Keep executions for days", kind: "number", value: &organization.retention_days.to_string(), help: "1 to 65535.", required: true }.show(filled))
@@ -115,7 +114,7 @@ pub(super) fn form(here: &Here, organization: &Organization, filled: &Filled<'_>
                     }
                 }
                 div.actions { button.primary type="submit" { "Save" } }
-            }
+            }))
         }
     }
 }

@@ -53,14 +53,13 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>) -> Result<View, Fault
         (super::super::pages(&here.query, &here.path("settings/people"), &found.next_page_token))
         section aria-labelledby="new" {
             h2 #new { "Add a person" }
-            form.form method="post" action=(here.path("settings/people")) {
-                (filled.elsewhere(&FIELDS))
+            (filled.form(&here.path("settings/people"), &FIELDS, &html! {
                 (once())
                 (Input { name: FIELDS[0], label: "Name", kind: "text", value: "", help: "", required: true }.show(filled))
                 (Input { name: FIELDS[1], label: "E-mail address", kind: "email", value: "", help: "No two people of an organization have the same.", required: true }.show(filled))
                 (choice((FIELDS[2], "Role", "Each may do what the one before may."), &ROLES, (filled, "1")))
                 div.actions { button.primary type="submit" { "Add" } }
-            }
+            }))
         }
     };
     Ok(page(here, "/people", "People", body, vec![list]))

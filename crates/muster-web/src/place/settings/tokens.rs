@@ -80,8 +80,7 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>, made: Option<&CreateT
         (super::super::pages(&here.query, &here.path("settings/tokens"), &tokens.next_page_token))
         section aria-labelledby="new" {
             h2 #new { "Make a token" }
-            form.form method="post" action=(here.path("settings/tokens")) {
-                (filled.elsewhere(&FIELDS))
+            (filled.form(&here.path("settings/tokens"), &FIELDS, &html! {
                 (once())
                 input type="hidden" name="asked" value=(now.seconds);
                 (Input { name: FIELDS[0], label: "Name", kind: "text", value: "", help: "What it is for, such as laptop, backup or wall.", required: true }.show(filled))
@@ -89,7 +88,7 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>, made: Option<&CreateT
                 (choice((FIELDS[2], "Role at the most", "Of a person: all that they may do, unless you choose less."), &[&[("0", "As its person; a program: Viewer")], people::ROLES.as_slice()].concat(), (filled, "0")))
                 (choice(("days", "Good for", "It can be revoked at any time."), &DAYS, (filled, "90")))
                 div.actions { button.primary type="submit" { "Make it" } }
-            }
+            }))
         }
     };
     Ok(page(here, "/tokens", "Tokens", body, vec![list]))
