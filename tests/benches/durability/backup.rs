@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::Child;
-use crate::coordinator::{Coordinator, Turns};
-use crate::load::{Paced, ROLE, Saturated, Settings};
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::child::Child;
+use crate::harness::coordinator::{Coordinator, Turns};
+use crate::harness::load::{Paced, ROLE, Saturated, Settings};
 
 /// With backups and without.
 #[derive(Debug, Clone, Copy)]

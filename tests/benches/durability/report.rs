@@ -1,9 +1,7 @@
-//! What is told: a line for each figure for people, and one line of JSON for programs.
+//! What is told.
 
-use serde_json::{Map, json};
-
-use crate::Outcome;
 use crate::backup::Backup;
+use crate::harness::report::{Row, row};
 use crate::simulator::Simulator;
 use crate::verify::Verify;
 
@@ -20,47 +18,30 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Prints all of it, the JSON last.
-    pub(crate) fn print(&self) -> Outcome<()> {
+    /// All of it.
+    #[rustfmt::skip] // One figure a line, so that they can be compared.
+    pub(crate) fn rows(&self) -> Vec<Row> {
         let (backup, verify, simulator) = (self.backup, self.verify, self.simulator);
-        #[rustfmt::skip] // One figure a line, so that they can be compared.
-        let rows: [(&str, &str, Option<f64>); 19] = [
-            ("throughput_ratio_backup", "of the lifecycles/s without backups, while backups are made without a pause", backup.map(|one| one.with_per_s / one.without_per_s)),
-            ("acknowledged_per_s", "lifecycles/s without backups", backup.map(|one| one.without_per_s)),
-            ("acknowledged_per_s_backup", "lifecycles/s meanwhile", backup.map(|one| one.with_per_s)),
-            ("backups", "backups that were made meanwhile", backup.map(|one| one.backups as f64)),
-            ("backup_under_load_s", "s for one of them", backup.map(|one| one.backup_s)),
-            ("backup_bytes", "bytes of the last one", backup.map(|one| one.bytes as f64)),
-            ("assign_p99_ms", "ms from run now to the assignment at half of that load, without backups, p99", backup.map(|one| one.paced.p99_ms)),
-            ("assign_max_ms", "the same, the longest", backup.map(|one| one.paced.most_ms)),
-            ("assign_p99_ms_backup", "the same with backups, p99", backup.map(|one| one.paced_with.p99_ms)),
-            ("assign_max_ms_backup", "the same, the longest", backup.map(|one| one.paced_with.most_ms)),
-            ("writer_turns_backup", "turns of the writer meanwhile", backup.map(|one| one.turns_with.all as f64)),
-            ("writer_turns_over_50_ms", "of its turns without backups, those that took longer than 50 ms", backup.map(|one| one.turns.long as f64)),
-            ("writer_turns_over_50_ms_backup", "of its turns with backups", backup.map(|one| one.turns_with.long as f64)),
-            ("restart_after_kill_s", "s to serve again after kill -9 under load", verify.map(|one| one.restart_s)),
-            ("verify_s", "s to verify all that is kept", verify.map(|one| one.verify_s)),
-            ("backup_s", "s to back it up while nobody serves it", verify.map(|one| one.backup_s)),
-            ("restore_s", "s to restore that", verify.map(|one| one.restore_s)),
-            ("sim_seeds_per_s", "worlds of the simulator a second", simulator.map(|one| one.seeds_per_s)),
-            ("sim_virtual_hours_per_s", "virtual hours in them a second", simulator.map(|one| one.virtual_hours_per_s)),
-        ];
-        let mut object = Map::new();
-        for (key, what, value) in rows {
-            match value {
-                Some(value) => println!("{what:<80} {value:>14.2}"),
-                None => println!("{what:<80} {:>14}", "-"),
-            }
-            object.insert(
-                key.to_owned(),
-                json!(value.map(|value| (value * 100.0).round() / 100.0)),
-            );
-        }
-        object.insert(
-            "targets".to_owned(),
-            json!({ "throughput_ratio_backup": RATIO_LEAST, "restart_after_kill_s": RESTART_S_MOST }),
-        );
-        println!("{}", serde_json::to_string(&object)?);
-        Ok(())
+        vec![
+            row("throughput_ratio_backup", "of the lifecycles/s without backups, while backups are made without a pause", backup.map(|one| one.with_per_s / one.without_per_s)).at_least(RATIO_LEAST),
+            row("acknowledged_per_s", "lifecycles/s without backups", backup.map(|one| one.without_per_s)),
+            row("acknowledged_per_s_backup", "lifecycles/s meanwhile", backup.map(|one| one.with_per_s)),
+            row("backups", "backups that were made meanwhile", backup.map(|one| one.backups as f64)),
+            row("backup_under_load_s", "s for one of them", backup.map(|one| one.backup_s)),
+            row("backup_bytes", "bytes of the last one", backup.map(|one| one.bytes as f64)),
+            row("assign_p99_ms", "ms from run now to the assignment at half of that load, without backups, p99", backup.map(|one| one.paced.p99_ms)),
+            row("assign_max_ms", "the same, the longest", backup.map(|one| one.paced.most_ms)),
+            row("assign_p99_ms_backup", "the same with backups, p99", backup.map(|one| one.paced_with.p99_ms)),
+            row("assign_max_ms_backup", "the same, the longest", backup.map(|one| one.paced_with.most_ms)),
+            row("writer_turns_backup", "turns of the writer meanwhile", backup.map(|one| one.turns_with.all as f64)),
+            row("writer_turns_over_50_ms", "of its turns without backups, those that took longer than 50 ms", backup.map(|one| one.turns.long as f64)),
+            row("writer_turns_over_50_ms_backup", "of its turns with backups", backup.map(|one| one.turns_with.long as f64)),
+            row("restart_after_kill_s", "s to serve again after kill -9 under load", verify.map(|one| one.restart_s)).less_than(RESTART_S_MOST),
+            row("verify_s", "s to verify all that is kept", verify.map(|one| one.verify_s)),
+            row("backup_s", "s to back it up while nobody serves it", verify.map(|one| one.backup_s)),
+            row("restore_s", "s to restore that", verify.map(|one| one.restore_s)),
+            row("sim_seeds_per_s", "worlds of the simulator a second", simulator.map(|one| one.seeds_per_s)),
+            row("sim_virtual_hours_per_s", "virtual hours in them a second", simulator.map(|one| one.virtual_hours_per_s)),
+        ]
     }
 }

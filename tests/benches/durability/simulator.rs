@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::Outcome;
-use crate::arguments::Scale;
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
 
 /// The seeds of a run: the same ones each time, so that runs can be compared.
 const SEEDS: u64 = 1_000;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::restart;
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::restart;
 
 /// With so many finished executions as the scale says.
 #[derive(Debug, Clone, Copy)]

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
-use crate::source::ROLE_FLAG;
+use crate::harness::Outcome;
+use crate::harness::child::ROLE_FLAG;
 
 /// The landing's level, which is also that of `zstd` when nobody says.
 const LEVEL: &str = "-3";

@@ -2,59 +2,50 @@
 //!
 //! `docs/benchmarks.md` says what is measured how. The program is this binary in the role of a connector.
 
-mod arguments;
 mod bare;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod report;
 mod source;
 mod through;
 
 use std::process::ExitCode;
 
-use arguments::Scale;
+use harness::arguments::Chosen;
+use harness::report::Row;
+use harness::{Outcome, folder, run};
 use report::{Figures, Run};
 
-/// What a step of the benchmark returns: whatever goes wrong ends it, and is told to a person.
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+/// How many records of 1 KiB, and how often: the median counts.
+const FULL: (u64, usize) = (1024 * 1024, 3);
+const SHORT: (u64, usize) = (64 * 1024, 1);
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let done = match words.as_slice() {
-        [flag, records, command] if flag == source::ROLE_FLAG => source::play(records, command),
-        words => Scale::parse(words).and_then(|scale| conduct(&scale)),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run("exec", &[], play, conduct)
 }
 
-fn conduct(scale: &Scale) -> Outcome<()> {
-    report::print_machine(scale);
-    // Inside the target folder, so that both write to one disk, and `cargo clean` clears what a kill leaves behind.
-    let folder = tempfile::Builder::new()
-        .prefix("exec-")
-        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+/// A connector: its role is how many records it has, and a runner adds the command.
+fn play(records: &str, command: &str) -> Option<Outcome<()>> {
+    Some(source::play(records, command))
+}
+
+fn conduct(chosen: &Chosen) -> Outcome<Vec<Row>> {
+    let scale = &chosen.scale;
+    let (records, rounds) = if scale.short { SHORT } else { FULL };
+    let folder = folder()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut runs = Vec::new();
     // One after the other in turns, so that whatever else the machine does meets both.
-    for round in 0..scale.rounds {
-        eprintln!("round {} of {}: into zstd", round + 1, scale.rounds);
-        let bare = bare::measure(folder.path(), scale.records)?;
-        eprintln!("round {} of {}: into the landing", round + 1, scale.rounds);
+    for round in 0..rounds {
+        eprintln!("round {} of {}: into zstd", round + 1, rounds);
+        let bare = bare::measure(folder.path(), records)?;
+        eprintln!("round {} of {}: into the landing", round + 1, rounds);
         let place = folder.path().join(format!("round-{round}"));
-        let through = runtime.block_on(through::measure(&place, scale.records))?;
+        let through = runtime.block_on(through::measure(&place, records))?;
         runs.push(Run { bare, through });
     }
     eprintln!("a quarter of the records, for the memory");
-    let small = runtime.block_on(through::measure(&folder.path().join("small"), scale.records / 4))?;
-    let figures = Figures {
-        records: scale.records,
-        runs,
-        small,
-    };
-    figures.print();
-    Ok(())
+    let small = runtime.block_on(through::measure(&folder.path().join("small"), records / 4))?;
+    let figures = Figures { records, runs, small };
+    Ok(figures.rows())
 }

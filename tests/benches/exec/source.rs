@@ -4,10 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::Outcome;
-
-/// What makes this binary a connector: it is followed by how many records it has, and the command.
-pub(crate) const ROLE_FLAG: &str = "--source";
+use crate::harness::Outcome;
 
 /// The bytes of a record as it lands, with its line feed.
 pub(crate) const RECORD_BYTES: usize = 1024;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use muster_tests::{Coordinator, Runner, Wanted, is_final, status_of};
 
-use crate::Outcome;
-use crate::source::{RECORD_BYTES, ROLE_FLAG};
+use crate::harness::Outcome;
+use crate::harness::child::ROLE_FLAG;
+use crate::source::RECORD_BYTES;
 
 /// How long one collection may take.
 const WITHIN: Duration = Duration::from_secs(300);

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::{Child, say};
-use crate::shard::{self, Shard};
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::child::{Child, say};
+use crate::harness::shard::{self, Shard};
 
 /// The role of the process that measures it.
 pub(crate) const ROLE: &str = "health-busy";

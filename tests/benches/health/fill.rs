@@ -16,9 +16,9 @@ use muster_core::words::{
 use muster_store::{EntityChange, Location, Store};
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
-use crate::child::{Child, say};
-use crate::runner::{CONNECTOR, DATA_TYPES};
+use crate::harness::Outcome;
+use crate::harness::child::{Child, say};
+use crate::harness::runner::{CONNECTOR, DATA_TYPES};
 
 /// The role of the process that makes it.
 pub(crate) const ROLE: &str = "health-fill";

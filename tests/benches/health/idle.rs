@@ -14,9 +14,9 @@ use muster_shard::stepped::{Reading, SteppedShard};
 use muster_store::{Location, Store};
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
-use crate::child::{Child, say};
 use crate::fill;
+use crate::harness::Outcome;
+use crate::harness::child::{Child, say};
 
 /// The role of the process that measures it.
 pub(crate) const ROLE: &str = "health-idle";

@@ -8,8 +8,8 @@ use muster_proto::v1::integration_service_client::IntegrationServiceClient;
 use muster_proto::v1::{ListIntegrationsRequest, SummarizeIntegrationsRequest};
 use tonic::transport::Channel;
 
-use crate::Outcome;
-use crate::coordinator::Coordinator;
+use crate::harness::Outcome;
+use crate::harness::coordinator::Coordinator;
 
 const CALLS: usize = 2_000;
 const PAGE: i32 = 100;

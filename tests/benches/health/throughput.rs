@@ -11,10 +11,10 @@ use muster_core::time::Stamp;
 use muster_core::words::{EmailAddress, Notifications};
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::{Child, say};
-use crate::shard::{self, Carried, Ends, Shard};
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::child::{Child, say};
+use crate::harness::shard::{self, Carried, Ends, Shard};
 
 /// The role of the process that measures it.
 pub(crate) const ROLE: &str = "health-throughput";

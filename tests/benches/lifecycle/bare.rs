@@ -19,11 +19,11 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::{Child, say};
-use crate::runner::{self, CONNECTOR, ORGANIZATION, RUNNERS, SLOTS, Shared};
-use crate::way::{Shows, Way};
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::child::{Child, say};
+use crate::harness::runner::{self, CONNECTOR, ORGANIZATION, RUNNERS, SLOTS, Shared};
+use crate::harness::way::{Shows, Way};
 
 /// The role of the process that serves the streams.
 pub(crate) const SERVER_ROLE: &str = "bare-server";

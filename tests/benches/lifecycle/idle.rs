@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::{Child, say};
-use crate::coordinator::Coordinator;
-use crate::runner::{self, RUNNERS, Shared};
-use crate::way::{Shows, Way};
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::child::{Child, say};
+use crate::harness::coordinator::Coordinator;
+use crate::harness::runner::{self, RUNNERS, Shared};
+use crate::harness::way::{Shows, Way};
 
 /// The role of the process that checks in.
 pub(crate) const ROLE: &str = "idle";
@@ -63,7 +63,7 @@ pub(crate) fn play(settings: Settings) -> Outcome<()> {
                     runner::spawn(&mut runners, &shows, n, &shared);
                 }
                 count = next;
-                let are_in = |progress: &crate::progress::Progress| progress.checked_in() == count;
+                let are_in = |progress: &crate::harness::progress::Progress| progress.checked_in() == count;
                 shared.progress.until("the runners have checked in", are_in).await?;
             }
             say(&count)?;

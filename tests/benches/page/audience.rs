@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::Outcome;
-use crate::child::{Child, say};
+use crate::harness::Outcome;
+use crate::harness::child::{Child, say};
 
 /// The role of this process.
 pub(crate) const ROLE: &str = "audience";

@@ -8,11 +8,11 @@ use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::Child;
-use crate::coordinator::Coordinator;
-use crate::load::{Paced, ROLE, Settings};
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::child::Child;
+use crate::harness::coordinator::Coordinator;
+use crate::harness::load::{Paced, ROLE, Settings};
 
 /// Executions a second that go by.
 const PACE: f64 = 1_000.0;

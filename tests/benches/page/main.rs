@@ -1,82 +1,43 @@
 //! `cargo bench --bench page`: how soon the page of ten thousand integrations begins to come, and what a thousand people who look at it cost everybody else.
 //!
-//! `docs/benchmarks.md` says what is measured how. What makes load is that of the benchmark `lifecycle`.
+//! `docs/benchmarks.md` says what is measured how.
 
-#![allow(
-    dead_code,
-    reason = "of the parts of the other benchmark, what this one has no use for"
-)]
-
-#[path = "../lifecycle/arguments.rs"]
-mod arguments;
 mod audience;
-#[path = "../lifecycle/child.rs"]
-mod child;
-#[path = "../lifecycle/coordinator.rs"]
-mod coordinator;
-#[path = "../lifecycle/full.rs"]
-mod full;
-#[path = "../lifecycle/load.rs"]
-mod load;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod look;
-#[path = "../lifecycle/progress.rs"]
-mod progress;
 mod report;
-#[path = "../lifecycle/runner.rs"]
-mod runner;
 mod throughput;
-#[path = "../lifecycle/way.rs"]
-mod way;
 
 use std::process::ExitCode;
 
-use arguments::{Chosen, Scale};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// What a step of the benchmark returns: whatever goes wrong ends it, and is told to a person.
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-const USAGE: &str = "usage: cargo bench --bench page [-- [--short] [--only look|throughput]…]";
+use harness::arguments::{Chosen, Scale};
+use harness::report::Row;
+use harness::{Outcome, coordinator, folder, load, run, with};
 
 /// How many integrations there are.
 const INTEGRATIONS: usize = 10_000;
 const INTEGRATIONS_SHORT: usize = 1_000;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let done = match words.as_slice() {
-        [flag, role, settings] if flag == child::ROLE_FLAG => play(role, settings),
-        words => conduct(words),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run("page", &["look", "throughput"], play, conduct)
 }
 
-fn play(role: &str, settings: &str) -> Outcome<()> {
+fn play(role: &str, settings: &str) -> Option<Outcome<()>> {
     match role {
-        load::ROLE => load::play(serde_json::from_str(settings)?),
-        audience::ROLE => audience::play(serde_json::from_str(settings)?),
-        unknown => Err(format!("there is no role `{unknown}`").into()),
+        load::ROLE => with(settings, load::play),
+        audience::ROLE => with(settings, audience::play),
+        _ => None,
     }
 }
 
-fn conduct(words: &[String]) -> Outcome<()> {
-    let chosen = Chosen::parse(words, &["look", "throughput"], USAGE)?;
+fn conduct(chosen: &Chosen) -> Outcome<Vec<Row>> {
     let short = chosen.scale.short;
     let scale = Scale {
         integrations: if short { INTEGRATIONS_SHORT } else { INTEGRATIONS },
         ..chosen.scale.clone()
     };
-    let folder = tempfile::Builder::new()
-        .prefix("page-")
-        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let folder = folder()?;
     let binary = coordinator::build("muster-coordinator")?;
     let mut figures = report::Figures::default();
     if chosen.has("look") {
@@ -85,5 +46,5 @@ fn conduct(words: &[String]) -> Outcome<()> {
     if chosen.has("throughput") {
         figures.throughput = Some(throughput::measure(&binary, &folder.path().join("throughput"), &scale)?);
     }
-    figures.print(&scale)
+    Ok(figures.rows(&scale))
 }

@@ -1,9 +1,7 @@
-//! What is told: a line for each figure for people, and one line of JSON for programs.
+//! What is told.
 
-use serde_json::{Map, Value, json};
-
-use crate::Outcome;
-use crate::arguments::Scale;
+use crate::harness::arguments::Scale;
+use crate::harness::report::{Row, row};
 use crate::look::Look;
 use crate::throughput::Throughput;
 
@@ -19,45 +17,25 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Prints all of it, the JSON last.
-    pub(crate) fn print(&self, scale: &Scale) -> Outcome<()> {
+    /// All of it.
+    #[rustfmt::skip] // One figure a line, so that they can be compared.
+    pub(crate) fn rows(&self, scale: &Scale) -> Vec<Row> {
         let (look, throughput) = (self.look, self.throughput);
         let mean = |turns: [f64; 2]| (turns[0] + turns[1]) / 2.0;
         let ratio = throughput.map(|one| mean(one.on_per_s) / mean(one.off_per_s));
-        let soon = |ms: f64| ms < FIRST_BYTE_MS_MOST;
         let integrations = scale.integrations;
         let pages = throughput.map_or(0, |one| one.pages);
-        #[rustfmt::skip] // One figure a line, so that they can be compared.
-        let rows: [(&str, String, Option<f64>, Option<bool>); 10] = [
-            ("first_byte_p99_ms", format!("ms to the first byte of the page of {integrations} integrations, p99"), look.map(|one| one.first_byte_p99_ms), look.map(|one| soon(one.first_byte_p99_ms))),
-            ("first_byte_p99_ms_busy", "the same while executions go by".to_owned(), look.map(|one| one.first_byte_p99_ms_busy), look.map(|one| soon(one.first_byte_p99_ms_busy))),
-            ("whole_p99_ms_busy", "the same to its last byte".to_owned(), look.map(|one| one.whole_p99_ms_busy), None),
-            ("page_bytes", "bytes of it, compressed".to_owned(), look.map(|one| one.bytes as f64), None),
-            ("paced_created_per_s", "executions/s created meanwhile".to_owned(), look.map(|one| one.created_per_s), None),
-            ("throughput_ratio_pages", format!("of the lifecycles/s without, while {pages} live pages are open"), ratio, ratio.map(|ratio| ratio >= RATIO_LEAST)),
-            ("lifecycles_per_s_off", "lifecycles/s while nobody looks, mean of two turns".to_owned(), throughput.map(|one| mean(one.off_per_s)), None),
-            ("lifecycles_per_s_off_spread", "the difference of these two".to_owned(), throughput.map(|one| (one.off_per_s[0] - one.off_per_s[1]).abs()), None),
-            ("lifecycles_per_s_on", "lifecycles/s while the pages are open, mean of two turns".to_owned(), throughput.map(|one| mean(one.on_per_s)), None),
-            ("lifecycles_per_s_on_spread", "the difference of these two".to_owned(), throughput.map(|one| (one.on_per_s[0] - one.on_per_s[1]).abs()), None),
-        ];
-        let mut object = Map::new();
-        for (key, what, value, is_met) in rows {
-            let verdict = match is_met {
-                None => "",
-                Some(true) => "  met",
-                Some(false) => "  MISSED",
-            };
-            match value {
-                Some(value) => println!("{what:<72} {value:>14.3}{verdict}"),
-                None => println!("{what:<72} {:>14}", "-"),
-            }
-            let rounded = value.map(|value| (value * 10_000.0).round() / 10_000.0);
-            object.insert(key.to_owned(), rounded.map_or(Value::Null, |value| json!(value)));
-        }
-        let targets = json!({"first_byte_p99_ms": FIRST_BYTE_MS_MOST, "throughput_ratio_pages": RATIO_LEAST});
-        object.insert("targets".to_owned(), targets);
-        object.insert("short".to_owned(), json!(scale.short));
-        println!("{}", serde_json::to_string(&object)?);
-        Ok(())
+        vec![
+            row("first_byte_p99_ms", format!("ms to the first byte of the page of {integrations} integrations, p99"), look.map(|one| one.first_byte_p99_ms)).less_than(FIRST_BYTE_MS_MOST),
+            row("first_byte_p99_ms_busy", "the same while executions go by", look.map(|one| one.first_byte_p99_ms_busy)).less_than(FIRST_BYTE_MS_MOST),
+            row("whole_p99_ms_busy", "the same to its last byte", look.map(|one| one.whole_p99_ms_busy)),
+            row("page_bytes", "bytes of it, compressed", look.map(|one| one.bytes as f64)),
+            row("paced_created_per_s", "executions/s created meanwhile", look.map(|one| one.created_per_s)),
+            row("throughput_ratio_pages", format!("of the lifecycles/s without, while {pages} live pages are open"), ratio).at_least(RATIO_LEAST),
+            row("lifecycles_per_s_off", "lifecycles/s while nobody looks, mean of two turns", throughput.map(|one| mean(one.off_per_s))),
+            row("lifecycles_per_s_off_spread", "the difference of these two", throughput.map(|one| (one.off_per_s[0] - one.off_per_s[1]).abs())),
+            row("lifecycles_per_s_on", "lifecycles/s while the pages are open, mean of two turns", throughput.map(|one| mean(one.on_per_s))),
+            row("lifecycles_per_s_on_spread", "the difference of these two", throughput.map(|one| (one.on_per_s[0] - one.on_per_s[1]).abs())),
+        ]
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::Outcome;
-use crate::arguments::Scale;
 use crate::audience;
-use crate::coordinator::Coordinator;
-use crate::full::saturate;
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::coordinator::Coordinator;
+use crate::harness::full::saturate;
 
 /// How many pages are open.
 const PAGES: usize = 1_000;

@@ -18,12 +18,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
-use crate::Outcome;
-use crate::child::say;
-use crate::load::{Operators, pace};
-use crate::progress::Progress;
-use crate::runner::{self, ORGANIZATION, POOL, SLOTS, Shared};
-use crate::way::{Shows, Way};
+use crate::harness::Outcome;
+use crate::harness::child::say;
+use crate::harness::load::{Operators, pace};
+use crate::harness::progress::Progress;
+use crate::harness::runner::{self, ORGANIZATION, POOL, SLOTS, Shared};
+use crate::harness::way::{Shows, Way};
 
 /// The role of this process.
 pub(crate) const ROLE: &str = "crowd";

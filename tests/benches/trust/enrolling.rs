@@ -10,9 +10,9 @@ use muster_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use muster_proto::v1::identity_service_client::IdentityServiceClient;
 use tonic::transport::Channel;
 
-use crate::Outcome;
-use crate::runner::{ORGANIZATION, POOL};
-use crate::way::{Shows, Way};
+use crate::harness::Outcome;
+use crate::harness::runner::{ORGANIZATION, POOL};
+use crate::harness::way::{Shows, Way};
 
 /// How many runners enroll by a token: as many as one may serve.
 const USES: u32 = 1_000;
@@ -43,7 +43,7 @@ pub(crate) fn enroll(way: &Way, count: u64) -> Outcome<()> {
     Ok(fs::write(file, serde_json::to_vec(&identities)?)?)
 }
 
-async fn token(mut client: EnrollmentServiceClient<crate::way::Operator>) -> Outcome<String> {
+async fn token(mut client: EnrollmentServiceClient<crate::harness::way::Operator>) -> Outcome<String> {
     let create = v1::CreateEnrollmentTokenRequest {
         parent: ORGANIZATION.to_owned(),
         pool: POOL.to_owned(),

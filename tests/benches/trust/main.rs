@@ -1,76 +1,37 @@
 //! `cargo bench --bench trust`: what it costs to ask everybody who they are; and how soon a crowd of runners is back when their coordinator was away.
 //!
-//! `docs/benchmarks.md` says what is measured how. What makes load is that of the benchmark `lifecycle`.
+//! `docs/benchmarks.md` says what is measured how.
 
-#![allow(
-    dead_code,
-    reason = "of the parts of the other benchmark, what this one has no use for"
-)]
-
-#[path = "../lifecycle/arguments.rs"]
-mod arguments;
-#[path = "../lifecycle/child.rs"]
-mod child;
-#[path = "../lifecycle/coordinator.rs"]
-mod coordinator;
 mod crowd;
 mod enrolling;
-#[path = "../lifecycle/full.rs"]
-mod full;
-#[path = "../lifecycle/load.rs"]
-mod load;
-#[path = "../lifecycle/progress.rs"]
-mod progress;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod report;
-#[path = "../lifecycle/runner.rs"]
-mod runner;
 mod storm;
 mod throughput;
-#[path = "../lifecycle/way.rs"]
-mod way;
 
 use std::process::ExitCode;
 
-use arguments::Chosen;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// What a step of the benchmark returns: whatever goes wrong ends it, and is told to a person.
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-const USAGE: &str = "usage: cargo bench --bench trust [-- [--short] [--only throughput|storm]…]";
+use harness::arguments::Chosen;
+use harness::report::Row;
+use harness::{Outcome, coordinator, folder, load, run, with};
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let done = match words.as_slice() {
-        [flag, role, settings] if flag == child::ROLE_FLAG => play(role, settings),
-        words => conduct(words),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run("trust", &["throughput", "storm"], play, conduct)
 }
 
-fn play(role: &str, settings: &str) -> Outcome<()> {
+fn play(role: &str, settings: &str) -> Option<Outcome<()>> {
     match role {
-        load::ROLE => load::play(serde_json::from_str(settings)?),
-        crowd::ROLE => crowd::play(serde_json::from_str(settings)?),
-        unknown => Err(format!("there is no role `{unknown}`").into()),
+        load::ROLE => with(settings, load::play),
+        crowd::ROLE => with(settings, crowd::play),
+        _ => None,
     }
 }
 
-fn conduct(words: &[String]) -> Outcome<()> {
-    let chosen = Chosen::parse(words, &["throughput", "storm"], USAGE)?;
+fn conduct(chosen: &Chosen) -> Outcome<Vec<Row>> {
     let scale = &chosen.scale;
     let binary = coordinator::build("muster-coordinator")?;
-    let folder = tempfile::Builder::new()
-        .prefix("trust-")
-        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let folder = folder()?;
     let mut figures = report::Figures::default();
     if chosen.has("storm") {
         figures.storm = Some(storm::measure(&binary, &folder.path().join("storm"), scale)?);
@@ -78,5 +39,5 @@ fn conduct(words: &[String]) -> Outcome<()> {
     if chosen.has("throughput") {
         figures.throughput = Some(throughput::measure(&binary, folder.path(), scale)?);
     }
-    figures.print(scale)
+    Ok(figures.rows(scale))
 }

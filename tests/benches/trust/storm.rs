@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::Child;
-use crate::coordinator::Coordinator;
 use crate::crowd::{ROLE, Settings};
 use crate::enrolling::enroll;
-use crate::load::Paced;
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::child::Child;
+use crate::harness::coordinator::Coordinator;
+use crate::harness::load::Paced;
 
 /// Executions created in a second while the assignments are timed: what the collections of a million integrations come to.
 const PACE: f64 = 600.0;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::coordinator::Coordinator;
 use crate::enrolling::enroll;
-use crate::full::saturate;
-use crate::runner::RUNNERS;
+use crate::harness::Outcome;
+use crate::harness::arguments::Scale;
+use crate::harness::coordinator::Coordinator;
+use crate::harness::full::saturate;
+use crate::harness::runner::RUNNERS;
 
 /// Whether everybody is asked.
 const TURNS: [bool; 4] = [false, true, true, false];

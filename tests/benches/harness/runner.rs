@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::Outcome;
-use crate::load::Latencies;
-use crate::progress::Progress;
-use crate::way::Shows;
+use super::Outcome;
+use super::load::Latencies;
+use super::progress::Progress;
+use super::way::Shows;
 
 /// How many runners make the load.
 pub(crate) const RUNNERS: u64 = 64;

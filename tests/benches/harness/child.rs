@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Outcome;
+use super::Outcome;
 
 /// What makes this binary play another role: it is followed by the role and its settings.
 pub(crate) const ROLE_FLAG: &str = "--role";

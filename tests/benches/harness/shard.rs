@@ -22,11 +22,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::{Child, say};
-use crate::progress::{OPEN_MAX, Progress};
-use crate::runner::{CONNECTOR, DATA_TYPES, RUNNERS, SLOTS};
+use super::Outcome;
+use super::arguments::Scale;
+use super::child::{Child, say};
+use super::progress::{OPEN_MAX, Progress};
+use super::runner::{CONNECTOR, DATA_TYPES, RUNNERS, SLOTS};
 
 /// The role of the process that measures this.
 pub(crate) const ROLE: &str = "store";

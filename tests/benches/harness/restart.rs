@@ -11,13 +11,13 @@ use muster_core::words::Notifications;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::{Child, say};
-use crate::coordinator::Coordinator;
-use crate::progress::{OPEN_MAX, Progress};
-use crate::runner::{DATA_TYPES, RUNNERS};
-use crate::shard::{self, Ends, Shard};
+use super::Outcome;
+use super::arguments::Scale;
+use super::child::{Child, say};
+use super::coordinator::Coordinator;
+use super::progress::{OPEN_MAX, Progress};
+use super::runner::{DATA_TYPES, RUNNERS};
+use super::shard::{self, Ends, Shard};
 
 /// The role of the process that makes the data.
 pub(crate) const ROLE: &str = "fill";

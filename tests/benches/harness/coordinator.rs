@@ -12,9 +12,9 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::Outcome;
-use crate::child::Child;
-use crate::way::Way;
+use super::Outcome;
+use super::child::Child;
+use super::way::Way;
 
 /// How long the coordinator may take to serve.
 const SERVE_WITHIN: Duration = Duration::from_secs(300);

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::Outcome;
-use crate::child::say;
-use crate::progress::{OPEN_MAX, Progress};
-use crate::runner::{self, CONNECTOR, DATA_TYPES, ORGANIZATION, POOL, RUNNERS, Shared};
-use crate::way::{Operator, Shows, Way};
+use super::Outcome;
+use super::child::say;
+use super::progress::{OPEN_MAX, Progress};
+use super::runner::{self, CONNECTOR, DATA_TYPES, ORGANIZATION, POOL, RUNNERS, Shared};
+use super::way::{Operator, Shows, Way};
 
 /// The role of this process.
 pub(crate) const ROLE: &str = "load";

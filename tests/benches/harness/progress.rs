@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::Outcome;
+use super::Outcome;
 
 /// The most executions that whoever makes work keeps open: enough that the queue never runs dry, and so few that an integration has none open when
 /// its turn comes again.

@@ -16,7 +16,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use crate::Outcome;
+use super::Outcome;
 
 /// Where a coordinator is, and where the load finds what it shows there.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::Outcome;
-use crate::arguments::Scale;
-use crate::child::Child;
-use crate::coordinator::Coordinator;
-use crate::load::{Paced, ROLE, Saturated, Settings};
+use super::Outcome;
+use super::arguments::Scale;
+use super::child::Child;
+use super::coordinator::Coordinator;
+use super::load::{Paced, ROLE, Saturated, Settings};
 
 /// What the coordinator carries.
 #[derive(Debug, Clone, Copy)]
