@@ -5,8 +5,10 @@
 
 import re
 import sys
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from person import Person, ask, at_a_browser, expect, fits, is_accessible, picture
+from person import WIDE, Person, ask, at_a_browser, expect, fits, is_accessible, picture
 
 URL = sys.argv[1]
 
@@ -25,6 +27,7 @@ with at_a_browser() as browser:
     assert tile.locator(".foot .status").bounding_box()["x"] < tile.bounding_box()["x"] + 40, "it stands at the left"
 
     # The source breaks: the tile says so, why, since when and what to do.
+    tile.locator("h3 a").focus()
     ask("break the source")
     expect(tile.locator(".foot .status")).to_have_text("Error")
     expect(tile.locator(".note.error .remedy")).not_to_be_empty()
@@ -32,6 +35,12 @@ with at_a_browser() as browser:
     expect(page).to_have_title("1 Error · Integrations · Muster")
     # What needs attention comes first.
     expect(page.locator(".tile h3").first).to_have_text("Corp directory")
+    # Whoever was there goes on from there, by the arrows.
+    expect(tile.locator("h3 a")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".tile h3 a").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(tile.locator("h3 a")).to_be_focused()
     fleet = page.locator(".tile", has_text="Fleet")
     expect(fleet.locator(".note.warned")).to_contain_text("412")
     expect(page.locator(".tile", has_text="Asset register").locator(".note.warned")).to_contain_text("plant-2")
@@ -39,7 +48,7 @@ with at_a_browser() as browser:
     fits(page, "the integrations")
 
     # Its panel, by the keyboard alone: the tile, the logs, the failed execution, and its times.
-    page.keyboard.press("/")
+    page.keyboard.press("Control+K")
     expect(page.locator("#q")).to_be_focused()
     page.keyboard.type("corp")
     expect(page).to_have_url(re.compile(r"q=corp"))
@@ -61,6 +70,7 @@ with at_a_browser() as browser:
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_have_count(0)
     expect(page.locator("#q")).to_have_value("corp")
+    expect(tile.locator("h3 a")).to_be_focused()
 
     # It is mended: run now, and it is Active again, live.
     ask("mend the source")
@@ -73,6 +83,12 @@ with at_a_browser() as browser:
     page.get_by_role("link", name="Show records").click()
     expect(page.locator(".records tbody tr")).to_have_count(50)
     is_accessible(page, "the records")
+    # Where there is room for the panel alone, it is the content.
+    page.set_viewport_size({"width": 800, "height": 900})
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel")).to_be_focused()
+    page.set_viewport_size(WIDE)
     assert page.evaluate("window.mark") == "the same page", "the page was loaded anew on the way"
 
     # Every view has its address: a second tab shows the same.
@@ -102,6 +118,9 @@ with at_a_browser() as browser:
     page.goto(URL)
     page.locator("#as").select_option("table")
     expect(page.locator(".integrations tbody tr")).to_have_count(7)
+    page.locator(".integrations th a").first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".integrations th a").nth(1)).to_be_focused()
     is_accessible(page, "the table")
     fits(page, "the table")
 
@@ -110,12 +129,32 @@ with at_a_browser() as browser:
     assert not foreign, f"somebody else is asked: {foreign}"
     ada.ended()
 
+    # Times are those of whoever looks, and so is the day.
+    kiwi = Person(browser, timezone_id="Pacific/Auckland")
+    kiwi.page.goto(URL)
+    kiwi.page.locator(".tile", has_text="Corp directory").locator("h3 a").click()
+    began = kiwi.page.locator("#entries .entry time").first
+    at = datetime.fromisoformat(began.get_attribute("datetime")).astimezone(ZoneInfo("Pacific/Auckland"))
+    now = datetime.now(ZoneInfo("Pacific/Auckland"))
+    expect(began).to_have_text(f"{at:%H:%M:%S}" if at.date() == now.date() else re.compile(f"{at:%H:%M}$"))
+    kiwi.page.clock.set_fixed_time((now + timedelta(days=1)).replace(hour=0, minute=1))
+    kiwi.page.reload()
+    expect(began).to_have_text(f"{at.day} {at:%b, %H:%M}")
+    kiwi.ended()
+
     # Without a script all can be read, and every form be sent.
     plain = Person(browser, java_script_enabled=False)
     plain.page.goto(URL)
     expect(plain.page.locator(".tile")).to_have_count(7)
+    plain.page.get_by_label("Find an integration").fill("corp")
+    plain.page.get_by_role("button", name="Find").click()
+    expect(plain.page.locator(".tile")).to_have_count(1)
     plain.page.locator(".tile", has_text="Corp directory").locator("h3 a").click()
     expect(plain.page.locator("#panel-name")).to_have_text("Corp directory")
     plain.page.locator("#coming").get_by_role("button", name="Run now").click()
     expect(plain.page.locator("#entries .entry").first).to_be_visible()
+    plain.page.get_by_label("Status").select_option("Error")
+    plain.page.get_by_role("button", name="Filter").click()
+    expect(plain.page).to_have_url(re.compile("outcome=error"))
+    expect(plain.page.locator("#entries .entry")).to_have_count(1)
     plain.ended()

@@ -151,6 +151,8 @@ with at_a_browser() as browser:
     expect(panel.get_by_label("Name required", exact=True)).to_have_value("Corp B")
     is_accessible(page, "two changes")
     panel.get_by_label("Take theirs").check()
+    # Longer than it takes to look at what is typed.
+    page.wait_for_timeout(1_000)
     panel.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#answer")).to_have_text("Saved.")
     expect(panel.get_by_label("Port", exact=True)).to_have_value("800")

@@ -13,18 +13,13 @@ let keeping = false;
 // Makes one element what another is, and keeps what people have done to it: the focus, what they typed, what they opened, where they scrolled to.
 function become(old, fresh) {
   if (old.isEqualNode(fresh) || old.dataset?.own !== undefined || (keeping === 'whole' && old.dataset?.dirty !== undefined)) return old;
-  if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
-    old.replaceWith(fresh);
-    return fresh;
-  }
-  if (old.nodeType === Node.TEXT_NODE || old.nodeType === Node.COMMENT_NODE) {
-    old.data = fresh.data;
-    return old;
-  }
+  if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) return old.replaceWith(fresh), fresh;
+  if (old instanceof CharacterData) return (old.data = fresh.data), old;
   const isInput = old.matches('input, select, textarea');
   const { value, checked } = fresh;
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !(name === 'open' && old.nodeName === 'DETAILS')) old.removeAttribute(name);
-  for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const isTheirs = (name) => name === 'open' && old.nodeName === 'DETAILS';
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !isTheirs(name)) old.removeAttribute(name);
+  for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value && !(keeping && isTheirs(name))) old.setAttribute(name, value);
   children(old, [...fresh.childNodes]);
   if (isInput && old !== document.activeElement && !(keeping && old.form?.dataset.dirty !== undefined)) {
     if (old.value !== value) old.value = value;
@@ -53,18 +48,20 @@ function children(parent, fresh) {
   for (let rest; at; at = rest) (rest = at.nextSibling), at.remove();
 }
 
-// ---- Times are shown in the browser's own zone.
+// What is moved loses the focus.
+const refocus = (held) => held?.isConnected && held !== document.activeElement && held.focus({ preventScroll: true });
 
-const forms = {
-  clock: { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false },
-  day: { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hour12: false },
-};
+// ---- Times are shown in the browser's own zone, in which a day ends when people think so.
+
+const hours = { hour: '2-digit', minute: '2-digit', hour12: false };
+const forms = { clock: { ...hours, second: '2-digit' }, day: { ...hours, day: 'numeric', month: 'short' } };
 function localize(within) {
   for (const time of within.querySelectorAll('time[datetime]')) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = at.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
-    if (forms[time.dataset.form]) time.textContent = at.toLocaleString('en-GB', forms[time.dataset.form]);
+    const form = time.dataset.form === 'clock' || at.toDateString() === new Date().toDateString() ? forms.clock : forms.day;
+    if (time.dataset.form) time.textContent = at.toLocaleString('en-GB', form);
   }
 }
 
@@ -97,7 +94,7 @@ async function lost() {
 // Whoever is signed out, or looks at what is gone, hears so from the page itself. Signed out, they see nothing any more but what they have not saved.
 async function ask() {
   const answer = await fetch(document.body.dataset.live, { redirect: 'manual', cache: 'no-store' }).catch(() => null);
-  if (answer?.type !== 'opaqueredirect' && answer?.status !== 401) return answer?.status === 404 ? say('lost', 'this is gone') : follow();
+  if (answer?.type !== 'opaqueredirect' && answer?.status !== 401) return [403, 404].includes(answer?.status) ? say('lost', 'this is gone, or not yours to see') : follow();
   close();
   if (!unsaved()) return location.reload();
   say('lost', 'signed out: sign in in another tab, and nothing you typed is lost');
@@ -130,6 +127,7 @@ function change({ title, elements = [], orders = [] }) {
   // From now on the page is another one than that which its mark names.
   document.body.dataset.seen = '';
   if (title !== undefined) document.title = `${title} · Muster`;
+  const held = document.activeElement;
   const fresh = new Map(elements.map(([id, html]) => [id, parse(/^<t/.test(html) ? `<table>${html}</table>` : html).getElementById(id)]));
   keeping = true;
   for (const [id, element] of fresh) {
@@ -146,6 +144,7 @@ function change({ title, elements = [], orders = [] }) {
     children(list, order.map((item) => byId(item) ?? fresh.get(item)).filter(Boolean));
     localize(list);
   }
+  refocus(held);
 }
 
 // ---- Links and forms, without a reload.
@@ -175,17 +174,20 @@ async function visit(url, request = {}, { replace = false, look = false, form } 
     const what = [...fresh.querySelectorAll('main h1, main p:not(.word)')].map((part) => part.textContent.trim());
     return notice(what.join(': '));
   }
-  const before = byId('panel') !== null;
+  const held = document.activeElement;
+  // Whoever closes a panel goes on where they had opened it.
+  const opener = byId('panel') && (document.querySelector('[data-current] :is(h3, th) a') ?? document.body);
   keeping = look;
   become(document.body, fresh.body);
   keeping = false;
+  refocus(opener && !byId('panel') ? opener : held);
   document.title = fresh.title;
   localize(document.body);
   // What a form is answered with may be a view that has another address.
   const at = fresh.body.dataset.live;
   if (at !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState']({}, '', at);
   if (request.method && !look) document.querySelector('#answer[tabindex]')?.focus();
-  if (!before && byId('panel')) byId('panel').querySelector('a.close')?.focus({ preventScroll: true });
+  if (!opener) byId('panel')?.querySelector('a.close')?.focus({ preventScroll: true });
   document.querySelector('main [autofocus]')?.focus();
   follow();
 }
@@ -207,7 +209,7 @@ document.addEventListener('click', (event) => {
   if (!link || !isPlain(event) || link.origin !== location.origin || link.hasAttribute('download')) return;
   // A place in this page: gone to without an entry in the history, which would lead back to the page as it was sent.
   if (link.hash) {
-    const place = byId(link.hash.slice(1));
+    const place = [byId(link.hash.slice(1)), byId('panel')].find((place) => place?.checkVisibility());
     if (!place) return;
     event.preventDefault();
     if (place.tabIndex < 0) place.tabIndex = -1;
@@ -250,8 +252,8 @@ document.addEventListener('input', ({ target }) => {
 });
 
 function look(form) {
-  // A secret in plain text stays here.
-  if (!form.isConnected || form.inert || !form.checkValidity()) return;
+  // A secret in plain text stays here. Between what somebody typed and what others saved meanwhile it is the whole that is chosen, and sent.
+  if (!form.isConnected || form.inert || !form.checkValidity() || form.querySelector('.theirs')) return;
   const said = new URLSearchParams(new FormData(form));
   said.set('do', 'look');
   visit(form.action, { method: 'POST', body: said }, { look: true, replace: true });
@@ -260,9 +262,8 @@ function look(form) {
 window.addEventListener('beforeunload', (event) => unsaved() && event.preventDefault());
 
 document.addEventListener('keydown', (event) => {
-  const isWriting = event.target.matches('input, textarea, select');
-  if (event.key === '/' && !isWriting && byId('q')) (event.preventDefault(), byId('q').focus());
-  if (event.key === 'Escape' && !isWriting) byId('panel')?.querySelector('a.close')?.click();
+  if (/^k$/i.test(event.key) && (event.ctrlKey || event.metaKey) && byId('q')) (event.preventDefault(), byId('q').focus());
+  if (event.key === 'Escape' && !event.target.matches('input, textarea, select')) byId('panel')?.querySelector('a.close')?.click();
   if (event.key.startsWith('Arrow') && event.target.matches('.tile a, .integrations th a')) step(event);
 });
 

@@ -39,12 +39,16 @@ pub(crate) fn relative(time: &Timestamp, now: &Timestamp) -> Markup {
     html! { time datetime=(iso(time)) title=(exact(time)) { (words) } }
 }
 
-/// A time by the clock: `14:03:12`, with its day when that is not today. The script shows it in the browser's own time zone.
+/// A time by the clock: `14:03:12`, with its day when that is not today. The script shows it in the browser's own time zone, where today may be another day.
 pub(crate) fn clock(time: &Timestamp, now: &Timestamp) -> Markup {
     let is_today = date(time) == date(now);
     let form = if is_today { "%H:%M:%S" } else { "%-d %b %H:%M" };
-    let kind = if is_today { "clock" } else { "day" };
-    html! { time datetime=(iso(time)) title=(exact(time)) data-form=(kind) { (formatted(time, form)) } }
+    html! { time datetime=(iso(time)) title=(exact(time)) data-form="when" { (formatted(time, form)) } }
+}
+
+/// The same without the day, to the second: for what stands beside others of the same hour.
+pub(crate) fn second(time: &Timestamp) -> Markup {
+    html! { time datetime=(iso(time)) title=(exact(time)) data-form="clock" { (formatted(time, "%H:%M:%S")) } }
 }
 
 fn date(time: &Timestamp) -> String {

@@ -186,7 +186,7 @@ fn search(here: &Here, query: &Query, connectors: &[Connector]) -> Markup {
         form.search role="search" action=(here.path("integrations")) data-live-form {
             input type="hidden" name="status" value=(query.get("status"));
             label.unseen for="q" { "Find an integration by its name" }
-            input #q type="search" name="q" value=(query.get("q")) placeholder="Find" aria-keyshortcuts="/" autocomplete="off";
+            input #q type="search" name="q" value=(query.get("q")) placeholder="Find" aria-keyshortcuts="Control+K Meta+K" autocomplete="off";
             label.unseen for="connector" { "Connector" }
             select #connector name="connector" {
                 (option("connector", "", "All connectors"))

@@ -2,6 +2,7 @@
 
 pub(super) mod configuration;
 mod execution;
+pub(crate) mod log_lines;
 mod logs;
 mod records;
 
