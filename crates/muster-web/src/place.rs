@@ -5,7 +5,7 @@ mod alerts;
 mod integrations;
 mod new;
 mod organizations;
-mod panel;
+pub(crate) mod panel;
 mod query;
 pub(crate) mod runners;
 pub(crate) mod settings;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use muster_proto::v1::{CancelExecutionRequest, ListLogLinesRequest, LogSource, RunIntegrationRequest};
+use muster_proto::v1::{CancelExecutionRequest, RunIntegrationRequest};
 
 use super::button;
 use crate::Web;
@@ -13,7 +13,8 @@ use crate::api::Api;
 use crate::fault::Fault;
 use crate::gate::Visitor;
 use crate::place::Query;
-use crate::words::precise;
+use crate::place::panel::log_lines;
+use crate::words::{clean, precise};
 
 pub(super) fn routes() -> Router<Web> {
     let of = |path: &str| format!("/organizations/{{organization}}/integrations/{{integration}}/{path}");
@@ -45,34 +46,15 @@ async fn log(
     Extension(visitor): Extension<Visitor>,
     Path((organization, integration, execution)): Path<(String, String, String)>,
 ) -> Result<Response, Fault> {
+    let name = format!("organizations/{organization}/integrations/{integration}/executions/{execution}");
     let mut text = String::new();
-    let mut request = ListLogLinesRequest {
-        parent: format!("organizations/{organization}/integrations/{integration}/executions/{execution}"),
-        page_size: 1_000,
-        ..ListLogLinesRequest::default()
-    };
-    loop {
-        let page = visitor
-            .api
-            .log_lines()
-            .list_log_lines(request.clone())
-            .await?
-            .into_inner();
-        for line in page.log_lines {
-            let source = match line.source() {
-                LogSource::Coordinator => "coordinator",
-                LogSource::Runner | LogSource::Unspecified => "runner",
-                LogSource::Connector => "connector",
-            };
-            let level = line.level().as_str_name().trim_start_matches("LOG_LEVEL_");
-            let at = line.time.as_ref().map(precise).unwrap_or_default();
-            text.push_str(&format!("{at}\t{level}\t{source}\t{}\n", line.message));
-        }
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
+    log_lines::read(&visitor.api, &name, |line| {
+        let level = line.level().as_str_name().trim_start_matches("LOG_LEVEL_");
+        let at = line.time.as_ref().map(precise).unwrap_or_default();
+        let (source, message) = (log_lines::source(&line), clean(&line.message));
+        text.push_str(&format!("{at}\t{level}\t{source}\t{message}\n"));
+    })
+    .await?;
     // An id as the API knows it: its answer would have been an error otherwise.
     let disposition = format!("attachment; filename=\"{execution}.log\"");
     let headers = [

@@ -1,27 +1,17 @@
 //! One execution: the times of its life, why it is where it is, what was said meanwhile, and what can be done about it.
 
 use maud::{Markup, html};
-use muster_proto::v1::{
-    Coordinator, Execution, ExecutionStatus, GetCoordinatorRequest, ListLogLinesRequest, LogLevel, LogLine, LogSource,
-};
+use muster_proto::v1::{Coordinator, Execution, ExecutionStatus, GetCoordinatorRequest};
 use prost_types::Timestamp;
 
-use super::{Panel, records};
+use super::{Panel, log_lines, records};
 use crate::fault::Fault;
 use crate::place::runners::commands;
-use crate::words::{between, category, clean, clock, length, prose};
-
-/// How many log lines are shown; all of them are in the file.
-const LINES: i32 = 1_000;
+use crate::words::{between, category, clock, length, prose};
 
 /// The opened entry.
 pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup, Fault> {
-    let request = ListLogLinesRequest {
-        parent: one.name.clone(),
-        page_size: LINES,
-        ..ListLogLinesRequest::default()
-    };
-    let lines = panel.here.api.log_lines().list_log_lines(request).await?.into_inner();
+    let lines = log_lines::newest(&panel.here.api, &one.name).await?;
     let coordinator = panel
         .here
         .api
@@ -49,10 +39,7 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
             @if let Some(warning) = &one.warning {
                 p.warned { b { "Look at it." } " " (prose(&warning.message)) }
             }
-            @if !lines.log_lines.is_empty() {
-                ol.lines tabindex="0" aria-label="Log lines" { @for line in &lines.log_lines { (log_line(line)) } }
-                @if lines.dropped_count > 0 { p.help { (lines.dropped_count) " lines were not kept." } }
-            }
+            (lines)
             div.actions {
                 @if panel.here.may_operate() {
                     @if is_open {
@@ -125,23 +112,5 @@ fn timeline(one: &Execution, now: &Timestamp) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn log_line(line: &LogLine) -> Markup {
-    let source = match line.source() {
-        LogSource::Coordinator => "coordinator",
-        LogSource::Runner | LogSource::Unspecified => "runner",
-        LogSource::Connector => "source",
-    };
-    let level = match line.level() {
-        LogLevel::Error => "bad",
-        LogLevel::Warn => "warned",
-        LogLevel::Debug => "faint",
-        LogLevel::Info | LogLevel::Unspecified => "",
-    };
-    let at = line.time.as_ref().map(|at| clock(at, at));
-    html! {
-        li class=(level) { @if let Some(at) = at { (at) } span.source { (source) } bdi { (clean(&line.message)) } }
     }
 }
