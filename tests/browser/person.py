@@ -89,7 +89,7 @@ def is_accessible(page, where):
 def fits(page, where):
     """Nothing stands out of the page at the width of a phone, and of a large screen."""
     before = page.viewport_size
-    for width in (360, 768, 1440, 3840):
+    for width in (360, 641, 720, 1024, 1280, 1440, 3840):
         page.set_viewport_size({"width": width, "height": 900})
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert over <= 0, f"{where} is {over} px wider than {width} px"

@@ -41,9 +41,7 @@ function children(parent, fresh) {
       const rest = at.nextSibling;
       become(at, next);
       at = rest;
-    } else {
-      parent.insertBefore(next, at);
-    }
+    } else parent.insertBefore(next, at);
   }
   for (let rest; at; at = rest) (rest = at.nextSibling), at.remove();
 }
@@ -117,10 +115,7 @@ function follow() {
     heard();
     if (data !== document.body.dataset.version) notice('The coordinator was updated.', 'Reload', () => location.reload());
   });
-  stream.addEventListener('change', ({ data }) => {
-    heard();
-    change(JSON.parse(data));
-  });
+  stream.addEventListener('change', ({ data }) => (heard(), change(JSON.parse(data))));
 }
 
 function change({ title, elements = [], orders = [] }) {
@@ -154,9 +149,9 @@ const unsaved = () => document.querySelector('form[data-dirty]');
 // Whoever leaves has nothing in hand any more: a field with the focus would become one of another form, with what it says.
 const mayLeave = () => (!unsaved() || confirm('What you have typed is not saved. Leave it?')) && (document.querySelector('[data-guard] :focus')?.blur(), true);
 
-// `form` is what is being sent: it is not sent again before there is an answer.
-async function visit(url, request = {}, { replace = false, look = false, form } = {}) {
-  const mine = ++visits;
+// `form` is what is being sent: it is not sent again before there is an answer. `top` is how far down they were who come back.
+async function visit(url, request = {}, { replace = false, look = false, form, top = 0 } = {}) {
+  const [mine, y] = [++visits, scrollY];
   clearTimeout(typing);
   if (!look) document.body.dataset.busy = '';
   if (form) form.inert = true;
@@ -165,7 +160,7 @@ async function visit(url, request = {}, { replace = false, look = false, form } 
   delete document.body.dataset.busy;
   if (mine !== visits) return;
   if (look && !answer?.ok) return;
-  if (!answer) return notice('The coordinator cannot be reached: nothing was changed, and nothing you typed is lost. Try again in a moment.');
+  if (!answer) return notice(`The coordinator does not answer${request.method ? ': whether it has done this is not known. What you typed is still here: look, and send it again if it was not done' : '. Try again in a moment'}.`);
   const fresh = parse(await answer.text());
   if (!fresh.body.dataset.live) {
     // No view: what went wrong stands in its place, and what was typed stays.
@@ -180,14 +175,20 @@ async function visit(url, request = {}, { replace = false, look = false, form } 
   keeping = look;
   become(document.body, fresh.body);
   keeping = false;
-  refocus(opener && !byId('panel') ? opener : held);
+  const isClosed = opener && !byId('panel');
+  refocus(isClosed && document.activeElement === document.body ? opener : held);
+  if (!look && !request.method) {
+    if (opener || byId('panel')) (isClosed ? opener : document.querySelector('[data-current]'))?.scrollIntoView({ block: 'nearest' });
+    else scrollTo(0, top);
+  }
   document.title = fresh.title;
   localize(document.body);
   // What a form is answered with may be a view that has another address.
   const at = fresh.body.dataset.live;
+  if (!replace) history.replaceState({ y }, '');
   if (at !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState']({}, '', at);
   if (request.method && !look) document.querySelector('#answer[tabindex]')?.focus();
-  if (!opener) byId('panel')?.querySelector('a.close')?.focus({ preventScroll: true });
+  if (!opener) byId('panel')?.querySelector('a.close')?.focus();
   document.querySelector('main [autofocus]')?.focus();
   follow();
 }
@@ -231,8 +232,7 @@ document.addEventListener('submit', (event) => {
   if (form !== unsaved() && unsaved() && !mayLeave()) return form.reset();
   const said = new URLSearchParams(new FormData(form, event.submitter));
   if (form.method === 'post') return visit(form.action, { method: 'POST', body: said }, { form });
-  for (const [name, value] of [...said]) if (!value) said.delete(name);
-  const query = said.toString();
+  const query = new URLSearchParams([...said].filter(([, value]) => value)).toString();
   visit(form.action + (query ? `?${query}` : ''), {}, { replace: true });
 });
 
@@ -254,8 +254,7 @@ document.addEventListener('input', ({ target }) => {
 function look(form) {
   // A secret in plain text stays here. Between what somebody typed and what others saved meanwhile it is the whole that is chosen, and sent.
   if (!form.isConnected || form.inert || !form.checkValidity() || form.querySelector('.theirs')) return;
-  const said = new URLSearchParams(new FormData(form));
-  said.set('do', 'look');
+  const said = new URLSearchParams([...new FormData(form), ['do', 'look']]);
   visit(form.action, { method: 'POST', body: said }, { look: true, replace: true });
 }
 
@@ -293,7 +292,7 @@ const seek = () => {
 };
 new MutationObserver(seek).observe(document.documentElement, { childList: true, subtree: true });
 
-window.addEventListener('popstate', () => (mayLeave() ? visit(location.href, {}, { replace: true }) : history.pushState({}, '', document.body.dataset.live)));
+window.addEventListener('popstate', ({ state }) => (mayLeave() ? visit(location.href, {}, { replace: true, top: state?.y }) : history.pushState({}, '', document.body.dataset.live)));
 document.addEventListener('visibilitychange', () => (document.hidden ? close() : follow()));
 localize(document.body);
 seek();
