@@ -135,6 +135,16 @@ def with_a_script(browser):
     typing.get_by_role("button", name="Save draft", exact=True).click()
     expect(typing.locator("#answer")).to_contain_text("Saved as a draft")
     ask("`Kept, typed` is as it was typed")
+    # Of what nobody has answered nobody knows whether it was done.
+    ada.expects("ERR_FAILED")
+    typing.get_by_label("Name required", exact=True).fill("Lost, typed")
+    typing.route("**", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    typing.get_by_role("button", name="Save draft", exact=True).click()
+    expect(typing.locator("#notice")).to_contain_text("whether it has done this is not known")
+    is_as_typed(typing, "Lost, typed")
+    typing.unroute("**")
+    typing.get_by_role("button", name="Save draft", exact=True).click()
+    expect(typing.locator("#answer")).to_have_text("Saved.")
     adding.get_by_role("button", name="Make a token").click()
     expect(adding.locator("main")).to_contain_text("Waiting for 12 runners to enroll")
 
