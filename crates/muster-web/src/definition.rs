@@ -116,9 +116,19 @@ impl<'a> Definition<'a> {
 
     /// What is asked of the API for what was typed, and what is wrong with it before it is asked.
     pub(crate) fn read(&self, typed: &Typed) -> (Integration, Faults) {
+        self.asked(typed, form::read(&self.configuration, ROOT, typed))
+    }
+
+    /// The same for an integration that is there, for which `base` stood in the form: what nobody has changed of its configuration stays as it is.
+    pub(crate) fn read_changed(&self, typed: &Typed, base: &Typed, before: &Integration) -> (Integration, Faults) {
+        let stored = before.configuration.as_ref().map(form::value_of);
+        let configuration = form::read_changed(&self.configuration, ROOT, (typed, base), stored.as_ref());
+        self.asked(typed, configuration)
+    }
+
+    fn asked(&self, typed: &Typed, configuration: Option<Value>) -> (Integration, Faults) {
         let mut faults = Faults::default();
         form::check(&self.configuration, (ROOT, CONFIGURATION), typed, &mut faults);
-        let configuration = form::read(&self.configuration, ROOT, typed);
         if configuration.as_ref().is_some_and(|value| !value.is_object()) && faults.is_empty() {
             faults.add(
                 CONFIGURATION,

@@ -25,7 +25,7 @@ pub(crate) use control::id_of;
 pub(crate) use draw::Draw;
 pub(crate) use fields::{Field, Kind};
 pub(crate) use fill::fill;
-pub(crate) use read::read;
+pub(crate) use read::{read, read_changed};
 pub(crate) use simple::{Filled, Input, choice, confirmed, once, reason};
 pub(crate) use typed::{Faults, Merge, Typed};
 pub(crate) use wire::{struct_of, value_of};

@@ -90,6 +90,25 @@ fn only_what_was_changed_is_asked_for() {
 }
 
 #[test]
+fn what_nobody_has_changed_of_a_configuration_stays_as_it_is_stored() {
+    let known = specification();
+    let before = Integration {
+        configuration: Some(form::struct_of(json!({"port": 636, "domain": "", "more": []}))),
+        ..integration()
+    };
+    let definition = Definition::new(Some(&known), "single-domain", Some(&before));
+    let base = definition.typed(&before);
+    let mut typed = base.clone();
+    typed.set("v/port", "637");
+    let (again, faults) = definition.read_changed(&typed, &base, &before);
+    assert!(faults.is_empty(), "{faults:?}");
+    assert_eq!(
+        again.configuration.as_ref().map(form::value_of),
+        Some(json!({"port": 637, "domain": "", "more": []}))
+    );
+}
+
+#[test]
 fn each_way_has_its_own_fields() {
     let known = specification();
     let of = |way: &str| {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::control::{self, Control, Line, Need, help, id_of, mark, told};
 use super::fields::{Choice, Field, Kind};
-use super::secret::{self, Hidden, is_reference};
+use super::secret::{self, is_reference};
 use super::{Faults, Merge, Typed};
 use crate::words::prose;
 
@@ -115,7 +115,7 @@ impl<'a> Draw<'a> {
         let inner = html! {
             (self.exactly(field, name, path))
             @for field in fields { (self.within(field, name, path)) }
-            @if has_rest { (self.rest(name, &field.hidden)) }
+            (self.rest(field, name, has_rest))
         };
         if path == super::CONFIGURATION {
             return inner;
@@ -135,9 +135,12 @@ impl<'a> Draw<'a> {
         self.field(field, &name, &path)
     }
 
-    /// What has no field of its own.
-    fn rest(&self, name: &str, hidden: &Hidden) -> Markup {
+    /// What has no field of its own: where there may be such things, or are.
+    fn rest(&self, field: &Field, name: &str, has_rest: bool) -> Markup {
         let name = format!("{name}*");
+        if !has_rest && self.typed.get(&name).is_empty() {
+            return html! {};
+        }
         let control = Control {
             name: &name,
             value: self.typed.get(&name),
@@ -150,7 +153,7 @@ impl<'a> Draw<'a> {
         html! {
             details.rest open[!control.value.is_empty()] {
                 summary { "Other settings" }
-                (control.placed(&control.area(hidden), &self.meanwhile(&name, str::to_owned)))
+                (control.placed(&control.area(&field.hidden), &self.meanwhile(&name, str::to_owned)))
             }
         }
     }
@@ -211,7 +214,7 @@ impl<'a> Draw<'a> {
                     }
                 }
             }
-            @if has_rest { (self.rest(name, &field.hidden)) }
+            (self.rest(field, name, has_rest))
         };
         if path == super::CONFIGURATION {
             return body;
@@ -279,6 +282,8 @@ impl<'a> Draw<'a> {
 fn input(field: &Field, control: &Control<'_>) -> Markup {
     match &field.kind {
         Kind::Text { input: "textarea", .. } | Kind::Lines { .. } | Kind::Json => control.area(&field.hidden),
+        // What has more lines than one, whatever it is for, would lose them.
+        Kind::Text { .. } | Kind::Number { .. } if control.value.contains('\n') => control.area(&field.hidden),
         Kind::One(choices) => one(field, control, choices),
         Kind::Secret => {
             // Whatever is no reference may be the secret, and is not sent back.

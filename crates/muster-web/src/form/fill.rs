@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Typed;
 use super::fields::{Field, Kind};
+use super::read::ITEMS_MAX;
 
 /// Says in the input `name`, and those below it, what a value is; `None` for one that is not there.
 pub(crate) fn fill(field: &Field, name: &str, value: Option<&Value>, typed: &mut Typed) {
@@ -20,9 +21,15 @@ pub(crate) fn fill(field: &Field, name: &str, value: Option<&Value>, typed: &mut
             }
         }
         Kind::One(_) => typed.set(name, value.map(Value::to_string).unwrap_or_default()),
-        Kind::Many(_) => {
+        Kind::Many(choices) => {
             typed.set(name, "");
-            for one in value.and_then(Value::as_array).into_iter().flatten() {
+            let stored = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            // In the order in which they stand in the form, as browsers send them.
+            let offered = choices.iter().map(|choice| &choice.value);
+            let strange = stored
+                .iter()
+                .filter(|one| choices.iter().all(|choice| choice.value != **one));
+            for one in offered.filter(|one| stored.contains(one)).chain(strange) {
                 typed.add(name, one.to_string());
             }
         }
@@ -35,7 +42,7 @@ pub(crate) fn fill(field: &Field, name: &str, value: Option<&Value>, typed: &mut
         Kind::Items(fields) => {
             let items = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
             typed.set(format!("{name}#"), items.len().max(1).to_string());
-            for at in 0..items.len().max(1) {
+            for at in 0..items.len().clamp(1, ITEMS_MAX) {
                 let item = items.get(at).and_then(Value::as_object);
                 fill_all(fields, &format!("{name}/{at}"), item, typed);
             }

@@ -1,3 +1,5 @@
+mod round_trip;
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -13,8 +13,7 @@ impl Typed {
     pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {
         let mut typed = Self::default();
         for (name, value) in pairs {
-            // Browsers send two characters for the one end of a line.
-            typed.0.entry(name).or_default().push(value.replace("\r\n", "\n"));
+            typed.add(name, value);
         }
         typed
     }
@@ -36,12 +35,12 @@ impl Typed {
 
     /// Says the one value of a name.
     pub(crate) fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.insert(name.into(), vec![value.into()]);
+        self.0.insert(name.into(), vec![lines(value.into())]);
     }
 
     /// Says one more value of a name.
     pub(crate) fn add(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.entry(name.into()).or_default().push(value.into());
+        self.0.entry(name.into()).or_default().push(lines(value.into()));
     }
 
     /// Takes a name out.
@@ -74,6 +73,14 @@ impl Typed {
             [one] if one.is_empty() => &[],
             all => all,
         }
+    }
+}
+
+/// A text with the one end of a line of all: browsers send two characters for each, whatever stood there.
+fn lines(text: String) -> String {
+    match text.contains('\r') {
+        true => text.replace("\r\n", "\n").replace('\r', "\n"),
+        false => text,
     }
 }
 
@@ -134,6 +141,14 @@ impl Faults {
             let field = field.split(['.', '[']).next().unwrap_or(field);
             fields.iter().any(|known| known == field)
         });
+    }
+
+    /// How many there are, in words.
+    pub(crate) fn count(&self) -> String {
+        match self.0.len() {
+            1 => "one thing is not in order".to_owned(),
+            count => format!("{count} things are not in order"),
+        }
     }
 
     /// All of them.

@@ -156,7 +156,7 @@ impl Form {
         let known = place::connector(&self.visitor.api, &self.organization, &before.connector).await?;
         let specification = known.as_ref().and_then(|known| known.specification.as_ref());
         let definition = Definition::new(specification, answer.typed.get("access_schema"), Some(&before));
-        let (integration, mut faults) = definition.read(&answer.typed);
+        let (integration, mut faults) = definition.read_changed(&answer.typed, &answer.base, &before);
         // What is wrong with what nobody has changed is not in the way of what was.
         faults.only(&paths);
         let mut request = UpdateIntegrationRequest {
