@@ -1,27 +1,27 @@
 //! What every request goes through before anything is done for it: by which name it has come, from whose page, and as whom.
 
+mod forms;
+
 use std::net::IpAddr;
 
-use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, SET_COOKIE,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::time::timeout;
 
+use crate::Web;
 use crate::api::{Api, Peer};
 use crate::fault::{signed_out, told};
-use crate::limit::ANSWER_WITHIN;
 use crate::status;
-use crate::{FORM_BYTES_MAX, Web};
+use forms::{held, said};
+
+pub(crate) use forms::Forms;
 
 tokio::task_local! {
     /// What the page's own script and stylesheet are known by, another one for each answer: whatever else gets into a page is not run.
@@ -84,11 +84,7 @@ pub(crate) async fn protect(request: Request, next: Next) -> Response {
 pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let options = &web.0.options;
-    let host = request.uri().authority().map(http::uri::Authority::as_str);
-    let host = host
-        .or_else(|| headers.get(HOST)?.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
+    let host = host(&request).to_owned();
     if !is_ours(&request, &options.hosts) {
         return told(
             StatusCode::MISDIRECTED_REQUEST,
@@ -137,18 +133,12 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
     };
     let at = request.uri().clone();
     let is_sign_in = matches!(at.path(), "/sign-in" | "/sign-out");
-    let said = if is_read || is_sign_in {
-        None
+    let (said, place) = if is_read || is_sign_in {
+        (None, None)
     } else {
-        match said(&mut request).await {
+        match said(&mut request, web.0.forms.of(visitor.is_some())).await {
             Ok(said) => said,
-            Err(NotWhole) => {
-                return told(
-                    StatusCode::BAD_REQUEST,
-                    "The form has not come whole",
-                    "Nothing was changed. Go back, and send it again.",
-                );
-            }
+            Err(untaken) => return untaken.into_response(),
         }
     };
     let was_signed_in = matches!(&session, Some(Some(_)));
@@ -162,12 +152,12 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
             let wanted = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
             return Redirect::to(&crate::sign_in::address(wanted)).into_response();
         }
-        None => return signed_out(&at, is_read, said.as_deref()),
+        None => return held(signed_out(&at, is_read, said.as_deref()), place),
     }
     let mut answer = next.run(request).await;
     // The session goes on, but its token does not.
     if was_signed_in && !is_sign_in && answer.status() == StatusCode::UNAUTHORIZED {
-        return signed_out(&at, is_read, said.as_deref());
+        return held(signed_out(&at, is_read, said.as_deref()), place);
     }
     if let Some(cookie) = renewed
         && !answer.headers().contains_key(SET_COOKIE)
@@ -175,29 +165,6 @@ pub(crate) async fn guard(State(web): State<Web>, mut request: Request, next: Ne
         answer.headers_mut().insert(SET_COOKIE, cookie);
     }
     answer
-}
-
-/// A form has broken off, or was not there in time: nobody knows what it was to say, so nothing of it is done.
-struct NotWhole;
-
-/// What a form says, which stays in its request; `None` where it is not known to be short enough.
-async fn said(request: &mut Request) -> Result<Option<Bytes>, NotWhole> {
-    let length = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok());
-    let length = length.and_then(|length| length.parse::<usize>().ok());
-    if length.is_none_or(|length| length > FORM_BYTES_MAX) {
-        return Ok(None);
-    }
-    let body = std::mem::take(request.body_mut());
-    match timeout(ANSWER_WITHIN, to_bytes(body, FORM_BYTES_MAX)).await {
-        Ok(Ok(said)) => {
-            *request.body_mut() = Body::from(said.clone());
-            Ok(Some(said))
-        }
-        Ok(Err(_)) | Err(_) => Err(NotWhole),
-    }
 }
 
 /// By which name a request has come.

@@ -63,6 +63,7 @@ struct Shared {
     api: Served,
     options: Options,
     audience: live::Audience,
+    forms: gate::Forms,
 }
 
 /// The pages over this API. Requests must carry [`Peer`] as an extension.
@@ -71,9 +72,15 @@ pub fn routes(api: Served, options: Options) -> Router {
         api,
         options,
         audience: live::Audience::default(),
+        forms: gate::Forms::default(),
     }));
     Router::new()
-        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route(
+            "/sign-in",
+            get(sign_in::show)
+                .post(sign_in::sign_in)
+                .layer(DefaultBodyLimit::max(sign_in::BYTES_MAX)),
+        )
         .route("/sign-out", post(sign_in::sign_out))
         .merge(action::routes())
         .fallback(page::show)

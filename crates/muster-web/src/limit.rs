@@ -31,11 +31,12 @@ pub(crate) async fn answered(request: Request, next: Next) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::convert::Infallible;
     use std::future::pending;
     use std::net::{IpAddr, Ipv4Addr};
 
+    use axum::Router;
     use axum::body::{Body, Bytes};
     use futures_util::{StreamExt as _, stream};
     use http::StatusCode;
@@ -46,16 +47,21 @@ mod tests {
     use tower::{ServiceExt as _, service_fn};
 
     use super::*;
-    use crate::{Options, Peer, Served};
+    use crate::{Options, Peer, Served, SessionKey};
 
-    /// What a coordinator is answered with whose API never answers, and after how long.
-    async fn sent(method: Method, path: &str, length: Option<usize>, body: Body) -> (StatusCode, String, Duration) {
+    /// A coordinator whose API never answers.
+    pub(crate) fn silent(sessions: Option<SessionKey>) -> Router {
         let silent = service_fn(|_| pending::<Result<http::Response<tonic::body::Body>, Infallible>>());
         let options = Options {
             hosts: Vec::new(),
-            sessions: None,
+            sessions,
             stop: CancellationToken::new(),
         };
+        crate::routes(Served::new(silent), options)
+    }
+
+    /// A request of a page of its own, with a body that is said to have so many bytes.
+    pub(crate) fn request(method: Method, path: &str, length: Option<usize>, body: Body) -> Request {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -67,10 +73,14 @@ mod tests {
             Some(length) => request.header(CONTENT_LENGTH, length),
             None => request,
         };
-        let request = request.body(body).expect("a request");
+        request.body(body).expect("a request")
+    }
+
+    /// What that coordinator answers, and after how long.
+    async fn sent(method: Method, path: &str, length: Option<usize>, body: Body) -> (StatusCode, String, Duration) {
+        let request = request(method, path, length, body);
         let begun = Instant::now();
-        let routes = crate::routes(Served::new(silent), options);
-        let Ok(answer) = routes.oneshot(request).await;
+        let Ok(answer) = silent(None).oneshot(request).await;
         let took = begun.elapsed();
         let code = answer.status();
         let body = answer.into_body().collect().await.expect("a page").to_bytes();

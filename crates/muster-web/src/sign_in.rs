@@ -16,6 +16,9 @@ use crate::session::no_cookie;
 use crate::shell;
 use crate::words::prose;
 
+/// The most bytes of its form, which comes from whoever likes: a token, and an address.
+pub(crate) const BYTES_MAX: usize = 16 * 1024;
+
 /// Where somebody wants to go.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {

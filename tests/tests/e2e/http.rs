@@ -169,6 +169,46 @@ async fn peers_that_hold_http_do_not_disturb_grpc_and_are_let_go() {
     .await;
 }
 
+/// How many long forms of people who are known are taken in at once.
+const LONG_FORMS: usize = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_that_do_not_come_take_no_memory_beyond_a_bound_and_hold_up_no_others() {
+    let world = World::start().await;
+    let address = world.coordinator.http_address();
+    let path = "/organizations/default/integrations/new?connector=nothing";
+    let head = |length: usize| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    // All but the last byte of as much as a form may have.
+    let most = 512 << 10;
+    let mut held = Vec::new();
+    for _ in 0..LONG_FORMS {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        stream.write_all(head(most).as_bytes()).await.expect("sent");
+        stream.write_all(&vec![b'a'; most - 1]).await.expect("sent");
+        held.push(stream);
+    }
+    let short = raw(address, &format!("{}a=b", head(3))).await;
+    assert!(short.starts_with("HTTP/1.1 200"), "{short:.200}");
+    let page = http::get(address, "/organizations/default/integrations").await;
+    assert_eq!(page.expect("it is answered").status, 200);
+    let long = format!("{}{}", head(10_000), "a".repeat(10_000));
+    eventually("a long form that waits for a place", LIMIT, async || {
+        match raw(address, &long).await {
+            none if none.is_empty() => Ok(()),
+            answer => Err(answer),
+        }
+    })
+    .await;
+    held.pop();
+    let told = raw(address, &long).await;
+    assert!(told.starts_with("HTTP/1.1 200"), "{told:.200}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_makes_too_many_connections_or_requests_is_refused_by_http_alone() {
     let world = World::start().await;
