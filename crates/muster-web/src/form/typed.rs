@@ -143,6 +143,11 @@ impl Faults {
         });
     }
 
+    /// Leaves out those of this field.
+    pub(crate) fn drop_of(&mut self, path: &str) {
+        self.0.retain(|(at, _)| at != path);
+    }
+
     /// How many there are, in words.
     pub(crate) fn count(&self) -> String {
         match self.0.len() {

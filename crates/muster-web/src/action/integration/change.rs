@@ -1,27 +1,23 @@
 //! Changing an integration, and what else its form can do.
 
-use std::time::{Duration, SystemTime};
-
 use axum::Extension;
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::Uri;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use muster_proto::v1::{
-    DisableIntegrationRequest, EnableIntegrationRequest, GetIntegrationRequest, Integration, PauseIntegrationRequest,
-    ResumeIntegrationRequest, UpdateIntegrationRequest,
+    CreateIntegrationRequest, DisableIntegrationRequest, EnableIntegrationRequest, GetIntegrationRequest, Integration,
+    PauseIntegrationRequest, ResumeIntegrationRequest, UpdateIntegrationRequest,
 };
-use prost_types::{FieldMask, Timestamp};
+use prost_types::FieldMask;
 use tonic::Status;
 
-use super::refusal::{judged, refused};
+use super::pause::until;
+use super::refusal::{found, refused};
 use super::{Posted, Sent, asks, shown, tab};
-use crate::answer::Answer;
+use crate::answer::{Answer, Judged};
 use crate::definition::Definition;
 use crate::fault::Fault;
-use crate::form::reason;
-use crate::form::span;
+use crate::form::{Faults, reason};
 use crate::gate::Visitor;
 use crate::place::{self, Query};
 
@@ -40,7 +36,7 @@ pub(super) async fn change(
     at: Uri,
     sent: Sent,
 ) -> Result<Response, Fault> {
-    let Posted { what, answer, pause } = match Posted::of(sent) {
+    let Posted { what, answer, judged } = match Posted::of(sent) {
         Ok(posted) => posted,
         Err(told) => return Ok(*told),
     };
@@ -54,10 +50,13 @@ pub(super) async fn change(
     };
     match what.as_str() {
         "save" => form.saved(answer).await,
-        "save-check" => match form.save(answer).await? {
-            Saved::Done(said) => form.checked(Answer::default().good(said)).await,
-            Saved::Open(answer) => form.open(*answer).await,
-        },
+        "save-check" => {
+            let pause = answer.pause.clone();
+            match form.save(answer).await? {
+                Saved::Done(said) => form.tested(said, pause).await,
+                Saved::Open(answer) => form.open(*answer).await,
+            }
+        }
         "enable" => match form.save(answer).await? {
             Saved::Done(_) => form.enabled().await,
             Saved::Open(answer) => form.open(*answer).await,
@@ -72,8 +71,8 @@ pub(super) async fn change(
             form.switched(answer, done, "disabled").await
         }
         "pause" => {
-            let Some(until) = until(&pause) else {
-                let said = "a pause is for so long, such as 4h or 7d, or until a time in UTC, such as 2026-12-01 08:00";
+            let Some(until) = until(&answer.pause) else {
+                let said = "a pause is for so long, such as 4h or 7d, or until a time, such as 2026-12-01 08:00, which is UTC, or 2026-12-01T08:00+02:00";
                 return form.open(answer.bad(said)).await;
             };
             let request = PauseIntegrationRequest {
@@ -93,19 +92,34 @@ pub(super) async fn change(
             form.switched(answer, done, "resumed").await
         }
         "mail" => {
+            let answer = form.judged(answer, judged).await?;
             let answer = asks::mail(&form.visitor, &form.organization, answer).await;
             form.open(answer).await
         }
-        _ => form.open(answer).await,
+        _ => {
+            let answer = form.judged(answer, judged).await?;
+            form.open(answer).await
+        }
     }
 }
 
 /// The form of one integration.
-struct Form {
-    visitor: Visitor,
-    at: Uri,
-    organization: String,
-    name: String,
+pub(super) struct Form {
+    pub(super) visitor: Visitor,
+    /// The address of its page.
+    pub(super) at: Uri,
+    pub(super) organization: String,
+    /// The integration's name.
+    pub(super) name: String,
+}
+
+/// What is asked of the API for what was typed.
+struct Asked {
+    integration: Integration,
+    /// The integration as it is.
+    before: Integration,
+    /// What is wrong with it before the API is asked.
+    faults: Faults,
 }
 
 impl Form {
@@ -140,10 +154,87 @@ impl Form {
     }
 
     async fn saved(&self, answer: Answer) -> Result<Response, Fault> {
+        let pause = answer.pause.clone();
         match self.save(answer).await? {
-            Saved::Done(said) => Ok(self.done(said)),
+            Saved::Done(said) if pause.trim().is_empty() => Ok(self.done(said)),
+            // Also whoever has pressed Enter there.
+            Saved::Done(said) => {
+                let answer = Answer {
+                    pause,
+                    ..self.fresh().await?
+                };
+                let done = if said == "saved" {
+                    "saved"
+                } else {
+                    "nothing was changed"
+                };
+                self.open(answer.good(format!("{done}; {PAUSE_WAITS}"))).await
+            }
             Saved::Open(answer) => self.open(*answer).await,
         }
+    }
+
+    /// Reads what was typed.
+    async fn asked(&self, answer: &Answer) -> Result<Asked, Fault> {
+        let before = self.current().await?;
+        let known = place::connector(&self.visitor.api, &self.organization, &before.connector).await?;
+        let specification = known.as_ref().and_then(|known| known.specification.as_ref());
+        let definition = Definition::new(specification, answer.typed.get("access_schema"), Some(&before));
+        let (integration, faults) = definition.read_changed(&answer.typed, &answer.base, &before);
+        Ok(Asked {
+            integration,
+            before,
+            faults,
+        })
+    }
+
+    /// The form with what is still wrong, judged for the same as before. Nothing is saved.
+    async fn judged(&self, answer: Answer, judged: Option<Judged>) -> Result<Answer, Fault> {
+        let Some(judged) = judged else { return Ok(answer) };
+        let Asked {
+            integration,
+            before,
+            mut faults,
+        } = self.asked(&answer).await?;
+        let faults = match judged {
+            Judged::ToSave => {
+                let paths = Definition::changed(&answer.base, &answer.typed);
+                faults.only(&paths);
+                if paths.is_empty() {
+                    faults
+                } else {
+                    let request = UpdateIntegrationRequest {
+                        integration: Some(Integration {
+                            name: self.name.clone(),
+                            ..integration
+                        }),
+                        update_mask: Some(FieldMask { paths }),
+                        validate_only: true,
+                    };
+                    found(faults, self.update(&request).await)
+                }
+            }
+            // What a draft lacks is told of a new one: the one that is there is judged only as it is saved.
+            Judged::ToCollect => {
+                let has_its_name = integration.display_name.to_lowercase() == before.display_name.to_lowercase();
+                let request = CreateIntegrationRequest {
+                    parent: self.organization.clone(),
+                    integration: Some(Integration {
+                        connector: before.connector,
+                        ..integration
+                    }),
+                    validate_only: true,
+                    ..CreateIntegrationRequest::default()
+                };
+                let answered = self.visitor.api.integrations().create_integration(request).await;
+                let mut faults = found(faults, answered);
+                if has_its_name {
+                    faults.drop_of("integration.display_name");
+                }
+                faults
+            }
+        };
+        Ok(Answer { faults, ..answer }.judged(judged))
     }
 
     /// Saves what was changed, if nobody else has changed it since.
@@ -152,11 +243,11 @@ impl Form {
         if paths.is_empty() {
             return Ok(Saved::Done("same"));
         }
-        let before = self.current().await?;
-        let known = place::connector(&self.visitor.api, &self.organization, &before.connector).await?;
-        let specification = known.as_ref().and_then(|known| known.specification.as_ref());
-        let definition = Definition::new(specification, answer.typed.get("access_schema"), Some(&before));
-        let (integration, mut faults) = definition.read_changed(&answer.typed, &answer.base, &before);
+        let Asked {
+            integration,
+            before,
+            mut faults,
+        } = self.asked(&answer).await?;
         // What is wrong with what nobody has changed is not in the way of what was.
         faults.only(&paths);
         let mut request = UpdateIntegrationRequest {
@@ -169,13 +260,17 @@ impl Form {
             validate_only: !faults.is_empty(),
         };
         if !faults.is_empty() {
-            let judged = judged(answer, faults, self.update(&request).await);
-            return Ok(Saved::Open(Box::new(judged)));
+            let faults = found(faults, self.update(&request).await);
+            let said = format!("{NOT_SAVED}: {}", faults.count());
+            let answer = Answer { faults, ..answer };
+            return Ok(Saved::Open(Box::new(answer.bad(said).judged(Judged::ToSave))));
         }
         let status = match self.update(&request).await {
             Ok(_) => return Ok(Saved::Done("saved")),
             Err(status) if reason(&status) == "ETAG_MISMATCH" => {
                 let theirs = self.current().await?;
+                let known = place::connector(&self.visitor.api, &self.organization, &before.connector).await?;
+                let specification = known.as_ref().and_then(|known| known.specification.as_ref());
                 let typed = Definition::new(specification, &theirs.access_schema, Some(&theirs)).typed(&theirs);
                 if !typed.differences(&answer.base).is_empty() {
                     let answer = answer.met(typed, &theirs.etag);
@@ -194,7 +289,8 @@ impl Form {
             }
             Err(status) => status,
         };
-        Ok(Saved::Open(Box::new(refused(answer, status)?)))
+        let refused = refused(answer, status, NOT_SAVED)?.judged(Judged::ToSave);
+        Ok(Saved::Open(Box::new(refused)))
     }
 
     async fn update(&self, request: &UpdateIntegrationRequest) -> Result<Integration, Status> {
@@ -216,14 +312,39 @@ impl Form {
         match self.visitor.api.integrations().enable_integration(request).await {
             Ok(_) => Ok(self.done("enabled")),
             Err(status) => {
-                let refused = refused(self.fresh().await?, status)?;
-                let said = "saved, but not switched on: not all is in order";
-                let refused = if refused.faults.is_empty() {
-                    refused
-                } else {
-                    refused.bad(said)
+                let refused = refused(self.fresh().await?, status, "saved, but not switched on")?;
+                self.open(refused.judged(Judged::ToCollect)).await
+            }
+        }
+    }
+
+    /// Tests what was just saved, as `said` says; that it was is told also where nobody can test it. A pause that is typed stays.
+    pub(super) async fn tested(&self, said: &str, pause: String) -> Result<Response, Fault> {
+        match asks::check(&self.visitor, &self.name).await {
+            Ok(asked) if pause.trim().is_empty() => {
+                let mut told: Vec<(&str, &str)> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                told.push(("said", said));
+                Ok(Redirect::to(&tab(&Query::of(&self.at), &self.name, "configuration", &told)).into_response())
+            }
+            Ok(asked) => {
+                let answer = Answer {
+                    pause,
+                    ..self.fresh().await?
                 };
-                self.open(refused).await
+                shown(&self.visitor, &asks::asking(&self.at, &asked), answer.good(PAUSE_WAITS)).await
+            }
+            Err(status) => {
+                let undone = match said {
+                    "created" => "saved as a draft, but not tested",
+                    "saved" => "saved, but not tested",
+                    _ => "nothing was changed, and nothing tested",
+                };
+                let answer = Answer {
+                    pause,
+                    ..self.fresh().await?
+                };
+                self.open(refused(answer, status, undone)?.judged(Judged::ToCollect))
+                    .await
             }
         }
     }
@@ -243,7 +364,8 @@ impl Form {
             Ok(asked) if answer.is_dirty() => {
                 let at = asks::asking(&self.at, &asked);
                 let said = "what was saved last is being tested, and not what you have typed since";
-                shown(&self.visitor, &at, answer.good(said)).await
+                let answer = if answer.is_changed() { answer.good(said) } else { answer };
+                shown(&self.visitor, &at, answer).await
             }
             Ok(asked) => {
                 let asked: Vec<(&str, &str)> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -251,8 +373,8 @@ impl Form {
             }
             Err(status) => {
                 let answer = if answer.is_dirty() { answer } else { self.fresh().await? };
-                let refused = refused(answer, status)?;
-                self.open(refused).await
+                let refused = refused(answer, status, "not tested")?;
+                self.open(refused.judged(Judged::ToCollect)).await
             }
         }
     }
@@ -264,57 +386,26 @@ impl Form {
         done: Result<tonic::Response<Integration>, Status>,
         said: &str,
     ) -> Result<Response, Fault> {
-        match done {
+        let Err(status) = done else {
+            answer.pause.clear();
+            if !answer.is_dirty() {
+                return Ok(self.done(said));
+            }
             // The guard stays what it was: what somebody else has changed before shows when this is saved.
-            Ok(_) if answer.is_dirty() => {
-                answer.meanwhile = None;
-                self.open(answer.good("done; what you have typed is not saved yet"))
-                    .await
-            }
-            Ok(_) => Ok(self.done(said)),
-            Err(status) => {
-                let refused = refused(answer, status)?;
-                let problem = refused.faults.iter().next().map(|(_, problem)| problem.clone());
-                self.open(match problem {
-                    Some(problem) => refused.bad(problem),
-                    None => refused,
-                })
-                .await
-            }
-        }
+            answer.meanwhile = None;
+            return self
+                .open(answer.good("done; what you have typed is not saved yet"))
+                .await;
+        };
+        let refused = refused(answer, status, &format!("not {said}"))?;
+        let problem = refused.faults.iter().next().map(|(_, problem)| problem.clone());
+        self.open(match problem {
+            Some(problem) => refused.bad(format!("not {said}: {problem}")),
+            None => refused,
+        })
+        .await
     }
 }
 
-/// The end of a pause: of so long from now, or at a time in UTC.
-fn until(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    if let Ok(length) = span::parse(text) {
-        let seconds = u64::try_from(length.seconds).ok()?;
-        return Some(Timestamp::from(SystemTime::now() + Duration::from_secs(seconds)));
-    }
-    let text = text.trim_end_matches("UTC").trim_end_matches('Z').trim_end();
-    let at: DateTime = text.parse().ok()?;
-    let at = TimeZone::UTC.to_timestamp(at).ok()?;
-    Some(Timestamp {
-        seconds: at.as_second(),
-        nanos: 0,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_is_for_so_long_or_until_a_time() {
-        let at = until("2030-12-01 08:00").expect("a time");
-        assert_eq!(at.seconds, 1_922_342_400);
-        assert_eq!(until("2030-12-01T08:00:00Z"), Some(at));
-        assert_eq!(until("2030-12-01 08:00 UTC"), Some(at));
-        let in_4h = until("4h").expect("a span").seconds - Timestamp::from(SystemTime::now()).seconds;
-        assert!((14_399..=14_400).contains(&in_4h), "{in_4h}");
-        for wrong in ["", "soon", "-4h", "2030-13-01", "99999999999999999999h"] {
-            assert_eq!(until(wrong), None, "{wrong}");
-        }
-    }
-}
+const NOT_SAVED: &str = "not saved";
+const PAUSE_WAITS: &str = "the pause that you have typed begins with the button Pause";

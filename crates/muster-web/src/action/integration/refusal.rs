@@ -7,45 +7,86 @@ use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::form::{Faults, reason};
 
-/// The form as it was sent, with why it was not taken.
+/// The form as it was sent, with why what was asked for was not done: `undone` says what that was, such as "not saved".
 ///
 /// # Errors
 /// What no form can show: that nobody is signed in, may not do this, or that what it is about is gone.
-pub(super) fn refused(mut answer: Answer, status: Status) -> Result<Answer, Fault> {
+pub(super) fn refused(mut answer: Answer, status: Status, undone: &str) -> Result<Answer, Fault> {
     let is_gone = reason(&status) == "INTEGRATION_NOT_FOUND";
     if is_gone || matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied) {
         return Err(status.into());
     }
-    let details = status.get_error_details();
-    let violations = details.bad_request().map_or(&[][..], |bad| &bad.field_violations);
-    for violation in violations {
-        answer.faults.add(&violation.field, &violation.description);
-    }
-    let said = match violations.len() {
-        0 => status.message().to_owned(),
-        count => unsaved(count),
+    answer.faults = Faults::default();
+    add(&mut answer.faults, &status);
+    let why = match answer.faults.is_empty() {
+        true => status.message().to_owned(),
+        false => answer.faults.count(),
     };
-    Ok(answer.bad(said))
+    Ok(answer.bad(format!("{undone}: {why}")))
 }
 
-/// The form with what is wrong with it before the API is asked to save it, and with what the API finds wrong with the rest, which it was asked only to judge.
-pub(super) fn judged<T>(mut answer: Answer, faults: Faults, judged: Result<T, Status>) -> Answer {
-    answer.faults = faults;
-    let details = judged.err().map(|status| status.get_error_details());
-    let violations = details.as_ref().and_then(|details| details.bad_request());
-    for violation in violations.map_or(&[][..], |bad| &bad.field_violations) {
+/// What is wrong with a form before the API is asked, and what the API finds wrong with the rest, which it was asked only to judge.
+pub(super) fn found<T>(mut faults: Faults, judged: Result<T, Status>) -> Faults {
+    if let Err(status) = judged {
+        add(&mut faults, &status);
+    }
+    faults
+}
+
+fn add(faults: &mut Faults, status: &Status) {
+    let details = status.get_error_details();
+    for violation in details.bad_request().map_or(&[][..], |bad| &bad.field_violations) {
         // What could not be read is not there for the API, which may miss it.
-        if !answer.faults.iter().any(|(path, _)| *path == violation.field) {
-            answer.faults.add(&violation.field, &violation.description);
+        if !faults.iter().any(|(path, _)| *path == violation.field) {
+            faults.add(&violation.field, &violation.description);
         }
     }
-    let count = answer.faults.iter().count();
-    answer.bad(unsaved(count))
 }
 
-fn unsaved(count: usize) -> String {
-    match count {
-        1 => "not saved: one thing is not in order".to_owned(),
-        _ => format!("not saved: {count} things are not in order"),
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, FieldViolation};
+
+    use super::*;
+    use crate::answer::Said;
+
+    fn status(fields: &[&str]) -> Status {
+        let violations = fields.iter().map(|field| FieldViolation::new(*field, "is wrong"));
+        let details = ErrorDetails::with_bad_request(violations.collect::<Vec<_>>());
+        Status::with_error_details(Code::InvalidArgument, "the API says no", details)
+    }
+
+    fn said(status: Status) -> String {
+        let answer = refused(Answer::default(), status, "saved, but not tested").expect("a form can show it");
+        match answer.said {
+            Some(Said::Bad(said)) => said,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_was_done_is_said_beside_why_the_rest_was_not() {
+        assert_eq!(
+            said(Status::failed_precondition("no runner offers the connector `ldap` now")),
+            "saved, but not tested: no runner offers the connector `ldap` now"
+        );
+        assert_eq!(said(status(&["a"])), "saved, but not tested: one thing is not in order");
+        assert_eq!(
+            said(status(&["a", "b"])),
+            "saved, but not tested: 2 things are not in order"
+        );
+        assert!(refused(Answer::default(), Status::permission_denied("no"), "not saved").is_err());
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_told_once() {
+        let mut faults = Faults::default();
+        faults.add("a", "is no JSON");
+        let faults = found(faults, Err::<(), _>(status(&["a", "b"])));
+        let faults: Vec<(&str, &str)> = faults
+            .iter()
+            .map(|(path, problem)| (path.as_str(), problem.as_str()))
+            .collect();
+        assert_eq!(faults, [("a", "is no JSON"), ("b", "is wrong")]);
     }
 }

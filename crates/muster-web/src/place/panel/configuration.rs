@@ -184,6 +184,7 @@ impl Sheet<'_> {
                 input type="hidden" name="etag" value=(answer.etag);
                 input type="hidden" name="base" value=(base);
                 input type="hidden" name="request_id" value=(answer.request_id);
+                @if let Some(judged) = answer.judged.filter(|_| !answer.faults.is_empty()) { input type="hidden" name="judged" value=(judged.word()); }
                 fieldset.plain disabled[!here.may_operate()] { (sections) }
                 @if here.may_operate() { (self.buttons()) }
             }
@@ -198,15 +199,20 @@ impl Sheet<'_> {
 
     fn said(&self, draw: &Draw<'_>, done: &str) -> Markup {
         let unplaced = draw.unplaced();
+        let wrong = |text: &str| {
+            html! {
+                p.all { (prose(text)) }
+                (draw.wrong())
+                @if !unplaced.is_empty() {
+                    ul { @for (path, problem) in &unplaced { li { code { (path.trim_start_matches("integration.")) } " " (problem) } } }
+                }
+            }
+        };
         html! {
             @match &self.answer.said {
-                Some(Said::Bad(text)) => div #answer.note.error role="alert" tabindex="-1" {
-                    p.all { (prose(text)) }
-                    (draw.wrong())
-                    @if !unplaced.is_empty() {
-                        ul { @for (path, problem) in unplaced { li { code { (path.trim_start_matches("integration.")) } " " (problem) } } }
-                    }
-                },
+                Some(Said::Bad(text)) => div #answer.note.error role="alert" tabindex="-1" { (wrong(text)) },
+                // Whoever mends one after the other is not told of the rest each time.
+                None if !self.answer.faults.is_empty() => div #answer.note.error tabindex="-1" { (wrong(&self.answer.faults.count())) },
                 Some(Said::Good(text)) => div #answer.note.good role="status" tabindex="-1" { p.all { (prose(text)) } },
                 None if done.is_empty() => div #answer {},
                 None => div #answer.note.good role="status" tabindex="-1" { p.all { (done) } },

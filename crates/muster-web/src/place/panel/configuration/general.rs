@@ -52,11 +52,11 @@ impl Sheet<'_> {
                         div.actions {
                             (button("disable", "Disable"))
                             label.unseen for="pause" { "Pause for, or until" }
-                            input #pause.short name="pause" list="pauses" placeholder="4h" aria-describedby="pause-help" autocomplete="off";
+                            input #pause.short name="pause" value=(self.answer.pause) list="pauses" placeholder="4h" aria-describedby="pause-help" autocomplete="off";
                             datalist #pauses { option value="1h" {} option value="4h" {} option value="1d" {} option value="7d" {} }
                             (button("pause", "Pause"))
                         }
-                        p.help #pause-help { "A pause for so long, such as 4h, or until a time in UTC, such as 2026-12-01 08:00." }
+                        p.help #pause-help { "A pause for so long, such as 4h, or until a time, such as 2026-12-01 08:00, which is UTC, or 2026-12-01T08:00+02:00." }
                     },
                 }
             }
