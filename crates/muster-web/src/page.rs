@@ -6,7 +6,7 @@ use http::{Method, Uri};
 
 use crate::fault::Fault;
 use crate::gate::Visitor;
-use crate::place;
+use crate::place::{self, Query};
 use crate::shell;
 
 /// What is at an address.
@@ -18,6 +18,14 @@ pub(crate) async fn show(Extension(visitor): Extension<Visitor>, method: Method,
         return Ok(Redirect::to(&to).into_response());
     }
     let view = place::view(&visitor, &at).await?;
-    let address = at.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    Ok(shell::page(address, &view).into_response())
+    // What was done is said once: whoever comes again, or keeps the address, looks at what is there.
+    let query = Query::of(&at);
+    let address = match query.get("said") {
+        "" => at
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str)
+            .to_owned(),
+        _ => query.with("said", "").at(at.path()),
+    };
+    Ok(shell::page(&address, &view).into_response())
 }
