@@ -1,5 +1,7 @@
 //! What an integration will do, does and has done: the newest first.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 use muster_proto::v1::{
     CollectionSchedule, ErrorNotifications, Execution, GetExecutionRequest, ListExecutionsRequest,
@@ -147,27 +149,45 @@ async fn runners(panel: &Panel<'_>) -> Result<Vec<Runner>, Fault> {
 /// How many have failed, and how far that is from a mail.
 fn rate(panel: &Panel<'_>, summary: &SummarizeExecutionsResponse) -> Markup {
     let (failed, all) = (summary.error_count, summary.error_count + summary.completed_count);
-    let off = ErrorNotifications::default();
-    let notifications = panel.integration.error_notifications.as_ref().unwrap_or(&off);
-    let threshold = notifications.threshold_percent.unwrap_or(30.0);
     let percent = percent(failed, all);
     let open = summary.created_count + summary.pending_count + summary.executing_count;
+    let (mails, limit) = mails(panel.integration.error_notifications.as_ref());
     html! {
         section #rate.rate aria-label="Error rate of the last 24 hours" {
             p {
                 @if all == 0 { b { "Nothing has ended in the last 24 h" } }
                 @else { b { (failed) " of " (all) " failed in the last 24 h = " (percent) " %" } }
                 @if open > 0 { " · " (open) " open" }
-                span.end { @if notifications.enabled { "mail at " (threshold) " %" } @else { "no mails" } }
+                span.end { (mails) }
             }
             svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
                 rect.ground x="0" y="2" width="100" height="6" {}
                 rect.bad x="0" y="2" width=(percent) height="6" {}
-                @if notifications.enabled { rect.limit x=(threshold - 0.15) y="0" width="0.3" height="10" {} }
+                @if let Some(limit) = limit { rect.limit x=(limit - 0.15) y="0" width="0.3" height="10" {} }
             }
         }
     }
 }
+
+/// At what rate there is a mail, and where that is on the bar of the last 24 hours; `None`: it is the rate of another time.
+fn mails(notifications: Option<&ErrorNotifications>) -> (String, Option<f64>) {
+    let Some(of) = notifications.filter(|of| of.enabled) else {
+        return ("no mails".to_owned(), None);
+    };
+    let threshold = of.threshold_percent.unwrap_or(30.0);
+    let window = of.window.as_ref().and_then(|window| window.seconds.try_into().ok());
+    let window = window.map_or(DAY, Duration::from_secs);
+    let mut words = format!("mail at {threshold} %");
+    if window != DAY {
+        words.push_str(&format!(" over {}", length(window)));
+    }
+    if let Some(least) = of.sample_min.filter(|least| *least > 1) {
+        words.push_str(&format!(" of at least {least}"));
+    }
+    (words, (window == DAY).then_some(threshold))
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What will be collected next.
 fn coming(panel: &Panel<'_>, part: &str, upcoming: &[muster_proto::v1::UpcomingCollection]) -> Markup {
@@ -204,7 +224,7 @@ fn filter(panel: &Panel<'_>) -> Markup {
     let query = panel.query();
     let option = |name: &str, value: &str, word: &str| html! { option value=(value) selected[query.get(name) == value] { (word) } };
     html! {
-        form.filter action={ "/" (panel.integration.name) "/logs" } data-live-form data-panel {
+        form.filter action={ "/" (panel.integration.name) "/logs" } data-live-form {
             @for name in super::CHOICES {
                 @if !query.get(name).is_empty() { input type="hidden" name=(name) value=(query.get(name)); }
             }
@@ -245,7 +265,7 @@ fn entry(panel: &Panel<'_>, one: &Execution, runners: &[Runner], opened: Option<
     };
     let html = html! {
         li id=(id) data-open[opened.is_some()] {
-            a.entry href=(panel.with(&part, "", "")) aria-expanded=(if opened.is_some() { "true" } else { "false" }) data-panel {
+            a.entry href=(panel.with(&part, "", "")) aria-expanded=(if opened.is_some() { "true" } else { "false" }) {
                 (state(one))
                 span { (one.data_type) @if one.attempt > 1 { small { " attempt " (one.attempt) } } }
                 span { (clock(began.or(one.create_time.as_ref()).unwrap_or(&panel.now), &panel.now)) }
@@ -264,8 +284,41 @@ fn more(panel: &Panel<'_>, part: &str, (show, more): (usize, bool), is_empty: bo
         div #more-entries {
             @if is_empty && !more { p.help { "Nothing has been collected that is like that." } }
             @if more && show < SHOWN_MAX {
-                a.button.more href=(panel.with(part, "entries", &(show + SHOWN).to_string())) data-more data-panel { "Show more" }
+                a.button.more href=(panel.with(part, "entries", &(show + SHOWN).to_string())) data-more { "Show more" }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_compared_with_what_mails_are_sent_at_only_over_the_same_time() {
+        let of = |window: Option<i64>, sample_min| ErrorNotifications {
+            enabled: true,
+            threshold_percent: Some(12.5),
+            window: window.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+            sample_min,
+            ..ErrorNotifications::default()
+        };
+        for (notifications, words, limit) in [
+            (of(None, None), "mail at 12.5 %", Some(12.5)),
+            (of(Some(86_400), Some(1)), "mail at 12.5 %", Some(12.5)),
+            (of(None, Some(5)), "mail at 12.5 % of at least 5", Some(12.5)),
+            (of(Some(3_600), None), "mail at 12.5 % over 1 h", None),
+            (of(Some(60), Some(3)), "mail at 12.5 % over 1 min of at least 3", None),
+        ] {
+            assert_eq!(mails(Some(&notifications)), (words.to_owned(), limit));
+        }
+        let off = (String::from("no mails"), None);
+        assert_eq!(mails(None), off);
+        assert_eq!(mails(Some(&ErrorNotifications::default())), off);
+        let by_default = ErrorNotifications {
+            enabled: true,
+            ..ErrorNotifications::default()
+        };
+        assert_eq!(mails(Some(&by_default)), ("mail at 30 %".to_owned(), Some(30.0)));
     }
 }
