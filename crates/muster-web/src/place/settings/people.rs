@@ -76,7 +76,7 @@ fn row(here: &Here, person: &Person, now: &Timestamp) -> (String, Markup) {
             th scope="row" {
                 details {
                     summary { bdi { (person.display_name) } @if here.who.person == person.name { " " small { "you" } } " " small { bdi { (person.email) } } }
-                    form.line method="post" action={ (address) "/role" } {
+                    form.line method="post" action={ (address) "/role" } data-guard {
                         input type="hidden" name="back" value=(back);
                         label.unseen for={ "role-" (id) } { "Role" }
                         select id={ "role-" (id) } name="role" { @for (value, word) in ROLES { option value=(value) selected[value == chosen] { (word) } } }

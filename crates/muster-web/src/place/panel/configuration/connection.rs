@@ -27,7 +27,7 @@ impl Asked {
     }
 }
 
-/// What is known of the connection.
+/// What is known of the connection. What is read aloud as soon as it is said, `role="status"`, says no time: each minute it is another one.
 pub(super) fn region(panel: &Panel<'_>) -> Markup {
     let Panel { here, integration, now } = panel;
     let last = integration.last_check.as_ref();
@@ -44,8 +44,8 @@ pub(super) fn region(panel: &Panel<'_>) -> Markup {
             }
             @match (&integration.open_check, asked, last) {
                 (Some(open), ..) => {
-                    p.note role="status" {
-                        span.running { "Being tested by " bdi { (open.runner_display_name) } }
+                    p.note {
+                        span.running role="status" { "Being tested by " bdi { (open.runner_display_name) } }
                         @if let Some(at) = &open.begin_time { ", asked " (relative(at, now)) }
                         "."
                         @if let Some(limit) = &open.time_limit { " It may take " (limit.seconds) " s." }
@@ -53,17 +53,20 @@ pub(super) fn region(panel: &Panel<'_>) -> Markup {
                 },
                 // It has ended without a result, so that nothing of it is kept.
                 (None, Some(asked), _) => {
-                    div.note.warned role="status" {
-                        p.all { bdi { (asked.runner) } " was asked " (relative(&asked.at, now)) ", and has not answered for the configuration as it is now: nothing is known of the source. See whether that runner is there, and test again." }
+                    div.note.warned {
+                        p.all role="status" { bdi { (asked.runner) } " has not answered for the configuration as it is now: nothing is known of the source. See whether that runner is there, and test again." }
+                        p.all { small { "It was asked " (relative(&asked.at, now)) "." } }
                     }
                 },
                 (None, None, Some(last)) => {
                     @let who = html! { bdi { (last.runner_display_name) } @if let Some(at) = &last.end_time { " " (relative(at, now)) } };
                     @match &last.failure {
-                        None => p.note.good role="status" { "The source can be read. Tested by " (who) "." },
-                        Some(failure) => div.note.error role="status" {
-                            p.all { b { (category(failure.category())) ". " } (prose(&failure.message)) }
-                            @if !failure.remedy.is_empty() { p.all.remedy { b { "To do: " } (prose(&failure.remedy)) } }
+                        None => p.note.good { span role="status" { "The source can be read." } " Tested by " (who) "." },
+                        Some(failure) => div.note.error {
+                            div role="status" {
+                                p.all { b { (category(failure.category())) ". " } (prose(&failure.message)) }
+                                @if !failure.remedy.is_empty() { p.all.remedy { b { "To do: " } (prose(&failure.remedy)) } }
+                            }
                             p.all { small { "Found by " (who) "." } }
                         },
                     }
