@@ -43,7 +43,7 @@ def opens(page):
     expect(incident).to_have_count(1)
     expect(incident.get_by_role("heading")).to_have_text(re.compile("Too many errors · Corp directory"))
     expect(incident).to_contain_text("2 of 3 failed = 66.66 %")
-    expect(incident).to_contain_text("told at 30 %, over below 20 %")
+    expect(incident).to_contain_text("mailed at 30 %, over again below 20 %")
     expect(incident.locator(".note.error")).to_have_count(1)
     expect(incident.locator(".note.error")).to_contain_text("cannot be opened")
     expect(incident).to_contain_text("To do:")

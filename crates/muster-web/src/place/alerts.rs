@@ -226,7 +226,7 @@ fn closing(closing: IncidentClosing) -> &'static str {
 fn threshold(notice: &IncidentNotice) -> Option<String> {
     notice.error_rate.as_ref()?;
     Some(format!(
-        "told at {} %, over below {} %",
+        "mailed at {} %, over again below {} %",
         notice.threshold_percent, notice.recovery_percent
     ))
 }
