@@ -35,7 +35,7 @@ pub(super) async fn view(here: &Here) -> Result<View, Fault> {
                 header #panel-head {
                     @if !chosen.is_empty() { (monogram(chosen)) }
                     div { h2 #panel-name { (title) } p.under { "A new integration" } }
-                    a.close href=(here.query.only(&LIST).at(&here.path("integrations"))) aria-label="Close" aria-keyshortcuts="Escape" data-panel { (icon("cross")) }
+                    a.close href=(here.query.only(&LIST).at(&here.path("integrations"))) aria-label="Close" aria-keyshortcuts="Escape" { (icon("cross")) }
                 }
                 (body)
             }

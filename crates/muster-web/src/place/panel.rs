@@ -41,7 +41,7 @@ pub(super) async fn view(here: &Here, id: &str, tab: &[&str]) -> Result<View, Fa
     let mut regions = list.regions;
     let body = html! {
         main #main { (list.body) }
-        aside #panel aria-labelledby="panel-name" data-swap {
+        aside #panel aria-labelledby="panel-name" {
             (head)
             (panel.tabs(if tab == ["configuration"] { "configuration" } else { "logs" }))
             (shown.body)
@@ -94,7 +94,7 @@ impl Panel<'_> {
                     p.under { (integration.connector) " · " (integration.pool) @if let Some(made) = &integration.create_time { " · created " (relative(made, now)) } }
                 }
                 p.how { (status(integration.status())) @if let Some(since) = &integration.status_time { small { " since " (relative(since, now)) } } }
-                a.close href=(here.query.only(&CHOICES).at(&here.path("integrations"))) aria-label="Close" aria-keyshortcuts="Escape" data-panel { (icon("cross")) }
+                a.close href=(here.query.only(&CHOICES).at(&here.path("integrations"))) aria-label="Close" aria-keyshortcuts="Escape" { (icon("cross")) }
             }
         }
     }
@@ -103,7 +103,7 @@ impl Panel<'_> {
         html! {
             nav.tabs aria-label="Integration" {
                 @for (part, name) in [("configuration", "Configuration"), ("logs", "Logs")] {
-                    a href=(self.to(part)) aria-current=[(part == current).then_some("page")] data-panel { (name) }
+                    a href=(self.to(part)) aria-current=[(part == current).then_some("page")] { (name) }
                 }
             }
         }

@@ -31,7 +31,7 @@ pub(super) fn row(
         tr id=(id) data-current[link.is_current(&integration.name)] {
             td { (status(integration.status())) }
             th scope="row" {
-                a href=(link.to(&integration.name)) data-panel { bdi { (integration.display_name) } }
+                a href=(link.to(&integration.name)) { bdi { (integration.display_name) } }
                 small { " " (titles.of(&integration.connector)) }
             }
             td { (integration.pool) }

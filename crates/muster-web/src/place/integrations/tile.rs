@@ -22,7 +22,7 @@ pub(super) fn tile(
             div.who {
                 (monogram(&integration.connector))
                 div {
-                    h3 { a href=(link.to(&integration.name)) data-panel { bdi { (integration.display_name) } } }
+                    h3 { a href=(link.to(&integration.name)) { bdi { (integration.display_name) } } }
                     p.under { (title) " · " (integration.pool) }
                 }
             }

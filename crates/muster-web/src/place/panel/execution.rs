@@ -57,7 +57,7 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
                 button type="button" data-copy=(grpcurl(coordinator.get_ref(), &one.name)) { "Copy as grpcurl" }
                 a.button href={ "/" (one.name) "/log" } download { "Download log" }
                 @if has_records {
-                    a.button href=(panel.with(&part, "records", if shows_records { "" } else { "first" })) data-panel {
+                    a.button href=(panel.with(&part, "records", if shows_records { "" } else { "first" })) {
                         @if shows_records { "Hide records" } @else { "Show records" }
                     }
                 }
