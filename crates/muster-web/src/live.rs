@@ -14,10 +14,11 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::{Stream, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, Stream, stream};
 use http::Uri;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::Web;
 use crate::assets;
@@ -33,7 +34,7 @@ const EVERY: Duration = Duration::from_millis(1_000);
 /// How much of the time the making of one view may take of everybody's: of a thousand pages each is made anew every 8 s.
 const EVERY_PER_PAGE: Duration = Duration::from_millis(8);
 
-/// How often a page hears that it is still up to date when nothing changes.
+/// How often a page hears that its stream goes on when it hears nothing else. Its script takes a longer silence of 25 s for a lost connection.
 const BEAT_EVERY: Duration = Duration::from_secs(10);
 
 /// How many pages are open.
@@ -140,8 +141,56 @@ struct Watching {
     told: Told,
     /// The mark of what the page shows, until it is compared.
     seen: Option<String>,
-    beat: Instant,
+    /// The next view, which is on its way.
+    making: Making<Result<View, Fault>>,
     _seat: Seat,
+}
+
+/// Something that is made anew again and again, with beats between: one comes in time however long it takes to make, and how busy the machine may be.
+struct Making<T> {
+    /// What is being made: it goes on where a beat has come between.
+    made: Option<BoxFuture<'static, T>>,
+    /// When something was heard last.
+    heard: Instant,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+enum Next<T> {
+    Made(T),
+    Beat,
+}
+
+impl<T> Making<T> {
+    /// Something was just heard, and nothing is being made yet.
+    fn new() -> Self {
+        Self {
+            made: None,
+            heard: Instant::now(),
+        }
+    }
+
+    /// What was begun, or what `begin` begins; a beat where it takes too long.
+    async fn next(&mut self, begin: impl FnOnce() -> BoxFuture<'static, T>) -> Next<T> {
+        let made = self.made.get_or_insert_with(begin);
+        let beat = self.heard + BEAT_EVERY;
+        tokio::select! {
+            biased;
+            () = sleep_until(beat) => {
+                self.heard();
+                Next::Beat
+            }
+            made = made => {
+                self.made = None;
+                Next::Made(made)
+            }
+        }
+    }
+
+    /// Something is heard now, so a beat has time.
+    fn heard(&mut self) {
+        self.heard = Instant::now();
+    }
 }
 
 /// The changes of one page, until it is closed.
@@ -158,11 +207,11 @@ pub(crate) async fn live(
         at,
         told: Told::default(),
         seen: Some(asked.seen),
-        beat: Instant::now(),
+        making: Making::new(),
         _seat: seat,
     };
     // The first view before the stream: whoever may not see it gets no stream.
-    let first = watching.view().await?;
+    let first = view(&watching.visitor, &watching.at).await?;
     Ok(Sse::new(events(watching, first)).into_response())
 }
 
@@ -176,13 +225,14 @@ fn events(watching: Watching, first: View) -> impl Stream<Item = Result<Event, I
     })
 }
 
-impl Watching {
-    async fn view(&self) -> Result<View, Fault> {
-        within(place::view(&self.visitor, &self.at)).await
-    }
+async fn view(visitor: &Visitor, at: &Uri) -> Result<View, Fault> {
+    within(place::view(visitor, at)).await
+}
 
+impl Watching {
     /// What brings a page up to date that was made some time ago: mostly nothing.
     fn begin(&mut self, view: &View) -> Event {
+        self.making.heard();
         let changes = self.told.changes(view);
         let is_seen = self
             .seen
@@ -194,25 +244,32 @@ impl Watching {
     /// The next event; `None` when there are no more.
     async fn next(&mut self) -> Option<Event> {
         loop {
+            let (pause, visitor, at) = (self.web.0.audience.pause(), &self.visitor, &self.at);
+            let begin = || {
+                let (visitor, at) = (visitor.clone(), at.clone());
+                async move {
+                    sleep(pause).await;
+                    view(&visitor, &at).await
+                }
+                .boxed()
+            };
             let stop = &self.web.0.options.stop;
-            stop.run_until_cancelled(sleep(self.web.0.audience.pause())).await?;
-            let view = match self.view().await {
+            let made = match stop.run_until_cancelled(self.making.next(begin)).await? {
+                Next::Made(made) => made,
+                Next::Beat => return Some(beat()),
+            };
+            let view = match made {
                 Ok(view) => view,
                 // What it showed is gone, or not to be seen any more; the page looks for itself.
                 Err(fault) => {
-                    self.beat = Instant::now();
                     tracing::debug!(at = %self.at, %fault, "a live page has ended");
                     return None;
                 }
             };
             let changes = self.told.changes(&view);
             if !changes.is_empty() {
-                self.beat = Instant::now();
+                self.making.heard();
                 return Some(event(&changes));
-            }
-            if self.beat.elapsed() >= BEAT_EVERY {
-                self.beat = Instant::now();
-                return Some(beat());
             }
         }
     }
@@ -223,13 +280,14 @@ fn event(changes: &Changes<'_>) -> Event {
     Event::default().event("change").data(text)
 }
 
-/// Says that the page is up to date, and of which version its script should be.
+/// Says that the stream goes on, and so that the page is as much up to date as it can be; and of which version its script should be.
 fn beat() -> Event {
     Event::default().event("beat").data(assets::version())
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::ready;
     use maud::html;
 
     use super::*;
@@ -270,5 +328,46 @@ mod tests {
         );
         let back = told(&mut page, &view("2", &[("a", "A"), ("b", "C")]));
         assert!(back.contains("<li id"), "what had gone is told anew: {back}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_beat_comes_in_time_however_long_a_view_takes() {
+        let begun = Instant::now();
+        let after = || begun.elapsed().as_secs();
+        let (mut making, mut count) = (Making::new(), 0);
+        let mut slow = || {
+            count += 1;
+            let number = count;
+            sleep(Duration::from_secs(27)).map(move |()| number).boxed()
+        };
+        assert_eq!((making.next(&mut slow).await, after()), (Next::Beat, 10));
+        assert_eq!((making.next(&mut slow).await, after()), (Next::Beat, 20));
+        assert_eq!(
+            (making.next(&mut slow).await, after()),
+            (Next::Made(1), 27),
+            "it was not begun anew"
+        );
+        assert_eq!(
+            (making.next(&mut slow).await, after()),
+            (Next::Beat, 30),
+            "nothing was told of it"
+        );
+        assert_eq!((making.next(&mut slow).await, after()), (Next::Beat, 40));
+        assert_eq!((making.next(&mut slow).await, after()), (Next::Beat, 50));
+        assert_eq!((making.next(&mut slow).await, after()), (Next::Made(2), 54));
+        // What is told needs no beat beside it.
+        making.heard();
+        assert_eq!((making.next(&mut slow).await, after()), (Next::Beat, 64));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_beat_comes_although_a_view_is_always_there_at_once() {
+        let mut making = Making::new();
+        let mut made = 0;
+        while made < 20 && making.next(|| ready(()).boxed()).await == Next::Made(()) {
+            made += 1;
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(made, 10);
     }
 }
