@@ -9,7 +9,9 @@ mod tokens;
 use std::collections::{BTreeMap, HashMap};
 
 use maud::{Markup, html};
-use muster_proto::v1::{Execution, ListExecutionsRequest, ListRunnersRequest, Runner, RunnerStatus};
+use muster_proto::v1::{
+    Execution, ListExecutionsRequest, ListRunnersRequest, ListRunnersResponse, Runner, RunnerStatus,
+};
 
 use super::Here;
 use crate::fault::Fault;
@@ -19,6 +21,10 @@ use crate::words::{counted, now};
 /// How many runners a page has.
 const PAGE: i32 = 500;
 
+/// How many calls it takes at most to count them, each a page of the API's most: beyond that they are told as more than so many.
+const CALLS_MAX: usize = 5;
+const API_PAGE: i32 = 1_000;
+
 /// How many executions that go on are known by what they collect; others by their id.
 const EXECUTIONS: i32 = 1_000;
 
@@ -27,18 +33,19 @@ pub(crate) const HOSTED: &str = "hosted";
 
 /// The page.
 pub(super) async fn view(here: &Here) -> Result<View, Fault> {
-    let ((runners, next), tokens) = tokio::try_join!(page(here), tokens::open(here))?;
+    let ((all, page), tokens) = tokio::try_join!(read(here), tokens::open(here))?;
+    let (runners, next) = page;
     let is_idle = runners.iter().all(|runner| runner.executions.is_empty());
     let running = if is_idle { HashMap::new() } else { running(here).await? };
     let now = now();
     let pools = by_pool(&runners);
     let mut items = Vec::new();
     for (pool, runners) in &pools {
-        items.push((format!("pool-{pool}"), row::pool(pool, runners)));
+        items.push((format!("pool-{pool}"), row::pool(pool, all.of(pool))));
         items.extend(runners.iter().map(|runner| row::runner(here, runner, &running, &now)));
     }
     let is_empty = runners.is_empty();
-    let chips = Region::one("chips", chips(here, &runners));
+    let chips = Region::one("chips", chips(here, &all));
     let list = Region::list("rows", ("tbody", ""), items);
     let rest = Region::one("rest", rest(here, &next, is_empty));
     let tokens = Region::one("tokens", tokens::section(here, tokens.as_deref(), &now));
@@ -60,8 +67,7 @@ pub(super) async fn view(here: &Here) -> Result<View, Fault> {
             (tokens)
         }
     };
-    let offline = runners.iter().filter(|runner| !runner.online).count();
-    let title = match offline {
+    let title = match all.offline() {
         0 => "Runners".to_owned(),
         offline => format!("{offline} offline · Runners"),
     };
@@ -72,21 +78,106 @@ pub(super) async fn view(here: &Here) -> Result<View, Fault> {
     })
 }
 
-async fn page(here: &Here) -> Result<(Vec<Runner>, String), Fault> {
+/// How many runners there are, whichever of them are shown.
+#[derive(Default)]
+struct Counts {
+    pools: HashMap<String, Count>,
+    busy: u64,
+    /// Of those that are online.
+    slots: u64,
+    /// Whether there are more that were not counted.
+    more: bool,
+}
+
+/// How many runners a pool has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Count {
+    all: usize,
+    online: usize,
+    /// Whether it may have more that were not counted.
+    more: bool,
+}
+
+impl Counts {
+    fn add(&mut self, runners: &[Runner]) {
+        for runner in runners {
+            let pool = self.pools.entry(runner.pool.clone()).or_default();
+            pool.all += 1;
+            if runner.online {
+                pool.online += 1;
+                self.busy += u64::from(runner.busy_slots);
+                self.slots += u64::from(runner.slots);
+            }
+        }
+    }
+
+    fn of(&self, pool: &str) -> Count {
+        let known = self.pools.get(pool).copied().unwrap_or_default();
+        Count {
+            more: self.more,
+            ..known
+        }
+    }
+
+    fn all(&self) -> usize {
+        self.pools.values().map(|pool| pool.all).sum()
+    }
+
+    fn online(&self) -> usize {
+        self.pools.values().map(|pool| pool.online).sum()
+    }
+
+    fn offline(&self) -> usize {
+        self.all() - self.online()
+    }
+}
+
+/// All runners counted, and those of the page, with what leads to the next one.
+async fn read(here: &Here) -> Result<(Counts, (Vec<Runner>, String)), Fault> {
+    let mut all = Counts::default();
+    let after = here.query.get("after");
     let filter = match here.query.get("state") {
         "online" => "online = true",
         "offline" => "online = false",
         _ => "",
     };
+    let first = list(here, PAGE, "", "").await?;
+    all.add(&first.runners);
+    let mut next = first.next_page_token.clone();
+    for _ in 0..CALLS_MAX {
+        if next.is_empty() {
+            break;
+        }
+        let page = list(here, API_PAGE, "", &next).await?;
+        all.add(&page.runners);
+        next = page.next_page_token;
+    }
+    all.more = !next.is_empty();
+    let page = if filter.is_empty() && after.is_empty() {
+        first
+    } else if first.next_page_token.is_empty() && after.is_empty() {
+        // All of them are here.
+        let wanted = here.query.get("state") == "online";
+        let runners = first.runners.into_iter().filter(|runner| runner.online == wanted);
+        ListRunnersResponse {
+            runners: runners.collect(),
+            ..ListRunnersResponse::default()
+        }
+    } else {
+        list(here, PAGE, filter, after).await?
+    };
+    Ok((all, (page.runners, page.next_page_token)))
+}
+
+async fn list(here: &Here, size: i32, filter: &str, after: &str) -> Result<ListRunnersResponse, Fault> {
     let request = ListRunnersRequest {
         parent: here.organization.clone(),
-        page_size: PAGE,
-        page_token: here.query.get("after").to_owned(),
+        page_size: size,
+        page_token: after.to_owned(),
         filter: filter.to_owned(),
         ..ListRunnersRequest::default()
     };
-    let page = here.api.runners().list_runners(request).await?.into_inner();
-    Ok((page.runners, page.next_page_token))
+    Ok(here.api.runners().list_runners(request).await?.into_inner())
 }
 
 /// What goes on, by its name.
@@ -127,12 +218,7 @@ fn rank(runner: &Runner) -> u8 {
     }
 }
 
-fn chips(here: &Here, runners: &[Runner]) -> Markup {
-    let online = runners.iter().filter(|runner| runner.online);
-    let (busy, slots) = online.clone().fold((0, 0), |(busy, slots), runner| {
-        (busy + u64::from(runner.busy_slots), slots + u64::from(runner.slots))
-    });
-    let online = online.count();
+fn chips(here: &Here, all: &Counts) -> Markup {
     let chosen = here.query.get("state");
     let chip = |state: &str, class: &str, count: usize| {
         let is_chosen = chosen == state;
@@ -142,16 +228,16 @@ fn chips(here: &Here, runners: &[Runner]) -> Markup {
             .with("after", "");
         html! {
             a class={ "chip " (class) } href=(to.at(&here.path("runners"))) aria-current=[is_chosen.then_some("true")] {
-                (crate::words::icon(if state == "online" { "active" } else { "disabled" })) (count) " " (state)
+                (crate::words::icon(if state == "online" { "active" } else { "disabled" })) (count) @if all.more { "+" } " " (state)
             }
         }
     };
     html! {
         div #chips.chips {
-            @if !runners.is_empty() || !chosen.is_empty() {
-                (chip("online", "active", online))
-                (chip("offline", "disabled", runners.len() - online))
-                @if slots > 0 { span.chip.counted { (busy) " of " (counted(slots, "slot")) " busy" } }
+            @if all.all() > 0 || !chosen.is_empty() {
+                (chip("online", "active", all.online()))
+                (chip("offline", "disabled", all.offline()))
+                @if all.slots > 0 && !all.more { span.chip.counted { (all.busy) " of " (counted(all.slots, "slot")) " busy" } }
             }
         }
     }
@@ -182,6 +268,30 @@ fn rest(here: &Here, next: &str, is_empty: bool) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_are_counted_whichever_are_shown() {
+        let runner = |pool: &str, online: bool, busy_slots: u32| Runner {
+            pool: pool.to_owned(),
+            online,
+            busy_slots,
+            slots: 4,
+            ..Runner::default()
+        };
+        let mut all = Counts::default();
+        all.add(&[runner("hq", true, 1), runner("hq", false, 2), runner("plant", false, 0)]);
+        all.add(&[runner("hq", true, 3)]);
+        let count = |all, online| Count {
+            all,
+            online,
+            more: false,
+        };
+        assert_eq!((all.of("hq"), all.of("plant")), (count(3, 2), count(1, 0)));
+        assert_eq!((all.online(), all.offline()), (2, 2));
+        assert_eq!((all.busy, all.slots), (4, 8), "slots of those that are online");
+        all.more = true;
+        assert!(all.of("plant").more, "one that is online may be among the rest");
+    }
 
     #[test]
     fn pools_stand_by_name_and_those_of_the_service_last() {

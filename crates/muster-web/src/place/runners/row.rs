@@ -8,7 +8,7 @@ use muster_proto::v1::{Execution, Runner, RunnerStatus};
 use prost_types::{DurationError, Timestamp};
 
 use super::super::Here;
-use super::HOSTED;
+use super::{Count, HOSTED};
 use crate::form::confirmed;
 use crate::words::{clock, length, relative};
 
@@ -18,15 +18,14 @@ const NAMED: usize = 3;
 /// Beyond this a clock is worth a look.
 const SKEW_MAX: Duration = Duration::from_secs(5);
 
-/// What stands above the runners of a pool.
-pub(super) fn pool(name: &str, runners: &[&Runner]) -> Markup {
-    let online = runners.iter().filter(|runner| runner.online).count();
+/// What stands above the runners of a pool that are shown.
+pub(super) fn pool(name: &str, Count { all, online, more }: Count) -> Markup {
     html! {
         tr.pool id={ "pool-" (name) } {
             th colspan="8" scope="rowgroup" {
                 (name)
-                @if online == 0 { small.bad { "no runner online: what is collected by this pool waits" } }
-                @else { small { (online) " of " (runners.len()) " online" } }
+                @if online == 0 && !more { small.bad { "no runner online: what is collected by this pool waits" } }
+                @else { small { (online) " of " (all) @if more { " or more" } " online" } }
                 @if name == HOSTED { small { "the service’s own, for sources that are reachable from the internet" } }
             }
         }
