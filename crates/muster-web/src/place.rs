@@ -120,12 +120,19 @@ pub(crate) async fn redirect(visitor: &Visitor, at: &Uri) -> Result<Option<Strin
                 organization => format!("/{organization}/integrations"),
             })
         }
-        ["organizations", _] => Some(format!("{}/integrations", at.path())),
-        ["organizations", _, "integrations", integration] if *integration != "new" => {
-            Some(format!("{}/logs", at.path()))
+        parts => moved(parts),
+    })
+}
+
+/// Where these parts of an address lead on to, whoever asks. It is made of the parts: an address that begins with two slashes would lead to another host.
+fn moved(parts: &[&str]) -> Option<String> {
+    match parts {
+        ["organizations", organization] => Some(format!("/organizations/{organization}/integrations")),
+        ["organizations", organization, "integrations", integration] if *integration != "new" => {
+            Some(format!("/organizations/{organization}/integrations/{integration}/logs"))
         }
         _ => None,
-    })
+    }
 }
 
 /// What is at an address.
@@ -144,7 +151,7 @@ pub(crate) async fn answered(visitor: &Visitor, at: &Uri, answer: Option<Answer>
     let parts = parts(at);
     let query = Query::of(at);
     if parts.as_slice() == ["organizations"] {
-        return organizations::view(visitor).await;
+        return organizations::view(visitor, &query).await;
     }
     let ["organizations", organization, rest @ ..] = parts.as_slice() else {
         return Err(Fault::NotFound);
@@ -200,4 +207,28 @@ async fn who(api: &Api) -> Result<WhoAmIResponse, Fault> {
 /// The parts of an address's path. What is percent-encoded is left so: none of our names needs it.
 fn parts(at: &Uri) -> Vec<&str> {
     at.path().split('/').filter(|part| !part.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_on_leads_to_this_host() {
+        let moved = |at: &'static str| moved(&parts(&Uri::from_static(at)));
+        assert_eq!(
+            moved("/organizations/acme").as_deref(),
+            Some("/organizations/acme/integrations")
+        );
+        assert_eq!(
+            moved("//organizations/acme").as_deref(),
+            Some("/organizations/acme/integrations")
+        );
+        assert_eq!(
+            moved("//organizations/acme/integrations//1/").as_deref(),
+            Some("/organizations/acme/integrations/1/logs")
+        );
+        assert_eq!(moved("/organizations/acme/integrations/new"), None);
+        assert_eq!(moved("/organizations/acme/runners"), None);
+    }
 }

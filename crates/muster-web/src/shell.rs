@@ -1,6 +1,7 @@
 //! What stands around every view: the head of the page, and the navigation.
 
 use maud::{DOCTYPE, Markup, html};
+use muster_proto::v1::WhoAmIResponse;
 
 use crate::assets;
 use crate::gate::nonce;
@@ -75,29 +76,50 @@ fn head(title: &str) -> Markup {
 /// The navigation: a row, or on a narrow screen a menu.
 pub(crate) fn top(here: &Here, current: Section, open_incidents: u64) -> Markup {
     let organization = here.organization.trim_start_matches("organizations/");
-    html! {
-        header #top {
-            a.word href=(here.path("integrations")) { "muster" }
-            button.admin type="button" popovertarget="admin" { "Admin" }
-            nav #admin popover aria-label="Admin" {
-                @for (section, name, path) in SECTIONS {
-                    a href=(here.path(path)) aria-current=[(section == current).then_some("page")] {
-                        (name)
-                        @if section == Section::Alerts && open_incidents > 0 {
-                            " " span.count { (open_incidents) span.unseen { " open" } }
-                        }
+    let sections = html! {
+        button.admin type="button" popovertarget="admin" { "Admin" }
+        nav #admin popover aria-label="Admin" {
+            @for (section, name, path) in SECTIONS {
+                a href=(here.path(path)) aria-current=[(section == current).then_some("page")] {
+                    (name)
+                    @if section == Section::Alerts && open_incidents > 0 {
+                        " " span.count { (open_incidents) span.unseen { " open" } }
                     }
                 }
             }
+        }
+    };
+    bar(
+        &here.path("integrations"),
+        &sections,
+        organization,
+        (&here.who, here.signed_in),
+    )
+}
+
+/// What stands above a view that is no organization's.
+pub(crate) fn top_of_service(who: &WhoAmIResponse, signed_in: bool) -> Markup {
+    let sections = html! {
+        nav aria-label="Service" { a href="/organizations" aria-current="page" { "Organizations" } }
+    };
+    bar("/organizations", &sections, "All organizations", (who, signed_in))
+}
+
+/// A bar with a link home, what `leads` elsewhere, and a menu of whoever looks at this `place`.
+fn bar(home: &str, leads: &Markup, place: &str, (who, signed_in): (&WhoAmIResponse, bool)) -> Markup {
+    html! {
+        header #top {
+            a.word href=(home) { "muster" }
+            (leads)
             span #live-state role="status" data-own {}
             details.menu {
-                summary { (organization) }
+                summary { (place) }
                 div.sheet {
-                    p { b { (here.who.principal) } br; (role(here.who.role())) " of " (here.who.scope.trim_start_matches("organizations/")) }
-                    @if here.who.scope == "service" {
+                    p { b { (who.principal) } br; (role(who.role())) " of " (who.scope.trim_start_matches("organizations/")) }
+                    @if who.scope == "service" {
                         a href="/organizations" { "All organizations" }
                     }
-                    @if here.signed_in {
+                    @if signed_in {
                         form method="post" action="/sign-out" data-plain { button type="submit" { "Sign out" } }
                     }
                 }
