@@ -15,11 +15,11 @@ use crate::view::{Region, View};
 use crate::words::{category, clock, now, prose, relative};
 
 /// How many that are over a page has.
-const PAGE: i32 = 30;
+const PAGE: usize = 30;
 
 /// How many that are open are shown, and how many a page of the API has.
 const OPEN_MAX: usize = 500;
-const API_PAGE: i32 = 100;
+const API_PAGE: usize = 100;
 
 /// How many calls a page makes at most: one of them may find nothing and not be the last.
 const CALLS_MAX: usize = 20;
@@ -109,21 +109,21 @@ async fn over(here: &Here) -> Result<ListIncidentsResponse, Fault> {
         ..ListIncidentsResponse::default()
     };
     for _ in 0..CALLS_MAX {
-        let missing = PAGE - i32::try_from(found.incidents.len()).unwrap_or(PAGE);
+        let missing = PAGE - found.incidents.len();
         let page = list(here, "state = CLOSED", missing, found.next_page_token).await?;
         found.incidents.extend(page.incidents);
         found.next_page_token = page.next_page_token;
-        if found.next_page_token.is_empty() || missing <= 0 {
+        if found.next_page_token.is_empty() || found.incidents.len() >= PAGE {
             break;
         }
     }
     Ok(found)
 }
 
-async fn list(here: &Here, filter: &str, size: i32, page_token: String) -> Result<ListIncidentsResponse, Fault> {
+async fn list(here: &Here, filter: &str, size: usize, page_token: String) -> Result<ListIncidentsResponse, Fault> {
     let request = ListIncidentsRequest {
         parent: here.organization.clone(),
-        page_size: size.max(1),
+        page_size: i32::try_from(size).unwrap_or(i32::MAX),
         page_token,
         filter: filter.to_owned(),
     };
