@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use maud::{Markup, html};
-use muster_proto::v1::{CreateTokenResponse, ListPeopleRequest, ListTokensRequest, Role, Token};
+use muster_proto::v1::{CreateTokenResponse, ListPeopleRequest, ListTokensRequest, Person, Role, Token};
 use prost_types::Timestamp;
 
 use super::super::Here;
@@ -13,9 +13,12 @@ use crate::form::{Filled, Input, choice, confirmed, once};
 use crate::view::{Region, View};
 use crate::words::{now, relative, role};
 
-/// How many tokens a page has, and how many people one can choose from.
+/// How many tokens a page has.
 const PAGE: i32 = 200;
+
+/// How many people the API tells at a time, and how often it is asked at most: from so many one can choose.
 const PEOPLE: i32 = 1_000;
+const CALLS_MAX: usize = 5;
 
 /// The fields of the form, as the request calls them; `days` leads to `token.expire_time`.
 const FIELDS: [&str; 4] = ["token.display_name", "token.person", "token.role", "token.expire_time"];
@@ -34,32 +37,34 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>, made: Option<&CreateT
     if !here.may_administer() {
         return Ok(page(here, "/tokens", "Tokens", for_admins(here, "Tokens"), Vec::new()));
     }
-    let parent = here.organization.clone();
-    let (mut access, mut people) = (here.api.access(), here.api.access());
+    let mut access = here.api.access();
     let tokens = ListTokensRequest {
-        parent: parent.clone(),
+        parent: here.organization.clone(),
         page_size: PAGE,
         page_token: here.query.get("after").to_owned(),
         person: here.query.get("person").to_owned(),
     };
-    let people_asked = ListPeopleRequest {
-        parent,
-        page_size: PEOPLE,
-        ..ListPeopleRequest::default()
-    };
-    let (tokens, people) = tokio::try_join!(access.list_tokens(tokens), people.list_people(people_asked))?;
-    let (tokens, people) = (tokens.into_inner(), people.into_inner().people);
+    let (tokens, people) = tokio::try_join!(
+        async { Ok::<_, Fault>(access.list_tokens(tokens).await?) },
+        everybody(here)
+    )?;
+    let tokens = tokens.into_inner();
     let names: HashMap<&str, &str> = people
+        .known
         .iter()
         .map(|person| (person.name.as_str(), person.display_name.as_str()))
         .collect();
     let now = now();
-    let items = tokens.tokens.iter().map(|token| row(here, token, &names, &now));
+    let items = tokens
+        .tokens
+        .iter()
+        .map(|token| row(here, token, (&names, &people), &now));
     let list = Region::list("rows", ("tbody", ""), items.collect());
     let holders: Vec<(&str, &str)> = [("", "A program")]
         .into_iter()
         .chain(
             people
+                .known
                 .iter()
                 .map(|person| (person.name.as_str(), person.display_name.as_str())),
         )
@@ -117,14 +122,56 @@ fn secret(made: &CreateTokenResponse) -> Markup {
     }
 }
 
-fn row(here: &Here, token: &Token, names: &HashMap<&str, &str>, now: &Timestamp) -> (String, Markup) {
+/// The people of an organization, as far as they are told.
+struct Everybody {
+    known: Vec<Person>,
+    /// Whether there are more.
+    more: bool,
+}
+
+impl Everybody {
+    /// What somebody is called who is not known.
+    fn stranger(&self) -> &'static str {
+        if self.more { "somebody" } else { "somebody who is gone" }
+    }
+}
+
+async fn everybody(here: &Here) -> Result<Everybody, Fault> {
+    let mut people = Everybody {
+        known: Vec::new(),
+        more: true,
+    };
+    let mut page_token = String::new();
+    for _ in 0..CALLS_MAX {
+        let request = ListPeopleRequest {
+            parent: here.organization.clone(),
+            page_size: PEOPLE,
+            page_token,
+        };
+        let page = here.api.access().list_people(request).await?.into_inner();
+        people.known.extend(page.people);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            people.more = false;
+            break;
+        }
+    }
+    Ok(people)
+}
+
+fn row(
+    here: &Here,
+    token: &Token,
+    (names, people): (&HashMap<&str, &str>, &Everybody),
+    now: &Timestamp,
+) -> (String, Markup) {
     let id = token.name.rsplit('/').next().unwrap_or_default();
     let key = format!("t-{id}");
     let is_over = !token.active;
     let html = html! {
         tr id=(key) data-over[is_over] {
             th scope="row" { bdi { (token.display_name) } @if here.who.token == token.name { " " small { "you are here by it" } } }
-            td data-name="Whose" { @if token.person.is_empty() { span.faint { "a program" } } @else { bdi { (names.get(token.person.as_str()).copied().unwrap_or("somebody who is gone")) } } }
+            td data-name="Whose" { @if token.person.is_empty() { span.faint { "a program" } } @else { bdi { (names.get(token.person.as_str()).copied().unwrap_or(people.stranger())) } } }
             td data-name="May" { @if token.role() == Role::Unspecified { "all its person may" } @else { (role(token.role())) } }
             td data-name="Last used" { @match &token.last_use_time { Some(at) => (relative(at, now)), None => span.faint { "never" } } }
             td data-name="Ends" {
@@ -142,4 +189,19 @@ fn row(here: &Here, token: &Token, names: &HashMap<&str, &str>, now: &Timestamp)
         }
     };
     (key, html)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_said_to_be_gone_who_may_be_among_those_that_are_not_told() {
+        let people = |more| Everybody {
+            known: Vec::new(),
+            more,
+        };
+        assert_eq!(people(false).stranger(), "somebody who is gone");
+        assert_eq!(people(true).stranger(), "somebody");
+    }
 }
