@@ -44,6 +44,7 @@ use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::status::ServiceError;
+use integrations::attention::Attention;
 use said::SaidByRunners;
 use schemas::SoundSchemas;
 
@@ -78,6 +79,8 @@ pub struct Services {
     registrar: Option<Registrar>,
     said: SaidByRunners,
     schemas: SoundSchemas,
+    /// Which integrations call for attention.
+    attention: Attention,
     /// What the coordinator tells of itself.
     itself: Arc<v1::Coordinator>,
     /// Whoever has it verifies; there is one.
@@ -111,6 +114,7 @@ impl Services {
             registrar: None,
             said: SaidByRunners::default(),
             schemas: SoundSchemas::default(),
+            attention: Attention::default(),
             itself: Arc::default(),
             verifying: Arc::default(),
             is_guarded: false,

@@ -3,5 +3,5 @@
 pub mod condition;
 pub mod window;
 
-pub use condition::{Condition, Conditions};
+pub use condition::{Condition, ConditionKind, Conditions};
 pub use window::{End, Tally, Window};

@@ -1,5 +1,6 @@
 //! `IntegrationService`: what is collected, from where, how often, and by which runners.
 
+pub(super) mod attention;
 mod check;
 mod create;
 mod judge;
@@ -210,6 +211,7 @@ impl Services {
     ) -> Result<v1::SummarizeIntegrationsResponse, ServiceError> {
         let organization = name::organization("parent", &request.parent)?;
         self.judge_organization(&call, &organization)?;
+        let attention_count = self.attention_of(&organization).await?.active_count;
         let summary = self.shard.turn(move |turn| {
             let index = turn.state().index();
             let count = |status| index.count(&organization, status) as u64;
@@ -218,6 +220,7 @@ impl Services {
                 error_count: count(ConfigurationStatus::Error),
                 disabled_count: count(ConfigurationStatus::Disabled),
                 open_incident_count: index.alerts().open_count_of(&organization) as u64,
+                attention_count,
             }
         });
         Ok(summary.await?)

@@ -14,6 +14,7 @@ use muster_core::decide::check::report::ReportCheck;
 use muster_core::decide::execution::landing::Landed;
 use muster_core::decide::execution::{Report, fail, finish, progress};
 use muster_core::decide::session::check_in::CheckIn;
+use muster_core::decide::session::presence::Disconnect;
 use muster_core::decide::{Answer, Assignment, CheckOrder, Command, Message};
 use muster_core::entity::{Offer, Profile};
 use muster_core::time::Stamp;
@@ -167,14 +168,7 @@ impl Rig {
     pub async fn with_connector() -> Self {
         let rig = Self::empty().await;
         let runner = Runner::check_in(&rig.shard, "elsewhere", 1).await;
-        let command = muster_core::decide::session::presence::Disconnect {
-            runner: runner.id,
-            session: runner.session,
-        };
-        rig.shard
-            .ask(Principal::Runner(runner.id), Command::Disconnect(command))
-            .await
-            .expect("it leaves");
+        runner.leave().await;
         rig
     }
 
@@ -425,6 +419,14 @@ impl Runner {
             .ask(Principal::Runner(self.id), command)
             .await
             .expect("it is taken");
+    }
+
+    pub async fn leave(self) {
+        let disconnect = Disconnect {
+            runner: self.id,
+            session: self.session,
+        };
+        self.says(Command::Disconnect(disconnect)).await;
     }
 
     pub async fn start(&self, assignment: &Assignment) {

@@ -41,6 +41,44 @@ pub enum Condition {
     },
 }
 
+/// The kind of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConditionKind {
+    /// [`Condition::NeverCollected`].
+    NeverCollected,
+    /// [`Condition::WaitingForRunner`].
+    WaitingForRunner,
+    /// [`Condition::Stale`].
+    Stale,
+    /// [`Condition::Warning`].
+    Warning,
+}
+
+impl ConditionKind {
+    /// Whether somebody should look at an integration of which it holds. That nothing was ever collected is no more than news: it is so of each that has
+    /// just been made, and becomes stale in time.
+    #[must_use]
+    pub fn calls_for_attention(self) -> bool {
+        match self {
+            Self::NeverCollected => false,
+            Self::WaitingForRunner | Self::Stale | Self::Warning => true,
+        }
+    }
+}
+
+impl Condition {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> ConditionKind {
+        match self {
+            Self::NeverCollected => ConditionKind::NeverCollected,
+            Self::WaitingForRunner { .. } => ConditionKind::WaitingForRunner,
+            Self::Stale { .. } => ConditionKind::Stale,
+            Self::Warning { .. } => ConditionKind::Warning,
+        }
+    }
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,12 +1,12 @@
 //! Lists of integrations, by the ordered indices that there are.
 
-use muster_core::entity::Integration;
 use muster_core::health::Conditions;
 use muster_core::state::State;
 use muster_core::words::{ConfigurationStatus, IntegrationId, OrganizationId};
 use muster_proto::v1;
 use muster_shard::Turn;
 
+use super::attention::Listed;
 use super::told_with;
 use crate::caller::Call;
 use crate::service::Services;
@@ -52,34 +52,46 @@ impl Place {
         })
     }
 
-    /// The token of the page that begins behind this integration.
-    fn token_behind(&self, query: &Query, last: (IntegrationId, &str)) -> String {
+    /// The token of the page that begins behind this integration, which the list has by this name.
+    fn token_behind(&self, query: &Query, (name, last): (&str, IntegrationId)) -> String {
         match self {
-            Self::After(_) | Self::Before(_) => query.token(&last.0),
-            Self::AfterName(_) => query.token(&last.1.to_lowercase()),
+            Self::After(_) | Self::Before(_) => query.token(&last),
+            Self::AfterName(_) => query.token(&name.to_owned()),
         }
     }
 
-    /// Those from there on; of one status only, where an index has these in that order.
+    /// Those from there on, each with the name by which the list is ordered, or none: of one status only, where an index has these in that order.
     fn walk<'a>(
         &'a self,
         state: &'a State,
         organization: &'a OrganizationId,
         status: Option<ConfigurationStatus>,
-    ) -> Box<dyn Iterator<Item = IntegrationId> + 'a> {
+    ) -> Walk<'a> {
         let index = state.index();
         match self {
             Self::After(last) => match status {
-                Some(status) => Box::new(index.integrations_with(organization, status, *last)),
-                None => Box::new(index.integrations_of(organization, *last)),
+                Some(status) => unnamed(index.integrations_with(organization, status, *last)),
+                None => unnamed(index.integrations_of(organization, *last)),
             },
-            Self::Before(last) => Box::new(index.integrations_before(organization, *last)),
-            Self::AfterName(last) => {
-                let later = index.integrations_by_name(organization, last.as_deref());
-                Box::new(later.map(|(_, id)| id))
-            }
+            Self::Before(last) => unnamed(index.integrations_before(organization, *last)),
+            Self::AfterName(last) => Box::new(index.integrations_by_name(organization, last.as_deref())),
         }
     }
+
+    /// Those of these from there on.
+    fn walk_listed<'a>(&'a self, listed: &'a Listed) -> Walk<'a> {
+        match self {
+            Self::After(last) => unnamed(listed.after(*last)),
+            Self::Before(last) => unnamed(listed.before(*last)),
+            Self::AfterName(last) => Box::new(listed.by_name(last.as_deref())),
+        }
+    }
+}
+
+type Walk<'a> = Box<dyn Iterator<Item = (&'a str, IntegrationId)> + 'a>;
+
+fn unnamed<'a>(ids: impl Iterator<Item = IntegrationId> + 'a) -> Walk<'a> {
+    Box::new(ids.map(|id| ("", id)))
 }
 
 impl Services {
@@ -97,10 +109,15 @@ impl Services {
         let chosen_by = [&*request.parent, &*request.filter, &format!("{order:?}")];
         let query = self.tokens.query("integrations", &chosen_by);
         let place = Place::read(order, &query, &request.page_token).map_err(|_| ServiceError::Token("page_token"))?;
-        let page = self
-            .shard
-            .turn(move |turn| Page::read(turn, &organization, &filter, &place, size, &query))
-            .await?;
+        let seen = match filter.wants_attention() && filter.display_name().is_none() {
+            true => Some(self.attention_of(&organization).await?),
+            false => None,
+        };
+        let page = self.shard.turn(move |turn| {
+            let listed = seen.as_ref().and_then(|seen| seen.listed.as_ref());
+            Page::read(turn, &organization, (&filter, listed), &place, size, &query)
+        });
+        let page = page.await?;
         let viewed = page.integrations.iter().map(|told| integration::viewed(told, view));
         let integrations: Result<Vec<_>, _> = viewed.collect();
         Ok(v1::ListIntegrationsResponse {
@@ -117,36 +134,42 @@ struct Page {
 }
 
 impl Page {
+    /// Of those that the filter takes; where they are `listed`, these alone may be taken.
     fn read(
         turn: &Turn<'_>,
         organization: &OrganizationId,
-        filter: &IntegrationFilter,
+        (filter, listed): (&IntegrationFilter, Option<&Listed>),
         place: &Place,
         size: usize,
         query: &Query,
     ) -> Self {
         let (state, now) = (turn.state(), turn.now());
         let mut conditions = Conditions::new(state, now);
-        let mut told = |one| told_with(&mut conditions, state, one, now);
         let found = |id| state.of(organization).integration(id);
         if let Some(display_name) = filter.display_name() {
             // There is at most one, and the index knows it, so there is no second page.
             let named = state.index().named(organization, display_name).and_then(found);
-            let taken = named.filter(|named| filter.takes(named));
+            let taken = named.filter(|named| filter.takes(named, &mut conditions));
+            let told = taken.map(|one| told_with(&mut conditions, state, one, now));
             return Self {
-                integrations: taken.map(&mut told).into_iter().collect(),
+                integrations: told.into_iter().collect(),
                 next: None,
             };
         }
         let mut integrations = Vec::new();
-        let mut last: Option<&Integration> = None;
+        let mut last = None;
         let mut bytes = 0;
-        let mut later = place.walk(state, organization, filter.status()).filter_map(found);
-        for one in later.by_ref().take(PAGE_SIZE_MAX) {
-            last = Some(one);
-            if filter.takes(one) {
+        let mut later = match listed {
+            Some(listed) => place.walk_listed(listed),
+            None => place.walk(state, organization, filter.status()),
+        };
+        for (name, id) in later.by_ref().take(PAGE_SIZE_MAX) {
+            last = Some((name, id));
+            // One that was listed may have been deleted.
+            let Some(one) = found(id) else { continue };
+            if filter.takes(one, &mut conditions) {
                 bytes += one.definition.configuration.as_str().len();
-                integrations.push(told(one));
+                integrations.push(told_with(&mut conditions, state, one, now));
             }
             if integrations.len() >= size || bytes > PAGE_BYTES_MAX {
                 break;
@@ -156,7 +179,7 @@ impl Page {
         let last = last.filter(|_| more);
         Self {
             integrations,
-            next: last.map(|last| place.token_behind(query, (last.id, last.definition.display_name.as_str()))),
+            next: last.map(|last| place.token_behind(query, last)),
         }
     }
 }

@@ -32,6 +32,16 @@ impl<T> Condition<T> {
             Self::Any(_) | Self::Not(_) => None,
         }
     }
+
+    /// Whether the whole holds only where a comparison holds of which this is `true`. It may be so and not be seen: of what is negated nothing is said.
+    pub(super) fn implies(&self, one: &impl Fn(&T) -> bool) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().any(|part| part.implies(one)),
+            Self::Any(parts) => parts.iter().all(|part| part.implies(one)),
+            Self::Is(comparison) => one(comparison),
+            Self::Not(_) => false,
+        }
+    }
 }
 
 /// `unless` unless one part is the opposite, which settles it.
@@ -61,5 +71,20 @@ mod tests {
         assert_eq!(Any(vec![unknown.clone(), yes]).holds(&known), Some(true));
         assert_eq!(Any(vec![unknown.clone(), no]).holds(&known), None);
         assert_eq!(Not(Box::new(unknown)).holds(&known), None);
+    }
+
+    #[test]
+    fn what_holds_only_with_one_of_some_comparisons_is_seen() {
+        let implies = |condition: &super::Condition<bool>| condition.implies(&|wanted| *wanted);
+        let (wanted, other) = (Is(true), Is(false));
+        assert!(implies(&All(vec![other.clone(), wanted.clone()])));
+        assert!(implies(&Any(vec![wanted.clone(), wanted.clone()])));
+        assert!(implies(&All(vec![
+            other.clone(),
+            Any(vec![wanted.clone(), wanted.clone()])
+        ])));
+        assert!(!implies(&Any(vec![other, wanted.clone()])), "the other may hold alone");
+        assert!(!implies(&Not(Box::new(wanted))));
+        assert!(!implies(&All(vec![])), "nothing is asked for");
     }
 }

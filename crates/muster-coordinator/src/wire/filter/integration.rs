@@ -1,6 +1,7 @@
 //! What integrations can be filtered by.
 
 use muster_core::entity::Integration;
+use muster_core::health::{self, ConditionKind, Conditions};
 use muster_core::words::{Category, ConfigurationStatus, Enablement};
 
 use super::comparison::{Is, When, one_of, text};
@@ -18,6 +19,7 @@ const KNOWN: &[&str] = &[
     "pool",
     "data_types",
     "category",
+    "condition",
     "create_time",
     "update_time",
     "status_time",
@@ -40,6 +42,8 @@ enum Term {
     DataTypes(Is<String>),
     /// Of a failure that makes it an Error.
     Category(Is<Category>),
+    /// One of those that it has.
+    Condition(Is<ConditionKind>),
     Created(When),
     Updated(When),
     StatusSince(When),
@@ -68,31 +72,48 @@ impl IntegrationFilter {
         })
     }
 
-    pub(crate) fn takes(&self, integration: &Integration) -> bool {
-        let definition = &integration.definition;
-        let known = |term: &Term| {
-            Some(match term {
-                Term::Status(is) => is.holds(is.value == integration.status()),
-                Term::Enablement(is) => is.holds(is.value == integration.enablement),
-                Term::DisplayName(is) => is.holds(is.value == definition.display_name.as_str().to_lowercase()),
-                Term::DisplayNameHas(part) => definition.display_name.as_str().to_lowercase().contains(part),
-                Term::Connector(is) => is.holds(is.value == definition.connector.as_str()),
-                Term::Pool(is) => is.holds(is.value == definition.pool.name.as_str()),
-                Term::DataTypes(is) => is.holds(integration.collections.keys().any(|one| is.value == one.as_str())),
-                Term::Category(is) => {
-                    let mut failures = integration.failures();
-                    is.holds(failures.any(|(.., failure)| failure.category == is.value))
-                }
-                Term::Created(when) => when.holds(Some(integration.created)),
-                Term::Updated(when) => when.holds(Some(integration.updated)),
-                Term::StatusSince(when) => when.holds(Some(integration.status_since)),
-            })
-        };
-        self.0.holds(&known) == Some(true)
+    /// Whether it takes only integrations with a condition that calls for attention.
+    pub(crate) fn wants_attention(&self) -> bool {
+        self.0.implies(&|term| match term {
+            Term::Condition(is) => is.only().is_some_and(|kind| kind.calls_for_attention()),
+            _ => false,
+        })
+    }
+
+    /// Whether an integration is meant. Its conditions are found only where the rest does not settle that, since they cost most.
+    pub(crate) fn takes(&self, integration: &Integration, conditions: &mut Conditions<'_>) -> bool {
+        let settled = self.0.holds(&|term| term.holds(integration, None));
+        let taken = settled.or_else(|| {
+            let found = conditions.of(integration);
+            self.0.holds(&|term| term.holds(integration, Some(&found)))
+        });
+        taken == Some(true)
     }
 }
 
 impl Term {
+    /// Whether it holds of an integration with these conditions; `None` where they are not known and matter.
+    fn holds(&self, integration: &Integration, conditions: Option<&[health::Condition]>) -> Option<bool> {
+        let definition = &integration.definition;
+        Some(match self {
+            Self::Status(is) => is.holds(is.value == integration.status()),
+            Self::Enablement(is) => is.holds(is.value == integration.enablement),
+            Self::DisplayName(is) => is.holds(is.value == definition.display_name.as_str().to_lowercase()),
+            Self::DisplayNameHas(part) => definition.display_name.as_str().to_lowercase().contains(part),
+            Self::Connector(is) => is.holds(is.value == definition.connector.as_str()),
+            Self::Pool(is) => is.holds(is.value == definition.pool.name.as_str()),
+            Self::DataTypes(is) => is.holds(integration.collections.keys().any(|one| is.value == one.as_str())),
+            Self::Category(is) => {
+                let mut failures = integration.failures();
+                is.holds(failures.any(|(.., failure)| failure.category == is.value))
+            }
+            Self::Condition(is) => is.holds(conditions?.iter().any(|one| one.kind() == is.value)),
+            Self::Created(when) => when.holds(Some(integration.created)),
+            Self::Updated(when) => when.holds(Some(integration.updated)),
+            Self::StatusSince(when) => when.holds(Some(integration.status_since)),
+        })
+    }
+
     fn judge(comparison: Comparison) -> Result<Self, FieldFault> {
         Ok(match comparison.field.as_str() {
             "status" => Self::Status(comparison.is(status)?),
@@ -105,6 +126,7 @@ impl Term {
             "pool" => Self::Pool(comparison.is(text)?),
             "data_types" => Self::DataTypes(comparison.has(text)?),
             "category" => Self::Category(comparison.is(category)?),
+            "condition" => Self::Condition(comparison.is(condition)?),
             "create_time" => Self::Created(comparison.when()?),
             "update_time" => Self::Updated(comparison.when()?),
             "status_time" => Self::StatusSince(comparison.when()?),
@@ -131,6 +153,16 @@ fn enablement(value: &str) -> Result<Enablement, String> {
     one_of(value, "ENABLEMENT_", &known)
 }
 
+fn condition(value: &str) -> Result<ConditionKind, String> {
+    let known = [
+        ("STALE", ConditionKind::Stale),
+        ("WAITING_FOR_RUNNER", ConditionKind::WaitingForRunner),
+        ("WARNING", ConditionKind::Warning),
+        ("NEVER_COLLECTED", ConditionKind::NeverCollected),
+    ];
+    one_of(value, "INTEGRATION_CONDITION_KIND_", &known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +184,28 @@ mod tests {
     fn a_part_of_a_display_name_is_asked_for_by_a_colon() {
         let filter = IntegrationFilter::parse("display_name:\"Corp\"").expect("a filter");
         assert_eq!(filter.display_name(), None, "many may have it");
+    }
+
+    #[test]
+    fn those_that_call_for_attention_are_known_by_the_filter() {
+        let wants = |text: &str| {
+            let filter = IntegrationFilter::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
+            filter.wants_attention()
+        };
+        assert!(wants("status = ACTIVE AND (condition = STALE OR condition = WARNING)"));
+        assert!(wants("condition = INTEGRATION_CONDITION_KIND_WAITING_FOR_RUNNER"));
+        for other in [
+            "",
+            "condition != STALE",
+            "NOT condition = STALE",
+            "condition = NEVER_COLLECTED",
+            "condition = STALE OR condition = NEVER_COLLECTED",
+            "condition = STALE OR pool = hq",
+        ] {
+            assert!(!wants(other), "`{other}` takes others, too");
+        }
+        let fault = IntegrationFilter::parse("condition = OLD").expect_err("no such condition");
+        assert!(fault.problem.contains("`WAITING_FOR_RUNNER`"), "{}", fault.problem);
     }
 
     #[test]
