@@ -128,6 +128,12 @@ fn tell(output: &mut Output, told: &Told, more_follow: bool) -> Result<(), Error
         if count > 0 { output.paint(tone, &text) } else { text }
     });
     output.line(counts.join(", "))?;
+    if summary.attention_count > 0 {
+        let count = summary.attention_count;
+        output.line(format!(
+            "{count} of the Active to look at: muster integration list --status attention"
+        ))?;
+    }
     if !in_error.is_empty() {
         output.line("")?;
         output.table(&errors(in_error))?;

@@ -316,8 +316,14 @@ INCIDENT  SINCE      ABOUT    WHAT
     assert_eq!(told["summary"]["error_count"], 1);
     assert_eq!(told["in_error"][0]["display_name"], "Servers of HQ");
 
+    let mut stale = well.clone();
+    stale.display_name = "Fleet".to_owned();
+    stale.conditions = vec![IntegrationCondition {
+        kind: IntegrationConditionKind::Stale.into(),
+        ..IntegrationCondition::default()
+    }];
     let coordinator = Coordinator::start(State {
-        integrations: vec![well],
+        integrations: vec![well.clone()],
         ..State::default()
     })
     .await;
@@ -325,5 +331,24 @@ INCIDENT  SINCE      ABOUT    WHAT
     assert_eq!(
         (told.code, told.stdout.as_str()),
         (0, "1 Active, 0 Error, 0 Disabled\n")
+    );
+
+    let coordinator = Coordinator::start(State {
+        integrations: vec![well, stale],
+        ..State::default()
+    })
+    .await;
+    let told = run(&coordinator.url, &["status"]).await;
+    assert_eq!(told.code, 0, "nothing is in Error: {}", told.stderr);
+    let command = "muster integration list --status attention";
+    assert_eq!(
+        told.stdout,
+        format!("2 Active, 0 Error, 0 Disabled\n1 of the Active to look at: {command}\n")
+    );
+    let told = run(&coordinator.url, &["integration", "list", "--status", "attention"]).await;
+    assert!(
+        told.stdout.contains("Fleet") && !told.stdout.contains("Servers of HQ"),
+        "{}",
+        told.stdout
     );
 }

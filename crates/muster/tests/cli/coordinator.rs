@@ -244,6 +244,7 @@ impl IntegrationService for Services {
                 Some(("display_name", quoted)) => quoted == format!("\"{}\"", one.display_name),
                 Some(("connector", quoted)) => quoted == format!("\"{}\"", one.connector),
                 Some(("pool", quoted)) => quoted == format!("\"{}\"", one.pool),
+                Some(("(condition", _)) => !one.conditions.is_empty(),
                 Some(("status", status)) => one.status().as_str_name() == format!("CONFIGURATION_STATUS_{status}"),
                 Some(_) | None => panic!("unexpected filter {}", request.filter),
             })
@@ -345,11 +346,13 @@ impl IntegrationService for Services {
         let state = self.open("SummarizeIntegrations")?;
         let count = |status| state.integrations.iter().filter(|one| one.status() == status).count() as u64;
         let open = |one: &&Incident| one.state() == IncidentState::Open;
+        let calls = |one: &&Integration| one.status() == ConfigurationStatus::Active && !one.conditions.is_empty();
         Ok(Response::new(SummarizeIntegrationsResponse {
             active_count: count(ConfigurationStatus::Active),
             error_count: count(ConfigurationStatus::Error),
             disabled_count: count(ConfigurationStatus::Disabled),
             open_incident_count: state.incidents.iter().filter(open).count() as u64,
+            attention_count: state.integrations.iter().filter(calls).count() as u64,
         }))
     }
 

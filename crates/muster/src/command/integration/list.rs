@@ -43,15 +43,20 @@ enum Status {
     Error,
     /// Switched off, or a draft
     Disabled,
+    /// Active, and all the same stale, waiting for a runner or warned of
+    Attention,
 }
 
 impl Status {
-    /// Its name in the filter language.
+    /// It in the filter language.
     fn filter(self) -> &'static str {
         match self {
-            Self::Active => "ACTIVE",
-            Self::Error => "ERROR",
-            Self::Disabled => "DISABLED",
+            Self::Active => "status = ACTIVE",
+            Self::Error => "status = ERROR",
+            Self::Disabled => "status = DISABLED",
+            Self::Attention => {
+                "status = ACTIVE AND (condition = STALE OR condition = WAITING_FOR_RUNNER OR condition = WARNING)"
+            }
         }
     }
 }
@@ -59,7 +64,7 @@ impl Status {
 /// Lists them.
 pub async fn run(args: Args, session: &mut Session) -> Result<Exit, Error> {
     let Session { client, output, .. } = session;
-    let status = args.status.map(|status| format!("status = {}", status.filter()));
+    let status = args.status.map(|status| status.filter().to_owned());
     let connector = args
         .connector
         .map(|connector| format!("connector = {}", names::quoted(&connector)));
