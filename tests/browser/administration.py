@@ -74,6 +74,13 @@ def adds_a_runner(root):
     goes_to(page, "Runners")
     row = page.locator("tr[id^=r-]")
     expect(row).to_contain_text("Ready")
+    # Whichever are shown, all are counted.
+    page.locator("#chips a", has_text="offline").click()
+    expect(page.locator("main")).to_contain_text("No runner is like that.")
+    expect(page.locator("#chips")).to_contain_text("1 online")
+    expect(page).to_have_title("Runners · Muster")
+    page.locator("#chips a", has_text="offline").click()
+    expect(row).to_contain_text("Ready")
     is_fit_to_be_seen(page, "runners")
     row.locator("summary").first.click()
     is_accessible(page, "a runner")
@@ -154,7 +161,7 @@ def looks_and_may_do_nothing(ada, secret):
     # A screen on the wall shows the same token by a header.
     asked = ada.context.request
     shown = asked.get(f"{PLACES}/status.json", headers={"Authorization": f"Bearer {secret}"})
-    assert shown.json()["integrations"] == {"active": 0, "error": 0, "disabled": 0}, shown.text()
+    assert shown.json()["integrations"] == {"active": 0, "attention": 0, "error": 0, "disabled": 0}, shown.text()
 
 
 def reads_what_was_done(root):
@@ -207,6 +214,20 @@ def finds_the_way_on_a_phone(root):
     page.set_viewport_size(WIDE)
 
 
+def goes_through_all_organizations(root):
+    page = root.page
+    page.locator(".menu summary").click()
+    page.get_by_role("link", name="All organizations").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Organizations")
+    expect(page.locator("#live-state")).to_have_text("live")
+    page.locator(".menu summary").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    is_accessible(page, "the organizations")
+    fits(page, "the organizations")
+    page.locator(".organizations a").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Integrations")
+
+
 with at_a_browser() as browser:
     root = Person(browser, ignore_https_errors=True)
     signs_in(root, TOKEN)
@@ -218,6 +239,7 @@ with at_a_browser() as browser:
     reads_what_was_done(root)
     is_told_of_what_goes_wrong(root)
     finds_the_way_on_a_phone(root)
+    goes_through_all_organizations(root)
 
     # A session ends with its token, also on a page that is open.
     ada.page.goto(f"{PLACES}/runners")

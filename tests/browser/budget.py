@@ -1,11 +1,12 @@
-"""What a first look costs: bytes as they come over the wire, requests, and how much of the page moves while it loads.
+"""What a first look costs: bytes as they come over the wire, requests, and how much of the page moves while it loads; and what it finds among many.
 
     budget.py URL
 """
 
+import re
 import sys
 
-from person import Person, at_a_browser, expect
+from person import Person, at_a_browser, expect, fits, is_accessible
 
 URL = sys.argv[1]
 BYTES_MAX = 100 * 1024
@@ -34,5 +35,27 @@ with at_a_browser() as browser:
     assert shift < 0.01, f"the page moves while it loads: {shift}"
     # Further ones come when somebody gets there.
     page.locator("[data-more]").scroll_into_view_if_needed()
-    expect(page.locator(".tile")).to_have_count(75)
+    expect(page.locator(".tile")).to_have_count(76)
+    # What is to be looked at is counted among all, comes first, and is found by its chip, as tiles and in the table.
+    expect(page.locator(".tile h3").first).to_have_text("Zürich")
+    chip = page.locator("#counts a", has_text="to look at")
+    expect(chip).to_have_text("1 to look at")
+    expect(page.locator("#counts .chip.active")).to_have_text(re.compile("76 Active"))
+    chip.click()
+    expect(page).to_have_url(re.compile("status=attention"))
+    expect(page.locator(".tile h3")).to_have_text("Zürich")
+    expect(chip).to_have_attribute("aria-current", "true")
+    is_accessible(page, "what is to be looked at")
+    page.locator("#as").select_option("table")
+    row = page.locator(".integrations tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("waits for a runner")
+    fits(page, "the table of what is to be looked at")
+    chip.click()
+    expect(row).to_have_count(60)
+    expect(row.first).to_contain_text("Zürich")
+    # As many as are shown and no more: nothing is said of others.
+    page.goto(f"{URL}/organizations/default/integrations?q=branch")
+    expect(page.locator(".tile")).to_have_count(60)
+    expect(page.locator("[data-more]")).to_have_count(0)
     ada.ended()

@@ -66,6 +66,8 @@ struct Status {
 #[derive(Serialize)]
 struct Counts {
     active: u64,
+    /// How many of the Active call for attention.
+    attention: u64,
     error: u64,
     disabled: u64,
 }
@@ -124,6 +126,7 @@ fn told(
         time: iso(now),
         integrations: Counts {
             active: summary.active_count,
+            attention: summary.attention_count,
             error: summary.error_count,
             disabled: summary.disabled_count,
         },
@@ -171,6 +174,7 @@ mod tests {
         let summary = SummarizeIntegrationsResponse {
             active_count: 4,
             error_count: 1,
+            attention_count: 2,
             ..SummarizeIntegrationsResponse::default()
         };
         let broken = Integration {
@@ -189,7 +193,7 @@ mod tests {
         let status = serde_json::to_value(status).expect("JSON");
         assert_eq!(
             status["integrations"],
-            json!({ "active": 4, "error": 1, "disabled": 0 })
+            json!({ "active": 4, "attention": 2, "error": 1, "disabled": 0 })
         );
         assert_eq!(status["errors"][0]["since"], "2026-11-29T22:23:12Z");
         assert_eq!(status["errors"][0]["remedy"], "grant it");

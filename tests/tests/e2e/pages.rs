@@ -90,11 +90,15 @@ async fn a_first_look_is_small_and_does_not_move() {
     let client = world.client();
     client.until_online("hq-1").await;
     for number in 0..75 {
-        let name = format!("Directory of branch {number}");
+        let of = if number < 60 { "branch" } else { "office" };
+        let name = format!("Directory of {of} {number}");
         client
             .create_soon(&Wanted::new(&name, "host").data_type("device"))
             .await;
     }
+    // The last by name and by age, in a pool without a runner.
+    let waiting = Wanted::new("Zürich", "host").data_type("device").pool("plant-2");
+    client.create_soon(&waiting).await;
     browser.flow("budget.py", &[&url]).ends().await;
 }
 

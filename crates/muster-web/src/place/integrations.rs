@@ -6,7 +6,7 @@ mod row;
 mod tile;
 
 use maud::{Markup, html};
-use muster_proto::v1::{ConfigurationStatus, Connector, ListConnectorsRequest, SummarizeIntegrationsResponse};
+use muster_proto::v1::{Connector, ListConnectorsRequest, SummarizeIntegrationsResponse};
 
 use super::{Here, Query};
 use crate::fault::Fault;
@@ -60,7 +60,7 @@ pub(super) async fn listed(here: &Here, query: Query, current: Option<&str>) -> 
         }
     });
     let items: Vec<_> = items.collect();
-    let counts = Region::one("counts", counts(here, &query, &summary, &found));
+    let counts = Region::one("counts", counts(here, &query, &summary));
     let list = if is_table {
         Region::list("rows", ("tbody", ""), items)
     } else {
@@ -147,8 +147,8 @@ pub(super) async fn connectors(here: &Here) -> Result<Vec<Connector>, Fault> {
         .connectors)
 }
 
-/// How many there are of each status; each leads to them.
-fn counts(here: &Here, query: &Query, summary: &SummarizeIntegrationsResponse, found: &Found) -> Markup {
+/// How many there are of each status, and how many call for attention; each leads to them.
+fn counts(here: &Here, query: &Query, summary: &SummarizeIntegrationsResponse) -> Markup {
     let chosen = query.get("status");
     let chip = |status: &str, class: &str, count: u64, word: &str| {
         let is_chosen = chosen == status;
@@ -157,15 +157,16 @@ fn counts(here: &Here, query: &Query, summary: &SummarizeIntegrationsResponse, f
             .with("show", "");
         html! {
             a class={ "chip " (class) @if count == 0 { " none" } } href=(to.at(&here.path("integrations"))) aria-current=[is_chosen.then_some("true")] {
-                (icon(class)) (count) " " (word)
+                @if class != "warned" { (icon(class)) }
+                (count) " " (word)
             }
         }
     };
     html! {
         div #counts.chips {
             (chip("error", "error", summary.error_count, "Error"))
-            @if found.to_look_at > 0 {
-                span.chip.warned { (found.to_look_at) " to look at" }
+            @if summary.attention_count > 0 || chosen == "attention" {
+                (chip("attention", "warned", summary.attention_count, "to look at"))
             }
             (chip("active", "active", summary.active_count, "Active"))
             (chip("disabled", "disabled", summary.disabled_count, "Disabled"))
@@ -265,15 +266,5 @@ fn available(here: &Here, connectors: &[Connector]) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// How a status is asked for in an address.
-fn status_of(word: &str) -> Option<ConfigurationStatus> {
-    match word {
-        "active" => Some(ConfigurationStatus::Active),
-        "error" => Some(ConfigurationStatus::Error),
-        "disabled" => Some(ConfigurationStatus::Disabled),
-        _ => None,
     }
 }

@@ -1,9 +1,10 @@
 //! An integration as a row of the table.
 
 use maud::{Markup, html};
-use muster_proto::v1::Integration;
+use muster_proto::v1::{ConfigurationStatus, Integration, IntegrationConditionKind};
 use prost_types::Timestamp;
 
+use super::read::said;
 use super::tile::{id, next};
 use super::{Link, Titles, outcomes};
 use crate::words::{number, relative, status};
@@ -29,7 +30,10 @@ pub(super) fn row(
     let last = times.max_by_key(|at| (at.seconds, at.nanos));
     let html = html! {
         tr id=(id) data-current[link.is_current(&integration.name)] {
-            td { (status(integration.status())) }
+            td {
+                (status(integration.status()))
+                @if let Some(word) = to_look_at(integration) { " " small.warned { (word) } }
+            }
             th scope="row" {
                 a href=(link.to(&integration.name)) { bdi { (integration.display_name) } }
                 small { " " (titles.of(&integration.connector)) }
@@ -42,4 +46,17 @@ pub(super) fn row(
         }
     };
     (id, html)
+}
+
+/// What calls for attention although it is Active, in a word: all of it stands in its panel.
+fn to_look_at(integration: &Integration) -> Option<&'static str> {
+    if integration.status() != ConfigurationStatus::Active {
+        return None;
+    }
+    Some(match said(integration)?.kind() {
+        IntegrationConditionKind::Stale => "stale",
+        IntegrationConditionKind::WaitingForRunner => "waits for a runner",
+        IntegrationConditionKind::Warning => "few records",
+        IntegrationConditionKind::NeverCollected | IntegrationConditionKind::Unspecified => return None,
+    })
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use muster_proto::v1::{CollectionSchedule, ConfigurationStatus, Enablement, Integration, IntegrationConditionKind};
 use prost_types::Timestamp;
 
+use super::read::said;
 use super::{Link, Titles, outcomes};
 use crate::words::{clock, monogram, number, prose, relative, status};
 
@@ -79,11 +80,7 @@ fn note(integration: &Integration, now: &Timestamp) -> Markup {
     if let Some(until) = &integration.pause_end_time {
         return html! { div.note { p { "Paused until " (clock(until, now)) "." } } };
     }
-    let said = integration
-        .conditions
-        .iter()
-        .find(|condition| condition.kind() != IntegrationConditionKind::NeverCollected);
-    match said {
+    match said(integration) {
         Some(condition) => html! { div.note.warned { p { (prose(&condition.message)) } } },
         None => html! {},
     }
