@@ -249,8 +249,19 @@ fn a_list_of_any_length_stays_whole() {
         unchanged(&json!({"url": "", "servers": servers}));
     }
     // More than are shown: with nothing in them they are short.
-    let none = vec![json!({}); super::super::read::ITEMS_MAX + 1];
-    unchanged(&json!({"url": "", "switches": none}));
+    let mut all = vec![json!({}); super::super::read::ITEMS_MAX + 1];
+    let value = json!({"url": "", "must": [], "switches": all});
+    unchanged(&value);
+    let form = form();
+    let (base, mut sent) = drawn_and_sent(&form, &value);
+    sent.add("v/switches/0/on", "true");
+    all[0] = json!({"on": true});
+    let said = read_changed(&form, ROOT, (&sent, &base), Some(&value)).expect("an object");
+    assert!(
+        said["switches"] == json!(all),
+        "{:?}",
+        said["switches"].as_array().map(Vec::len)
+    );
 }
 
 #[test]
