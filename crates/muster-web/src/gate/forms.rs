@@ -120,7 +120,7 @@ mod tests {
     use http::Method;
     use http::header::COOKIE;
     use http_body_util::BodyExt as _;
-    use tokio::task::JoinHandle;
+    use tokio::task::JoinSet;
     use tokio::time::sleep;
     use tower::ServiceExt as _;
 
@@ -131,8 +131,11 @@ mod tests {
     const PATH: &str = "/organizations/default/integrations/new?connector=host";
     const LONG: usize = SHORT_BYTES_MAX + 1;
 
-    /// Sends a form of so many bytes, which come after so long. Gives what it is answered with, and after how long.
-    fn sends(routes: &Router, bytes: usize, after: Duration, cookie: &str) -> JoinHandle<(Response, Duration)> {
+    /// A form that is under way: its answer, and after how long that comes.
+    type Sent = JoinSet<(Response, Duration)>;
+
+    /// Sends a form of so many bytes, which come after so long.
+    fn sends(routes: &Router, bytes: usize, after: Duration, cookie: &str) -> Sent {
         let body = Body::from_stream(stream::once(async move {
             sleep(after).await;
             Ok::<_, std::io::Error>("a".repeat(bytes))
@@ -142,11 +145,18 @@ mod tests {
             request.headers_mut().insert(COOKIE, cookie.parse().expect("a cookie"));
         }
         let routes = routes.clone();
-        tokio::spawn(async move {
+        let mut sent = Sent::new();
+        sent.spawn(async move {
             let begun = Instant::now();
             let Ok(answer) = routes.oneshot(request).await;
             (answer, begun.elapsed())
-        })
+        });
+        sent
+    }
+
+    async fn answered(mut sent: Sent) -> (Response, Duration) {
+        let answer = sent.join_next().await.expect("one was sent");
+        answer.expect("it is answered")
     }
 
     async fn page(answer: Response) -> String {
@@ -167,9 +177,9 @@ mod tests {
         sleep(Duration::from_secs(40)).await;
         let later = sends(&routes, LONG, Duration::ZERO, "");
 
-        let (answer, _) = short.await.expect("it is answered");
+        let (answer, _) = answered(short).await;
         assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT, "the API was asked");
-        let (answer, took) = long.await.expect("it is answered");
+        let (answer, took) = answered(long).await;
         assert_eq!(
             (answer.status(), took),
             (StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN)
@@ -180,10 +190,10 @@ mod tests {
             "{said}"
         );
         for one in held {
-            let (answer, _) = one.await.expect("it is answered");
+            let (answer, _) = answered(one).await;
             assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
         }
-        let (answer, took) = later.await.expect("it is answered");
+        let (answer, took) = answered(later).await;
         assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT, "there was a place again");
         assert_eq!(took, Duration::from_secs(50 - 41) + ANSWER_WITHIN);
     }
@@ -195,7 +205,7 @@ mod tests {
         let routes = silent(Some(key));
         let mut unread = Vec::new();
         for _ in 0..STRANGE {
-            let (answer, _) = sends(&routes, LONG, Duration::ZERO, "").await.expect("it is answered");
+            let (answer, _) = answered(sends(&routes, LONG, Duration::ZERO, "")).await;
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
             unread.push(answer);
         }
@@ -203,12 +213,12 @@ mod tests {
             sends(&routes, LONG, Duration::ZERO, ""),
             sends(&routes, LONG, Duration::ZERO, &cookie),
         );
-        let (answer, took) = strange.await.expect("it is answered");
+        let (answer, took) = answered(strange).await;
         assert_eq!(
             (answer.status(), took),
             (StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN)
         );
-        let (answer, _) = known.await.expect("it is answered");
+        let (answer, _) = answered(known).await;
         assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT, "the API was asked");
 
         // What is read to its end, and what is given up, leaves its place to others.
@@ -219,7 +229,7 @@ mod tests {
             "{said}"
         );
         unread.truncate(1);
-        let (answer, took) = sends(&routes, LONG, Duration::ZERO, "").await.expect("it is answered");
+        let (answer, took) = answered(sends(&routes, LONG, Duration::ZERO, "")).await;
         assert_eq!((answer.status(), took), (StatusCode::UNAUTHORIZED, Duration::ZERO));
     }
 }
