@@ -124,7 +124,7 @@ function change({ title, elements = [], orders = [] }) {
   if (title !== undefined) document.title = `${title} · Muster`;
   const held = document.activeElement;
   const fresh = new Map(elements.map(([id, html]) => [id, parse(/^<t/.test(html) ? `<table>${html}</table>` : html).getElementById(id)]));
-  keeping = true;
+  keeping = 'whole';
   for (const [id, element] of fresh) {
     const old = byId(id);
     if (!old || !element) continue;

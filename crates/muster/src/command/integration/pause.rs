@@ -56,8 +56,9 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     let wrong = || {
         format!("`{text}` is no time: it must be such as `2026-12-01`, `2026-12-01T08:00` or `2026-12-01T08:00+01:00`")
     };
-    let utc = || TimeZone::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok();
-    let time = text.parse().ok().or_else(utc);
+    // A place, as in `2026-12-01T08:00[Europe/Berlin]`, would be lost without a word.
+    let utc = |text: &str| TimeZone::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok();
+    let time = text.parse().ok().or_else(|| utc(text).filter(|_| !text.contains('[')));
     let time: jiff::Timestamp = time.ok_or_else(wrong)?;
     Ok(Timestamp {
         seconds: time.as_second(),
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(read("2026-12-01T08:00Z"), Ok(1_796_112_000));
         assert_eq!(read("2026-12-01T09:00+01:00"), Ok(1_796_112_000));
         assert_eq!(read("2026-12-01"), Ok(1_796_112_000 - 8 * 3_600));
-        for text in ["", "tomorrow", "8:00", "2026-13-01"] {
+        for text in ["", "tomorrow", "8:00", "2026-13-01", "2026-12-01T08:00[Europe/Berlin]"] {
             let error = read(text).expect_err(text);
             assert!(error.contains("2026-12-01T08:00"), "{error}");
         }
