@@ -41,6 +41,7 @@ def adds_a_runner(root):
     page.get_by_role("link", name="Add runner").first.click()
     # What is wrong stands beside its field, and what was typed stays.
     root.expects("422")
+    expect(page.get_by_label("Pool")).to_have_value("default")
     page.get_by_label("Pool").fill("HQ!")
     page.get_by_role("button", name="Make a token").click()
     expect(page.get_by_label("Pool")).to_have_value("HQ!")
@@ -174,6 +175,9 @@ def reads_what_was_done(root):
     expect(page.locator("tr", has_text="drained runner").first).to_be_visible()
     expect(page.locator("tr", has_text="resumed runner")).to_be_visible()
     page.get_by_label("Outcome").select_option("")
+    # What it was about is told by its name.
+    name = page.locator("tr", has_text="drained runner").first.locator("td[data-name=What] a")
+    assert re.fullmatch(r"\S+", name.inner_text()) and not name.locator("code").count(), name.inner_text()
     page.locator("tr", has_text="created person").last.locator("summary").click()
     is_fit_to_be_seen(page, "activity")
     page.get_by_role("button", name="Verify").click()
@@ -214,6 +218,22 @@ def finds_the_way_on_a_phone(root):
     page.set_viewport_size(WIDE)
 
 
+def revokes_the_runner(root):
+    page = root.page
+    page.goto(f"{PLACES}/runners")
+    row = page.locator("tr[id^=r-]")
+    row.locator("summary").first.click()
+    row.get_by_text("Revoke…").click()
+    row.get_by_role("button", name="Revoke it for good").click()
+    expect(row).to_contain_text("Revoked")
+    expect(row.get_by_role("button")).to_have_count(0)
+    expect(page.locator("#chips")).to_contain_text("0 offline")
+    expect(page.locator("tr.pool")).not_to_contain_text("no runner online")
+    page.locator("#chips a", has_text="revoked").click()
+    expect(row).to_contain_text("Revoked")
+    is_fit_to_be_seen(page, "revoked")
+
+
 def goes_through_all_organizations(root):
     page = root.page
     page.locator(".menu summary").click()
@@ -240,6 +260,7 @@ with at_a_browser() as browser:
     is_told_of_what_goes_wrong(root)
     finds_the_way_on_a_phone(root)
     goes_through_all_organizations(root)
+    revokes_the_runner(root)
 
     # A session ends with its token, also on a page that is open.
     ada.page.goto(f"{PLACES}/runners")

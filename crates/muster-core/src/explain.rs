@@ -9,7 +9,7 @@ use crate::remedy;
 use crate::roster::WITHDRAWALS_MAX;
 use crate::state::State;
 use crate::time::{Now, Stamp};
-use crate::words::{Claim, Pool, RunnerId};
+use crate::words::{Claim, Pool, PoolName, RunnerId};
 
 /// Counting those ahead ends here: the sentence says "more than" then, and the answer stays cheap.
 const AHEAD_MAX: usize = 1_000;
@@ -266,19 +266,40 @@ impl Standing {
     }
 }
 
+/// The runners of a pool, but for those that may not check in any more.
 fn runners_of<'a>(state: &'a State, pool: &'a Pool) -> impl Iterator<Item = &'a Runner> {
     state
         .index()
         .runners_of(pool)
         .filter_map(|id| state.ledger().runner(id))
+        .filter(|runner| may_come(state, runner))
+}
+
+/// Whether a runner that is not there may check in.
+pub(crate) fn may_come(state: &State, runner: &Runner) -> bool {
+    let identity = state.ledger().runner_identity(runner.id);
+    let is_there = || {
+        state
+            .roster()
+            .presence(runner.id)
+            .is_some_and(|one| one.session.is_some())
+    };
+    identity.is_none_or(|identity| identity.barred.is_none()) || is_there()
 }
 
 fn nobody(state: &State, pool: &Pool, now: Now) -> Why {
     let last = runners_of(state, pool).max_by_key(|runner| last_heard(state, runner));
     match last {
         None => (
-            format!("no runner of pool `{pool}` has ever checked in"),
-            Some(format!("start one: `muster-runner --pool {pool}`")),
+            if state.index().runners_of(pool).next().is_some() {
+                format!("no runner of pool `{pool}` may check in any more: what it had was revoked")
+            } else {
+                format!("no runner of pool `{pool}` has ever checked in")
+            },
+            Some(match &pool.organization {
+                Some(_) => format!("add one: {}", how_to_add(&pool.name)),
+                None => "the pool is the service's own: ask those who operate this coordinator".to_owned(),
+            }),
         ),
         Some(runner) => {
             let name = &runner.profile.display_name;
@@ -289,6 +310,14 @@ fn nobody(state: &State, pool: &Pool, now: Now) -> Why {
             )
         }
     }
+}
+
+/// What adds a runner to a pool, as an end of a sentence. Whether runners need a token there is not known here.
+pub(crate) fn how_to_add(pool: &PoolName) -> String {
+    format!(
+        "`Add runner` on the web page says how, or `muster runner enroll-token create --pool {pool}`; where runners need no token, start \
+         `muster-runner --pool {pool}`"
+    )
 }
 
 fn last_heard(state: &State, runner: &Runner) -> Stamp {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::entity::{
-    Authority, EnrollmentToken, Execution, Incident, Integration, Offer, Organization, Person, Runner, RunnerIdentity,
-    Token,
+    Authority, Barred, EnrollmentToken, Execution, Incident, Integration, Offer, Organization, Person, Runner,
+    RunnerIdentity, Token,
 };
 use crate::ledger::Ledger;
 use crate::words::{
@@ -67,6 +67,14 @@ impl<'a, 'o> Own<'a, 'o> {
     #[must_use]
     pub fn runner(self, id: RunnerId) -> Option<&'a Runner> {
         self.ledger.runner(id).filter(|found| self.is_served_by(found))
+    }
+
+    /// Whether a runner that serves it may not check in any more; `None` when it may.
+    #[must_use]
+    pub fn barred(self, runner: &Runner) -> Option<Barred> {
+        // A hosted one serves it, and its identity is the service's.
+        let identity = self.ledger.runner_identity(runner.id);
+        identity.filter(|_| self.is_served_by(runner))?.barred
     }
 
     /// The runners that serve it, oldest first.

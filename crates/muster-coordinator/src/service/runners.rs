@@ -146,7 +146,7 @@ fn page(
     let mut later = later.filter_map(|id| own.runner(id));
     for runner in later.by_ref().take(PAGE_SIZE_MAX) {
         last = Some(runner.id);
-        if filter.takes(runner, state.roster().presence(runner.id)) {
+        if filter.takes(runner, state.roster().presence(runner.id), own.barred(runner)) {
             page.push(seen(state, organization, runner));
         }
         if page.len() >= size {
@@ -163,6 +163,7 @@ fn seen(state: &State, organization: &OrganizationId, runner: &Runner) -> Seen {
     Seen {
         runner: runner.clone(),
         presence: state.roster().presence(runner.id).cloned(),
+        barred: own.barred(runner),
         executions: held
             .map(|execution| (execution.integration, execution.id))
             .take(EXECUTIONS_SHOWN_MAX)

@@ -1,6 +1,6 @@
 //! Runners, from what the ledger remembers and what the roster sees.
 
-use muster_core::entity::Runner;
+use muster_core::entity::{Barred, Runner};
 use muster_core::roster::{Presence, WITHDRAWALS_MAX};
 use muster_core::time::Stamp;
 use muster_core::words::{ExecutionId, IntegrationId, OrganizationId};
@@ -19,6 +19,8 @@ pub(crate) struct Seen {
     pub(crate) runner: Runner,
     /// `None` when its lease is over.
     pub(crate) presence: Option<Presence>,
+    /// `None` while it may check in.
+    pub(crate) barred: Option<Barred>,
     /// What it holds of the organization that asks, at most [`EXECUTIONS_SHOWN_MAX`].
     pub(crate) executions: Vec<(IntegrationId, ExecutionId)>,
 }
@@ -28,6 +30,7 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Sai
     let Seen {
         runner,
         presence,
+        barred,
         executions,
     } = seen;
     let profile = &runner.profile;
@@ -40,7 +43,7 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Sai
         pool: profile.pool.to_string(),
         version: profile.version.to_string(),
         online: presence.as_ref().is_some_and(|presence| presence.session.is_some()),
-        status: status(presence.as_ref()).into(),
+        status: status(presence.as_ref(), barred).into(),
         slots: profile.slots.0,
         busy_slots: presence.as_ref().map_or(0, |presence| presence.held),
         connectors: profile.connectors.iter().map(ToString::to_string).collect(),
@@ -68,6 +71,7 @@ pub(crate) fn runner(organization: &OrganizationId, seen: Seen, said: Option<Sai
             .unwrap_or_default(),
         check_in_time: Some(timestamp(runner.checked_in)),
         drain_time: runner.drained.map(timestamp),
+        revoke_time: barred.map(|barred| timestamp(barred.since)),
         release_expected: runner
             .outdated
             .map(|outdated| outdated.expected.to_string())
@@ -83,7 +87,11 @@ pub(super) fn last_seen(runner: &Runner, presence: Option<&Presence>) -> Stamp {
     }
 }
 
-pub(super) fn status(presence: Option<&Presence>) -> v1::RunnerStatus {
+pub(super) fn status(presence: Option<&Presence>, barred: Option<Barred>) -> v1::RunnerStatus {
+    let presence = presence.filter(|presence| barred.is_none() || presence.session.is_some());
+    if presence.is_none() && barred.is_some() {
+        return v1::RunnerStatus::Revoked;
+    }
     let Some(presence) = presence else {
         return v1::RunnerStatus::Offline;
     };
@@ -108,6 +116,7 @@ mod tests {
     use muster_core::words::{SessionId, Slots};
 
     use super::*;
+    use muster_core::entity::BarReason;
     use muster_core::roster::Instances;
 
     #[test]
@@ -163,7 +172,18 @@ mod tests {
             (Some(&busy), v1::RunnerStatus::Busy),
             (Some(&ready), v1::RunnerStatus::Ready),
         ] {
-            assert_eq!(status(presence), expected);
+            assert_eq!(status(presence, None), expected);
         }
+        let barred = Some(Barred {
+            why: BarReason::Revoked,
+            since: Stamp::default(),
+        });
+        assert_eq!(status(None, barred), v1::RunnerStatus::Revoked);
+        assert_eq!(status(Some(&away), barred), v1::RunnerStatus::Revoked);
+        assert_eq!(
+            status(Some(&ready), barred),
+            v1::RunnerStatus::Ready,
+            "it is there, where nobody is asked who they are"
+        );
     }
 }

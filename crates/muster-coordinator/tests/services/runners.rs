@@ -1,3 +1,13 @@
+use std::sync::Arc;
+
+use muster_core::decide::Command;
+use muster_core::decide::identity::IdentityCommand;
+use muster_core::decide::identity::bar::Bar;
+use muster_core::decide::identity::create_token::CreateToken;
+use muster_core::decide::identity::enroll::Enroll;
+use muster_core::entity::{BarReason, Certificate};
+use muster_core::time::Stamp;
+use muster_core::words::{EnrollmentTokenId, Fingerprint, OrganizationId, Pool, PoolName, Principal};
 use muster_proto::v1;
 use tonic::Code;
 
@@ -37,6 +47,73 @@ async fn a_runner_is_shown_with_what_it_holds() {
         (busy.status(), busy.busy_slots, busy.executions),
         (v1::RunnerStatus::Busy, 1, vec![name])
     );
+}
+
+/// Lets a runner enroll that has checked in, and revokes it.
+async fn revoke(rig: &Rig, runner: &Runner) {
+    let owner = OrganizationId::new("default").expect("a name");
+    let (token, hash) = (EnrollmentTokenId(1), Fingerprint([1; 32]));
+    let far = Stamp::from_millis(4_000_000_000_000);
+    let enroll = Enroll {
+        token,
+        hash,
+        key: Fingerprint([2; 32]),
+        runner: runner.id,
+        certificate: Certificate {
+            der: Arc::from([0_u8; 4]),
+            serial: Arc::from([1_u8; 4]),
+            until: far,
+        },
+    };
+    for command in [
+        IdentityCommand::CreateToken(CreateToken {
+            token,
+            pool: Pool::named(&owner, &PoolName::new("hq").expect("a name")),
+            hash,
+            expires: far,
+            uses_max: 1,
+        }),
+        IdentityCommand::Enroll(enroll),
+        IdentityCommand::Bar(Bar {
+            owner: Some(owner),
+            runner: runner.id,
+            why: BarReason::Revoked,
+        }),
+    ] {
+        let asked = rig.shard.ask(Principal::local(), Command::Identity(command));
+        asked.await.expect("it is allowed");
+    }
+}
+
+#[tokio::test]
+async fn a_runner_that_was_revoked_is_told_as_that_and_not_as_one_that_is_away() {
+    let rig = Rig::with_connector().await;
+    let runner = Runner::check_in(&rig.shard, "hq", 1).await;
+    assert_eq!(get(&rig, &runner).await.revoke_time, None);
+    revoke(&rig, &runner).await;
+    let revoked = get(&rig, &runner).await;
+    assert_eq!((revoked.status(), revoked.online), (v1::RunnerStatus::Revoked, false));
+    assert!(revoked.revoke_time.is_some(), "{revoked:?}");
+    let list = async |filter: &str| {
+        let request = v1::ListRunnersRequest {
+            parent: ORGANIZATION.to_owned(),
+            filter: filter.to_owned(),
+            ..Default::default()
+        };
+        let listed = rig.runners().list_runners(request).await.expect("a page").into_inner();
+        let statuses: Vec<_> = listed.runners.iter().map(v1::Runner::status).collect();
+        statuses
+    };
+    assert_eq!(list("status = REVOKED").await, [v1::RunnerStatus::Revoked]);
+    assert_eq!(list("pool = hq AND online = false AND status != REVOKED").await, []);
+
+    // Nobody is asked to start it again.
+    let name = rig.create("Corp").await.data_types[0].open_execution.clone();
+    let request = v1::GetExecutionRequest { name };
+    let waiting = rig.executions().get_execution(request).await.expect("it is open");
+    let explained = waiting.into_inner().explanation.expect("it is open");
+    assert!(explained.state.contains("may check in any more"), "{explained:?}");
+    assert!(explained.next_step.starts_with("add one: "), "{explained:?}");
 }
 
 #[tokio::test]

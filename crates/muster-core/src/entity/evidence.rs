@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
+use crate::explain::how_to_add;
 use crate::health::Tally;
 use crate::time::Stamp;
 use crate::words::{DataType, DisplayName, ExecutionId, Failure, Percent, PoolName, Release, RunnerId};
@@ -39,7 +40,7 @@ impl Evidence {
         match self {
             Self::ErrorRate(_) => None,
             Self::PoolOffline(PoolEvidence { pool, last, .. }) => {
-                let other = format!("start another runner of this pool: `muster-runner --pool {pool}`");
+                let other = format!("add another runner to this pool: {}", how_to_add(pool));
                 Some(match last {
                     Some(last) => format!(
                         "look at the service `muster-runner` on the host of `{}`, which was heard last, and at its way to the coordinator; or {other}",
@@ -101,7 +102,8 @@ pub struct ErrorSeen {
 pub struct PoolEvidence {
     /// Which pool, as its organization calls it.
     pub pool: PoolName,
-    /// The runner of it that was heard last, or that has come back; `None` when all that it had serve other pools now.
+    /// The runner of it that was heard last, or that has come back; `None` when all that it had serve other pools now, or may not check
+    /// in any more.
     pub last: Option<LastRunner>,
     /// How many enabled integrations of the organization rely on it.
     pub integrations: u32,

@@ -38,7 +38,9 @@ fn nobody_has_ever_checked_in() {
     model.pass(Duration::from_secs(240));
     let (state, next) = said(&model);
     assert_eq!(state, "Created for 4 min: no runner of pool `hq` has ever checked in");
-    assert_eq!(next.as_deref(), Some("start one: `muster-runner --pool hq`"));
+    let step = "add one: `Add runner` on the web page says how, or `muster runner enroll-token create --pool hq`; where runners need no \
+                token, start `muster-runner --pool hq`";
+    assert_eq!(next.as_deref(), Some(step));
 }
 
 #[test]

@@ -94,6 +94,8 @@ struct Counts {
 struct Count {
     all: usize,
     online: usize,
+    /// Those that may not check in any more.
+    revoked: usize,
     /// Whether it may have more that were not counted.
     more: bool,
 }
@@ -107,6 +109,8 @@ impl Counts {
                 pool.online += 1;
                 self.busy += u64::from(runner.busy_slots);
                 self.slots += u64::from(runner.slots);
+            } else if runner.status() == RunnerStatus::Revoked {
+                pool.revoked += 1;
             }
         }
     }
@@ -127,8 +131,54 @@ impl Counts {
         self.pools.values().map(|pool| pool.online).sum()
     }
 
+    fn revoked(&self) -> usize {
+        self.pools.values().map(|pool| pool.revoked).sum()
+    }
+
     fn offline(&self) -> usize {
-        self.all() - self.online()
+        self.all() - self.online() - self.revoked()
+    }
+}
+
+/// What runners are chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Online,
+    Offline,
+    Revoked,
+}
+
+impl State {
+    /// What an address says; `None` for all.
+    fn of(word: &str) -> Option<Self> {
+        [Self::Online, Self::Offline, Self::Revoked]
+            .into_iter()
+            .find(|state| state.word() == word)
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// As the API is asked for them.
+    fn filter(self) -> &'static str {
+        match self {
+            Self::Online => "online = true",
+            Self::Offline => "online = false AND status != REVOKED",
+            Self::Revoked => "status = REVOKED",
+        }
+    }
+
+    fn is_in(runner: &Runner) -> Self {
+        match (runner.online, runner.status()) {
+            (true, _) => Self::Online,
+            (false, RunnerStatus::Revoked) => Self::Revoked,
+            (false, _) => Self::Offline,
+        }
     }
 }
 
@@ -136,11 +186,8 @@ impl Counts {
 async fn read(here: &Here) -> Result<(Counts, (Vec<Runner>, String)), Fault> {
     let mut all = Counts::default();
     let after = here.query.get("after");
-    let filter = match here.query.get("state") {
-        "online" => "online = true",
-        "offline" => "online = false",
-        _ => "",
-    };
+    let state = State::of(here.query.get("state"));
+    let filter = state.map_or("", State::filter);
     let first = list(here, PAGE, "", "").await?;
     all.add(&first.runners);
     let mut next = first.next_page_token.clone();
@@ -153,18 +200,17 @@ async fn read(here: &Here) -> Result<(Counts, (Vec<Runner>, String)), Fault> {
         next = page.next_page_token;
     }
     all.more = !next.is_empty();
-    let page = if filter.is_empty() && after.is_empty() {
-        first
-    } else if first.next_page_token.is_empty() && after.is_empty() {
+    let page = match state {
+        None if after.is_empty() => first,
         // All of them are here.
-        let wanted = here.query.get("state") == "online";
-        let runners = first.runners.into_iter().filter(|runner| runner.online == wanted);
-        ListRunnersResponse {
-            runners: runners.collect(),
-            ..ListRunnersResponse::default()
+        Some(state) if first.next_page_token.is_empty() && after.is_empty() => {
+            let runners = first.runners.into_iter().filter(|runner| State::is_in(runner) == state);
+            ListRunnersResponse {
+                runners: runners.collect(),
+                ..ListRunnersResponse::default()
+            }
         }
-    } else {
-        list(here, PAGE, filter, after).await?
+        _ => list(here, PAGE, filter, after).await?,
     };
     Ok((all, (page.runners, page.next_page_token)))
 }
@@ -215,12 +261,14 @@ fn rank(runner: &Runner) -> u8 {
         RunnerStatus::Ready | RunnerStatus::Busy | RunnerStatus::Draining => 1,
         RunnerStatus::Unknown | RunnerStatus::Unspecified => 2,
         RunnerStatus::Offline => 3,
+        RunnerStatus::Revoked => 4,
     }
 }
 
 fn chips(here: &Here, all: &Counts) -> Markup {
     let chosen = here.query.get("state");
-    let chip = |state: &str, class: &str, count: usize| {
+    let chip = |state: State, count: usize| {
+        let (state, class) = (state.word(), if state == State::Online { "active" } else { "disabled" });
         let is_chosen = chosen == state;
         let to = here
             .query
@@ -228,15 +276,16 @@ fn chips(here: &Here, all: &Counts) -> Markup {
             .with("after", "");
         html! {
             a class={ "chip " (class) } href=(to.at(&here.path("runners"))) aria-current=[is_chosen.then_some("true")] {
-                (crate::words::icon(if state == "online" { "active" } else { "disabled" })) (count) @if all.more { "+" } " " (state)
+                (crate::words::icon(class)) (count) @if all.more { "+" } " " (state)
             }
         }
     };
     html! {
         div #chips.chips {
             @if all.all() > 0 || !chosen.is_empty() {
-                (chip("online", "active", all.online()))
-                (chip("offline", "disabled", all.offline()))
+                (chip(State::Online, all.online()))
+                (chip(State::Offline, all.offline()))
+                @if all.revoked() > 0 || chosen == State::Revoked.word() { (chip(State::Revoked, all.revoked())) }
                 @if all.slots > 0 && !all.more { span.chip.counted { (all.busy) " of " (counted(all.slots, "slot")) " busy" } }
             }
         }
@@ -281,13 +330,21 @@ mod tests {
         let mut all = Counts::default();
         all.add(&[runner("hq", true, 1), runner("hq", false, 2), runner("plant", false, 0)]);
         all.add(&[runner("hq", true, 3)]);
-        let count = |all, online| Count {
+        let mut gone = runner("hq", false, 0);
+        gone.set_status(RunnerStatus::Revoked);
+        all.add(&[gone]);
+        let count = |all, online, revoked| Count {
             all,
             online,
+            revoked,
             more: false,
         };
-        assert_eq!((all.of("hq"), all.of("plant")), (count(3, 2), count(1, 0)));
-        assert_eq!((all.online(), all.offline()), (2, 2));
+        assert_eq!((all.of("hq"), all.of("plant")), (count(4, 2, 1), count(1, 0, 0)));
+        assert_eq!(
+            (all.online(), all.offline(), all.revoked()),
+            (2, 2, 1),
+            "one that was revoked is neither"
+        );
         assert_eq!((all.busy, all.slots), (4, 8), "slots of those that are online");
         all.more = true;
         assert!(all.of("plant").more, "one that is online may be among the rest");
@@ -303,6 +360,7 @@ mod tests {
         };
         let runners = [
             runner("hosted", "h", RunnerStatus::Ready),
+            runner("plant", "a", RunnerStatus::Revoked),
             runner("plant", "b", RunnerStatus::Offline),
             runner("plant", "c", RunnerStatus::Busy),
             runner("plant", "d", RunnerStatus::TooOld),
@@ -319,7 +377,7 @@ mod tests {
         assert_eq!(
             names,
             [
-                ("plant", "dcb".to_owned()),
+                ("plant", "dcba".to_owned()),
                 ("zoo", "z".to_owned()),
                 ("hosted", "h".to_owned())
             ]

@@ -2,6 +2,7 @@
 
 use muster_proto::v1::{
     DrainRunnerRequest, HostFacts, ResumeRunnerRequest, RevokeHostedRunnerRequest, RevokeRunnerRequest, Runner,
+    RunnerStatus,
 };
 
 use super::integration::HOSTED;
@@ -136,7 +137,13 @@ async fn show(given: &str, session: &mut Session) -> Result<Exit, Error> {
     facts.add("runner", &runner.display_name);
     facts.add("id", names::id(&runner.name));
     facts.add_painted("status", output.paint(status.tone, status.text));
-    if runner.drain_time.is_some() {
+    if runner.status() == RunnerStatus::Revoked {
+        let since = time::relative(runner.revoke_time.as_ref(), &now);
+        facts.add(
+            "revoked",
+            format!("{since}: it may not check in until its machine is enrolled anew"),
+        );
+    } else if runner.drain_time.is_some() {
         let since = time::relative(runner.drain_time.as_ref(), &now);
         facts.add(
             "drained",

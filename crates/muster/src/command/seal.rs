@@ -110,7 +110,9 @@ fn chosen(all: Vec<Runner>, args: &Args) -> Result<Vec<Recipient>, Error> {
     if recipients.is_empty() {
         return Err(Error::Sealing {
             reason: format!("no runner of pool `{pool}` that can open what is sealed has ever checked in"),
-            next: format!("start one: muster-runner --pool {pool}"),
+            next: format!(
+                "add one: muster runner enroll-token create --pool {pool} (where runners need no token: muster-runner --pool {pool})"
+            ),
         });
     }
     Ok(recipients)

@@ -84,6 +84,7 @@ pub fn runner(status: RunnerStatus) -> Word {
         RunnerStatus::TooOld => word("Too old", Tone::Bad),
         RunnerStatus::Offline => word("Offline", Tone::Bad),
         RunnerStatus::Unknown => word("Unknown", Tone::Quiet),
+        RunnerStatus::Revoked => word("Revoked", Tone::Quiet),
     }
 }
 

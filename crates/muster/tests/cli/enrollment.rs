@@ -6,7 +6,7 @@ use muster_proto::v1::{
     CreatedEnrollmentToken, EnrollmentToken, GetAuthorityRequest, GetRunnerIdentityRequest, GetServiceAuthorityRequest,
     ListEnrollmentTokensRequest, ListEnrollmentTokensResponse, ListHostedEnrollmentTokensRequest,
     RevokeEnrollmentTokenRequest, RevokeHostedEnrollmentTokenRequest, RevokeHostedRunnerRequest, RevokeRunnerRequest,
-    RotateAuthorityRequest, RotateServiceAuthorityRequest, RunnerIdentity,
+    RotateAuthorityRequest, RotateServiceAuthorityRequest, Runner, RunnerIdentity, RunnerStatus,
 };
 use tonic::{Code, Request, Response, Status};
 
@@ -278,6 +278,32 @@ async fn a_runner_is_revoked_by_its_name() {
     assert_eq!(revoked.code, 0, "{}", revoked.stderr);
     assert!(revoked.stdout.contains("revoked runner `rack-7`"), "{}", revoked.stdout);
     assert_eq!(coordinator.state().revoked_runners, [RACK]);
+}
+
+#[tokio::test]
+async fn a_runner_that_was_revoked_is_listed_and_shown_as_that() {
+    let coordinator = Coordinator::start(State {
+        runners: vec![Runner {
+            status: RunnerStatus::Revoked.into(),
+            online: false,
+            drain_time: ago(600),
+            revoke_time: ago(60),
+            ..rack()
+        }],
+        ..State::default()
+    })
+    .await;
+    let listed = run(&coordinator.url, &["runner", "list"]).await;
+    assert!(listed.stdout.contains(" Revoked "), "{}", listed.stdout);
+    let shown = run(&coordinator.url, &["runner", "show", "rack-7"]).await;
+    assert!(
+        shown
+            .stdout
+            .contains("it may not check in until its machine is enrolled anew"),
+        "{}",
+        shown.stdout
+    );
+    assert!(!shown.stdout.contains("muster runner resume"), "{}", shown.stdout);
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ async fn a_pool_that_nobody_serves_is_told_beside_the_result() {
         ),
         (
             "berlin",
-            "note: no runner of pool `berlin` has ever checked in; start one:  muster-runner --pool berlin\n",
+            "note: no runner of pool `berlin` has ever checked in; add one:  muster runner enroll-token create --pool berlin  (where runners need no token:  muster-runner --pool berlin)\n",
         ),
     ] {
         let ran = create(pool).await;

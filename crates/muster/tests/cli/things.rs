@@ -208,6 +208,7 @@ pub fn rack() -> Runner {
         release_expected: String::new(),
         check_in_time: at(0),
         drain_time: None,
+        revoke_time: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What runners can be filtered by.
 
-use muster_core::entity::Runner;
+use muster_core::entity::{Barred, Runner};
 use muster_core::roster::Presence;
 use muster_proto::v1::RunnerStatus;
 
@@ -44,12 +44,12 @@ impl RunnerFilter {
         parse(filter, Term::judge).map(Self)
     }
 
-    /// `presence` is `None` when the runner's lease is over.
-    pub(crate) fn takes(&self, runner: &Runner, presence: Option<&Presence>) -> bool {
+    /// `presence` is `None` when the runner's lease is over, `barred` while it may check in.
+    pub(crate) fn takes(&self, runner: &Runner, presence: Option<&Presence>, barred: Option<Barred>) -> bool {
         let profile = &runner.profile;
         let known = |term: &Term| {
             Some(match term {
-                Term::Status(is) => is.holds(is.value == status(presence)),
+                Term::Status(is) => is.holds(is.value == status(presence, barred)),
                 Term::Online(is) => is.holds(is.value == presence.is_some_and(|one| one.session.is_some())),
                 Term::DisplayName(is) => is.holds(is.value == profile.display_name.as_str()),
                 Term::Pool(is) => is.holds(is.value == profile.pool.name.as_str()),
@@ -88,6 +88,7 @@ fn runner_status(value: &str) -> Result<RunnerStatus, String> {
         ("TOO_OLD", RunnerStatus::TooOld),
         ("OFFLINE", RunnerStatus::Offline),
         ("UNKNOWN", RunnerStatus::Unknown),
+        ("REVOKED", RunnerStatus::Revoked),
     ];
     one_of(value, "RUNNER_STATUS_", &known)
 }

@@ -5,6 +5,7 @@ use crate::decide::Decision;
 use crate::decide::incident::review::{channels, tell};
 use crate::entity::{Cause, Closing, Evidence, LastRunner, PoolEvidence, Runner};
 use crate::event::Event;
+use crate::explain::may_come;
 use crate::planted;
 use crate::state::State;
 use crate::time::{Now, Stamp};
@@ -77,6 +78,7 @@ fn evidence(state: &State, organization: &OrganizationId, pool: &PoolName) -> Ev
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let runners = state.index().runners_of(&pool);
     let runners = runners.filter_map(|id| state.ledger().runner(id));
+    let runners = runners.filter(|runner| may_come(state, runner));
     let last = runners.max_by_key(|runner| heard(runner));
     Evidence::PoolOffline(PoolEvidence {
         pool: pool.name.clone(),

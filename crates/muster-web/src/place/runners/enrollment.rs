@@ -1,7 +1,7 @@
 //! One enrollment token: what is done with it, while somebody waits for that.
 
 use maud::{Markup, html};
-use muster_proto::v1::{EnrollmentToken, GetCoordinatorRequest, GetRunnerRequest, Runner};
+use muster_proto::v1::{EnrollmentToken, GetCoordinatorRequest, GetRunnerRequest, Runner, RunnerStatus};
 use prost_types::Timestamp;
 use tonic::Code;
 
@@ -81,6 +81,7 @@ fn progress(here: &Here, token: &EnrollmentToken, runners: &[(&str, Option<Runne
                         b { bdi { (runner.display_name) } " has checked in." } " It is of version " (runner.version) " and offers " (runner.connectors.join(", ")) ". "
                         a href=(here.path("runners")) { "See all runners" }
                     },
+                    Some(runner) if runner.status() == RunnerStatus::Revoked => p.note { b { bdi { (runner.display_name) } " was revoked" } @if let Some(at) = &runner.revoke_time { " " (relative(at, now)) } "." },
                     Some(runner) => p.note.warned { b { bdi { (runner.display_name) } " is offline" } @if let Some(at) = &runner.last_seen_time { " since " (relative(at, now)) } ": start it." },
                     None => p.note.warned role="status" { b { "A runner has enrolled" } " as " code { (id) } ", and has not checked in yet: start it, as the second command does." },
                 }

@@ -19,12 +19,15 @@ const NAMED: usize = 3;
 const SKEW_MAX: Duration = Duration::from_secs(5);
 
 /// What stands above the runners of a pool that are shown.
-pub(super) fn pool(name: &str, Count { all, online, more }: Count) -> Markup {
+pub(super) fn pool(name: &str, count: Count) -> Markup {
+    let Count { online, more, .. } = count;
+    let all = count.all - count.revoked;
     html! {
         tr.pool id={ "pool-" (name) } {
             th colspan="8" scope="rowgroup" {
                 (name)
-                @if online == 0 && !more { small.bad { "no runner online: what is collected by this pool waits" } }
+                @if all == 0 && !more { small { "its runners were revoked" } }
+                @else if online == 0 && !more { small.bad { "no runner online: what is collected by this pool waits" } }
                 @else { small { (online) " of " (all) @if more { " or more" } " online" } }
                 @if name == HOSTED { small { "the service’s own, for sources that are reachable from the internet" } }
             }
@@ -47,12 +50,12 @@ pub(super) fn runner(
                 details {
                     summary { bdi { (runner.display_name) } }
                     (facts(runner, id, now))
-                    @if here.may_operate() && runner.pool != HOSTED { (actions(here, runner, id, now)) }
+                    @if here.may_operate() && runner.pool != HOSTED && runner.status() != RunnerStatus::Revoked { (actions(here, runner, id, now)) }
                 }
             }
             td data-name="Status" {
                 (status(runner)) " " (since(runner, now))
-                @if runner.drain_time.is_some() && runner.status() != RunnerStatus::Draining { small { "drained" } }
+                @if runner.drain_time.is_some() && !matches!(runner.status(), RunnerStatus::Draining | RunnerStatus::Revoked) { small { "drained" } }
             }
             td data-name="Slots" { (slots(runner)) }
             td data-name="Runs" { (runs(runner, running)) }
@@ -76,16 +79,20 @@ fn status(runner: &Runner) -> Markup {
         RunnerStatus::TooOld => ("Too old", "error"),
         RunnerStatus::Offline => ("Offline", "canceled"),
         RunnerStatus::Unknown => ("Unknown", "waiting"),
+        RunnerStatus::Revoked => ("Revoked", "canceled"),
         RunnerStatus::Unspecified => ("–", "waiting"),
     };
     html! { span class={ "state " (class) } { i {} (word) } }
 }
 
-/// Since when it is there, or not.
+/// Since when it is as it is: there, or not, at rest, or revoked.
 fn since(runner: &Runner, now: &Timestamp) -> Markup {
-    let at = match runner.online {
-        true => &runner.check_in_time,
-        false => &runner.last_seen_time,
+    let at = match (runner.status(), runner.online) {
+        (RunnerStatus::Revoked, _) => &runner.revoke_time,
+        // Nobody knows since when one does that is shutting down.
+        (RunnerStatus::Draining, _) => &runner.drain_time,
+        (_, true) => &runner.check_in_time,
+        (_, false) => &runner.last_seen_time,
     };
     html! { @if let Some(at) = at { small { "since " (clock(at, now)) } } }
 }
@@ -157,6 +164,7 @@ fn facts(runner: &Runner, id: &str, now: &Timestamp) -> Markup {
             @if let Some(host) = &runner.host {
                 div { dt { "Host" } dd { bdi { (host.hostname) } " " (host.os) " " (host.arch) } }
             }
+            @if let Some(at) = &runner.revoke_time { div { dt { "Revoked" } dd { (relative(at, now)) ": it may not check in until its machine is enrolled anew" } } }
             div { dt { "Connectors" } dd { (runner.connectors.join(", ")) } }
             @if !runner.sealing_key.is_empty() {
                 div { dt { "Sealing key" } dd { code { (runner.sealing_key) } } }
@@ -216,6 +224,47 @@ mod tests {
         assert_eq!(off(-3, 0), "3.0 s behind");
         assert!(off(5, 1).contains("warned") && off(5, 1).contains("ahead"));
         assert!(off(-90, 0).contains("1 min 30 s behind: set its clock"));
+    }
+
+    #[test]
+    fn since_when_it_is_as_it_is_is_told() {
+        let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
+        let of = |status: RunnerStatus, online: bool| {
+            let runner = Runner {
+                status: status.into(),
+                online,
+                check_in_time: at(60),
+                last_seen_time: at(120),
+                drain_time: at(180),
+                revoke_time: at(240),
+                ..Runner::default()
+            };
+            since(&runner, &Timestamp::default()).0
+        };
+        for (status, online, time) in [
+            (RunnerStatus::Ready, true, "00:01:00"),
+            (RunnerStatus::Offline, false, "00:02:00"),
+            (RunnerStatus::Draining, true, "00:03:00"),
+            (RunnerStatus::Revoked, false, "00:04:00"),
+        ] {
+            assert!(of(status, online).contains(time), "{}", of(status, online));
+        }
+    }
+
+    #[test]
+    fn a_pool_whose_runners_were_revoked_misses_none() {
+        let of = |all, online, revoked| {
+            let count = Count {
+                all,
+                online,
+                revoked,
+                more: false,
+            };
+            pool("hq", count).0
+        };
+        assert!(of(2, 0, 1).contains("no runner online"));
+        assert!(of(3, 1, 1).contains("1 of 2 online"), "{}", of(3, 1, 1));
+        assert!(!of(1, 0, 1).contains("no runner online") && of(1, 0, 1).contains("revoked"));
     }
 
     #[test]

@@ -138,7 +138,8 @@ pub async fn note_pool(client: &Client, pool: &str) {
             clean(meant)
         )),
         None => note(format!(
-            "note: no runner of pool `{pool}` has ever checked in; start one:  muster-runner --pool {pool}"
+            "note: no runner of pool `{pool}` has ever checked in; add one:  muster runner enroll-token create --pool {pool}  (where runners need no token:  \
+             muster-runner --pool {pool})"
         )),
     }
 }
