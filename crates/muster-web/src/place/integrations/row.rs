@@ -5,7 +5,7 @@ use muster_proto::v1::{ConfigurationStatus, Integration, IntegrationConditionKin
 use prost_types::Timestamp;
 
 use super::read::said;
-use super::tile::{id, next};
+use super::tile::{id, line, next};
 use super::{Link, Titles, outcomes};
 use crate::words::{number, relative, status};
 
@@ -37,6 +37,7 @@ pub(super) fn row(
             th scope="row" {
                 a href=(link.to(&integration.name)) { bdi { (integration.display_name) } }
                 small { " " (titles.of(&integration.connector)) }
+                (line(integration))
             }
             td { (integration.pool) }
             td { (outcomes::of_all(integration)) }

@@ -1,7 +1,9 @@
 //! An integration as a tile.
 
 use maud::{Markup, html};
-use muster_proto::v1::{CollectionSchedule, ConfigurationStatus, Enablement, Integration, IntegrationConditionKind};
+use muster_proto::v1::{
+    CollectionSchedule, ConfigurationStatus, Enablement, Integration, IntegrationCondition, IntegrationConditionKind,
+};
 use prost_types::Timestamp;
 
 use super::read::said;
@@ -37,7 +39,7 @@ pub(super) fn tile(
                     }
                 }
             }
-            (note(integration, now))
+            (note(integration))
             div.foot {
                 (status(integration.status()))
                 span.next { (next(integration, now)) }
@@ -68,7 +70,7 @@ pub(super) fn records(kind: &CollectionSchedule) -> Markup {
 }
 
 /// The one thing that is to be known of it first.
-fn note(integration: &Integration, now: &Timestamp) -> Markup {
+fn note(integration: &Integration) -> Markup {
     if integration.status() == ConfigurationStatus::Error {
         return html! {
             div.note.error {
@@ -77,13 +79,25 @@ fn note(integration: &Integration, now: &Timestamp) -> Markup {
             }
         };
     }
-    if let Some(until) = &integration.pause_end_time {
-        return html! { div.note { p { "Paused until " (clock(until, now)) "." } } };
-    }
-    match said(integration) {
+    match to_know(integration) {
         Some(condition) => html! { div.note.warned { p { (prose(&condition.message)) } } },
         None => html! {},
     }
+}
+
+/// The same in a line.
+pub(super) fn line(integration: &Integration) -> Markup {
+    let (class, text) = match to_know(integration) {
+        _ if integration.status() == ConfigurationStatus::Error => ("bad", &integration.status_message),
+        Some(condition) => ("warned", &condition.message),
+        None => return html! {},
+    };
+    html! { div class={ "why " (class) } title=(text) { (prose(text)) } }
+}
+
+/// What is to be known of one that collects; of one that is paused its pause is all.
+fn to_know(integration: &Integration) -> Option<&IntegrationCondition> {
+    said(integration).filter(|_| integration.pause_end_time.is_none())
 }
 
 fn waits_for_runner(integration: &Integration) -> bool {
@@ -98,15 +112,16 @@ pub(super) fn next(integration: &Integration, now: &Timestamp) -> Markup {
         Enablement::Disabled => return html! { "switched off" },
         Enablement::Enabled | Enablement::Unspecified => {}
     }
-    if integration
+    let paused = integration.pause_end_time.as_ref();
+    let is_open = integration
         .data_types
         .iter()
-        .any(|kind| !kind.open_execution.is_empty())
-    {
-        return if waits_for_runner(integration) {
-            html! { "queued" }
-        } else {
-            html! { span.running { "collecting" } }
+        .any(|kind| !kind.open_execution.is_empty());
+    if is_open || paused.is_some() {
+        return html! {
+            @if is_open && waits_for_runner(integration) { "queued" }
+            @else if is_open { span.running { "collecting" } }
+            @if let Some(until) = paused { @if is_open { ", " } "paused until " (clock(until, now)) }
         };
     }
     let times = integration
@@ -116,5 +131,65 @@ pub(super) fn next(integration: &Integration, now: &Timestamp) -> Markup {
     match times.min_by_key(|at| (at.seconds, at.nanos)) {
         Some(at) => html! { "next " (relative(at, now)) },
         None => html! {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken() -> Integration {
+        Integration {
+            enablement: Enablement::Enabled.into(),
+            status: ConfigurationStatus::Error.into(),
+            status_message: "the token was refused".to_owned(),
+            ..Integration::default()
+        }
+    }
+
+    #[test]
+    fn a_pause_is_told_whatever_else_there_is_to_tell() {
+        let now = Timestamp::default();
+        let paused = |integration| Integration {
+            pause_end_time: Some(Timestamp {
+                seconds: 3_600,
+                nanos: 0,
+            }),
+            ..integration
+        };
+        assert!(!next(&broken(), &now).0.contains("paused"));
+        assert!(next(&paused(broken()), &now).0.starts_with("paused until "));
+        let collecting = Integration {
+            data_types: vec![CollectionSchedule {
+                open_execution: "e".to_owned(),
+                ..CollectionSchedule::default()
+            }],
+            ..paused(broken())
+        };
+        let said = next(&collecting, &now).0;
+        assert!(
+            said.contains("collecting") && said.contains(", paused until "),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_row_says_why_it_calls_for_attention() {
+        assert!(line(&broken()).0.contains("The token was refused."));
+        let stale = Integration {
+            conditions: vec![IntegrationCondition {
+                kind: IntegrationConditionKind::Stale.into(),
+                message: "nothing was collected for 2 d".to_owned(),
+                ..IntegrationCondition::default()
+            }],
+            status: ConfigurationStatus::Active.into(),
+            ..broken()
+        };
+        assert!(line(&stale).0.contains("Nothing was collected for 2 d."));
+        let quiet = Integration {
+            pause_end_time: Some(Timestamp::default()),
+            ..stale
+        };
+        assert_eq!(line(&quiet).0, "", "nothing is to come while it is paused");
     }
 }
