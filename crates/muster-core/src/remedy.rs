@@ -70,10 +70,36 @@ pub fn of_finished(state: &State, finished: &Finished) -> Option<String> {
     Some(found.remedy(state, Some(&finished.data_type), Some(finished.id), failure))
 }
 
-/// What a person does about the failure of an integration's data type.
+/// What a person does about the failure of an integration's data type. Where somebody has done something since, that is to be tried first: the trouble
+/// stays until the next collection, and that may be a day away.
 #[must_use]
 pub fn of_trouble(state: &State, integration: &Integration, data_type: &DataType, trouble: &Trouble) -> String {
-    Found::of(integration).remedy(state, Some(data_type), Some(trouble.execution), &trouble.failure)
+    let remedy = Found::of(integration).remedy(state, Some(data_type), Some(trouble.execution), &trouble.failure);
+    match tried(integration, trouble) {
+        Some(tried) => format!("{tried}: run it now to see whether that was it. If it was not: {remedy}"),
+        None => remedy,
+    }
+}
+
+/// What has come since a failure that may have ended its cause.
+fn tried(integration: &Integration, trouble: &Trouble) -> Option<&'static str> {
+    match trouble.failure.category {
+        Category::Permission
+        | Category::Configuration
+        | Category::Communication
+        | Category::Connector
+        | Category::Timeout => {}
+        // Neither a configuration nor a source can be the cause.
+        Category::RunnerLost | Category::Landing | Category::Canceled => return None,
+    }
+    let checked = integration.checked.as_deref();
+    let of_now = checked.filter(|checked| checked.revision == integration.revision && checked.at > trouble.at);
+    match of_now.map(|checked| &checked.failure) {
+        // That is told beside it.
+        Some(Some(_)) => None,
+        Some(None) => Some("a test since then could read the source"),
+        None => (integration.updated > trouble.at).then_some("changed since then"),
+    }
 }
 
 /// What a person does about a check of an integration that has failed.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use muster_core::decide::execution::run_now;
+use muster_core::decide::execution::{fail, run_now};
 use muster_core::decide::integration::{create, disable, enable, pause, update};
 use muster_core::decide::session::presence;
 use muster_core::decide::{CheckEnd, Command, Rejection};
 use muster_core::health::{Condition, Conditions};
+use muster_core::remedy;
 use muster_core::roster::CHECKS_MAX;
 use muster_core::time::Stamp;
 use muster_core::words::{Category, ConfigurationStatus, Failure, IntegrationId, Principal};
@@ -70,10 +71,12 @@ fn run_now(model: &mut Model, integration: IntegrationId) {
 fn nobody_there_is_told_at_once_with_what_to_do() {
     let (mut model, id) = hourly(true);
     let refused = model.ask_check(id).expect_err("nobody is there");
-    assert_eq!(
-        refused.to_string(),
-        "no runner of pool `hq` has ever checked in: start one: `muster-runner --pool hq`"
+    let refused = refused.to_string();
+    let (what, step) = (
+        "no runner of pool `hq` has ever checked in: add one: ",
+        "enroll-token create --pool hq`",
     );
+    assert!(refused.starts_with(what) && refused.contains(step), "{refused}");
 }
 
 #[test]
@@ -116,6 +119,64 @@ fn a_failing_check_makes_an_enabled_integration_an_error_until_a_good_one() {
         window.tally(model.now.stamp, HOUR).failed,
         0,
         "no check is in the error rate"
+    );
+}
+
+#[test]
+fn what_was_done_about_a_failure_is_to_be_tried_before_it_is_done_again() {
+    let (mut model, id) = hourly(false);
+    model.check_in(0, false);
+    model.dispatch();
+    for work in model.runners[0].work.clone() {
+        let failure = refused().expect("it is one");
+        model.report(
+            0,
+            work,
+            1,
+            |report| {
+                Command::Fail(fail::Fail {
+                    report,
+                    failure: failure.clone(),
+                })
+            },
+            true,
+        );
+    }
+    let told = |model: &Model| {
+        let integration = model.state.everywhere().integration(id).expect("it is there");
+        let (data_type, collection) = integration.collections.iter().next().expect("it has one");
+        let trouble = collection.trouble.as_ref().expect("it has failed");
+        assert_eq!(trouble.failure.message, "403", "that stays what it was");
+        remedy::of_trouble(&model.state, integration, data_type, trouble)
+    };
+    let first = told(&model);
+    assert!(!first.contains("run it now"), "{first}");
+
+    model.pass(Duration::from_secs(60));
+    let change = update::Update {
+        organization: organization(),
+        integration: id,
+        definition: definition(3),
+        intervals: intervals(1, 60),
+        version: None,
+    };
+    ask(&mut model, Command::UpdateIntegration(change));
+    let changed = told(&model);
+    assert!(changed.starts_with("changed since then: run it now"), "{changed}");
+
+    let check = model.ask_check(id).expect("somebody is there");
+    model.report_check(0, check, None, 1);
+    let read = told(&model);
+    assert!(
+        read.starts_with("a test since then could read the source: run it now"),
+        "{read}"
+    );
+
+    let check = model.ask_check(id).expect("somebody is there");
+    model.report_check(0, check, refused(), 1);
+    assert!(
+        !told(&model).contains("since then"),
+        "the test says itself what is wrong"
     );
 }
 
