@@ -1,7 +1,7 @@
 //! One execution: the times of its life, why it is where it is, what was said meanwhile, and what can be done about it.
 
 use maud::{Markup, html};
-use muster_proto::v1::{Coordinator, Execution, ExecutionStatus, GetCoordinatorRequest};
+use muster_proto::v1::{Coordinator, Enablement, Execution, ExecutionStatus, GetCoordinatorRequest, Integration};
 use prost_types::Timestamp;
 
 use super::{Panel, log_lines, records};
@@ -48,10 +48,14 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
                             button type="submit" { "Cancel" }
                         }
                     }
-                    form method="post" action={ "/" (panel.integration.name) "/run" } {
-                        input type="hidden" name="data_type" value=(one.data_type);
-                        input type="hidden" name="back" value=(panel.here.query.at(&format!("/{}", one.name)));
-                        button type="submit" { "Run now" }
+                    @match again(panel.integration, one) {
+                        Again::Run => form method="post" action={ "/" (panel.integration.name) "/run" } {
+                            input type="hidden" name="data_type" value=(one.data_type);
+                            input type="hidden" name="back" value=(panel.here.query.at(&format!("/{}", one.name)));
+                            button type="submit" { "Run now" }
+                        },
+                        Again::Open(name) => a.button href=(panel.here.query.only(&super::CHOICES).at(&format!("/{name}"))) { "It is being collected: see it" },
+                        Again::No => {},
                     }
                 }
                 button type="button" data-copy=(grpcurl(coordinator.get_ref(), &one.name)) { "Copy as grpcurl" }
@@ -65,6 +69,27 @@ pub(super) async fn detail(panel: &Panel<'_>, one: &Execution) -> Result<Markup,
             @if let Some(records) = records { (records) }
         }
     })
+}
+
+/// Whether what an execution has collected can be collected again.
+#[derive(Debug, PartialEq, Eq)]
+enum Again<'a> {
+    Run,
+    /// Another one does already.
+    Open(&'a str),
+    /// It does itself, or its integration is switched off, or collects something else now.
+    No,
+}
+
+fn again<'a>(integration: &'a Integration, one: &Execution) -> Again<'a> {
+    let mut collected = integration.data_types.iter();
+    let kind = collected.find(|kind| kind.data_type == one.data_type);
+    match kind.filter(|_| integration.enablement() == Enablement::Enabled) {
+        None => Again::No,
+        Some(kind) if kind.open_execution == one.name => Again::No,
+        Some(kind) if kind.open_execution.is_empty() => Again::Run,
+        Some(kind) => Again::Open(&kind.open_execution),
+    }
 }
 
 /// What asks the API for it, as it can be pasted: of this coordinator, and with a token where one is wanted.
@@ -111,6 +136,41 @@ fn timeline(one: &Execution, now: &Timestamp) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_proto::v1::CollectionSchedule;
+
+    use super::*;
+
+    #[test]
+    fn it_is_run_again_only_where_that_does_something() {
+        let one = Execution {
+            name: "e/1".to_owned(),
+            data_type: "user".to_owned(),
+            ..Execution::default()
+        };
+        let of = |enablement: Enablement, data_type: &str, open: &str| Integration {
+            enablement: enablement.into(),
+            data_types: vec![CollectionSchedule {
+                data_type: data_type.to_owned(),
+                open_execution: open.to_owned(),
+                ..CollectionSchedule::default()
+            }],
+            ..Integration::default()
+        };
+        for (integration, expected) in [
+            (of(Enablement::Enabled, "user", ""), Again::Run),
+            (of(Enablement::Enabled, "user", "e/1"), Again::No),
+            (of(Enablement::Enabled, "user", "e/2"), Again::Open("e/2")),
+            (of(Enablement::Enabled, "device", ""), Again::No),
+            (of(Enablement::Disabled, "user", ""), Again::No),
+            (of(Enablement::Draft, "user", ""), Again::No),
+        ] {
+            assert_eq!(again(&integration, &one), expected, "{integration:?}");
         }
     }
 }

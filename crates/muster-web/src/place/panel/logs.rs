@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 use muster_proto::v1::{
-    CollectionSchedule, ErrorNotifications, Execution, GetExecutionRequest, ListExecutionsRequest,
+    CollectionSchedule, Enablement, ErrorNotifications, Execution, GetExecutionRequest, ListExecutionsRequest,
     ListExecutionsResponse, ListRunnersRequest, Runner, SummarizeExecutionsRequest, SummarizeExecutionsResponse,
 };
 
@@ -197,7 +197,9 @@ fn coming(panel: &Panel<'_>, part: &str, upcoming: &[muster_proto::v1::UpcomingC
         section #coming aria-labelledby="coming-head" {
             h3 #coming-head { "Upcoming" }
             div.between {
-                @if upcoming.is_empty() {
+                @if let Some(until) = &integration.pause_end_time {
+                    p.help { "Paused until " (clock(until, now)) "." }
+                } @else if upcoming.is_empty() {
                     p.help { (prose(&integration.data_types.iter().map(reason).find(|reason| !reason.is_empty()).unwrap_or_else(|| "nothing is planned".to_owned()))) }
                 }
                 ul.coming {
@@ -209,10 +211,13 @@ fn coming(panel: &Panel<'_>, part: &str, upcoming: &[muster_proto::v1::UpcomingC
                         }
                     }
                 }
-                @if here.may_operate() {
-                    form method="post" action={ "/" (integration.name) "/run" } {
-                        input type="hidden" name="back" value=(panel.here.query.at(&format!("/{}/{part}", integration.name)));
-                        button type="submit" { "Run now" }
+                @if here.may_operate() && integration.enablement() == Enablement::Enabled {
+                    @if integration.data_types.iter().all(|kind| !kind.open_execution.is_empty()) { p.help { "All is being collected" } }
+                    @else {
+                        form method="post" action={ "/" (integration.name) "/run" } {
+                            input type="hidden" name="back" value=(panel.here.query.at(&format!("/{}/{part}", integration.name)));
+                            button type="submit" { "Run now" }
+                        }
                     }
                 }
             }
