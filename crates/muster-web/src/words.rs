@@ -34,7 +34,7 @@ pub(crate) fn relative(time: &Timestamp, now: &Timestamp) -> Markup {
         (0, 0) | (1..MINUTE, _) => "just now".to_owned(),
         (MINUTE.., _) => format!("{} ago", rough(past)),
         (0, 1..MINUTE) => "in a moment".to_owned(),
-        (0, MINUTE..) => format!("in {}", rough(future)),
+        (0, MINUTE..) => format!("in {}", rough(nearly(future))),
     };
     html! { time datetime=(iso(time)) title=(exact(time)) { (words) } }
 }
@@ -76,6 +76,16 @@ fn formatted(time: &Timestamp, form: &str) -> String {
         // No calendar has it, and the API never sends it.
         Err(_) => "-".to_owned(),
     }
+}
+
+/// What is nearly a whole hour or day ahead is said as that: what was just given 90 days does not end in 89.
+fn nearly(seconds: u64) -> u64 {
+    seconds
+        + match seconds {
+            0..HOUR => 1,
+            HOUR..DAY => MINUTE,
+            DAY.. => HOUR,
+        }
 }
 
 fn rough(seconds: u64) -> String {
@@ -273,6 +283,8 @@ mod tests {
         assert_eq!(words(0, 2 * 3_600 + 59), "2 h ago");
         assert_eq!(words(1_030, 1_000), "in a moment");
         assert_eq!(words(90_000, 0), "in 1 d");
+        let ahead = [119, 3_599, 86_370, 90 * 86_400 - 2, 90 * 86_400 - 3_700].map(|ahead| words(ahead, 0));
+        assert_eq!(ahead, ["in 2 min", "in 1 h", "in 1 d", "in 90 d", "in 89 d"]);
         assert_eq!(exact(&at(1_795_990_992)), "29 Nov 2026 22:23:12 UTC");
         assert_eq!(exact(&at(i64::MAX)), "-");
     }

@@ -20,7 +20,7 @@ pub enum Stranger {
     Missing,
     /// What it shows is no token.
     #[error(
-        "this is no token: `authorization` must be `Bearer mst_…` with the token as it was shown, and a character of this one is missing or wrong"
+        "this is no token, since a character of it is missing or wrong: copy it anew, from `mst_` to its end; a call shows it as `authorization: Bearer mst_…`"
     )]
     Malformed,
     /// What it shows opens nothing. It is not told whether there ever was such a token.

@@ -2,12 +2,13 @@
 
 mod words;
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use maud::{Markup, html};
 use muster_proto::v1::{
-    AuditCaller, AuditCallerKind, AuditChange, AuditEntry, AuditOutcome, ListAuditEntriesRequest,
-    ListAuditEntriesResponse, VerifyAuditLogResponse,
+    AuditCaller, AuditCallerKind, AuditChange, AuditEntry, AuditOutcome, IntegrationView, ListAuditEntriesRequest,
+    ListAuditEntriesResponse, ListIntegrationsRequest, ListRunnersRequest, VerifyAuditLogResponse,
 };
 use prost_types::Timestamp;
 
@@ -18,6 +19,9 @@ use crate::words::{clock, counted, iso, now, prose};
 
 /// How many entries a page has.
 const PAGE: usize = 100;
+
+/// How many integrations, and how many runners, are known by their names; others by their ids.
+const NAMED: i32 = 1_000;
 
 /// How many calls a page makes at most: each looks at a part of the log, in which nothing may be like what is asked for.
 const CALLS_MAX: usize = 5;
@@ -55,7 +59,8 @@ pub(crate) async fn view(here: &Here, verified: Option<&VerifyAuditLogResponse>)
     };
     let page = page(here, &paged).await?;
     let now = now();
-    let items = page.audit_entries.iter().map(|entry| row(entry, &now));
+    let names = names(here, &page.audit_entries).await?;
+    let items = page.audit_entries.iter().map(|entry| row(entry, &names, &now));
     let list = Region::list("rows", ("tbody", ""), items.collect());
     let is_chosen = ["outcome", "caller", "resource", "hours"]
         .iter()
@@ -128,6 +133,35 @@ async fn page(here: &Here, query: &Query) -> Result<ListAuditEntriesResponse, Fa
     Ok(found)
 }
 
+/// What integrations and runners are called that entries are about, by their resource names: of those that are there still, and among the first so many.
+async fn names(here: &Here, entries: &[AuditEntry]) -> Result<HashMap<String, String>, Fault> {
+    let is_about = |kind: &str| {
+        let start = format!("{}/{kind}/", here.organization);
+        entries.iter().any(|entry| entry.resource.starts_with(&start))
+    };
+    let mut names = HashMap::new();
+    if is_about("integrations") {
+        let request = ListIntegrationsRequest {
+            parent: here.organization.clone(),
+            page_size: NAMED,
+            view: IntegrationView::Basic.into(),
+            ..ListIntegrationsRequest::default()
+        };
+        let known = here.api.integrations().list_integrations(request).await?.into_inner();
+        names.extend(known.integrations.into_iter().map(|one| (one.name, one.display_name)));
+    }
+    if is_about("runners") {
+        let request = ListRunnersRequest {
+            parent: here.organization.clone(),
+            page_size: NAMED,
+            ..ListRunnersRequest::default()
+        };
+        let known = here.api.runners().list_runners(request).await?.into_inner();
+        names.extend(known.runners.into_iter().map(|one| (one.name, one.display_name)));
+    }
+    Ok(names)
+}
+
 /// What is asked for, as the API's filter.
 fn filter_of(query: &Query) -> String {
     let mut parts = Vec::new();
@@ -179,15 +213,17 @@ fn filter(here: &Here) -> Markup {
     }
 }
 
-fn row(entry: &AuditEntry, now: &Timestamp) -> (String, Markup) {
+fn row(entry: &AuditEntry, names: &HashMap<String, String>, now: &Timestamp) -> (String, Markup) {
+    let what = words::what(&entry.method, entry.outcome() == AuditOutcome::Done);
+    // What is called now as it was then; else as it is now.
+    let called = called(&entry.changes).or_else(|| names.get(of_integration(&entry.resource)).map(String::as_str));
     let id = format!("a-{}", entry.number);
-    let is_done = entry.outcome() == AuditOutcome::Done;
     let html = html! {
         tr id=(id) {
             td data-name="When" { @if let Some(at) = &entry.event_time { (clock(at, now)) } }
             th scope="row" { (who(entry.caller.as_ref())) }
             td data-name="What" {
-                (words::what(&entry.method, is_done)) " " (about(&entry.resource, called(&entry.changes)))
+                (what) " " (about(&entry.resource, &what, called))
                 @if !entry.changes.is_empty() { (changes(&entry.changes)) }
             }
             td data-name="From" { @if entry.address.is_empty() { span.faint { "–" } } @else { (entry.address) } }
@@ -214,9 +250,22 @@ fn who(caller: Option<&AuditCaller>) -> Markup {
     html! { bdi { (name) } @if !kind.is_empty() { " " small { (kind) } } }
 }
 
-/// What it was about: the end of its name, and a link where there is something to see.
-fn about(resource: &str, called: Option<&str>) -> Markup {
+/// The integration of an execution; any other resource itself.
+fn of_integration(resource: &str) -> &str {
+    resource
+        .split_once("/executions/")
+        .map_or(resource, |(integration, _)| integration)
+}
+
+/// What it was about: the end of its name, and a link where there is something to see. Nothing where `what` was done says it already.
+fn about(resource: &str, what: &str, called: Option<&str>) -> Markup {
     let parts: Vec<&str> = resource.split('/').collect();
+    match parts.as_slice() {
+        // Something new, which has no name of its own yet.
+        ["organizations", _] if !what.contains("organization") => return html! {},
+        [.., "authority"] if what.ends_with("authority") => return html! {},
+        _ => {}
+    }
     let to = match parts.as_slice() {
         ["organizations", _, "integrations", _] | ["organizations", _, "integrations", _, "executions", _] => {
             Some(format!("/{resource}"))
@@ -322,6 +371,29 @@ mod tests {
             filter_of(&query(&[("resource", "organizations/a/runners")])),
             "resource:\"organizations/a/runners\""
         );
+    }
+
+    #[test]
+    fn what_it_was_about_is_said_once_and_by_its_name() {
+        let organization = "organizations/default";
+        let integration = format!("{organization}/integrations/01936b1e-2f3a-7c4d-8e5f-0123456789ab");
+        assert_eq!(
+            about(&format!("{organization}/authority"), "first authority", None).0,
+            ""
+        );
+        assert_eq!(about(organization, "tried to create person", None).0, "");
+        assert!(about(organization, "changed organization", None).0.contains("default"));
+        assert!(about(&integration, "paused integration", None).0.contains(">456789ab<"));
+        let execution = format!("{integration}/executions/01936b1e-2f3a-7c4d-8e5f-000000000001");
+        assert_eq!(of_integration(&execution), integration);
+        let names = HashMap::from([(integration.clone(), "Corp".to_owned())]);
+        let entry = AuditEntry {
+            method: "muster.v1.IntegrationService/PauseIntegration".to_owned(),
+            resource: integration,
+            ..AuditEntry::default()
+        };
+        let (_, row) = row(&entry, &names, &Timestamp::default());
+        assert!(row.0.contains("Corp") && !row.0.contains(">456789ab<"), "{}", row.0);
     }
 
     #[test]

@@ -145,7 +145,7 @@ async fn a_wrong_token_is_not_kept() {
     let never = TokenText::new(TokenId(7));
     for (token, expected) in [
         ("not a token", "this is no token: one begins with `mst_`"),
-        ("mst_short", "a character of this one is missing or wrong"),
+        ("mst_short", "a character of it is missing or wrong"),
         (never.reveal(), "this token opens nothing"),
     ] {
         let ran = guarded.log_in(&login, token).await;
