@@ -16,6 +16,9 @@ pub(crate) fn every(data_type: &str) -> String {
     format!("every:{data_type}")
 }
 
+/// The pool that something new is of, where none is known.
+pub(crate) const POOL: &str = "default";
+
 /// The input that says which data types are collected.
 pub(crate) const COLLECT: &str = "collect";
 
@@ -100,15 +103,15 @@ impl<'a> Definition<'a> {
         typed
     }
 
-    /// What stands in the form of a new one.
-    pub(crate) fn blank(&self, access_schema: &str) -> Typed {
+    /// What stands in the form of a new one, which is to be collected by this pool.
+    pub(crate) fn blank(&self, access_schema: &str, pool: &str) -> Typed {
         let schedule = |kind: &Collectable| CollectionSchedule {
             data_type: kind.data_type.clone(),
             ..CollectionSchedule::default()
         };
         self.typed(&Integration {
             access_schema: access_schema.to_owned(),
-            pool: "default".to_owned(),
+            pool: pool.to_owned(),
             data_types: self.collectables.iter().map(schedule).collect(),
             ..Integration::default()
         })

@@ -130,7 +130,7 @@ fn each_way_has_its_own_fields() {
 fn what_cannot_be_asked_for_is_told_by_its_field() {
     let known = specification();
     let definition = Definition::new(Some(&known), "", None);
-    let mut typed = definition.blank("");
+    let mut typed = definition.blank("", "default");
     typed.set("every:device", "soon");
     typed.set("threshold", "half");
     typed.set("reminder", "daily");

@@ -115,7 +115,7 @@ impl<'a> Draw<'a> {
         let inner = html! {
             (self.exactly(field, name, path))
             @for field in fields { (self.within(field, name, path)) }
-            (self.rest(field, name, has_rest))
+            (self.rest(field, (name, path), has_rest))
         };
         if path == super::CONFIGURATION {
             return inner;
@@ -135,12 +135,14 @@ impl<'a> Draw<'a> {
         self.field(field, &name, &path)
     }
 
-    /// What has no field of its own: where there may be such things, or are.
-    fn rest(&self, field: &Field, name: &str, has_rest: bool) -> Markup {
+    /// What has no field of its own: where there may be such things, or are. What is wrong in it is what no field before it has beside it.
+    fn rest(&self, field: &Field, (name, path): (&str, &str), has_rest: bool) -> Markup {
         let name = format!("{name}*");
         if !has_rest && self.typed.get(&name).is_empty() {
             return html! {};
         }
+        let unplaced = self.unplaced().into_iter();
+        let wrong: Vec<_> = unplaced.filter(|(at, _)| is_in(at, path) && at != path).collect();
         let control = Control {
             name: &name,
             value: self.typed.get(&name),
@@ -148,12 +150,20 @@ impl<'a> Draw<'a> {
             help: "What the connector takes beside the fields above. Empty: nothing.",
             need: Need::None,
             placeholder: "{\"key\": \"value\"}",
-            is_bad: false,
+            is_bad: !wrong.is_empty(),
+        };
+        let beside = html! {
+            (control::faults(&name, &html! {
+                @for (at, problem) in wrong {
+                    (self.fault(at, &format!("`{}` {problem}", at[path.len()..].trim_start_matches('.')), &id_of(&name), "Other settings"))
+                }
+            }))
+            (self.meanwhile(&name, str::to_owned))
         };
         html! {
             details.rest open[!control.value.is_empty()] {
                 summary { "Other settings" }
-                (control.placed(&control.area(&field.hidden), &self.meanwhile(&name, str::to_owned)))
+                (control.placed(&control.area(&field.hidden), &beside))
             }
         }
     }
@@ -214,7 +224,7 @@ impl<'a> Draw<'a> {
                     }
                 }
             }
-            (self.rest(field, name, has_rest))
+            (self.rest(field, (name, path), has_rest))
         };
         if path == super::CONFIGURATION {
             return body;
@@ -313,8 +323,7 @@ fn input(field: &Field, control: &Control<'_>) -> Markup {
             // Only the API knows which addresses it takes; the type is for the keyboards of phones.
             keyboard: (*input != "text").then_some(*input),
             length_max: *length_max,
-            // A single one stands in it as an example.
-            suggested: if examples.len() > 1 { examples } else { &[] },
+            suggested: examples,
             ..Line::default()
         }),
         Kind::Flag { .. }

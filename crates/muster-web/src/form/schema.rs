@@ -139,7 +139,9 @@ fn text(schema: &Map<String, Value>) -> Kind {
         Some("multiline" | "textarea") => "textarea",
         Some(_) | None => "text",
     };
-    let examples = schema.get("examples").and_then(Value::as_array).into_iter().flatten();
+    let examples = schema.get("examples").and_then(Value::as_array);
+    // A single one stands in the field as an example.
+    let examples = examples.filter(|examples| examples.len() > 1).into_iter().flatten();
     Kind::Text {
         input,
         length_max: schema.get("maxLength").and_then(Value::as_u64),

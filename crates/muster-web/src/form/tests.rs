@@ -148,6 +148,26 @@ fn two_schemas_are_one_form() {
     assert_eq!((said, *has_rest), (vec![("timeout", true), ("domain", true)], false));
 }
 
+#[test]
+fn what_is_wrong_in_other_settings_stands_beside_them() {
+    let form = configuration(&[schema()]);
+    let typed = filled(&form, &json!({"proxy": {"host": "p", "X-Key": 5}}));
+    let mut faults = Faults::default();
+    faults.add(format!("{CONFIGURATION}.proxy.host"), "is wrong");
+    faults.add(format!("{CONFIGURATION}.proxy.X-Key"), "must be a text");
+    let (html, unplaced) = drawn(&typed, &faults);
+    assert_eq!(unplaced, 0, "{html}");
+    let (before, rest) = html.split_once("Other settings").expect("there are some");
+    assert!(before.contains("Is wrong.") && !before.contains("X-Key"), "{before}");
+    assert!(rest.contains("<code>X-Key</code> must be a text."), "{rest}");
+    let area = &rest[rest.find("<textarea").expect("they are typed")..];
+    let area = &area[..area.find('>').expect("a tag ends")];
+    assert!(
+        area.contains("aria-invalid=\"true\"") && area.contains("-fault"),
+        "{area}"
+    );
+}
+
 fn drawn(typed: &Typed, faults: &Faults) -> (String, usize) {
     let form = configuration(&[schema()]);
     let draw = Draw::new(typed, faults, None);

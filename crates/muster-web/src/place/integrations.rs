@@ -234,8 +234,9 @@ fn rest(here: &Here, query: &Query, show: usize, found: &Found, summary: &Summar
             } @else if all == 0 {
                 div.empty {
                     p { b { "Nothing is collected yet." } }
-                    p { "Choose a source among those below, say where it is, test it, and activate it. If none is below, no runner has checked in so far: "
-                        a href=(here.path("runners")) { "add a runner" } " first." }
+                    @if !here.may_operate() { p { "An operator or an admin of the organization adds integrations; what they collect stands here then." } }
+                    @else { p { "Choose a source among those below, say where it is, test it, and activate it. If none is below, no runner has checked in so far: "
+                        a href=(here.path("runners")) { "add a runner" } " first." } }
                 }
             }
         }

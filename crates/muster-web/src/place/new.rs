@@ -1,14 +1,15 @@
 //! A new integration: which connector, in which of its ways, and then the same form as later.
 
 use maud::{Markup, html};
-use muster_proto::v1::{AccessSchema, ConnectorSpecification};
+use muster_proto::v1::{AccessSchema, Connector, ConnectorSpecification};
 
 use super::connector;
 use super::integrations::{connectors, listed};
-use super::panel::configuration::{Sheet, pools};
+use super::panel::configuration::{Sheet, mails_are_sent, pools};
+use super::runners::HOSTED;
 use super::{Here, Query};
 use crate::answer::{Answer, request_id};
-use crate::definition::Definition;
+use crate::definition::{Definition, POOL};
 use crate::fault::Fault;
 use crate::view::View;
 use crate::words::{icon, monogram, now};
@@ -21,8 +22,8 @@ pub(super) async fn view(here: &Here) -> Result<View, Fault> {
             return choose(here).await;
         }
         let known = connector(&here.api, &here.organization, chosen).await?;
-        match known.and_then(|known| known.specification) {
-            Some(known) => form(here, &known).await,
+        match known {
+            Some(known) => form(here, known).await,
             None => Ok(unknown(here, chosen)),
         }
     })?;
@@ -91,7 +92,11 @@ fn unknown(here: &Here, connector: &str) -> (String, Markup) {
     ("Add integration".to_owned(), body)
 }
 
-async fn form(here: &Here, known: &ConnectorSpecification) -> Result<(String, Markup), Fault> {
+async fn form(here: &Here, connector: Connector) -> Result<(String, Markup), Fault> {
+    let Some(known) = &connector.specification else {
+        return Ok(unknown(here, here.query.get("connector")));
+    };
+    let (pools, mails_are_sent) = tokio::try_join!(pools(here), mails_are_sent(here))?;
     let typed = here.answer.as_ref().map(|answer| answer.typed.get("access_schema"));
     let access = typed.unwrap_or_else(|| here.query.get("access"));
     let is_known = |way: &AccessSchema| way.access_schema == access;
@@ -105,7 +110,7 @@ async fn form(here: &Here, known: &ConnectorSpecification) -> Result<(String, Ma
         None => {
             fresh = Answer {
                 request_id: request_id(),
-                ..Answer::fresh(definition.blank(access), "")
+                ..Answer::fresh(definition.blank(access, pool(&connector.pools, &pools)), "")
             };
             &fresh
         }
@@ -116,7 +121,8 @@ async fn form(here: &Here, known: &ConnectorSpecification) -> Result<(String, Ma
         answer,
         integration: None,
         connector: &known.connector,
-        pools: &pools(here).await?,
+        pools: &pools,
+        mails_are_sent,
         planned: &[],
         now: &now(),
     };
@@ -129,6 +135,13 @@ async fn form(here: &Here, known: &ConnectorSpecification) -> Result<(String, Ma
     Ok((known.title.clone(), body))
 }
 
+/// The pool that a new one is of at first: one with a runner that has its connector, where there is one, since nobody else collects it. Of several, the usual
+/// one, or one of the organization's own.
+fn pool<'a>(of_connector: &'a [String], all: &'a [String]) -> &'a str {
+    let first = |pools: &'a [String]| pools.iter().min_by_key(|pool| (*pool != POOL, *pool == HOSTED, *pool));
+    first(of_connector).or_else(|| first(all)).map_or(POOL, String::as_str)
+}
+
 /// The ways of being configured to choose from.
 fn ways(here: &Here, known: &ConnectorSpecification) -> Markup {
     html! {
@@ -138,6 +151,30 @@ fn ways(here: &Here, known: &ConnectorSpecification) -> Markup {
             @for way in &known.access_schemas {
                 li { div { a href=(here.new_at(&known.connector, &way.access_schema)) { (way.title) } small { (way.description) } } }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pool;
+
+    #[test]
+    fn a_new_one_is_of_a_pool_that_can_collect_it() {
+        let pools = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        for (of_connector, all, chosen) in [
+            (&["hq"][..], &["berlin", "hq"][..], "hq"),
+            (&["hosted", "hq"], &["hosted", "hq"], "hq"),
+            (&["hosted"], &["hosted", "hq"], "hosted"),
+            (&["berlin", "default"], &["berlin", "default"], "default"),
+            (&[], &["hosted", "hq"], "hq"),
+            (&[], &[], "default"),
+        ] {
+            assert_eq!(
+                pool(&pools(of_connector), &pools(all)),
+                chosen,
+                "{of_connector:?} of {all:?}"
+            );
         }
     }
 }

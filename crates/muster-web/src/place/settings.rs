@@ -89,15 +89,22 @@ fn for_admins(here: &Here, what: &str) -> Markup {
     }
 }
 
+/// What is said where mails are spoken of and none is sent.
+pub(crate) fn no_mail_server(here: &Here) -> Markup {
+    html! {
+        div.note.warned {
+            p.all { b { "No mail server is set: nobody is mailed of errors." } " Incidents stand under " a href=(here.path("alerts")) { "Alerts" } " all the same." }
+            p.all.remedy { b { "To do:" } " whoever operates the coordinator sets " code { "smtp" } " and " code { "mail_from" } ", as docs/alerts.md tells." }
+        }
+    }
+}
+
 fn mail(here: &Here, coordinator: &Coordinator, told: &Told<'_>) -> Markup {
     html! {
         section aria-labelledby="mail" {
             h2 #mail { "Mail" }
             @if coordinator.mail_sender.is_empty() {
-                div.note.warned {
-                    p { b { "No mail server is set: nobody is mailed of errors." } " Incidents stand under " a href=(here.path("alerts")) { "Alerts" } " all the same." }
-                    p.remedy { b { "To do:" } " whoever operates the coordinator sets " code { "smtp" } " and " code { "mail_from" } ", as docs/alerts.md tells." }
-                }
+                (no_mail_server(here))
             } @else {
                 p { "Mails come from " b { bdi { (coordinator.mail_sender) } } "." }
                 @if let Some(answer) = told.mailed {

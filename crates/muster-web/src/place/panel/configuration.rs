@@ -7,8 +7,8 @@ mod source;
 
 use maud::{Markup, html};
 use muster_proto::v1::{
-    Connector, Enablement, GetConnectorRequest, Integration, ListConnectorsRequest, PlannedTimes,
-    PreviewScheduleRequest,
+    Connector, Enablement, GetConnectorRequest, GetCoordinatorRequest, Integration, ListConnectorsRequest,
+    PlannedTimes, PreviewScheduleRequest,
 };
 use prost_types::Timestamp;
 use tonic::Code;
@@ -39,9 +39,10 @@ const KEPT: [&str; 9] = [
 /// The tab.
 pub(super) async fn view(panel: &Panel<'_>) -> Result<View, Fault> {
     let Panel { here, integration, now } = panel;
-    let (connector, pools) = tokio::try_join!(
+    let (connector, pools, mails_are_sent) = tokio::try_join!(
         connector(&here.api, &here.organization, &integration.connector),
         pools(here),
+        mails_are_sent(here),
     )?;
     let specification = connector.as_ref().and_then(|known| known.specification.as_ref());
     let of = |access_schema: &str| Definition::new(specification, access_schema, Some(integration));
@@ -62,6 +63,7 @@ pub(super) async fn view(panel: &Panel<'_>) -> Result<View, Fault> {
         integration: Some(integration),
         connector: &integration.connector,
         pools: &pools,
+        mails_are_sent,
         planned: &planned,
         now,
     };
@@ -75,6 +77,7 @@ pub(super) async fn view(panel: &Panel<'_>) -> Result<View, Fault> {
     Ok(View {
         title: "Configuration".to_owned(),
         body: html! {
+            @if !here.may_operate() { p.note { "You may look at this. An operator or an admin of the organization may change it." } }
             (said)
             (checked)
             (settings)
@@ -122,6 +125,12 @@ pub(in crate::place) async fn pools(here: &Here) -> Result<Vec<String>, Fault> {
     Ok(pools)
 }
 
+/// Whether the coordinator has a mail server.
+pub(in crate::place) async fn mails_are_sent(here: &Here) -> Result<bool, Fault> {
+    let coordinator = here.api.coordinator().get_coordinator(GetCoordinatorRequest {}).await?;
+    Ok(!coordinator.into_inner().mail_sender.is_empty())
+}
+
 /// When it would be collected by the intervals that are typed; of those that are none, nothing.
 async fn planned(
     here: &Here,
@@ -162,6 +171,8 @@ pub(in crate::place) struct Sheet<'a> {
     pub(in crate::place) integration: Option<&'a Integration>,
     pub(in crate::place) connector: &'a str,
     pub(in crate::place) pools: &'a [String],
+    /// Whether the coordinator has a mail server.
+    pub(in crate::place) mails_are_sent: bool,
     pub(in crate::place) planned: &'a [PlannedTimes],
     pub(in crate::place) now: &'a Timestamp,
 }

@@ -41,7 +41,7 @@ pub(crate) async fn view(here: &Here, filled: &Filled<'_>) -> Result<View, Fault
             p.lead { "A runner enrolls by a token, which is told once. It makes a key that never leaves its machine, and gets a certificate for it." }
             (filled.form(&here.path("runners/add"), &FIELDS, &html! {
                 (Input {
-                    name: "pool", label: "Pool", kind: "text", value: pools.first().map_or("hq", String::as_str), required: true,
+                    name: "pool", label: "Pool", kind: "text", value: pools.first().map_or(crate::definition::POOL, String::as_str), required: true,
                     help: "Runners that may serve the same integrations are one pool: mostly those of one network. Lower-case letters, digits, - and _.",
                 }.show(filled))
                 @if !pools.is_empty() { p.help { "There are: " (pools.join(", ")) } }

@@ -40,8 +40,10 @@ pub(super) fn region(panel: &Panel<'_>) -> Markup {
         section #checked aria-labelledby="connection" {
             div.between {
                 h3 #connection { "Connection" }
-                @if here.may_operate() { button type="submit" form="settings" name="do" value="check" { "Test connection" } }
+                @if here.may_operate() { button type="submit" form="settings" name="do" value="check" aria-describedby="as-saved" { "Test connection" } }
             }
+            // Shown while something is typed that is not saved.
+            @if here.may_operate() { p #as-saved.help { "This is about what was saved last, and not about what has been typed below since: " b { "Save and test" } " tests that." } }
             @match (&integration.open_check, asked, last) {
                 (Some(open), ..) => {
                     p.note {

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 use muster_proto::v1::{Enablement, Integration};
 
 use super::Sheet;
-use crate::definition::{MAIL, mails};
+use crate::definition::{MAIL, POOL, mails};
 use crate::form::{Draw, Field, Kind};
+use crate::place::settings::no_mail_server;
 use crate::words::{clock, prose};
 
 impl Sheet<'_> {
@@ -19,7 +20,7 @@ impl Sheet<'_> {
         let mut pool = Field::new(
             "Runner pool",
             "Its runners collect: those that can reach the source.",
-            "default",
+            POOL,
             text(self.pools.to_vec()),
         );
         (name.is_required, pool.is_required) = (true, true);
@@ -56,7 +57,7 @@ impl Sheet<'_> {
                             datalist #pauses { option value="1h" {} option value="4h" {} option value="1d" {} option value="7d" {} }
                             (button("pause", "Pause"))
                         }
-                        p.help #pause-help { "A pause for so long, such as 4h, or until a time, such as 2026-12-01 08:00, which is UTC, or 2026-12-01T08:00+02:00." }
+                        p.help #pause-help { "A pause for so long, such as 4h, or until a time: in UTC, such as 2026-12-01 08:00, or with an offset, such as 2026-12-01T08:00+02:00." }
                     },
                 }
             }
@@ -79,6 +80,7 @@ impl Sheet<'_> {
                 legend.unseen { "Error email notifications" }
                 @for mail in all.iter().filter(|mail| mail.name == MAIL) { (draw.field(&mail.field, mail.name, &mail.path())) }
                 div.mail-fields {
+                    @if !self.mails_are_sent { (no_mail_server(self.here)) }
                     (drawn(false))
                     details open[is_wrong] { summary { "Advanced" } div.rare { (drawn(true)) } }
                     div.actions { button type="submit" name="do" value="mail" { "Send a test mail" } }

@@ -1,6 +1,7 @@
 //! What is collected, how often, and when next.
 
 use maud::{Markup, html};
+use muster_proto::v1::Enablement;
 
 use super::Sheet;
 use crate::definition::{COLLECT, Collectable, every};
@@ -50,8 +51,9 @@ impl Sheet<'_> {
                 div.times id={ (id) "-times" } {
                     @if !is_offered { p.fault { "The connector does not offer it any more." } }
                     @if !is_collected { p.help { "Not collected" } }
-                    @else if self.integration.is_none() { p.help { "At once, then every " (self.interval(draw, kind)) } }
+                    @else if let Some(when) = self.at_once(data_type) { p.help { (when) ", then every " (self.interval(draw, kind)) } }
                     @else if let Some(planned) = planned {
+                        @if self.integration.is_some_and(|one| one.enablement() != Enablement::Enabled) { p.help { "If it were enabled now" } }
                         ol {
                             @for (at, time) in planned.times.iter().enumerate() {
                                 li { (clock(time, self.now)) @if at == 0 { " " small { (relative(time, self.now)) } } }
@@ -61,6 +63,22 @@ impl Sheet<'_> {
                 }
             }
         }
+    }
+
+    /// Whether it is collected at once, and when that is: what was never collected is as soon as its integration is switched on. `None`: it keeps to its
+    /// schedule.
+    fn at_once(&self, data_type: &str) -> Option<&'static str> {
+        let Some(integration) = self.integration else {
+            return Some("At once");
+        };
+        let when = match integration.enablement() {
+            Enablement::Enabled => return None,
+            Enablement::Draft => "At once when it is activated",
+            Enablement::Disabled | Enablement::Unspecified => "At once when it is enabled",
+        };
+        let mut collected = integration.data_types.iter();
+        let was_collected = collected.any(|known| known.data_type == data_type && known.last_completed_time.is_some());
+        (!was_collected).then_some(when)
     }
 
     /// How often it is collected, as typed or as by default.
