@@ -24,6 +24,8 @@ with at_a_browser() as browser:
     # The command is that of the pool that is typed.
     panel.get_by_text("How a secret is given").click()
     command = panel.locator(".secrets code.command")
+    expect(command).to_have_text("muster seal --pool plant-2 < secret.txt")
+    panel.get_by_label("Runner pool required", exact=True).fill("default")
     expect(command).to_have_text("muster seal --pool default < secret.txt")
     panel.get_by_label("Runner pool required", exact=True).fill("plant-2")
     expect(command).to_have_text("muster seal --pool plant-2 < secret.txt")

@@ -180,6 +180,8 @@ def what_has_the_focus_stays_where_it_was(page, asked):
     for types in (False, True):
         page.goto(f"{URL}/{CORP}/configuration?sort=name")
         tile(page, "Plant").locator("h3 a").click()
+        # The other one's link is there until then.
+        expect(page.locator("#panel-name")).to_have_text("Plant")
         page.get_by_role("link", name="Configuration").click()
         expect(name_of(page)).to_have_value("Plant")
         name_of(page).click()
