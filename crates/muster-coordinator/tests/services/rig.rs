@@ -46,7 +46,7 @@ use tonic_types::StatusExt as _;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a backup waits to be taken.
-pub const TAKEN_WITHIN: Duration = Duration::from_secs(1);
+pub const TAKEN_WITHIN: Duration = Duration::from_secs(3);
 
 pub const ORGANIZATION: &str = "organizations/default";
 
