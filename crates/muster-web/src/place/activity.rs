@@ -1,5 +1,6 @@
 //! What people and programs have asked for, and what became of it: the audit log.
 
+mod names;
 mod words;
 
 use std::collections::HashMap;
@@ -7,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use maud::{Markup, html};
 use muster_proto::v1::{
-    AuditCaller, AuditCallerKind, AuditChange, AuditEntry, AuditOutcome, IntegrationView, ListAuditEntriesRequest,
-    ListAuditEntriesResponse, ListIntegrationsRequest, ListRunnersRequest, VerifyAuditLogResponse,
+    AuditCaller, AuditCallerKind, AuditChange, AuditEntry, AuditOutcome, ListAuditEntriesRequest,
+    ListAuditEntriesResponse, VerifyAuditLogResponse,
 };
 use prost_types::Timestamp;
 
@@ -19,9 +20,6 @@ use crate::words::{clock, counted, iso, now, prose};
 
 /// How many entries a page has.
 const PAGE: usize = 100;
-
-/// How many integrations, and how many runners, are known by their names; others by their ids.
-const NAMED: i32 = 1_000;
 
 /// How many calls a page makes at most: each looks at a part of the log, in which nothing may be like what is asked for.
 const CALLS_MAX: usize = 5;
@@ -59,7 +57,7 @@ pub(crate) async fn view(here: &Here, verified: Option<&VerifyAuditLogResponse>)
     };
     let page = page(here, &paged).await?;
     let now = now();
-    let names = names(here, &page.audit_entries).await?;
+    let names = names::of_entries(here, &page.audit_entries).await?;
     let items = page.audit_entries.iter().map(|entry| row(entry, &names, &now));
     let list = Region::list("rows", ("tbody", ""), items.collect());
     let is_chosen = ["outcome", "caller", "resource", "hours"]
@@ -133,35 +131,6 @@ async fn page(here: &Here, query: &Query) -> Result<ListAuditEntriesResponse, Fa
     Ok(found)
 }
 
-/// What integrations and runners are called that entries are about, by their resource names: of those that are there still, and among the first so many.
-async fn names(here: &Here, entries: &[AuditEntry]) -> Result<HashMap<String, String>, Fault> {
-    let is_about = |kind: &str| {
-        let start = format!("{}/{kind}/", here.organization);
-        entries.iter().any(|entry| entry.resource.starts_with(&start))
-    };
-    let mut names = HashMap::new();
-    if is_about("integrations") {
-        let request = ListIntegrationsRequest {
-            parent: here.organization.clone(),
-            page_size: NAMED,
-            view: IntegrationView::Basic.into(),
-            ..ListIntegrationsRequest::default()
-        };
-        let known = here.api.integrations().list_integrations(request).await?.into_inner();
-        names.extend(known.integrations.into_iter().map(|one| (one.name, one.display_name)));
-    }
-    if is_about("runners") {
-        let request = ListRunnersRequest {
-            parent: here.organization.clone(),
-            page_size: NAMED,
-            ..ListRunnersRequest::default()
-        };
-        let known = here.api.runners().list_runners(request).await?.into_inner();
-        names.extend(known.runners.into_iter().map(|one| (one.name, one.display_name)));
-    }
-    Ok(names)
-}
-
 /// What is asked for, as the API's filter.
 fn filter_of(query: &Query) -> String {
     let mut parts = Vec::new();
@@ -215,8 +184,9 @@ fn filter(here: &Here) -> Markup {
 
 fn row(entry: &AuditEntry, names: &HashMap<String, String>, now: &Timestamp) -> (String, Markup) {
     let what = words::what(&entry.method, entry.outcome() == AuditOutcome::Done);
-    // What is called now as it was then; else as it is now.
-    let called = called(&entry.changes).or_else(|| names.get(of_integration(&entry.resource)).map(String::as_str));
+    // As it was called then, where the entry says so; else as it is called now.
+    let now_called = || names.get(names::of_integration(&entry.resource)).map(String::as_str);
+    let called = called(&entry.changes).or_else(now_called);
     let id = format!("a-{}", entry.number);
     let html = html! {
         tr id=(id) {
@@ -248,13 +218,6 @@ fn who(caller: Option<&AuditCaller>) -> Markup {
         name => name,
     };
     html! { bdi { (name) } @if !kind.is_empty() { " " small { (kind) } } }
-}
-
-/// The integration of an execution; any other resource itself.
-fn of_integration(resource: &str) -> &str {
-    resource
-        .split_once("/executions/")
-        .map_or(resource, |(integration, _)| integration)
 }
 
 /// What it was about: the end of its name, and a link where there is something to see. Nothing where `what` was done says it already.
@@ -384,8 +347,6 @@ mod tests {
         assert_eq!(about(organization, "tried to create person", None).0, "");
         assert!(about(organization, "changed organization", None).0.contains("default"));
         assert!(about(&integration, "paused integration", None).0.contains(">456789ab<"));
-        let execution = format!("{integration}/executions/01936b1e-2f3a-7c4d-8e5f-000000000001");
-        assert_eq!(of_integration(&execution), integration);
         let names = HashMap::from([(integration.clone(), "Corp".to_owned())]);
         let entry = AuditEntry {
             method: "muster.v1.IntegrationService/PauseIntegration".to_owned(),
